@@ -1,0 +1,1 @@
+"""Models in, verified artifacts out."""

@@ -1,0 +1,1 @@
+"""Neural style transfer models, and how to run them in one process."""

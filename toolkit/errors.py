@@ -1,0 +1,25 @@
+"""The two ways a command fails: bad use (exit code 2) and failed work (exit code 1)."""
+
+
+class StyleportError(Exception):
+    """A failure that is told in one line: what was wrong, the value, what to do.
+
+    Attributes:
+        exit_code: what the `styleport` command exits with.
+    """
+
+    exit_code = 1
+
+
+class InputError(StyleportError, ValueError):
+    """What was asked for cannot be done: a bad option, file or value (exit code 2)."""
+
+    exit_code = 2
+
+
+class MissingExtraError(InputError, ImportError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class WorkError(StyleportError, RuntimeError):
+    """The work was started and failed: a gate was missed, a disk was full (exit code 1)."""

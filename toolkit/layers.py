@@ -1,8 +1,9 @@
-"""What Keras lacks: reflection padding, conditional instance normalisation, padding to a multiple and back."""
+"""What Keras lacks: reflection padding, nearest upsampling, conditional instance normalisation, …"""
 
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 Shape = tuple[int | None, ...]
@@ -56,9 +57,12 @@ class PadToMultiple2D(keras.layers.Layer):
         """Returns [B, H', W', C], H' and W' being the next multiples of H and W."""
         _, height, width, _ = ops.shape(inputs)
         bottom, right = -height % self.multiple, -width % self.multiple
-        if isinstance(bottom, int) and isinstance(right, int) and not bottom and not right:
-            return inputs
-        return ops.pad(inputs, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="reflect")
+        # Slices rather than a pad: TFLite loses the number of channels behind a pad of unknown width.
+        if not isinstance(bottom, int) or bottom:
+            inputs = ops.concatenate([inputs, inputs[:, height - 2 : height - 2 - bottom : -1]], axis=1)
+        if not isinstance(right, int) or right:
+            inputs = ops.concatenate([inputs, inputs[:, :, width - 2 : width - 2 - right : -1]], axis=2)
+        return inputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns the input's shape with both sides of the picture rounded up."""
@@ -69,6 +73,39 @@ class PadToMultiple2D(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor."""
         return {**super().get_config(), "multiple": self.multiple}
+
+
+@keras.saving.register_keras_serializable(package="styleport")
+class NearestUpsampling2D(keras.layers.Layer):
+    """Repeats each pixel along both sides.
+
+    `keras.layers.UpSampling2D` tiles a five-dimensional tensor, which a TFLite graph of unknown size cannot
+    follow; this is one resize operation there.
+
+    Args:
+        factor: how often each pixel is repeated, at least 1.
+    """
+
+    def __init__(self, factor: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # === Config ===
+        self.factor = factor
+
+    def call(self, inputs: Any) -> Any:
+        """Returns [B, factor H, factor W, C] for an input of [B, H, W, C]."""
+        _, height, width, _ = ops.shape(inputs)
+        # keras.ops.image.resize takes no size that is known only at run time.
+        return tf.image.resize(inputs, (self.factor * height, self.factor * width), method="nearest")
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Returns the input's shape with both sides of the picture multiplied."""
+        batch, height, width, channels = input_shape
+        grown = (side if side is None else self.factor * side for side in (height, width))
+        return (batch, *grown, channels)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "factor": self.factor}
 
 
 @keras.saving.register_keras_serializable(package="styleport")

@@ -5,7 +5,13 @@ from typing import Any
 import keras
 from keras import layers
 
-from toolkit.layers import ConditionalInstanceNormalization, CropLike2D, PadToMultiple2D, ReflectionPadding2D
+from toolkit.layers import (
+    ConditionalInstanceNormalization,
+    CropLike2D,
+    NearestUpsampling2D,
+    PadToMultiple2D,
+    ReflectionPadding2D,
+)
 
 # (filters, kernel, stride) of the contracting half and (filters, kernel, upsampling) of the expanding one,
 # as in the slim network that Magenta published for mobile: a quarter of the paper's width.
@@ -58,7 +64,7 @@ class StyleTransformer(keras.Model):
             x = _residual_block(x, bottleneck, f"residual{index}")
         for index, (filters, kernel, upsampling) in enumerate(EXPAND, start=1):
             if upsampling > 1:
-                x = layers.UpSampling2D(upsampling, interpolation="nearest", name=f"expand_up{index}")(x)
+                x = NearestUpsampling2D(upsampling, name=f"expand_up{index}")(x)
             x = _convolution(x, f"expand_conv{index}", filters, kernel)
             x = ConditionalInstanceNormalization(name=f"expand_conv{index}_norm")([x, bottleneck])
             last = index == len(EXPAND)

@@ -1,0 +1,169 @@
+"""JPEG and PNG in, PNG out, as TensorFlow operations: what the `image_bytes` signature is made of.
+
+The same rules as `toolkit.images`, in a graph that needs no Python: EXIF orientation applied, alpha composited
+on white, grey and 16-bit pictures taken, the longer side bounded. Colour profiles are not converted.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+# Pillow's limit against decompression bombs, held before any pixel is decoded.
+MAX_PIXELS = 89_478_485
+
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_ORIENTATION_TAG = 0x0112
+# An EXIF segment is at most 64 KiB long and comes first; an IFD beyond this many entries is not a camera's.
+_EXIF_REACH = 1 << 17
+_EXIF_MAX_ENTRIES = 512
+
+
+def _raw_bytes(contents: Any, start: int, length: int) -> Any:
+    return tf.cast(tf.io.decode_raw(tf.strings.substr(contents, start, length), tf.uint8), tf.int32)
+
+
+def _integer(data: Any, offset: Any, width: int, little_endian: Any) -> Any:
+    """Reads unsigned integers at offsets, which the caller holds inside the data."""
+    digits = tf.gather(data, tf.expand_dims(offset, -1) + tf.range(width))
+    big = 256 ** tf.range(width - 1, -1, -1)
+    return tf.reduce_sum(digits * tf.where(little_endian, big[::-1], big), axis=-1)
+
+
+def _first_directory(data: Any, tiff: Any) -> Any:
+    """Reads the orientation entry of the first image file directory of a TIFF header (TIFF 6.0, section 2)."""
+    size = tf.size(data)
+    little_endian = tf.gather(data, tiff) == ord("I")
+    directory = tiff + _integer(data, tiff + 4, 4, little_endian)
+    inside = (directory >= tiff) & (directory + 2 <= size)
+    count = _integer(data, tf.where(inside, directory, 0), 2, little_endian)
+    entries = directory + 2 + 12 * tf.range(tf.minimum(count, _EXIF_MAX_ENTRIES))
+    entries = tf.boolean_mask(entries, inside & (entries + 12 <= size) & (entries >= 0))
+    values = tf.boolean_mask(
+        _integer(data, entries + 8, 2, little_endian),
+        _integer(data, entries, 2, little_endian) == _ORIENTATION_TAG,
+    )
+    orientation = tf.reduce_max(tf.concat([values[:1], [1]], axis=0))
+    return tf.where(orientation <= 8, orientation, 1)
+
+
+def exif_orientation(contents: Any) -> Any:
+    """Reads how a JPEG asks to be turned.
+
+    Args:
+        contents: scalar string, the bytes of a JPEG.
+
+    Returns:
+        Scalar int32 from 1 (upright, or nothing said) to 8, as in the EXIF standard.
+    """
+    data = _raw_bytes(contents, 0, _EXIF_REACH)
+    marker = tf.constant([*b"Exif\x00\x00"])
+    windows = tf.stack([data[i : tf.size(data) - 5 + i] for i in range(6)], axis=-1)
+    found = tf.where(tf.reduce_all(windows == marker, axis=-1))
+    tiff = tf.cast(tf.reduce_min(tf.concat([found[:, 0], [_EXIF_REACH]], axis=0)), tf.int32) + 6
+    return tf.cond(tiff + 8 <= tf.size(data), lambda: _first_directory(data, tiff), lambda: tf.constant(1))
+
+
+def orient(picture: Any, orientation: Any) -> Any:
+    """Turns a picture upright.
+
+    Args:
+        picture: [H, W, C].
+        orientation: scalar int32, 1 to 8.
+
+    Returns:
+        [H, W, C] or [W, H, C].
+    """
+
+    def asked(*values: int) -> Any:
+        return tf.reduce_any(orientation == tf.constant(values))
+
+    picture = tf.cond(orientation >= 5, lambda: tf.transpose(picture, (1, 0, 2)), lambda: picture)
+    picture = tf.cond(asked(2, 3, 6, 7), lambda: picture[:, ::-1], lambda: picture)
+    return tf.cond(asked(3, 4, 7, 8), lambda: picture[::-1], lambda: picture)
+
+
+def _on_white(picture: Any) -> Any:
+    """Composites [H, W, 1 to 4] on white and gives [H, W, 3]."""
+    channels = tf.shape(picture)[-1]
+    colors = channels - tf.cast(channels % 2 == 0, tf.int32)
+    color = picture[..., :colors]
+    alpha = tf.cond(colors < channels, lambda: picture[..., -1:], lambda: tf.ones_like(picture[..., :1]))
+    color = tf.cond(colors == 1, lambda: tf.repeat(color[..., :1], 3, axis=-1), lambda: color)
+    return tf.ensure_shape(color * alpha + (1 - alpha), (None, None, 3))
+
+
+def _decode_png(contents: Any) -> Any:
+    pixels = tf.io.decode_png(contents, channels=0, dtype=tf.uint16)
+    return _on_white(tf.cast(pixels, tf.float32) / 65535)
+
+
+def _decode_jpeg(contents: Any) -> Any:
+    pixels = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
+    return tf.cast(orient(pixels, exif_orientation(contents)), tf.float32) / 255
+
+
+def _check_size(height: Any, width: Any, least: int) -> list[Any]:
+    return [
+        tf.debugging.assert_greater_equal(tf.minimum(height, width), least, f"a side is under {least} pixels"),
+        tf.debugging.assert_less_equal(
+            tf.cast(height, tf.int64) * tf.cast(width, tf.int64),
+            tf.constant(MAX_PIXELS, tf.int64),
+            f"a picture has more than {MAX_PIXELS} pixels",
+        ),
+    ]
+
+
+def decode(contents: Any, max_size: int, min_side: int) -> Any:
+    """Decodes one picture and bounds its size.
+
+    Args:
+        contents: scalar string, the bytes of a JPEG or PNG.
+        max_size: the longer side is reduced to this many pixels; smaller pictures keep their size.
+        min_side: pictures with a shorter side are refused.
+
+    Returns:
+        [H, W, 3] float32 in [0, 1]. Running it raises InvalidArgumentError for anything but a JPEG or PNG of an
+        allowed size; sizes are read from the header, before memory is taken for the pixels.
+    """
+    is_png = tf.strings.substr(contents, 0, len(_PNG_MAGIC)) == _PNG_MAGIC
+    known = tf.debugging.Assert(
+        is_png | tf.io.is_jpeg(contents), ["not a JPEG or PNG picture of", tf.strings.length(contents), "bytes"]
+    )
+    with tf.control_dependencies([known]):
+        contents = tf.identity(contents)
+
+    def png_size() -> Any:
+        # A header cut short reads as sides of 0; a first byte over 127 would make a side negative.
+        start = tf.strings.join([tf.strings.substr(contents, 0, 24), b"\0" * 24])
+        header = tf.minimum(_raw_bytes(start, 16, 8), [127, 255, 255, 255] * 2)
+        return _integer(header, tf.constant([0, 4]), 4, False)
+
+    height, width = tf.unstack(tf.cond(is_png, png_size, lambda: tf.io.extract_jpeg_shape(contents)[:2]), 2)
+    with tf.control_dependencies(_check_size(height, width, min_side)):
+        contents = tf.identity(contents)
+    picture = tf.cond(is_png, lambda: _decode_png(contents), lambda: _decode_jpeg(contents))
+    return _bound(picture, max_size, min_side)
+
+
+def _bound(picture: Any, max_size: int, min_side: int) -> Any:
+    size = tf.cast(tf.shape(picture)[:2], tf.float64)
+    scale = tf.minimum(tf.constant(1.0, tf.float64), max_size / tf.reduce_max(size))
+    bounded = tf.maximum(tf.cast(tf.round(size * scale), tf.int32), min_side)
+
+    def reduce() -> Any:
+        reduced = tf.image.resize(picture, bounded, method="lanczos3", antialias=True)
+        return tf.clip_by_value(reduced, 0.0, 1.0)
+
+    return tf.ensure_shape(tf.cond(scale < 1, reduce, lambda: picture), (None, None, 3))
+
+
+def encode(picture: Any) -> Any:
+    """Encodes one picture.
+
+    Args:
+        picture: [H, W, 3] float32 in [0, 1].
+
+    Returns:
+        Scalar string, the bytes of an 8-bit PNG.
+    """
+    return tf.io.encode_png(tf.cast(tf.round(picture * 255), tf.uint8))

@@ -1,0 +1,133 @@
+"""Exports a stylizer as a SavedModel: a drop-in for the TensorFlow Hub module, with signatures for serving."""
+
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from export import image_bytes
+from toolkit.saved_model import SIGNATURES
+from toolkit.stylizer import MIN_SIDE, Stylizer, interpolate
+
+PICTURES = (None, None, None, 3)
+
+
+def _checked(picture: Any, name: str) -> Any:
+    message = f"{name} has a side under {MIN_SIDE} pixels"
+    check = tf.debugging.assert_greater_equal(tf.reduce_min(tf.shape(picture)[1:3]), MIN_SIDE, message)
+    with tf.control_dependencies([check]):
+        return tf.identity(picture)
+
+
+def _tensor(name: str, shape: tuple[int | None, ...], dtype: Any = tf.float32) -> tf.TensorSpec:
+    return tf.TensorSpec(shape, dtype, name)
+
+
+def serving_functions(stylizer: Stylizer, max_size: int) -> dict[str, Any]:
+    """Builds the functions behind the signatures.
+
+    Args:
+        stylizer: the model.
+        max_size: `image_bytes` reduces the longer side of each picture to this many pixels.
+
+    Returns:
+        One `tf.function` by each name of `toolkit.saved_model.SIGNATURES`.
+    """
+    content, style = _tensor("content_image", PICTURES), _tensor("style_image", PICTURES)
+    style_bottleneck = _tensor("style_bottleneck", (None, 1, 1, stylizer.bottleneck_dim))
+
+    def bottleneck_of(picture: Any, name: str = "style_image") -> Any:
+        return stylizer.predictor(_checked(picture, name))
+
+    def repaint(content_image: Any, bottleneck: Any) -> Any:
+        return stylizer.transformer([_checked(content_image, "content_image"), bottleneck])
+
+    def serving_default(content_image: Any, style_image: Any) -> dict[str, Any]:
+        return {"stylized_image": repaint(content_image, bottleneck_of(style_image))}
+
+    def strength(content_image: Any, style_image: Any, strength: Any) -> dict[str, Any]:
+        tf.debugging.assert_greater_equal(strength, 0.0, "strength is under 0")
+        tf.debugging.assert_less_equal(strength, 1.0, "strength is over 1")
+        own = bottleneck_of(content_image, "content_image")
+        return {"stylized_image": repaint(content_image, interpolate(own, bottleneck_of(style_image), strength))}
+
+    def bottleneck(style_image: Any) -> dict[str, Any]:
+        return {"style_bottleneck": bottleneck_of(style_image)}
+
+    def transform(content_image: Any, style_bottleneck: Any) -> dict[str, Any]:
+        return {"stylized_image": repaint(content_image, style_bottleneck)}
+
+    def stylize_bytes(pair: Any) -> Any:
+        content_image, style_image = (image_bytes.decode(one, max_size, MIN_SIDE)[tf.newaxis] for one in pair)
+        return image_bytes.encode(repaint(content_image, bottleneck_of(style_image))[0])
+
+    def from_bytes(content_image_bytes: Any, style_image_bytes: Any) -> dict[str, Any]:
+        pairs = (content_image_bytes, style_image_bytes)
+        # One pair at a time: the pictures of a batch each have their own size, and memory stays that of one.
+        encoded = tf.map_fn(stylize_bytes, pairs, fn_output_signature=tf.string, parallel_iterations=1)
+        return {"stylized_image_bytes": encoded}
+
+    contents = _tensor("content_image_bytes", (None,), tf.string)
+    styles = _tensor("style_image_bytes", (None,), tf.string)
+    functions = {
+        "serving_default": tf.function(serving_default, [content, style]),
+        "strength": tf.function(strength, [content, style, _tensor("strength", (None,))]),
+        "bottleneck": tf.function(bottleneck, [style]),
+        "transform": tf.function(transform, [content, style_bottleneck]),
+        "image_bytes": tf.function(from_bytes, [contents, styles]),
+    }
+    assert tuple(functions) == SIGNATURES
+    return functions
+
+
+def export_saved_model(stylizer: Stylizer, folder: Path, max_size: int = 1024) -> None:
+    """Writes a SavedModel that runs without this project: no Python, no custom operations.
+
+    Loaded through TensorFlow Hub it keeps the arbitrary stylization module's calling convention,
+    `hub.load(folder)(content, style)[0]`.
+
+    Args:
+        stylizer: the model.
+        folder: where `saved_model.pb` and `variables/` are written.
+        max_size: `image_bytes` reduces the longer side of each picture to this many pixels.
+    """
+    functions = serving_functions(stylizer, max_size)
+    module = tf.Module()
+    # The variables, not the model: what is saved must load where Keras and this project are missing.
+    module.weights = [variable.value for variable in stylizer.variables]
+
+    def call(content_image: Any, style_image: Any) -> list[Any]:
+        return [functions["serving_default"](content_image, style_image)["stylized_image"]]
+
+    module.__call__ = tf.function(call, functions["serving_default"].input_signature)
+    signatures = {name: function.get_concrete_function() for name, function in functions.items()}
+    tf.saved_model.save(module, str(folder), signatures)
+
+
+def describe_signatures(folder: Path) -> dict[str, Any]:
+    """Reads the signatures of a SavedModel from its files.
+
+    Args:
+        folder: the SavedModel.
+
+    Returns:
+        By signature: `inputs` and `outputs`, each by name with `shape` (null where any) and `dtype`.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved_model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+
+    def tensors(infos: Any) -> dict[str, Any]:
+        return {
+            name: {
+                "shape": [None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim],
+                "dtype": tf.dtypes.as_dtype(info.dtype).name,
+            }
+            for name, info in sorted(infos.items())
+        }
+
+    return {
+        name: {"inputs": tensors(signature.inputs), "outputs": tensors(signature.outputs)}
+        for name, signature in sorted(saved_model.meta_graphs[0].signature_def.items())
+        if name in SIGNATURES
+    }

@@ -1,0 +1,181 @@
+"""Runs an exported .tflite pair on LiteRT or tflite-runtime: NumPy and a runtime, no TensorFlow."""
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit import images
+from toolkit.errors import InputError, MissingExtraError
+
+PREDICTOR_FILE = "predictor.tflite"
+TRANSFORMER_FILE = "transformer.tflite"
+
+# Preferred first: LiteRT is the maintained successor of tflite-runtime.
+RUNTIMES = {"litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
+
+
+def _interpreter_class(runtime: str) -> Any:
+    if runtime not in ("auto", *RUNTIMES):
+        raise InputError(f"unknown runtime {runtime!r}: choose from auto, {', '.join(RUNTIMES)}")
+    for name in RUNTIMES if runtime == "auto" else (runtime,):
+        try:
+            module = importlib.import_module(RUNTIMES[name])
+        except ModuleNotFoundError:
+            continue
+        if name == "tflite-runtime" and int(np.__version__.split(".")[0]) > 1:
+            raise InputError(f"tflite-runtime does not work with NumPy {np.__version__}: pip install 'numpy<2'")
+        return module.Interpreter
+    raise MissingExtraError("running .tflite files takes LiteRT: pip install 'styleport[device]'")
+
+
+class TFLiteNetwork:
+    """One .tflite file with one named signature, called with float arrays whatever its own types are.
+
+    Args:
+        path: the file.
+        runtime: `auto`, `litert` or `tflite-runtime`.
+        threads: CPU threads; all cores by default.
+
+    Raises:
+        InputError: the file is not a TFLite model with one signature, or the runtime is not installed.
+    """
+
+    def __init__(self, path: Path, runtime: str = "auto", threads: int | None = None) -> None:
+        interpreter_class = _interpreter_class(runtime)
+        if threads is not None and threads < 1:
+            raise InputError(f"threads is {threads}: give at least 1")
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+        try:
+            self._interpreter = interpreter_class(str(path), num_threads=threads or os.cpu_count())
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"{path}: not a TFLite model ({str(error).splitlines()[0]})") from error
+        signatures = list(self._interpreter.get_signature_list())
+        if len(signatures) != 1:
+            raise InputError(f"{path}: has {len(signatures)} signatures, a stylizer's network has one")
+        (self.signature,) = signatures
+        self._runner = self._interpreter.get_signature_runner(self.signature)
+        self.inputs: dict[str, Any] = self._runner.get_input_details()
+        self.outputs: dict[str, Any] = self._runner.get_output_details()
+
+    def input_size(self, name: str) -> tuple[int, int] | None:
+        """Returns the height and width that a picture input takes, or None if it takes any."""
+        if name not in self.inputs:
+            raise InputError(f"signature {self.signature!r} has no input {name!r}: it has {', '.join(self.inputs)}")
+        _, height, width, _ = self.inputs[name]["shape_signature"]
+        return None if -1 in (height, width) else (int(height), int(width))
+
+    def __call__(self, **arrays: np.ndarray) -> np.ndarray:
+        """Runs the network.
+
+        Args:
+            arrays: float32 inputs by name, as the signature has them.
+
+        Returns:
+            The one output, float32.
+        """
+        encoded = {name: _quantize(array, self.inputs[name]) for name, array in arrays.items()}
+        ((name, result),) = self._runner(**encoded).items()
+        return _dequantize(result, self.outputs[name])
+
+
+def _quantize(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
+    dtype = np.dtype(details["dtype"])
+    if dtype == np.float32:
+        return np.ascontiguousarray(array, np.float32)
+    scale, zero_point = details["quantization"]
+    limits = np.iinfo(dtype)
+    return np.clip(np.rint(array / scale) + zero_point, limits.min, limits.max).astype(dtype)
+
+
+def _dequantize(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
+    if array.dtype == np.float32:
+        return array
+    scale, zero_point = details["quantization"]
+    return (array.astype(np.float32) - zero_point) * np.float32(scale)
+
+
+class DeviceStylizer:
+    """An exported .tflite pair behind the same call as the Keras stylizer.
+
+    Pictures of another size than a fixed-size model takes are scaled to fit, mirrored up to its size, and the
+    result cut and scaled back.
+
+    Args:
+        folder: holds `predictor.tflite` and `transformer.tflite`.
+        runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
+        threads: CPU threads; all cores by default.
+
+    Raises:
+        InputError: a file is missing or no TFLite model, or no runtime is installed.
+
+    Example:
+
+        stylizer = DeviceStylizer("bundle/tflite/float16_384")
+        picture = stylizer(content, style)  # [1, H, W, 3], [1, h, w, 3] float32 in [0, 1] -> [1, H, W, 3]
+    """
+
+    def __init__(self, folder: str | Path, runtime: str = "auto", threads: int | None = None) -> None:
+        self.predictor = TFLiteNetwork(Path(folder) / PREDICTOR_FILE, runtime, threads)
+        self.transformer = TFLiteNetwork(Path(folder) / TRANSFORMER_FILE, runtime, threads)
+        self.style_size = self.predictor.input_size("style_image")
+        self.content_size = self.transformer.input_size("content_image")
+
+    def bottleneck(self, style: np.ndarray) -> np.ndarray:
+        """Reads the style of pictures.
+
+        Args:
+            style: [B, h, w, 3] float32 in [0, 1], sides from 16 pixels.
+
+        Returns:
+            [B, 1, 1, D] float32.
+        """
+        if self.style_size:
+            style = np.stack([images.resize(picture, *self.style_size) for picture in style])
+        return np.concatenate([self.predictor(style_image=picture[None]) for picture in style])
+
+    def transform(self, content: np.ndarray, bottleneck: np.ndarray) -> np.ndarray:
+        """Repaints pictures in the style of a bottleneck.
+
+        Args:
+            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
+            bottleneck: [B or 1, 1, 1, D] float32.
+
+        Returns:
+            [B, H, W, 3] float32 in [0, 1].
+        """
+        styles = np.broadcast_to(bottleneck, (len(content), *bottleneck.shape[1:]))
+        return np.stack([self._transform(picture, style) for picture, style in zip(content, styles, strict=True)])
+
+    def _transform(self, picture: np.ndarray, style: np.ndarray) -> np.ndarray:
+        if self.content_size in (None, picture.shape[:2]):
+            return self.transformer(content_image=picture[None], style_bottleneck=style[None])[0]
+        height, width = self._fitted_size(*picture.shape[:2])
+        bottom, right = self.content_size[0] - height, self.content_size[1] - width
+        fitted = np.pad(images.resize(picture, height, width), ((0, bottom), (0, right), (0, 0)), mode="reflect")
+        stylized = self.transformer(content_image=fitted[None], style_bottleneck=style[None])[0]
+        return images.resize(stylized[:height, :width], *picture.shape[:2])
+
+    def _fitted_size(self, height: int, width: int) -> tuple[int, int]:
+        assert self.content_size is not None
+        scale = min(self.content_size[0] / height, self.content_size[1] / width)
+        return max(2, round(height * scale)), max(2, round(width * scale))
+
+    def __call__(self, content: np.ndarray, style: np.ndarray, strength: float | None = None) -> np.ndarray:
+        """Repaints pictures in the style of other pictures.
+
+        Args:
+            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
+            style: [B or 1, h, w, 3] float32 in [0, 1], sides from 16 pixels.
+            strength: in [0, 1], between the content's own bottleneck (0) and the style's (1, the default).
+
+        Returns:
+            [B, H, W, 3] float32 in [0, 1].
+        """
+        bottleneck = self.bottleneck(style)
+        if strength is not None:
+            bottleneck = (1 - strength) * self.bottleneck(content) + strength * bottleneck
+        return self.transform(content, bottleneck)

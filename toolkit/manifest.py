@@ -1,0 +1,148 @@
+"""A bundle's manifest, as those who only read it need it: artifacts by name, their files checked."""
+
+import hashlib
+import json
+import os
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from toolkit.errors import InputError
+
+MANIFEST_FILE = "manifest.json"
+SCHEMA_VERSION = 1
+# A manifest is some tens of kilobytes; anything far beyond is not one and is not read into memory.
+MAX_MANIFEST_BYTES = 4 << 20
+
+Manifest = dict[str, Any]
+Record = dict[str, Any]
+
+
+def is_bundle(path: Path) -> bool:
+    """Returns whether a folder looks like a bundle: it has a manifest."""
+    return (path / MANIFEST_FILE).is_file()
+
+
+def read(bundle: Path) -> Manifest:
+    """Reads a bundle's manifest.
+
+    Args:
+        bundle: the bundle's folder.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        InputError: there is none, it is not JSON, or its schema version is not one this release reads.
+    """
+    path = bundle / MANIFEST_FILE
+    try:
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise InputError(f"{path}: larger than {MAX_MANIFEST_BYTES} bytes, not a manifest")
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{bundle}: not a bundle ({error.strerror}: {MANIFEST_FILE})") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not a manifest ({error})") from error
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: schema version {version} is newer than {SCHEMA_VERSION}, the last this release reads: upgrade styleport"
+        )
+    if version != SCHEMA_VERSION or not isinstance(manifest.get("artifacts"), list):
+        raise InputError(f"{path}: not a manifest of schema version {SCHEMA_VERSION}")
+    return manifest
+
+
+def artifact(manifest: Manifest, name: str) -> Record:
+    """Finds an artifact by its path in the bundle.
+
+    Args:
+        manifest: as `read` gives it.
+        name: such as `saved_model` or `tflite/float16_384`.
+
+    Returns:
+        The artifact's record.
+
+    Raises:
+        InputError: the bundle has no such artifact.
+    """
+    records = {record.get("path"): record for record in manifest["artifacts"] if isinstance(record, dict)}
+    if name not in records:
+        raise InputError(f"no artifact {name!r} in the bundle: choose from {', '.join(map(str, records))}")
+    return records[name]
+
+
+def resolve(bundle: Path, relative: str) -> Path:
+    """Joins a path from a manifest to the bundle, refusing any that leaves it.
+
+    Args:
+        bundle: the bundle's folder.
+        relative: a path with forward slashes.
+
+    Returns:
+        The path of a file or folder inside the bundle.
+
+    Raises:
+        InputError: the path is absolute, climbs, or passes through a symbolic link.
+    """
+    parts = PurePosixPath(relative).parts
+    if not parts or relative.startswith("/") or ".." in parts or "\\" in relative or "\0" in relative:
+        raise InputError(f"{bundle}: the manifest names {relative!r}, which is not a path inside the bundle")
+    path = bundle
+    for part in parts:
+        path /= part
+        if path.is_symlink():
+            raise InputError(f"{path}: a symbolic link, which a bundle does not have")
+    return path
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file's bytes as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def check_file(bundle: Path, record: Record) -> None:
+    """Holds one file against its record.
+
+    Args:
+        bundle: the bundle's folder.
+        record: `path`, `bytes` and `sha256` of the file.
+
+    Raises:
+        InputError: the file is missing, or its bytes are not the recorded ones.
+    """
+    path = resolve(bundle, record["path"])
+    if not path.is_file():
+        raise InputError(f"{path}: missing from the bundle")
+    size = os.stat(path).st_size
+    if size != record["bytes"]:
+        raise InputError(f"{path}: changed: {size} bytes, {record['bytes']} are recorded")
+    actual = sha256(path)
+    if actual != record["sha256"]:
+        raise InputError(f"{path}: changed: its sha256 is {actual}, {record['sha256']} is recorded")
+
+
+def open_artifact(bundle: Path, name: str) -> Path:
+    """Finds an artifact's folder and checks every file in it, so that nothing damaged is loaded.
+
+    Args:
+        bundle: the bundle's folder.
+        name: the artifact's path in the bundle.
+
+    Returns:
+        The artifact's folder.
+
+    Raises:
+        InputError: there is no such artifact, or one of its files is missing or changed.
+    """
+    record = artifact(read(bundle), name)
+    try:
+        for file in record["files"]:
+            check_file(bundle, file)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{bundle}: the manifest's record of {name!r} is incomplete ({error})") from error
+    return resolve(bundle, name)

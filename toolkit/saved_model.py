@@ -1,0 +1,77 @@
+"""Runs an exported SavedModel behind the same call as the Keras stylizer."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.errors import InputError
+
+SIGNATURES = ("serving_default", "strength", "bottleneck", "transform", "image_bytes")
+
+
+class SavedModelStylizer:
+    """An exported SavedModel, called through its signatures as TensorFlow Serving calls it.
+
+    Args:
+        folder: holds `saved_model.pb` and `variables/`.
+
+    Raises:
+        InputError: the folder is not a SavedModel with a stylizer's signatures.
+    """
+
+    # A SavedModel takes pictures of any size.
+    style_size: tuple[int, int] | None = None
+    content_size: tuple[int, int] | None = None
+
+    def __init__(self, folder: str | Path) -> None:
+        import tensorflow as tf
+
+        try:
+            # Kept: the signatures hold only weak references to the variables.
+            self._model = tf.saved_model.load(str(folder))
+        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+            raise InputError(f"{folder}: not a SavedModel ({str(error).splitlines()[0]})") from error
+        missing = [name for name in SIGNATURES if name not in self._model.signatures]
+        if missing:
+            raise InputError(f"{folder}: not a stylizer: it lacks the signature {missing[0]!r}")
+
+    def signature(self, name: str, **inputs: Any) -> np.ndarray:
+        """Runs one signature.
+
+        Args:
+            name: one of `SIGNATURES`.
+            inputs: arrays by the names of the signature's inputs.
+
+        Returns:
+            The one output.
+        """
+        import tensorflow as tf
+
+        tensors = {key: tf.constant(value) for key, value in inputs.items()}
+        (output,) = self._model.signatures[name](**tensors).values()
+        return output.numpy()
+
+    def bottleneck(self, style: np.ndarray) -> np.ndarray:
+        """Returns the bottleneck [B, 1, 1, D] of style pictures [B, h, w, 3]."""
+        return self.signature("bottleneck", style_image=style)
+
+    def transform(self, content: np.ndarray, bottleneck: np.ndarray) -> np.ndarray:
+        """Returns content pictures [B, H, W, 3] in the style of a bottleneck [B or 1, 1, 1, D]."""
+        return self.signature("transform", content_image=content, style_bottleneck=bottleneck)
+
+    def __call__(self, content: np.ndarray, style: np.ndarray, strength: float | None = None) -> np.ndarray:
+        """Repaints pictures in the style of other pictures.
+
+        Args:
+            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
+            style: [B or 1, h, w, 3] float32 in [0, 1], sides from 16 pixels.
+            strength: in [0, 1], between the content's own bottleneck (0) and the style's (1, the default).
+
+        Returns:
+            [B, H, W, 3] float32 in [0, 1].
+        """
+        if strength is None:
+            return self.signature("serving_default", content_image=content, style_image=style)
+        strengths = np.full(len(content), strength, np.float32)
+        return self.signature("strength", content_image=content, style_image=style, strength=strengths)

@@ -82,11 +82,17 @@ class TFLiteNetwork:
         return _dequantize(result, self.outputs[name])
 
 
+def _scale_and_zero_point(details: dict[str, Any]) -> tuple[float, int]:
+    scale, zero_point = details["quantization"]
+    # An integer without a scale of its own is a picture of 8-bit samples.
+    return scale or 1 / 255, zero_point
+
+
 def _quantize(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     dtype = np.dtype(details["dtype"])
     if dtype == np.float32:
         return np.ascontiguousarray(array, np.float32)
-    scale, zero_point = details["quantization"]
+    scale, zero_point = _scale_and_zero_point(details)
     limits = np.iinfo(dtype)
     return np.clip(np.rint(array / scale) + zero_point, limits.min, limits.max).astype(dtype)
 
@@ -94,7 +100,7 @@ def _quantize(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
 def _dequantize(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     if array.dtype == np.float32:
         return array
-    scale, zero_point = details["quantization"]
+    scale, zero_point = _scale_and_zero_point(details)
     return (array.astype(np.float32) - zero_point) * np.float32(scale)
 
 

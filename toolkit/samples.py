@@ -31,11 +31,23 @@ STYLE_DESCRIPTIONS = {
 }
 """What each style picture shows."""
 
-_PHOTO_FILES = {
+CALIBRATION_SOURCES = {
+    "camera": "The photographer, by Lav Varshney; CC0.",
+    "hubble_deep_field": "The Hubble eXtreme Deep Field, by NASA; public domain.",
+    "ihc": "Stained tissue, by the Center for Microscopy and Molecular Imaging; no known copyright restrictions.",
+    "retina": "A retina, by Mikael Häggström; CC0.",
+}
+"""Where each calibration picture is from and its licence, as scikit-image's documentation states them."""
+
+_FILES = {
     "astronaut": "astronaut.png",
     "chelsea": "chelsea.png",
     "coffee": "coffee.png",
     "rocket": "rocket.jpg",
+    "camera": "camera.png",
+    "hubble_deep_field": "hubble_deep_field.jpg",
+    "ihc": "ihc.png",
+    "retina": "retina.jpg",
 }
 _SIDE = 512
 _CANVAS = 2 * _SIDE  # painted at twice the size, for smooth edges
@@ -53,14 +65,29 @@ def photos() -> dict[str, Picture]:
     Raises:
         MissingExtraError: scikit-image is not installed.
     """
+    return {name: _from_scikit_image(name) for name in PHOTO_SOURCES}
+
+
+def calibration_pictures() -> list[Picture]:
+    """Loads four pictures of other kinds than the photos and styles: what a quantised network is calibrated on.
+
+    Returns:
+        Each float32 RGB in [0, 1], shape [H, W, 3].
+
+    Raises:
+        MissingExtraError: scikit-image is not installed.
+    """
+    return [_from_scikit_image(name) for name in CALIBRATION_SOURCES]
+
+
+def _from_scikit_image(name: str) -> Picture:
     package = importlib.util.find_spec("skimage")  # found, not imported: the files are all that is wanted
     if package is None or not package.submodule_search_locations:
         raise MissingExtraError(
             "the sample photos are part of scikit-image, which is not installed; "
             "run: pip install 'styleport[export]'"
         )
-    folder = Path(package.submodule_search_locations[0]) / "data"
-    return {name: load_image(folder / file) for name, file in _PHOTO_FILES.items()}
+    return load_image(Path(package.submodule_search_locations[0]) / "data" / _FILES[name])
 
 
 def styles() -> dict[str, Picture]:

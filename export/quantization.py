@@ -20,8 +20,6 @@ from toolkit.stylizer import Stylizer
 STYLE_SIZE = 256
 SIGNATURE_NAMES = {"predictor": "bottleneck", "transformer": "transform"}
 
-FLOAT32 = "float32"
-MODES = (FLOAT32, "float16", "dynamic", "int8")
 RECIPES = Path(__file__).parent / "recipes"
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def recipe(mode: str) -> dict[str, Any]:
     """Reads a quantisation recipe.
 
     Args:
-        mode: one of `MODES` but float32.
+        mode: `float16`, `dynamic` or `int8`.
 
     Returns:
         `description`, and the rules by network: `predictor` and `transformer`.
@@ -98,13 +96,13 @@ def quantize(model: bytes, network: str, mode: str, inputs: list[dict[str, np.nd
     Args:
         model: the float32 .tflite file, with one signature.
         network: `predictor` or `transformer`.
-        mode: one of `MODES`.
+        mode: `float32`, `float16`, `dynamic` or `int8`.
         inputs: what an int8 network is calibrated on, from `network_inputs`.
 
     Returns:
         The quantised .tflite file.
     """
-    if mode == FLOAT32:
+    if mode == "float32":
         return model
     from litert_quantizer import quantizer
 

@@ -1,14 +1,16 @@
 """Exports a stylizer as a pair of .tflite files, predictor and transformer, in four quantisations."""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from export.quantization import SIGNATURE_NAMES, STYLE_SIZE
-from toolkit.device import PREDICTOR_FILE, TRANSFORMER_FILE, TFLiteNetwork
+from export.artifact import DEFAULT_SIZE, Artifact, ExportOptions, Progress
+from export.quantization import SIGNATURE_NAMES, STYLE_SIZE, calibration_pairs, network_inputs, quantize
+from toolkit.device import PREDICTOR_FILE, TRANSFORMER_FILE, DeviceStylizer, TFLiteNetwork
 from toolkit.errors import WorkError
 from toolkit.stylizer import Stylizer
 
@@ -73,7 +75,7 @@ def _last_line(error: Exception) -> str:
     return lines[-1][:300] if lines else type(error).__name__
 
 
-def describe_signatures(folder: Path) -> dict[str, Any]:
+def signatures(folder: Path) -> dict[str, Any]:
     """Reads the signatures of a .tflite pair from its files.
 
     Args:
@@ -84,18 +86,57 @@ def describe_signatures(folder: Path) -> dict[str, Any]:
     """
 
     def tensors(details: dict[str, Any]) -> dict[str, Any]:
-        described = {}
-        for name, detail in sorted(details.items()):
-            shape = [None if side < 0 else int(side) for side in detail["shape_signature"]]
-            described[name] = {"shape": shape, "dtype": np.dtype(detail["dtype"]).name}
-        return described
+        return {
+            name: {
+                "shape": [None if side < 0 else int(side) for side in detail["shape_signature"]],
+                "dtype": np.dtype(detail["dtype"]).name,
+            }
+            for name, detail in sorted(details.items())
+        }
 
-    signatures = {}
+    described = {}
     for file in FILES.values():
         network = TFLiteNetwork(folder / file)
-        signatures[network.signature] = {
+        described[network.signature] = {
             "file": file,
             "inputs": tensors(network.inputs),
             "outputs": tensors(network.outputs),
         }
-    return signatures
+    return described
+
+
+def export(stylizer: Stylizer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
+    """Exports the .tflite pairs into a bundle: each network converted once a size, then quantised.
+
+    Args:
+        stylizer: the model.
+        bundle: the bundle's folder.
+        options: what to export.
+        progress: told what is being made.
+
+    Yields:
+        Each artifact, once its files are written.
+    """
+    pairs = calibration_pairs()
+    # The converter is the slow part: the quantisations of one size share its result.
+    converted: dict[tuple[str, int | None, bool], bytes] = {}
+    for artifact in options.artifacts():
+        if artifact.format != "tflite":
+            continue
+        progress(f"exporting {artifact.path}")
+        folder = bundle / artifact.path
+        folder.mkdir(parents=True)
+        is_int8 = artifact.quantization == "int8"
+        integer_io = options.integer_io and is_int8
+        size = artifact.size or DEFAULT_SIZE
+        inputs = network_inputs(stylizer, pairs, size, integer_io) if is_int8 else {}
+        for network, file in FILES.items():
+            key = (network, artifact.size, integer_io)
+            if key not in converted:
+                converted[key] = convert(stylizer, *key)
+            model = quantize(converted[key], network, artifact.quantization, inputs.get(network, []))
+            (folder / file).write_bytes(model)
+        yield artifact
+
+
+load = DeviceStylizer

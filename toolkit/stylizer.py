@@ -49,6 +49,9 @@ class Stylizer(keras.Model):
         # === Config ===
         self.bottleneck_dim = bottleneck_dim
 
+        # Both networks have their weights from the start, whatever is put in later.
+        self.built = True
+
     @classmethod
     def from_preset(cls, name: str) -> "Stylizer":
         """Builds a stylizer with embedded weights.
@@ -71,10 +74,6 @@ class Stylizer(keras.Model):
                 layer = getattr(layer, attribute)
             layer.set_weights([kernel.reshape(layer.kernel.shape), bias])
         return stylizer
-
-    def build(self, content_shape: Any = None, style_shape: Any = None, strength_shape: Any = None) -> None:
-        """Marks the model as built: both networks have their weights from the start."""
-        self.built = True
 
     def bottleneck(self, style: Any) -> Any:
         """Reads the style of pictures.

@@ -163,7 +163,7 @@ def _fill(
     if failures:
         kept = bundles.set_aside(staging, target, failures)
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        raise WorkError(f"parity gate missed: {failures[0]}{more}; no bundle was written, the artifacts are kept in {kept}")
+        raise WorkError(f"parity gate missed: {failures[0]}{more}; no bundle was written, what failed is in {kept}")
     known = {file["path"] for record in artifacts for file in record["files"]}
     manifest |= {
         "artifacts": artifacts,

@@ -274,11 +274,11 @@ def judge(measurements: Iterable[Measurement], gate: Gate) -> Parity:
     """
     figures: dict[str, Figures] = {}
     failures: list[str] = []
-    worst: Measurement | None = None
+    worst: list[Measurement] = []
     for one in measurements:
         figures[one.case.name] = one.figures
         failures += [f"{one.case.name}: {failure}" for failure in gate.failures(one.figures)]
-        if worst is None or not one.figures.psnr >= worst.figures.psnr:
-            worst = one
-    assert worst is not None
-    return Parity(gate, figures, worst, failures)
+        # A NaN is worse than any number, and no comparison with it holds.
+        if not worst or not one.figures.psnr >= worst[0].figures.psnr:
+            worst = [one]
+    return Parity(gate, figures, worst[0], failures)

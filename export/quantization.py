@@ -22,6 +22,7 @@ SIGNATURE_NAMES = {"predictor": "bottleneck", "transformer": "transform"}
 
 RECIPES = Path(__file__).parent / "recipes"
 
+
 @dataclass(frozen=True)
 class CalibrationPair:
     """A content and a style picture whose activations set the ranges of an int8 network.

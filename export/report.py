@@ -58,7 +58,7 @@ def _write_pictures(folder: Path, artifact: Artifact, parity: Parity) -> dict[st
 
 def number(value: float | None) -> str:
     """Writes a figure with three significant digits, or a dash for none."""
-    return "–" if value is None else f"{value:.3g}"
+    return "-" if value is None else f"{value:.3g}"
 
 
 def megabytes(size: int) -> str:

@@ -84,8 +84,7 @@ def _from_scikit_image(name: str) -> Picture:
     package = importlib.util.find_spec("skimage")  # found, not imported: the files are all that is wanted
     if package is None or not package.submodule_search_locations:
         raise MissingExtraError(
-            "the sample photos are part of scikit-image, which is not installed; "
-            "run: pip install 'styleport[export]'"
+            "the sample photos are part of scikit-image, which is not installed; run: pip install 'styleport[export]'"
         )
     return load_image(Path(package.submodule_search_locations[0]) / "data" / _FILES[name])
 
@@ -190,9 +189,7 @@ def _night_flow(x: np.ndarray, y: np.ndarray, hill: np.ndarray, tree: np.ndarray
     return np.stack([u, v]) / (np.hypot(u, v) + 1e-6)
 
 
-def _night_colors(
-    x: np.ndarray, y: np.ndarray, hill: np.ndarray, tree: np.ndarray, noise: np.ndarray
-) -> np.ndarray:
+def _night_colors(x: np.ndarray, y: np.ndarray, hill: np.ndarray, tree: np.ndarray, noise: np.ndarray) -> np.ndarray:
     glow = np.zeros_like(x)
     for star_x, star_y, radius, _ in _STARS:
         distance = np.hypot(x - star_x, y - star_y) / radius
@@ -277,15 +274,11 @@ def _paint_mosaic() -> np.ndarray:
     to_lead = (second - nearest) * (radius + 0.05) * (np.pi * _CANVAS / _TURN)
     hub = np.abs(radius - 0.075) * _CANVAS
     to_lead = np.where(radius < 0.075, hub, np.minimum(to_lead, hub))
-    colors = np.where(
-        radius[..., None] < 0.075, np.array(_WARM[0], np.float32), _glass_colors(rng, rings)[cell]
-    )
+    colors = np.where(radius[..., None] < 0.075, np.array(_WARM[0], np.float32), _glass_colors(rng, rings)[cell])
     return _leaded(rng, colors, nearest, to_lead)
 
 
-def _voronoi(
-    jitter: np.ndarray, ring: np.ndarray, spoke: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _voronoi(jitter: np.ndarray, ring: np.ndarray, spoke: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The cell of each point, and its distances to the nearest and the second nearest cell's seed.
 
     Each square of a lattice holds one seed, so only a point's own square and the eight around it are
@@ -322,9 +315,7 @@ def _glass_colors(rng: np.random.Generator, rings: int) -> np.ndarray:
     return (colors * rng.uniform(0.78, 1.12, (count, 1))).astype(np.float32)
 
 
-def _leaded(
-    rng: np.random.Generator, colors: np.ndarray, nearest: np.ndarray, to_lead: np.ndarray
-) -> np.ndarray:
+def _leaded(rng: np.random.Generator, colors: np.ndarray, nearest: np.ndarray, to_lead: np.ndarray) -> np.ndarray:
     """Uneven glass, darker towards the lead that holds it."""
     cloudy = sum(weight * _noise(rng, _CANVAS, cells) for weight, cells in ((0.3, 30), (0.5, 90), (0.4, 240)))
     rise = np.clip(to_lead / 9, 0, 1)
@@ -406,8 +397,7 @@ def _hand_cut(rng: np.random.Generator, block: np.ndarray) -> np.ndarray:
     line = np.arange(_CANVAS)
     unsteady = np.clip(2.4 * line / _CANVAS - 0.4, 0.15, 1)[:, None]
     shift_x, shift_y = (
-        unsteady * (46 * (_noise(rng, _CANVAS, 9) - 0.5) + 12 * (_noise(rng, _CANVAS, 34) - 0.5))
-        for _ in range(2)
+        unsteady * (46 * (_noise(rng, _CANVAS, 9) - 0.5) + 12 * (_noise(rng, _CANVAS, 34) - 0.5)) for _ in range(2)
     )
     column = np.clip(line + shift_x, 0, _CANVAS - 1).astype(int)
     row = np.clip(line[:, None] + shift_y, 0, _CANVAS - 1).astype(int)

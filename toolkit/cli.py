@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 import typer
@@ -66,26 +65,6 @@ def styleport(
     """Export neural style transfer models, and prove that every artifact still paints the same picture."""
 
 
-@dataclass(frozen=True)
-class Failure:
-    """How the command ends when it fails.
-
-    Attributes:
-        message: one line.
-        exit_code: 2 for bad use, 1 for failed work.
-    """
-
-    message: str
-    exit_code: int
-
-
-def _failure(error: Exception) -> Failure:
-    if isinstance(error, typer.TyperException):
-        return Failure(error.format_message(), 2)
-    assert isinstance(error, StyleportError)
-    return Failure(str(error), error.exit_code)
-
-
 def _missing_extra(error: ModuleNotFoundError) -> MissingExtraError:
     package = (error.name or "").partition(".")[0]
     if package not in EXTRAS:
@@ -108,11 +87,16 @@ def run(arguments: list[str]) -> int:
             code = typer.main.get_command(app).main(arguments or ["--help"], "styleport", standalone_mode=False)
         except ModuleNotFoundError as error:
             raise _missing_extra(error) from error
-    except (typer.TyperException, StyleportError) as error:
-        failure = _failure(error)
-        typer.echo("styleport: " + " ".join(failure.message.split()), err=True)
-        return failure.exit_code
+    except typer.TyperException as error:
+        return _fail(error.format_message(), 2)
+    except StyleportError as error:
+        return _fail(str(error), error.exit_code)
     return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, exit_code: int) -> int:
+    typer.echo("styleport: " + " ".join(message.split()), err=True)
+    return exit_code
 
 
 def main() -> None:

@@ -57,8 +57,10 @@ def _write_pictures(folder: Path, artifact: Artifact, parity: Parity) -> dict[st
 
 
 def number(value: float | None) -> str:
-    """Writes a figure with three significant digits, or a dash for none."""
-    return "-" if value is None else f"{value:.3g}"
+    """Writes a figure with three significant digits, four where it is nearly one, or a dash for none."""
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if 0.9 <= value < 1 else f"{value:.3g}"
 
 
 def megabytes(size: int) -> str:

@@ -59,6 +59,8 @@ class ExportOptions:
             unknown = [value for value in given if value not in known]
             if unknown or not given:
                 raise InputError(f"unknown {name} {', '.join(unknown)!r}: choose from {', '.join(known)}")
+        if "tflite" in self.formats and not self.sizes:
+            raise InputError("no size is given for tflite: give pixels, or any")
         for size in (*self.sizes, self.max_size):
             if size is not None and not MIN_SIDE <= size <= MAX_SIDE:
                 raise InputError(f"size {size} is out of range: give {MIN_SIDE} to {MAX_SIDE} pixels, or any")

@@ -31,13 +31,18 @@ def check_target(target: Path, force: bool) -> None:
     Raises:
         InputError: something is there that may not be replaced; only a bundle or an empty folder ever may.
     """
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise InputError(f"{target}: exists and is not a folder; choose another path")
-    if target.is_dir() and any(target.iterdir()):
-        if not manifests.is_bundle(target):
-            raise InputError(f"{target}: exists and is not a bundle; choose another path")
-        if not force:
-            raise InputError(f"{target}: a bundle is already there; give --force to replace it")
+    if target.name in ("", ".."):
+        raise InputError(f"{target}: has no name of its own; give the name of the bundle's folder")
+    try:
+        if target.is_symlink() or (target.exists() and not target.is_dir()):
+            raise InputError(f"{target}: exists and is not a folder; choose another path")
+        if target.is_dir() and any(target.iterdir()):
+            if not manifests.is_bundle(target):
+                raise InputError(f"{target}: exists and is not a bundle; choose another path")
+            if not force:
+                raise InputError(f"{target}: a bundle is already there; give --force to replace it")
+    except OSError as error:
+        raise InputError(f"{target}: cannot be looked at: {error.strerror}; choose another path") from error
 
 
 @contextlib.contextmanager
@@ -103,7 +108,9 @@ def _remove_empty(folders: list[Path]) -> None:
 
 def _remove_stale(target: Path) -> None:
     """Removes staging folders of exports that were killed: their lock is free."""
-    for leftover in target.parent.glob(_staging_prefix(target) + "*"):
+    for leftover in target.parent.iterdir():
+        if not leftover.name.startswith(_staging_prefix(target)):
+            continue
         descriptor = os.open(leftover, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -175,7 +182,9 @@ def set_aside(staging: Path, target: Path, reasons: list[str]) -> Path:
     for name in (MANIFEST_FILE, DIGEST_FILE):
         (staging / name).unlink(missing_ok=True)
     (staging / FAILURE_FILE).write_text("\n".join(reasons) + "\n", encoding="utf-8")
-    shutil.copytree(staging, failed, dirs_exist_ok=True)
+    staging.chmod(0o777 & ~_umask())
+    # Moved, not copied: a full disk cannot stop it half-way. A folder that mkdtemp made is empty and is replaced.
+    staging.rename(failed)
     return failed
 
 

@@ -50,7 +50,9 @@ def main() -> int:
     """Runs the demo and returns its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where the bundle and the pictures go")
-    parser.add_argument("--row", type=Path, help="only draw photo, style and result, from an earlier demo, to this file")
+    parser.add_argument(
+        "--row", type=Path, help="only draw photo, style and result, from an earlier demo, to this file"
+    )
     arguments = parser.parse_args()
     bundle, folder = arguments.folder / "bundle", arguments.folder / "pictures"
     if arguments.row:

@@ -64,7 +64,7 @@ def _measure(
 ) -> dict[Artifact, parity.Parity]:
     reference = parity.Reference(stylizer)
     measured = {}
-    for name in options.formats:
+    for name in dict.fromkeys(options.formats):
         exporter = EXPORTERS[name]
         for artifact in exporter.export(stylizer, bundle, options, progress):
             progress(f"verifying {artifact.path}")
@@ -84,7 +84,7 @@ def measure(artifact: Artifact, bundle: Path, reference: parity.Reference) -> pa
         Figures and verdict.
     """
     exporter = EXPORTERS[artifact.format]
-    runner = exporter.load(bundle / artifact.path)
+    runner = exporter.load(manifests.resolve(bundle, artifact.path))
     measurements = parity.measure(runner, reference, parity.sizes_of(artifact))
     return parity.judge(measurements, parity.gate_of(artifact))
 

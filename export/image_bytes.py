@@ -13,13 +13,22 @@ MAX_PIXELS = 89_478_485
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _ORIENTATION_TAG = 0x0112
-# An EXIF segment is at most 64 KiB long and comes first; an IFD beyond this many entries is not a camera's.
-_EXIF_REACH = 1 << 17
+# An EXIF segment is at most 64 KiB long and comes first; so do the chunks of a PNG that tell of its colours.
+_HEADER_REACH = 1 << 17
+# A directory beyond this many entries is not a camera's.
 _EXIF_MAX_ENTRIES = 512
 
 
 def _raw_bytes(contents: Any, start: int, length: int) -> Any:
     return tf.cast(tf.io.decode_raw(tf.strings.substr(contents, start, length), tf.uint8), tf.int32)
+
+
+def _find(data: Any, marker: bytes) -> Any:
+    """Finds where a marker first occurs in data, which is longer than it; the data's size where it does not."""
+    length, size = len(marker), tf.size(data)
+    windows = tf.stack([data[i : size - length + 1 + i] for i in range(length)], axis=-1)
+    found = tf.where(tf.reduce_all(windows == tf.constant([*marker]), axis=-1))
+    return tf.reduce_min(tf.concat([tf.cast(found[:, 0], tf.int32), [size]], axis=0))
 
 
 def _integer(data: Any, offset: Any, width: int, little_endian: Any) -> Any:
@@ -34,7 +43,8 @@ def _first_directory(data: Any, tiff: Any) -> Any:
     size = tf.size(data)
     little_endian = tf.gather(data, tiff) == ord("I")
     directory = tiff + _integer(data, tiff + 4, 4, little_endian)
-    inside = (directory >= tiff) & (directory + 2 <= size)
+    # Not directory + 2 <= size: next to 2**31 the sum would be negative.
+    inside = (directory >= tiff) & (directory <= size - 2)
     count = _integer(data, tf.where(inside, directory, 0), 2, little_endian)
     entries = directory + 2 + 12 * tf.range(tf.minimum(count, _EXIF_MAX_ENTRIES))
     entries = tf.boolean_mask(entries, inside & (entries + 12 <= size) & (entries >= 0))
@@ -55,11 +65,8 @@ def exif_orientation(contents: Any) -> Any:
     Returns:
         Scalar int32 from 1 (upright, or nothing said) to 8, as in the EXIF standard.
     """
-    data = _raw_bytes(contents, 0, _EXIF_REACH)
-    marker = tf.constant([*b"Exif\x00\x00"])
-    windows = tf.stack([data[i : tf.size(data) - 5 + i] for i in range(6)], axis=-1)
-    found = tf.where(tf.reduce_all(windows == marker, axis=-1))
-    tiff = tf.cast(tf.reduce_min(tf.concat([found[:, 0], [_EXIF_REACH]], axis=0)), tf.int32) + 6
+    data = _raw_bytes(contents, 0, _HEADER_REACH)
+    tiff = _find(data, b"Exif\x00\x00") + 6
     return tf.cond(tiff + 8 <= tf.size(data), lambda: _first_directory(data, tiff), lambda: tf.constant(1))
 
 
@@ -93,7 +100,14 @@ def _on_white(picture: Any) -> Any:
 
 
 def _decode_png(contents: Any) -> Any:
-    pixels = tf.io.decode_png(contents, channels=0, dtype=tf.uint16)
+    def decoded(channels: int) -> Any:
+        return tf.io.decode_png(contents, channels=channels, dtype=tf.uint16)
+
+    # Only when asked for four channels does the decoder heed the transparent colour of a grey or RGB picture; asked
+    # for them without need, it makes pictures of less than 8 bits a sample transparent.
+    data = _raw_bytes(contents, 0, _HEADER_REACH)
+    has_transparent_color = _find(data, b"tRNS") < _find(data, b"IDAT")
+    pixels = tf.cond(has_transparent_color, lambda: decoded(4), lambda: decoded(0))
     return _on_white(tf.cast(pixels, tf.float32) / 65535)
 
 
@@ -147,14 +161,15 @@ def decode(contents: Any, max_size: int, min_side: int) -> Any:
 
 def _bound(picture: Any, max_size: int, min_side: int) -> Any:
     size = tf.cast(tf.shape(picture)[:2], tf.float64)
-    scale = tf.minimum(tf.constant(1.0, tf.float64), max_size / tf.reduce_max(size))
-    bounded = tf.maximum(tf.cast(tf.round(size * scale), tf.int32), min_side)
+    longer = tf.reduce_max(size)
+    # Multiplied before it is divided, so that halves round as in `toolkit.images`.
+    bounded = tf.maximum(tf.cast(tf.round(size * max_size / longer), tf.int32), min_side)
 
     def reduce() -> Any:
         reduced = tf.image.resize(picture, bounded, method="lanczos3", antialias=True)
         return tf.clip_by_value(reduced, 0.0, 1.0)
 
-    return tf.ensure_shape(tf.cond(scale < 1, reduce, lambda: picture), (None, None, 3))
+    return tf.ensure_shape(tf.cond(longer > max_size, reduce, lambda: picture), (None, None, 3))
 
 
 def encode(picture: Any) -> Any:

@@ -98,7 +98,7 @@ def compare(reference: np.ndarray, picture: np.ndarray) -> Figures:
     """
     from skimage.metrics import structural_similarity
 
-    if reference.shape != picture.shape or not np.isfinite(picture).all():
+    if reference.shape != picture.shape or not (np.isfinite(reference).all() and np.isfinite(picture).all()):
         return Figures(*[math.nan] * 5)
     difference = np.abs(reference.astype(np.float64) - picture)
     squared = float(np.mean(difference**2))
@@ -231,12 +231,13 @@ class Parity:
         return Figures(**{name: float(worst[name](values)) for name, values in columns.items()})
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the record that the manifest keeps."""
+        """Returns the record that the manifest keeps; JSON has no NaN, so a figure without a value is None."""
+        extremes = dataclasses.asdict(self.extremes())
         return {
             "parity": {
                 "pairs": len(self.figures),
                 "worst_pair": self.worst.case.name,
-                **dataclasses.asdict(self.extremes()),
+                **{name: value if math.isfinite(value) else None for name, value in extremes.items()},
             },
             "gate": dataclasses.asdict(self.gate),
             "verdict": self.verdict,
@@ -262,6 +263,11 @@ def measure(
             yield Measurement(case, compare(expected, picture), expected, picture)
 
 
+def _badness(figures: Figures) -> float:
+    """A number that grows as the PSNR falls; a NaN is worse than any number."""
+    return math.inf if math.isnan(figures.psnr) else -figures.psnr
+
+
 def judge(measurements: Iterable[Measurement], gate: Gate) -> Parity:
     """Holds measurements against a gate.
 
@@ -278,7 +284,6 @@ def judge(measurements: Iterable[Measurement], gate: Gate) -> Parity:
     for one in measurements:
         figures[one.case.name] = one.figures
         failures += [f"{one.case.name}: {failure}" for failure in gate.failures(one.figures)]
-        # A NaN is worse than any number, and no comparison with it holds.
-        if not worst or not one.figures.psnr >= worst[0].figures.psnr:
+        if not worst or _badness(one.figures) > _badness(worst[0].figures):
             worst = [one]
     return Parity(gate, figures, worst[0], failures)

@@ -39,9 +39,16 @@ def amplification(difference: np.ndarray) -> int:
     return factor
 
 
+def _difference(reference: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """Absolute differences; 1 where there is nothing to compare, as in a broken artifact's picture."""
+    if reference.shape != picture.shape:
+        return np.ones_like(reference)
+    return np.nan_to_num(np.abs(reference - picture), nan=1.0, posinf=1.0)
+
+
 def _write_pictures(folder: Path, artifact: Artifact, parity: Parity) -> dict[str, Any]:
     worst, slug = parity.worst, artifact.path.replace("/", "-")
-    difference = np.abs(worst.reference - worst.picture)
+    difference = _difference(worst.reference, worst.picture)
     factor = amplification(difference)
     pictures = {
         "content": worst.case.content[0],
@@ -52,7 +59,7 @@ def _write_pictures(folder: Path, artifact: Artifact, parity: Parity) -> dict[st
     }
     names = {role: f"{slug}-{role}.webp" for role in pictures}
     for role, picture in pictures.items():
-        images.save_image(picture, folder / names[role], quality=90)
+        images.save_image(np.nan_to_num(picture, posinf=1.0, neginf=0.0), folder / names[role], quality=90)
     return {"pictures": names, "amplification": factor}
 
 

@@ -66,6 +66,8 @@ def serving_functions(stylizer: Stylizer, max_size: int) -> dict[str, Any]:
         return image_bytes.encode(repaint(content_image, bottleneck_of(style_image))[0])
 
     def from_bytes(content_image_bytes: Any, style_image_bytes: Any) -> dict[str, Any]:
+        counts = tf.size(content_image_bytes), tf.size(style_image_bytes)
+        tf.debugging.assert_equal(*counts, "as many style pictures as content pictures are needed")
         pairs = (content_image_bytes, style_image_bytes)
         # One pair at a time: the pictures of a batch each have their own size, and memory stays that of one.
         encoded = tf.map_fn(stylize_bytes, pairs, fn_output_signature=tf.string, parallel_iterations=1)

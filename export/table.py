@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from export.report import FIGURE_NAMES, megabytes, number
@@ -22,7 +23,7 @@ def print_table(records: list[dict[str, Any]], console: Console) -> None:
     table.add_column("verdict")
     for record in records:
         figures = [number(record["parity"][name]) for name in FIGURE_NAMES]
-        row = [record["path"], megabytes(record["bytes"]), str(record["parity"]["pairs"]), *figures]
+        row = [escape(record["path"]), megabytes(record["bytes"]), str(record["parity"]["pairs"]), *figures]
         table.add_row(*row, f"[{'green' if record['verdict'] == 'pass' else 'red'}]{record['verdict']}[/]")
     console.print(table)
 

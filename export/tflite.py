@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.artifact import DEFAULT_SIZE, Artifact, ExportOptions, Progress
+from export.deployment import DeploymentForm
 from export.quantization import SIGNATURE_NAMES, STYLE_SIZE, calibration_pairs, network_inputs, quantize
 from toolkit.device import PREDICTOR_FILE, TRANSFORMER_FILE, DeviceStylizer, TFLiteNetwork
 from toolkit.errors import WorkError
@@ -29,8 +30,10 @@ def _network_function(stylizer: Stylizer, network: str, size: int | None, intege
     def bottleneck(style_image: Any) -> dict[str, Any]:
         return {"style_bottleneck": stylizer.predictor(_to_float(style_image))}
 
+    deployed = DeploymentForm(stylizer.transformer)
+
     def transform(content_image: Any, style_bottleneck: Any) -> dict[str, Any]:
-        stylized = stylizer.transformer([_to_float(content_image), style_bottleneck])
+        stylized = deployed(_to_float(content_image), style_bottleneck)
         return {"stylized_image": tf.cast(tf.round(stylized * 255), tf.uint8) if integer_io else stylized}
 
     if network == "predictor":

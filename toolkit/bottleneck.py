@@ -21,6 +21,19 @@ def interpolate(content_bottleneck: Any, style_bottleneck: Any, strength: Any) -
     Raises:
         InputError: a strength given as a number is out of range.
     """
-    if isinstance(strength, int | float) and not 0 <= strength <= 1:
-        raise InputError(f"strength is {strength}: give a number from 0 to 1")
+    if isinstance(strength, int | float):
+        check_strength(strength)
     return content_bottleneck * (1 - strength) + style_bottleneck * strength
+
+
+def check_strength(strength: float) -> None:
+    """Refuses a strength that is not a number in [0, 1].
+
+    Args:
+        strength: the number.
+
+    Raises:
+        InputError: it is out of range.
+    """
+    if not 0 <= strength <= 1:
+        raise InputError(f"strength is {strength}: give a number from 0 to 1")

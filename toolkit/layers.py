@@ -6,6 +6,11 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from toolkit.errors import InputError
+
+if keras.backend.backend() != "tensorflow":
+    raise InputError(f"Keras runs on {keras.backend.backend()} here: set KERAS_BACKEND=tensorflow")
+
 Shape = tuple[int | None, ...]
 
 

@@ -65,10 +65,14 @@ def artifact(manifest: Manifest, name: str) -> Record:
     Raises:
         InputError: the bundle has no such artifact.
     """
-    records = {record.get("path"): record for record in manifest["artifacts"] if isinstance(record, dict)}
+    records = {record["path"]: record for record in manifest["artifacts"] if _has_path(record)}
     if name not in records:
-        raise InputError(f"no artifact {name!r} in the bundle: choose from {', '.join(map(str, records))}")
+        raise InputError(f"no artifact {name!r} in the bundle: choose from {', '.join(records)}")
     return records[name]
+
+
+def _has_path(record: Any) -> bool:
+    return isinstance(record, dict) and isinstance(record.get("path"), str)
 
 
 def resolve(bundle: Path, relative: str) -> Path:
@@ -90,9 +94,16 @@ def resolve(bundle: Path, relative: str) -> Path:
     path = bundle
     for part in parts:
         path /= part
-        if path.is_symlink():
+        if _is_link(path):
             raise InputError(f"{path}: a symbolic link, which a bundle does not have")
     return path
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError as error:  # a name too long for any file
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def sha256(path: Path) -> str:
@@ -112,15 +123,18 @@ def check_file(bundle: Path, record: Record) -> None:
         record: `path`, `bytes` and `sha256` of the file.
 
     Raises:
-        InputError: the file is missing, or its bytes are not the recorded ones.
+        InputError: the file is missing or unreadable, or its bytes are not the recorded ones.
     """
     path = resolve(bundle, record["path"])
-    if not path.is_file():
-        raise InputError(f"{path}: missing from the bundle")
-    size = path.stat().st_size
-    if size != record["bytes"]:
-        raise InputError(f"{path}: changed: {size} bytes, {record['bytes']} are recorded")
-    actual = sha256(path)
+    try:
+        if not path.is_file():
+            raise InputError(f"{path}: missing from the bundle")
+        size = path.stat().st_size
+        if size != record["bytes"]:
+            raise InputError(f"{path}: changed: {size} bytes, {record['bytes']} are recorded")
+        actual = sha256(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if actual != record["sha256"]:
         raise InputError(f"{path}: changed: its sha256 is {actual}, {record['sha256']} is recorded")
 
@@ -136,12 +150,19 @@ def open_artifact(bundle: Path, name: str) -> Path:
         The artifact's folder.
 
     Raises:
-        InputError: there is no such artifact, or one of its files is missing or changed.
+        InputError: there is no such artifact, or one of its files is missing, changed or added.
     """
     record = artifact(read(bundle), name)
     try:
         for file in record["files"]:
             check_file(bundle, file)
+        known = {resolve(bundle, file["path"]) for file in record["files"]}
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{bundle}: the manifest's record of {name!r} is incomplete ({error})") from error
-    return resolve(bundle, name)
+    folder = resolve(bundle, name)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: missing from the bundle")
+    added = sorted(path for path in folder.rglob("*") if path not in known and not path.is_dir())
+    if added:
+        raise InputError(f"{added[0]}: added: the manifest does not know it")
+    return folder

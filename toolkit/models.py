@@ -23,6 +23,13 @@ class StylizerLike(Protocol):
         ...
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long for any file
+        return False
+
+
 def open_model(source: str | Path, artifact: str | None = None, threads: int | None = None) -> StylizerLike:
     """Opens a model by name or path.
 
@@ -44,7 +51,7 @@ def open_model(source: str | Path, artifact: str | None = None, threads: int | N
         from toolkit.stylizer import Stylizer
 
         return Stylizer.from_preset(str(source))
-    if not path.exists():
+    if not _exists(path):
         raise InputError(f"no model {str(source)!r}: give a preset ({', '.join(presets.names())}) or a bundle's folder")
     folder = manifests.open_artifact(path, artifact or "saved_model")
     if (folder / PREDICTOR_FILE).is_file():

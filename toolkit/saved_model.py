@@ -30,7 +30,7 @@ class SavedModelStylizer:
         try:
             # Kept: the signatures hold only weak references to the variables.
             self._model = tf.saved_model.load(str(folder))
-        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+        except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
             raise InputError(f"{folder}: not a SavedModel ({str(error).splitlines()[0]})") from error
         missing = [name for name in SIGNATURES if name not in self._model.signatures]
         if missing:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from toolkit import presets
-from toolkit.bottleneck import interpolate
+from toolkit.bottleneck import check_strength, interpolate
 from toolkit.errors import InputError
 from toolkit.predictor import StylePredictor
 from toolkit.transformer import StyleTransformer
@@ -21,6 +21,13 @@ def _check_picture(name: str, picture: Any) -> None:
         raise InputError(f"{name} has shape {shape}: give [batch, height, width, 3]")
     if any(isinstance(side, int) and side < MIN_SIDE for side in shape[1:3]):
         raise InputError(f"{name} is {shape[2]}x{shape[1]} pixels: both sides must be at least {MIN_SIDE}")
+
+
+def _check_strengths(strengths: Any) -> None:
+    # A tensor of a graph has no values yet; an exporter puts this check into the graph.
+    if hasattr(strengths, "numpy"):
+        for strength in strengths.numpy().ravel():
+            check_strength(float(strength))
 
 
 @keras.saving.register_keras_serializable(package="styleport")
@@ -132,6 +139,7 @@ class Stylizer(keras.Model):
         if strength is not None:
             if not isinstance(strength, int | float):
                 strength = ops.reshape(ops.cast(strength, "float32"), (-1, 1, 1, 1))
+                _check_strengths(strength)
             bottleneck = interpolate(self.bottleneck(content), bottleneck, strength)
         return self.transform(content, bottleneck)
 

@@ -24,10 +24,10 @@ def inspect(
 
     console = stdout_console()
     source = manifest["source"]
-    console.print(f"{source['kind']} {source['name']}, made {manifest['created']}", highlight=False)
+    console.print(f"{source['kind']} {source['name']}, made {manifest['created']}", highlight=False, markup=False)
     print_table(manifest["artifacts"], console)
     for title, signatures in _distinct_signatures(manifest).items():
-        console.print(f"\n{title}", highlight=False)
+        console.print(f"\n{title}", highlight=False, markup=False)
         for name, signature in signatures.items():
             inputs, outputs = _tensors(signature["inputs"]), _tensors(signature["outputs"])
             console.print(f"  {name}: {inputs} -> {outputs}", highlight=False, markup=False, soft_wrap=True)

@@ -11,8 +11,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from export.exporting import toolchain
-
 SUBJECTS = sorted(path.stem.removeprefix("bench_") for path in Path(__file__).parent.glob("bench_*.py"))
 
 
@@ -39,6 +37,9 @@ def main() -> int:
     if arguments.json:
         machine = {"cpus": os.cpu_count(), "platform": platform.platform(), "processor": platform.processor()}
         rows = [{"name": f.name, "value": f.value, "limit": f.limit, "holds": f.holds} for f in figures]
+        # Imported late: TensorFlow takes memory and time that a benchmark must not share.
+        from export.exporting import toolchain
+
         arguments.json.write_text(json.dumps({"figures": rows, "machine": machine, "toolchain": toolchain()}, indent=2))
     return 0 if all(figure.holds for figure in figures) else 1
 

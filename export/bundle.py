@@ -64,13 +64,11 @@ def staged(target: Path, force: bool = False) -> Iterator[Path]:
     made = _make_parents(target.parent)
     try:
         _remove_stale(target)
-        staging = Path(tempfile.mkdtemp(prefix=_staging_prefix(target), dir=target.parent))
+        staging, lock = _make_staging(target)
     except OSError as error:
         _remove_empty(made)
         raise InputError(f"{target}: cannot be written: {error.strerror}; choose a folder you may write to") from error
-    lock = os.open(staging, os.O_RDONLY)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield staging
         # mkdtemp keeps others out; a bundle is made to be copied and served.
         staging.chmod(0o777 & ~_umask())
@@ -88,6 +86,18 @@ def staged(target: Path, force: bool = False) -> Iterator[Path]:
 
 def _staging_prefix(target: Path) -> str:
     return f".{target.name}.staging-"
+
+
+def _make_staging(target: Path) -> tuple[Path, int]:
+    """Makes a staging folder and locks it: until it is locked, another export may take it for a leftover."""
+    while True:
+        staging = Path(tempfile.mkdtemp(prefix=_staging_prefix(target), dir=target.parent))
+        with contextlib.suppress(FileNotFoundError):
+            lock = os.open(staging, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if staging.exists():
+                return staging, lock
+            os.close(lock)
 
 
 def _make_parents(folder: Path) -> list[Path]:
@@ -111,7 +121,10 @@ def _remove_stale(target: Path) -> None:
     for leftover in target.parent.iterdir():
         if not leftover.name.startswith(_staging_prefix(target)):
             continue
-        descriptor = os.open(leftover, os.O_RDONLY)
+        try:
+            descriptor = os.open(leftover, os.O_RDONLY)
+        except FileNotFoundError:  # the other export has ended meanwhile
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -142,13 +155,15 @@ def _sync(folder: Path) -> None:
 def _replace(staging: Path, target: Path, force: bool) -> None:
     check_target(target, force)
     older = None
-    if target.exists() and any(target.iterdir()):
+    # Without force nothing is moved away, even what another export has put there since the check.
+    if force and target.exists() and any(target.iterdir()):
         older = Path(tempfile.mkdtemp(prefix=_staging_prefix(target), dir=target.parent))
-        target.rename(older / target.name)
     try:
+        if older:
+            target.rename(older / target.name)
         staging.rename(target)
     except OSError as error:
-        if older:
+        if older and (older / target.name).exists():
             (older / target.name).rename(target)
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             raise WorkError(f"{target}: somebody else wrote it meanwhile; nothing was changed") from error

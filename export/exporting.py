@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from export import bundle as bundles
 from export import parity, report, saved_model, tflite
 from export.artifact import Artifact, ExportOptions, Progress
+from export.sources import Source
 from toolkit import manifest as manifests
 from toolkit import presets
 from toolkit.errors import InputError, WorkError
@@ -30,23 +30,6 @@ def toolchain() -> dict[str, str]:
     """Returns the versions of what exports and verifies, and of the platform."""
     versions = {name: importlib.metadata.version(name) for name in TOOLS}
     return {**versions, "python": platform.python_version(), "platform": platform.platform(terse=True)}
-
-
-def preset_source(name: str) -> dict[str, Any]:
-    """Returns what a manifest says of a preset.
-
-    Args:
-        name: the preset.
-
-    Returns:
-        `kind`, `name`, `sha256`, `licence` and `description`.
-
-    Raises:
-        InputError: there is no preset of that name.
-    """
-    provenance = presets.provenance(name)
-    kept = {key: provenance[key] for key in ("sha256", "licence", "description")}
-    return {"kind": "preset", "name": name, **kept}
 
 
 def _created() -> str:
@@ -107,7 +90,7 @@ def _artifact_record(artifact: Artifact, result: parity.Parity, bundle: Path) ->
 def export_bundle(
     stylizer: Stylizer,
     target: str | Path,
-    source: dict[str, Any],
+    source: Source,
     options: ExportOptions | None = None,
     force: bool = False,
     progress: Progress = lambda step: None,
@@ -117,7 +100,7 @@ def export_bundle(
     Args:
         stylizer: the model, in float32.
         target: where the bundle is to be.
-        source: what the manifest says of the model's origin; for a preset, `preset_source(name)`.
+        source: what the manifest says of the model's origin, as `export.sources.open_source` gives it.
         options: what to export; everything by default.
         force: an older bundle at the target is replaced.
         progress: told what is being made.
@@ -141,7 +124,7 @@ def _fill(
     staging: Path,
     target: Path,
     stylizer: Stylizer,
-    source: dict[str, Any],
+    source: Source,
     options: ExportOptions,
     progress: Progress,
 ) -> Manifest:
@@ -191,19 +174,14 @@ class Verification:
 
 def _load_reference(bundle: Path, manifest: Manifest) -> Stylizer:
     path = manifests.resolve(bundle, manifest["source"]["reference"])
-    try:
-        stylizer = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path}: not a Keras model ({str(error).splitlines()[0]})") from error
-    if not isinstance(stylizer, Stylizer):
-        raise InputError(f"{path}: a {type(stylizer).__name__}, not a Stylizer")
+    stylizer = Stylizer.from_file(path)
     source = manifest["source"]
     if source["kind"] == "preset" and source["name"] in presets.names():
         _check_against_preset(path, stylizer, source)
     return stylizer
 
 
-def _check_against_preset(path: Path, stylizer: Stylizer, source: dict[str, Any]) -> None:
+def _check_against_preset(path: Path, stylizer: Stylizer, source: Source) -> None:
     if source.get("sha256") != presets.provenance(source["name"])["sha256"]:
         raise InputError(f"{path}: its manifest names another release of the preset {source['name']!r}")
     expected = Stylizer.from_preset(source["name"]).get_weights()

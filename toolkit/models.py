@@ -34,7 +34,7 @@ def open_model(source: str | Path, artifact: str | None = None, threads: int | N
     """Opens a model by name or path.
 
     Args:
-        source: a preset, such as `magenta-mobile`, or the folder of a bundle.
+        source: a preset, such as `magenta-mobile`, a `.keras` file of a `Stylizer`, or the folder of a bundle.
         artifact: of a bundle, such as `saved_model` (the default) or `tflite/float16_384`.
         threads: CPU threads of a TFLite artifact; all cores by default.
 
@@ -52,7 +52,13 @@ def open_model(source: str | Path, artifact: str | None = None, threads: int | N
 
         return Stylizer.from_preset(str(source))
     if not _exists(path):
-        raise InputError(f"no model {str(source)!r}: give a preset ({', '.join(presets.names())}) or a bundle's folder")
+        raise InputError(
+            f"no model {str(source)!r}: give a preset ({', '.join(presets.names())}), a .keras file or a bundle"
+        )
+    if path.suffix == ".keras" and path.is_file():
+        from toolkit.stylizer import Stylizer
+
+        return Stylizer.from_file(path)
     folder = manifests.open_artifact(path, artifact or "saved_model")
     if (folder / PREDICTOR_FILE).is_file():
         return DeviceStylizer(folder, threads=threads)

@@ -1,5 +1,7 @@
 """The arbitrary stylizer: style predictor and style transformer behind one call."""
 
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -80,6 +82,30 @@ class Stylizer(keras.Model):
             for attribute in part:
                 layer = getattr(layer, attribute)
             layer.set_weights([kernel.reshape(layer.kernel.shape), bias])
+        return stylizer
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> "Stylizer":
+        """Loads a stylizer that was saved with `save`.
+
+        Args:
+            path: a `.keras` file.
+
+        Returns:
+            The stylizer.
+
+        Raises:
+            InputError: the file is missing or is no stylizer.
+        """
+        if not Path(path).is_file():
+            raise InputError(f"{path}: no such file")
+        try:
+            # Safe mode: a file from outside must not bring code along.
+            stylizer = keras.saving.load_model(path, compile=False, safe_mode=True)
+        except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path}: not a Keras model ({str(error).splitlines()[0][:200]})") from error
+        if not isinstance(stylizer, cls):
+            raise InputError(f"{path}: holds a {type(stylizer).__name__}, not a {cls.__name__}")
         return stylizer
 
     def bottleneck(self, style: Any) -> Any:

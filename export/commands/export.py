@@ -12,7 +12,9 @@ from toolkit.errors import InputError
 
 def export(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The folder to write.")],
-    model: Annotated[str, typer.Option(help="The preset to export.")] = "magenta-mobile",
+    model: Annotated[
+        str, typer.Option(help="A preset, a .keras file of a Stylizer, or the folder of a bundle.")
+    ] = "magenta-mobile",
     formats: Annotated[str, typer.Option(help="Some of these, separated by commas.")] = ",".join(FORMATS),
     quantize: Annotated[str, typer.Option(help="For TFLite: some of these, separated by commas.")] = ",".join(
         QUANTIZATIONS
@@ -36,11 +38,11 @@ def export(
     options = ExportOptions(_split(formats), _split(quantize), _sizes(size), max_size, integer_io)
     check_target(bundle, force)
     with quiet_libraries() as console, progress_bar(console, 2 * len(options.artifacts()) + 1) as step:
-        from export.exporting import export_bundle, preset_source
-        from toolkit.stylizer import Stylizer
+        from export.exporting import export_bundle
+        from export.sources import open_source
 
-        source = preset_source(model)
-        manifest = export_bundle(Stylizer.from_preset(model), bundle, source, options, force, step)
+        stylizer, source = open_source(model)
+        manifest = export_bundle(stylizer, bundle, source, options, force, step)
     if as_json:
         typer.echo(json.dumps(manifest, indent=2))
         return

@@ -46,7 +46,9 @@ def stylize(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="A picture's file, or a folder when there are several.")
     ],
-    model: Annotated[str, typer.Option(help="A preset or the folder of a bundle.")] = "magenta-mobile",
+    model: Annotated[
+        str, typer.Option(help="A preset, a .keras file of a Stylizer, or the folder of a bundle.")
+    ] = "magenta-mobile",
     artifact: Annotated[
         str | None, typer.Option(help="Of a bundle: saved_model (the default) or a TFLite pair, as inspect lists them.")
     ] = None,

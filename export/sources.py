@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from export import bundle as bundles
 from toolkit import manifest as manifests
 from toolkit import presets
 from toolkit.errors import InputError
@@ -54,6 +55,7 @@ def open_source(model: str | Path) -> tuple[Stylizer, Source]:
 
 def _from_bundle(bundle: Path) -> tuple[Stylizer, Source]:
     manifest = manifests.read(bundle)
+    bundles.validate(manifest)
     files = {file["path"]: file for file in manifest["files"]}
     source = manifest["source"]
     if source["reference"] not in files:

@@ -1,5 +1,7 @@
 """What tests share: the embedded stylizer and one bundle of everything, each made once."""
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +33,17 @@ def style() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory, stylizer) -> Path:
-    """A bundle of every artifact; tests that change it work on a copy."""
-    from export.exporting import export_bundle, preset_source
+    """A bundle of every artifact; tests that change it work on a copy.
 
+    Exporting it takes more than a minute. Where the environment variable STYLEPORT_TEST_BUNDLE names the folder
+    of a bundle that `styleport export` made before, a copy of that is used: for work on the tests themselves,
+    never for judging an exporter.
+    """
     target = tmp_path_factory.mktemp("bundles") / "magenta-mobile"
+    if ready := os.environ.get("STYLEPORT_TEST_BUNDLE"):
+        return Path(shutil.copytree(ready, target))
+    from export.exporting import export_bundle
+    from export.sources import preset_source
+
     export_bundle(stylizer, target, preset_source("magenta-mobile"))
     return target

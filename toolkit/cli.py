@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.errors import MissingExtraError, StyleportError
+from toolkit.errors import InputError, MissingExtraError, StyleportError
 
 COMMANDS = {
     "stylize": "toolkit.commands.stylize",
@@ -26,6 +26,9 @@ EXTRAS = {
     "skimage": "export",
     "tensorflow": "export",
 }
+
+# What importing Keras fails on where its configuration names another backend; `numpy` takes jax along.
+KERAS_BACKENDS = ("jax", "openvino", "torch")
 
 
 class LazyGroup(TyperGroup):
@@ -65,8 +68,10 @@ def styleport(
     """Export neural style transfer models, and prove that every artifact still paints the same picture."""
 
 
-def _missing_extra(error: ModuleNotFoundError) -> MissingExtraError:
+def _missing_extra(error: ModuleNotFoundError) -> InputError:
     package = (error.name or "").partition(".")[0]
+    if package in KERAS_BACKENDS:
+        return InputError(f"Keras is set to run on {package}: set KERAS_BACKEND=tensorflow")
     if package not in EXTRAS:
         raise error
     return MissingExtraError(f"this needs {package}: pip install 'styleport[{EXTRAS[package]}]'")

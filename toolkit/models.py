@@ -56,6 +56,8 @@ def open_model(source: str | Path, artifact: str | None = None, threads: int | N
             f"no model {str(source)!r}: give a preset ({', '.join(presets.names())}), a .keras file or a bundle"
         )
     if path.suffix == ".keras" and path.is_file():
+        if artifact is not None:
+            raise InputError(f"{path} has no artifacts: leave --artifact out, or give a bundle")
         from toolkit.stylizer import Stylizer
 
         return Stylizer.from_file(path)

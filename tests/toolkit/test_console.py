@@ -1,0 +1,124 @@
+"""Libraries are kept quiet unless the work breaks down, and bars are drawn on terminals alone."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from toolkit.console import LOGS_VARIABLE, progress_bar, quiet_libraries
+from toolkit.errors import InputError, WorkError
+
+
+@pytest.fixture(autouse=True)
+def no_logs_wanted(monkeypatch):
+    monkeypatch.delenv(LOGS_VARIABLE, raising=False)
+
+
+def chatter():
+    """What TensorFlow does: it writes to the descriptor, past sys.stderr."""
+    os.write(2, b"native noise\n")
+
+
+def test_what_libraries_print_is_not_shown(capfd):
+    with quiet_libraries():
+        chatter()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_console_still_reaches_standard_error(capfd):
+    with quiet_libraries() as console:
+        chatter()
+        console.print("shown")
+    assert capfd.readouterr().err == "shown\n"
+
+
+def test_standard_output_is_left_alone(capfd):
+    with quiet_libraries():
+        print("result")
+    assert capfd.readouterr().out == "result\n"
+
+
+def test_standard_error_is_itself_again_afterwards(capfd):
+    with quiet_libraries():
+        chatter()
+    with pytest.raises(WorkError), quiet_libraries():
+        raise WorkError("failed")
+    chatter()
+    assert capfd.readouterr().err == "native noise\n"
+
+
+@pytest.mark.parametrize(
+    "error", [InputError("bad"), WorkError("bad"), KeyboardInterrupt()], ids=lambda e: type(e).__name__
+)
+def test_a_failure_that_is_told_in_one_line_keeps_the_noise_hidden(capfd, error):
+    with pytest.raises(type(error)), quiet_libraries():
+        chatter()
+        raise error
+    assert capfd.readouterr().err == ""
+
+
+def test_a_breakdown_shows_what_the_libraries_said(capfd):
+    with pytest.raises(ZeroDivisionError), quiet_libraries():
+        chatter()
+        raise ZeroDivisionError
+    assert capfd.readouterr().err == "native noise\n"
+
+
+def test_what_python_prints_is_held_back_as_well():
+    code = (
+        "import sys\nfrom toolkit.console import quiet_libraries\n"
+        "print('before', file=sys.stderr)\n"
+        "with quiet_libraries() as console:\n    print('noise', file=sys.stderr)\n    console.print('shown')\n"
+        "print('after', file=sys.stderr)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert result.stderr == "before\nshown\nafter\n"
+
+
+def test_logs_are_shown_where_they_are_wanted(capfd, monkeypatch):
+    monkeypatch.setenv(LOGS_VARIABLE, "1")
+    with quiet_libraries():
+        chatter()
+    assert capfd.readouterr().err == "native noise\n"
+
+
+def test_no_descriptor_is_left_open():
+    before = len(list(Path("/dev/fd").iterdir()))
+    for _ in range(3):
+        with quiet_libraries() as console:
+            console.print("")
+    assert len(list(Path("/dev/fd").iterdir())) == before
+
+
+def shown(steps, terminal):
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=terminal, width=100)
+    with progress_bar(console, len(steps)) as step:
+        for description in steps:
+            step(description)
+    return stream.getvalue()
+
+
+def test_a_bar_counts_the_steps_that_are_done():
+    text = shown(["one", "two", "three"], terminal=True)
+    assert "three" in text
+    assert "2/3" in text
+    assert "3/3" not in text, "the last step was under way, not done"
+
+
+def test_nothing_is_drawn_where_there_is_no_terminal():
+    assert shown(["one", "two"], terminal=False).strip() == ""
+
+
+def test_a_bar_goes_away_when_the_work_breaks_down():
+    stream = io.StringIO()
+    with pytest.raises(WorkError), progress_bar(Console(file=stream, force_terminal=True), 2) as step:
+        step("one")
+        raise WorkError("failed")
+    # The cursor is shown again, and the bar's line cleared.
+    assert stream.getvalue().endswith("\x1b[2K")
+    assert "\x1b[?25h" in stream.getvalue()

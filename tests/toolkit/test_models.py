@@ -1,0 +1,112 @@
+"""Whatever names a model opens it, and every form of it paints the same picture."""
+
+import json
+
+import numpy as np
+import pytest
+
+from toolkit.device import DeviceStylizer
+from toolkit.errors import InputError
+from toolkit.models import open_model
+from toolkit.saved_model import SavedModelStylizer
+from toolkit.stylizer import Stylizer
+
+
+def test_a_preset_is_opened_by_its_name(stylizer):
+    model = open_model("magenta-mobile")
+    assert type(model) is Stylizer
+    for opened, expected in zip(model.get_weights(), stylizer.get_weights(), strict=True):
+        np.testing.assert_array_equal(opened, expected)
+
+
+def test_a_bundle_is_opened_by_its_folder_as_a_saved_model(small_bundle):
+    assert type(open_model(str(small_bundle("saved_model")))) is SavedModelStylizer
+
+
+def test_an_artifact_of_a_bundle_is_opened_by_its_path(small_bundle):
+    model = open_model(small_bundle("tflite/float16_384"), "tflite/float16_384", threads=1)
+    assert type(model) is DeviceStylizer
+    assert model.content_size == (384, 384)
+
+
+def test_every_form_of_the_model_paints_the_same_picture(bundle, stylizer, content, style):
+    expected = stylizer(content, style)
+    for artifact in ("saved_model", "tflite/float32_any"):
+        model = open_model(bundle, artifact)
+        painted = model.transform(content, model.bottleneck(style))
+        np.testing.assert_allclose(painted, expected, atol=1e-3, err_msg=artifact)
+
+
+def test_a_saved_model_file_is_opened_by_its_path(stylizer, tmp_path, content, style):
+    stylizer.save(tmp_path / "mine.keras")
+    model = open_model(tmp_path / "mine.keras")
+    assert type(model) is Stylizer
+    np.testing.assert_array_equal(model(content, style), stylizer(content, style))
+
+
+def refusal(*arguments):
+    with pytest.raises(InputError) as caught:
+        open_model(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["no-such", "magenta", "", "a" * 300])
+def test_a_name_that_is_neither_preset_nor_folder_is_refused(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = refusal(name)
+    if name:
+        assert said.startswith(f"no model {name!r}: give a preset (magenta-mobile)")
+    else:
+        assert said.startswith(".: not a bundle")
+
+
+def test_an_artifact_of_a_preset_is_refused():
+    assert refusal("magenta-mobile", "saved_model").startswith("the preset magenta-mobile has no artifacts")
+
+
+def test_an_artifact_of_a_keras_file_is_refused(tmp_path):
+    path = tmp_path / "mine.keras"
+    path.touch()
+    assert refusal(path, "saved_model").startswith(f"{path} has no artifacts: leave --artifact out")
+
+
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
+    assert refusal(tmp_path) == f"{tmp_path}: not a bundle (No such file or directory: manifest.json)"
+
+
+def test_a_bundle_without_a_saved_model_says_what_it_has(small_bundle):
+    said = refusal(small_bundle("tflite/int8_any"))
+    assert said == "no artifact 'saved_model' in the bundle: choose from tflite/int8_any"
+
+
+@pytest.mark.parametrize(
+    ("artifact", "file"),
+    [
+        ("saved_model", "saved_model.pb"),
+        ("saved_model", "variables/variables.data-00000-of-00001"),
+        ("tflite/int8_any", "predictor.tflite"),
+        ("tflite/int8_any", "transformer.tflite"),
+    ],
+)
+def test_a_damaged_file_is_found_before_it_is_loaded(small_bundle, artifact, file):
+    bundle = small_bundle(artifact)
+    path = bundle / artifact / file
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert refusal(bundle, artifact).startswith(f"{path}: changed: its sha256 is ")
+
+
+def test_a_tflite_file_slipped_into_a_saved_model_is_not_run(small_bundle):
+    bundle = small_bundle("saved_model", "tflite/int8_any")
+    slipped = bundle / "saved_model" / "predictor.tflite"
+    slipped.write_bytes((bundle / "tflite" / "int8_any" / "predictor.tflite").read_bytes())
+    assert refusal(bundle) == f"{slipped}: added: the manifest does not know it"
+
+
+def test_a_bundle_of_a_newer_schema_is_refused(small_bundle):
+    bundle = small_bundle("tflite/int8_any")
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    (bundle / "manifest.json").write_text(json.dumps({**manifest, "schema_version": 2}))
+    assert "schema version 2 is newer than 1" in refusal(bundle, "tflite/int8_any")

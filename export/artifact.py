@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from toolkit.errors import InputError
+from toolkit.inputs import MIN_SIDE
 
 FORMATS = ("saved_model", "tflite")
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 # The side of the content picture that Magenta's own TFLite files take.
 DEFAULT_SIZE = 384
-MIN_SIDE = 16
 MAX_SIDE = 4096
 
 Progress = Callable[[str], None]

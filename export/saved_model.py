@@ -9,8 +9,9 @@ import tensorflow as tf
 from export import image_bytes
 from export.artifact import Artifact, ExportOptions, Progress
 from toolkit.bottleneck import interpolate
+from toolkit.inputs import MIN_SIDE
 from toolkit.saved_model import SIGNATURES, SavedModelStylizer
-from toolkit.stylizer import MIN_SIDE, Stylizer
+from toolkit.stylizer import Stylizer
 
 PICTURES = (None, None, None, 3)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolkit.errors import InputError
+from toolkit.inputs import check_strength
 
 
 def interpolate(content_bottleneck: Any, style_bottleneck: Any, strength: Any) -> Any:
@@ -24,16 +24,3 @@ def interpolate(content_bottleneck: Any, style_bottleneck: Any, strength: Any) -
     if isinstance(strength, int | float):
         check_strength(strength)
     return content_bottleneck * (1 - strength) + style_bottleneck * strength
-
-
-def check_strength(strength: float) -> None:
-    """Refuses a strength that is not a number in [0, 1].
-
-    Args:
-        strength: the number.
-
-    Raises:
-        InputError: it is out of range.
-    """
-    if not 0 <= strength <= 1:
-        raise InputError(f"strength is {strength}: give a number from 0 to 1")

@@ -10,6 +10,7 @@ import numpy as np
 from toolkit import images
 from toolkit.bottleneck import interpolate
 from toolkit.errors import InputError, MissingExtraError
+from toolkit.inputs import check_bottleneck, check_pictures
 
 PREDICTOR_FILE = "predictor.tflite"
 TRANSFORMER_FILE = "transformer.tflite"
@@ -62,12 +63,29 @@ class TFLiteNetwork:
         self.inputs: dict[str, Any] = self._runner.get_input_details()
         self.outputs: dict[str, Any] = self._runner.get_output_details()
 
-    def input_size(self, name: str) -> tuple[int, int] | None:
-        """Returns the height and width that a picture input takes, or None if it takes any."""
+    def input_shape(self, name: str) -> tuple[int, ...]:
+        """Returns the shape of an input, with -1 for what may vary.
+
+        Args:
+            name: as the signature has it.
+
+        Returns:
+            The shape.
+
+        Raises:
+            InputError: the signature has no such input, or its rank is not four.
+        """
         if name not in self.inputs:
             raise InputError(f"signature {self.signature!r} has no input {name!r}: it has {', '.join(self.inputs)}")
-        _, height, width, _ = self.inputs[name]["shape_signature"]
-        return None if -1 in (height, width) else (int(height), int(width))
+        shape = tuple(int(side) for side in self.inputs[name]["shape_signature"])
+        if len(shape) != 4:
+            raise InputError(f"input {name!r} of signature {self.signature!r} has shape {shape}, not four dimensions")
+        return shape
+
+    def input_size(self, name: str) -> tuple[int, int] | None:
+        """Returns the height and width that a picture input takes, or None if it takes any."""
+        _, height, width, _ = self.input_shape(name)
+        return None if -1 in (height, width) else (height, width)
 
     def __call__(self, **arrays: np.ndarray) -> np.ndarray:
         """Runs the network.
@@ -138,6 +156,7 @@ class DeviceStylizer:
         self.transformer = TFLiteNetwork(Path(folder) / TRANSFORMER_FILE, runtime, threads)
         self.style_size = self.predictor.input_size("style_image")
         self.content_size = self.transformer.input_size("content_image")
+        self._bottleneck_dim = self.transformer.input_shape("style_bottleneck")[-1]
 
     def bottleneck(self, style: np.ndarray) -> np.ndarray:
         """Reads the style of pictures.
@@ -148,6 +167,7 @@ class DeviceStylizer:
         Returns:
             [B, 1, 1, D] float32.
         """
+        check_pictures("style", style)
         if self.style_size:
             style = np.stack([images.resize(picture, *self.style_size) for picture in style])
         return np.concatenate([self.predictor(style_image=picture[None]) for picture in style])
@@ -162,6 +182,8 @@ class DeviceStylizer:
         Returns:
             [B, H, W, 3] float32 in [0, 1].
         """
+        check_pictures("content", content)
+        check_bottleneck(bottleneck, self._bottleneck_dim, len(content))
         styles = np.broadcast_to(bottleneck, (len(content), *bottleneck.shape[1:]))
         return np.stack([self._transform(picture, style) for picture, style in zip(content, styles, strict=True)])
 

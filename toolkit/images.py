@@ -17,12 +17,10 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from toolkit.errors import InputError, WorkError
+from toolkit.inputs import MIN_SIDE
 
 Picture = np.ndarray
 """float32 RGB in [0, 1], shape [H, W, 3]."""
-
-MIN_SIDE = 16
-"""The shortest side, in pixels, of a picture that is loaded."""
 
 _FAMILIES = {
     "JPEG": (".jpg", ".jpeg"),
@@ -73,8 +71,8 @@ def load_image(source: str | Path | Image.Image | np.ndarray, max_size: int | No
     Args:
         source: a JPEG, PNG, WebP, TIFF, BMP or GIF file (its first frame), a Pillow image, or an
             array [H, W], [H, W, 3] or [H, W, 4] of uint8, uint16 or floats in [0, 1]. What is
-            transparent is composited on white. Both sides are at least `MIN_SIDE` pixels.
-        max_size: bound on the longer side in pixels, at least `MIN_SIDE`; a larger picture is
+            transparent is composited on white. Both sides are at least 16 pixels.
+        max_size: bound on the longer side in pixels, at least 16; a larger picture is
             scaled down with its aspect kept, a smaller one is never enlarged.
 
     Returns:

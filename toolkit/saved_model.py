@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import InputError
+from toolkit.inputs import check_bottleneck, check_pictures, check_strength
 
 SIGNATURES = ("serving_default", "strength", "bottleneck", "transform", "image_bytes")
 
@@ -35,6 +36,8 @@ class SavedModelStylizer:
         missing = [name for name in SIGNATURES if name not in self._model.signatures]
         if missing:
             raise InputError(f"{folder}: not a stylizer: it lacks the signature {missing[0]!r}")
+        _, inputs = self._model.signatures["transform"].structured_input_signature
+        self._bottleneck_dim: int = inputs["style_bottleneck"].shape[-1]
 
     def signature(self, name: str, **inputs: Any) -> np.ndarray:
         """Runs one signature.
@@ -54,10 +57,13 @@ class SavedModelStylizer:
 
     def bottleneck(self, style: np.ndarray) -> np.ndarray:
         """Returns the bottleneck [B, 1, 1, D] of style pictures [B, h, w, 3]."""
+        check_pictures("style", style)
         return self.signature("bottleneck", style_image=style)
 
     def transform(self, content: np.ndarray, bottleneck: np.ndarray) -> np.ndarray:
         """Returns content pictures [B, H, W, 3] in the style of a bottleneck [B or 1, 1, 1, D]."""
+        check_pictures("content", content)
+        check_bottleneck(bottleneck, self._bottleneck_dim, len(content))
         return self.signature("transform", content_image=content, style_bottleneck=bottleneck)
 
     def __call__(self, content: np.ndarray, style: np.ndarray, strength: float | None = None) -> np.ndarray:
@@ -70,8 +76,16 @@ class SavedModelStylizer:
 
         Returns:
             [B, H, W, 3] float32 in [0, 1].
+
+        Raises:
+            InputError: a shape or the strength is out of range.
         """
+        check_pictures("content", content)
+        check_pictures("style", style)
+        if len(style) not in (1, len(content)):
+            raise InputError(f"{len(content)} contents and {len(style)} styles: give one style, or one for each")
         if strength is None:
             return self.signature("serving_default", content_image=content, style_image=style)
+        check_strength(strength)
         strengths = np.full(len(content), strength, np.float32)
         return self.signature("strength", content_image=content, style_image=style, strength=strengths)

@@ -8,28 +8,11 @@ import keras
 from keras import ops
 
 from toolkit import presets
-from toolkit.bottleneck import check_strength, interpolate
+from toolkit.bottleneck import interpolate
 from toolkit.errors import InputError
+from toolkit.inputs import check_bottleneck, check_pictures, check_strength
 from toolkit.predictor import StylePredictor
 from toolkit.transformer import StyleTransformer
-
-# Under this the reflected borders of the 9x9 convolutions are wider than what is left after two halvings.
-MIN_SIDE = 16
-
-
-def _check_picture(name: str, picture: Any) -> None:
-    shape = tuple(picture.shape)
-    if len(shape) != 4 or shape[-1] != 3:
-        raise InputError(f"{name} has shape {shape}: give [batch, height, width, 3]")
-    if any(isinstance(side, int) and side < MIN_SIDE for side in shape[1:3]):
-        raise InputError(f"{name} is {shape[2]}x{shape[1]} pixels: both sides must be at least {MIN_SIDE}")
-
-
-def _check_strengths(strengths: Any) -> None:
-    # A tensor of a graph has no values yet; an exporter puts this check into the graph.
-    if hasattr(strengths, "numpy"):
-        for strength in strengths.numpy().ravel():
-            check_strength(float(strength))
 
 
 @keras.saving.register_keras_serializable(package="styleport")
@@ -120,7 +103,7 @@ class Stylizer(keras.Model):
         Raises:
             InputError: the shape is another one.
         """
-        _check_picture("style", style)
+        check_pictures("style", style)
         return self.predictor(ops.convert_to_tensor(style))
 
     def transform(self, content: Any, bottleneck: Any) -> Any:
@@ -136,17 +119,11 @@ class Stylizer(keras.Model):
         Raises:
             InputError: a shape is another one.
         """
-        _check_picture("content", content)
-        if len(bottleneck.shape) != 4 or tuple(bottleneck.shape[1:]) != (1, 1, self.bottleneck_dim):
-            raise InputError(
-                f"bottleneck has shape {tuple(bottleneck.shape)}: give [batch, 1, 1, {self.bottleneck_dim}]"
-            )
-        contents, styles = content.shape[0], bottleneck.shape[0]
-        if contents is not None and styles not in (None, 1, contents):
-            raise InputError(f"{contents} contents and {styles} styles: give one style, or one for each content")
+        check_pictures("content", content)
+        check_bottleneck(bottleneck, self.bottleneck_dim, content.shape[0])
         return self.transformer([ops.convert_to_tensor(content), ops.convert_to_tensor(bottleneck)])
 
-    def call(self, content: Any, style: Any, strength: Any = None) -> Any:
+    def __call__(self, content: Any, style: Any, strength: Any = None, **kwargs: Any) -> Any:
         """Repaints pictures in the style of other pictures.
 
         Args:
@@ -154,6 +131,7 @@ class Stylizer(keras.Model):
             style: [B or 1, h, w, 3] float32 in [0, 1], sides from 16 pixels; the networks were trained on 256.
             strength: a number or [B], float32 in [0, 1]: between the content's own bottleneck (0) and the
                 style's (1, the default).
+            kwargs: passed on to Keras.
 
         Returns:
             [B, H, W, 3] float32 in [0, 1].
@@ -161,12 +139,20 @@ class Stylizer(keras.Model):
         Raises:
             InputError: a shape or the strength is out of range.
         """
+        if strength is not None:
+            strength = ops.convert_to_tensor(strength, dtype="float32")
+            # A tensor of a graph has no values yet; an exporter puts this check into the graph.
+            if hasattr(strength, "numpy"):
+                check_strength(strength.numpy())
+        # Keras takes tensors by position, but no numbers.
+        return super().__call__(content, style, strength=strength, **kwargs)
+
+    def call(self, content: Any, style: Any, strength: Any = None) -> Any:
+        """Does what calling the stylizer does; see there."""
         bottleneck = self.bottleneck(style)
         if strength is not None:
-            if not isinstance(strength, int | float):
-                strength = ops.reshape(ops.cast(strength, "float32"), (-1, 1, 1, 1))
-                _check_strengths(strength)
-            bottleneck = interpolate(self.bottleneck(content), bottleneck, strength)
+            weight = ops.reshape(strength, (-1, 1, 1, 1))
+            bottleneck = interpolate(self.bottleneck(content), bottleneck, weight)
         return self.transform(content, bottleneck)
 
     def get_config(self) -> dict[str, Any]:

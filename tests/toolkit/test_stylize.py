@@ -452,9 +452,9 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(capfd, pictures, out, m
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--strength", "1.5"], "'--strength'"),
-        (["--strength", "-0.1"], "'--strength'"),
-        (["--strength", "nan"], "'--strength'"),
+        (["--strength", "1.5"], "strength is 1.5"),
+        (["--strength", "-0.1"], "strength is -0.1"),
+        (["--strength", "nan"], "strength is nan"),
         (["--max-size", "15"], "'--max-size'"),
         (["--style-size", "15"], "'--style-size'"),
         (["--threads", "0"], "'--threads'"),
@@ -557,3 +557,14 @@ def test_a_painter_reads_and_writes_as_the_command_does(pictures, out, stylizer)
     assert not isinstance(outcomes[1][1], WorkError)
     assert steps == ["cat.png", "missing.png"]
     assert shapes(out) == {"cat.png": (50, 70, 3)}
+
+
+def test_a_result_never_replaces_a_picture_that_is_read(capsys, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("cat.png", "style.png"):
+        images.save_image(np.full((20, 20, 3), 0.5, np.float32), folder / name)
+    before = (folder / "cat.png").read_bytes()
+    code = cli.run(["stylize", str(folder), str(folder / "style.png"), "-o", str(folder)])
+    assert (code, (folder / "cat.png").read_bytes()) == (2, before)
+    assert "would be replaced" in capsys.readouterr().err

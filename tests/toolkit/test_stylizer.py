@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from toolkit import images, samples
 from toolkit.errors import InputError
-from toolkit.stylizer import MIN_SIDE, Stylizer
+from toolkit.inputs import MIN_SIDE
+from toolkit.stylizer import Stylizer
 
 light = settings(max_examples=12, deadline=None, derandomize=True)
 MOSAIC = samples.styles()["mosaic"]

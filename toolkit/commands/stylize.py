@@ -52,9 +52,7 @@ def stylize(
     artifact: Annotated[
         str | None, typer.Option(help="Of a bundle: saved_model (the default) or a TFLite pair, as inspect lists them.")
     ] = None,
-    strength: Annotated[
-        float, typer.Option(min=0, max=1, help="From the content's own style (0) to the style's (1).")
-    ] = 1.0,
+    strength: Annotated[float, typer.Option(help="From the content's own style (0) to the style's (1).")] = 1.0,
     max_size: Annotated[int, typer.Option(min=16, help="Bound on the longer side, in pixels.")] = 1024,
     style_size: Annotated[
         int, typer.Option(min=16, help="Side the style is cropped and resized to; the networks were trained on 256.")
@@ -67,12 +65,15 @@ def stylize(
     """Paint pictures in the style of other pictures."""
     from toolkit import images
     from toolkit.console import progress_bar, quiet_libraries
+    from toolkit.inputs import check_strength
 
+    check_strength(strength)
     if len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")
     contents = [path for given in pictures[:-1] for path in images.find_images(given)]
     styles = images.find_images(pictures[-1])
     jobs = _jobs(contents, styles, output, suffix)
+    _check_sources_are_kept(jobs)
     _check_writable(jobs[0].output.parent if len(jobs) == 1 else output, may_create=len(jobs) > 1)
     look = Look(strength, max_size, style_size, preserve_color)
     done: list[Outcome] = []
@@ -125,6 +126,13 @@ def _jobs(contents: list[Path], styles: list[Path], output: Path, suffix: str) -
         for style in styles
         for content in contents
     ]
+
+
+def _check_sources_are_kept(jobs: list[Job]) -> None:
+    sources = {path.resolve() for job in jobs for path in (job.content, job.style)}
+    replaced = [job.output for job in jobs if job.output.resolve() in sources]
+    if replaced:
+        raise InputError(f"{replaced[0]} is one of the pictures to read and would be replaced: choose another --output")
 
 
 def _is_folder(path: Path) -> bool:

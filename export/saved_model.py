@@ -1,13 +1,16 @@
 """Exports a stylizer as a SavedModel: a drop-in for the TensorFlow Hub module, with signatures for serving."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from export import image_bytes
-from toolkit.saved_model import SIGNATURES
-from toolkit.stylizer import MIN_SIDE, Stylizer, interpolate
+from export.artifact import Artifact, ExportOptions, Progress
+from toolkit.bottleneck import interpolate
+from toolkit.saved_model import SIGNATURES, SavedModelStylizer
+from toolkit.stylizer import MIN_SIDE, Stylizer
 
 PICTURES = (None, None, None, 3)
 
@@ -49,7 +52,8 @@ def serving_functions(stylizer: Stylizer, max_size: int) -> dict[str, Any]:
         tf.debugging.assert_greater_equal(strength, 0.0, "strength is under 0")
         tf.debugging.assert_less_equal(strength, 1.0, "strength is over 1")
         own = bottleneck_of(content_image, "content_image")
-        return {"stylized_image": repaint(content_image, interpolate(own, bottleneck_of(style_image), strength))}
+        mixed = interpolate(own, bottleneck_of(style_image), tf.reshape(strength, (-1, 1, 1, 1)))
+        return {"stylized_image": repaint(content_image, mixed)}
 
     def bottleneck(style_image: Any) -> dict[str, Any]:
         return {"style_bottleneck": bottleneck_of(style_image)}
@@ -69,18 +73,16 @@ def serving_functions(stylizer: Stylizer, max_size: int) -> dict[str, Any]:
 
     contents = _tensor("content_image_bytes", (None,), tf.string)
     styles = _tensor("style_image_bytes", (None,), tf.string)
-    functions = {
+    return {
         "serving_default": tf.function(serving_default, [content, style]),
         "strength": tf.function(strength, [content, style, _tensor("strength", (None,))]),
         "bottleneck": tf.function(bottleneck, [style]),
         "transform": tf.function(transform, [content, style_bottleneck]),
         "image_bytes": tf.function(from_bytes, [contents, styles]),
     }
-    assert tuple(functions) == SIGNATURES
-    return functions
 
 
-def export_saved_model(stylizer: Stylizer, folder: Path, max_size: int = 1024) -> None:
+def save(stylizer: Stylizer, folder: Path, max_size: int = 1024) -> None:
     """Writes a SavedModel that runs without this project: no Python, no custom operations.
 
     Loaded through TensorFlow Hub it keeps the arbitrary stylization module's calling convention,
@@ -100,11 +102,11 @@ def export_saved_model(stylizer: Stylizer, folder: Path, max_size: int = 1024) -
         return [functions["serving_default"](content_image, style_image)["stylized_image"]]
 
     module.__call__ = tf.function(call, functions["serving_default"].input_signature)
-    signatures = {name: function.get_concrete_function() for name, function in functions.items()}
-    tf.saved_model.save(module, str(folder), signatures)
+    concrete = {name: function.get_concrete_function() for name, function in functions.items()}
+    tf.saved_model.save(module, str(folder), concrete)
 
 
-def describe_signatures(folder: Path) -> dict[str, Any]:
+def signatures(folder: Path) -> dict[str, Any]:
     """Reads the signatures of a SavedModel from its files.
 
     Args:
@@ -131,3 +133,25 @@ def describe_signatures(folder: Path) -> dict[str, Any]:
         for name, signature in sorted(saved_model.meta_graphs[0].signature_def.items())
         if name in SIGNATURES
     }
+
+
+def export(stylizer: Stylizer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
+    """Exports the SavedModel into a bundle.
+
+    Args:
+        stylizer: the model.
+        bundle: the bundle's folder.
+        options: what to export.
+        progress: told what is being made.
+
+    Yields:
+        The artifact, once its files are written.
+    """
+    for artifact in options.artifacts():
+        if artifact.format == "saved_model":
+            progress(f"exporting {artifact.path}")
+            save(stylizer, bundle / artifact.path, options.max_size)
+            yield artifact
+
+
+load = SavedModelStylizer

@@ -1,1 +1,31 @@
-"""Neural style transfer models, and how to run them in one process."""
+"""Neural style transfer models, and how to run them in one process.
+
+Public names load on first use: `import toolkit` alone costs no TensorFlow.
+"""
+
+import importlib
+from typing import Any
+
+_PUBLIC = {
+    "DeviceStylizer": "toolkit.device",
+    "InputError": "toolkit.errors",
+    "SavedModelStylizer": "toolkit.saved_model",
+    "StyleportError": "toolkit.errors",
+    "Stylizer": "toolkit.stylizer",
+    "WorkError": "toolkit.errors",
+    "load_image": "toolkit.images",
+    "open_model": "toolkit.models",
+    "save_image": "toolkit.images",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'toolkit' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_PUBLIC]

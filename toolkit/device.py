@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from toolkit import images
+from toolkit.bottleneck import interpolate
 from toolkit.errors import InputError, MissingExtraError
 
 PREDICTOR_FILE = "predictor.tflite"
@@ -82,11 +83,17 @@ class TFLiteNetwork:
         return _dequantize(result, self.outputs[name])
 
 
+def _scale_and_zero_point(details: dict[str, Any]) -> tuple[float, int]:
+    scale, zero_point = details["quantization"]
+    # An integer without a scale of its own is a picture of 8-bit samples.
+    return scale or 1 / 255, zero_point
+
+
 def _quantize(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     dtype = np.dtype(details["dtype"])
     if dtype == np.float32:
         return np.ascontiguousarray(array, np.float32)
-    scale, zero_point = details["quantization"]
+    scale, zero_point = _scale_and_zero_point(details)
     limits = np.iinfo(dtype)
     return np.clip(np.rint(array / scale) + zero_point, limits.min, limits.max).astype(dtype)
 
@@ -94,8 +101,17 @@ def _quantize(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
 def _dequantize(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     if array.dtype == np.float32:
         return array
-    scale, zero_point = details["quantization"]
+    scale, zero_point = _scale_and_zero_point(details)
     return (array.astype(np.float32) - zero_point) * np.float32(scale)
+
+
+def _fit(picture: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
+    """Scales a picture to fit into a size and mirrors it up to that size; gives also what it was scaled to."""
+    scale = min(size[0] / picture.shape[0], size[1] / picture.shape[1])
+    # A mirror needs two pixels.
+    height, width = (max(2, round(side * scale)) for side in picture.shape[:2])
+    margins = ((0, size[0] - height), (0, size[1] - width), (0, 0))
+    return np.pad(images.resize(picture, height, width), margins, mode="reflect"), (height, width)
 
 
 class DeviceStylizer:
@@ -113,7 +129,6 @@ class DeviceStylizer:
         InputError: a file is missing or no TFLite model, or no runtime is installed.
 
     Example:
-
         stylizer = DeviceStylizer("bundle/tflite/float16_384")
         picture = stylizer(content, style)  # [1, H, W, 3], [1, h, w, 3] float32 in [0, 1] -> [1, H, W, 3]
     """
@@ -151,18 +166,11 @@ class DeviceStylizer:
         return np.stack([self._transform(picture, style) for picture, style in zip(content, styles, strict=True)])
 
     def _transform(self, picture: np.ndarray, style: np.ndarray) -> np.ndarray:
-        if self.content_size in (None, picture.shape[:2]):
+        if self.content_size is None or self.content_size == picture.shape[:2]:
             return self.transformer(content_image=picture[None], style_bottleneck=style[None])[0]
-        height, width = self._fitted_size(*picture.shape[:2])
-        bottom, right = self.content_size[0] - height, self.content_size[1] - width
-        fitted = np.pad(images.resize(picture, height, width), ((0, bottom), (0, right), (0, 0)), mode="reflect")
+        fitted, (height, width) = _fit(picture, self.content_size)
         stylized = self.transformer(content_image=fitted[None], style_bottleneck=style[None])[0]
         return images.resize(stylized[:height, :width], *picture.shape[:2])
-
-    def _fitted_size(self, height: int, width: int) -> tuple[int, int]:
-        assert self.content_size is not None
-        scale = min(self.content_size[0] / height, self.content_size[1] / width)
-        return max(2, round(height * scale)), max(2, round(width * scale))
 
     def __call__(self, content: np.ndarray, style: np.ndarray, strength: float | None = None) -> np.ndarray:
         """Repaints pictures in the style of other pictures.
@@ -177,5 +185,5 @@ class DeviceStylizer:
         """
         bottleneck = self.bottleneck(style)
         if strength is not None:
-            bottleneck = (1 - strength) * self.bottleneck(content) + strength * bottleneck
+            bottleneck = interpolate(self.bottleneck(content), bottleneck, strength)
         return self.transform(content, bottleneck)

@@ -319,8 +319,7 @@ def _decoding(name: str) -> Iterator[None]:
         ) from error
     except Exception as error:  # on broken bytes Pillow's decoders raise nearly anything
         raise InputError(
-            f"cannot read {name}: the picture is broken or cut short ({_one_line(error)}); "
-            "give an undamaged copy"
+            f"cannot read {name}: the picture is broken or cut short ({_one_line(error)}); give an undamaged copy"
         ) from error
 
 
@@ -410,8 +409,7 @@ def _from_array(samples: np.ndarray) -> Picture:
         samples = np.repeat(samples[..., None], 3, axis=-1)
     if samples.ndim != 3 or samples.shape[2] not in (3, 4):
         raise InputError(
-            f"cannot read an array of shape {list(samples.shape)} as a picture; "
-            "give [H, W], [H, W, 3] or [H, W, 4]"
+            f"cannot read an array of shape {list(samples.shape)} as a picture; give [H, W], [H, W, 3] or [H, W, 4]"
         )
     height, width = samples.shape[:2]
     _check_size(width, height, "the array")
@@ -427,15 +425,12 @@ def _unit_range(samples: np.ndarray) -> np.ndarray:
         return samples.astype(np.float32) / np.float32(np.iinfo(samples.dtype).max)
     if not np.issubdtype(samples.dtype, np.floating):
         raise InputError(
-            f"cannot read an array of dtype {samples.dtype} as a picture; "
-            "give uint8, uint16 or floats in [0, 1]"
+            f"cannot read an array of dtype {samples.dtype} as a picture; give uint8, uint16 or floats in [0, 1]"
         )
     low, high = samples.min(), samples.max()
     # One 8-bit step is left to rounding and resampling; more is another range, such as 0 to 255.
     if not (low >= -1 / 255 and high <= 256 / 255):
-        raise InputError(
-            f"cannot read floats from {low:g} to {high:g} as a picture; scale them to [0, 1], without NaN"
-        )
+        raise InputError(f"cannot read floats from {low:g} to {high:g} as a picture; scale them to [0, 1], without NaN")
     return np.clip(samples, 0.0, 1.0).astype(np.float32)
 
 
@@ -461,9 +456,7 @@ def _bounded(width: int, height: int, name: str, max_size: int | None) -> tuple[
 
 def _check_size(width: int, height: int, name: str) -> None:
     if min(width, height) < MIN_SIDE:
-        raise InputError(
-            f"cannot use {name}: it is {width}x{height} px; both sides must be at least {MIN_SIDE} px"
-        )
+        raise InputError(f"cannot use {name}: it is {width}x{height} px; both sides must be at least {MIN_SIDE} px")
 
 
 def _check_shape(picture: np.ndarray) -> None:
@@ -493,9 +486,7 @@ def _write_whole(data: bytes, path: Path) -> None:
     except OSError as error:
         if error.errno in _BAD_PLACE:
             raise InputError(f"cannot write {path}: {error.strerror}; {_BAD_PLACE[error.errno]}") from error
-        raise WorkError(
-            f"cannot write {path}: {error.strerror or error}; make room or choose another disk"
-        ) from error
+        raise WorkError(f"cannot write {path}: {error.strerror or error}; make room or choose another disk") from error
     finally:
         with suppress(OSError):  # after the rename there is nothing left to remove
             staged.unlink()

@@ -1,4 +1,4 @@
-"""What Keras lacks: reflection padding, nearest upsampling, conditional instance normalisation, …"""
+"""What Keras lacks: reflection padding, nearest upsampling, conditional instance normalisation."""
 
 from typing import Any
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -46,7 +45,7 @@ def read(bundle: Path) -> Manifest:
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise InputError(
-            f"{path}: schema version {version} is newer than {SCHEMA_VERSION}, the last this release reads: upgrade styleport"
+            f"{path}: schema version {version} is newer than {SCHEMA_VERSION}, the last known here: upgrade styleport"
         )
     if version != SCHEMA_VERSION or not isinstance(manifest.get("artifacts"), list):
         raise InputError(f"{path}: not a manifest of schema version {SCHEMA_VERSION}")
@@ -118,7 +117,7 @@ def check_file(bundle: Path, record: Record) -> None:
     path = resolve(bundle, record["path"])
     if not path.is_file():
         raise InputError(f"{path}: missing from the bundle")
-    size = os.stat(path).st_size
+    size = path.stat().st_size
     if size != record["bytes"]:
         raise InputError(f"{path}: changed: {size} bytes, {record['bytes']} are recorded")
     actual = sha256(path)

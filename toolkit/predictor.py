@@ -42,7 +42,6 @@ class StylePredictor(keras.Model):
         bottleneck_dim: length of the bottleneck.
 
     Example:
-
         predictor = StylePredictor()
         predictor(style)  # [B, H, W, 3] float32 in [0, 1] -> [B, 1, 1, 100]
     """

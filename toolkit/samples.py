@@ -31,11 +31,23 @@ STYLE_DESCRIPTIONS = {
 }
 """What each style picture shows."""
 
-_PHOTO_FILES = {
+CALIBRATION_SOURCES = {
+    "camera": "The photographer, by Lav Varshney; CC0.",
+    "hubble_deep_field": "The Hubble eXtreme Deep Field, by NASA; public domain.",
+    "ihc": "Stained tissue, by the Center for Microscopy and Molecular Imaging; no known copyright restrictions.",
+    "retina": "A retina, by Mikael Häggström; CC0.",
+}
+"""Where each calibration picture is from and its licence, as scikit-image's documentation states them."""
+
+_FILES = {
     "astronaut": "astronaut.png",
     "chelsea": "chelsea.png",
     "coffee": "coffee.png",
     "rocket": "rocket.jpg",
+    "camera": "camera.png",
+    "hubble_deep_field": "hubble_deep_field.jpg",
+    "ihc": "ihc.png",
+    "retina": "retina.jpg",
 }
 _SIDE = 512
 _CANVAS = 2 * _SIDE  # painted at twice the size, for smooth edges
@@ -53,14 +65,28 @@ def photos() -> dict[str, Picture]:
     Raises:
         MissingExtraError: scikit-image is not installed.
     """
+    return {name: _from_scikit_image(name) for name in PHOTO_SOURCES}
+
+
+def calibration_pictures() -> list[Picture]:
+    """Loads four pictures of other kinds than the photos and styles: what a quantised network is calibrated on.
+
+    Returns:
+        Each float32 RGB in [0, 1], shape [H, W, 3].
+
+    Raises:
+        MissingExtraError: scikit-image is not installed.
+    """
+    return [_from_scikit_image(name) for name in CALIBRATION_SOURCES]
+
+
+def _from_scikit_image(name: str) -> Picture:
     package = importlib.util.find_spec("skimage")  # found, not imported: the files are all that is wanted
     if package is None or not package.submodule_search_locations:
         raise MissingExtraError(
-            "the sample photos are part of scikit-image, which is not installed; "
-            "run: pip install 'styleport[export]'"
+            "the sample photos are part of scikit-image, which is not installed; run: pip install 'styleport[export]'"
         )
-    folder = Path(package.submodule_search_locations[0]) / "data"
-    return {name: load_image(folder / file) for name, file in _PHOTO_FILES.items()}
+    return load_image(Path(package.submodule_search_locations[0]) / "data" / _FILES[name])
 
 
 def styles() -> dict[str, Picture]:
@@ -163,9 +189,7 @@ def _night_flow(x: np.ndarray, y: np.ndarray, hill: np.ndarray, tree: np.ndarray
     return np.stack([u, v]) / (np.hypot(u, v) + 1e-6)
 
 
-def _night_colors(
-    x: np.ndarray, y: np.ndarray, hill: np.ndarray, tree: np.ndarray, noise: np.ndarray
-) -> np.ndarray:
+def _night_colors(x: np.ndarray, y: np.ndarray, hill: np.ndarray, tree: np.ndarray, noise: np.ndarray) -> np.ndarray:
     glow = np.zeros_like(x)
     for star_x, star_y, radius, _ in _STARS:
         distance = np.hypot(x - star_x, y - star_y) / radius
@@ -250,15 +274,11 @@ def _paint_mosaic() -> np.ndarray:
     to_lead = (second - nearest) * (radius + 0.05) * (np.pi * _CANVAS / _TURN)
     hub = np.abs(radius - 0.075) * _CANVAS
     to_lead = np.where(radius < 0.075, hub, np.minimum(to_lead, hub))
-    colors = np.where(
-        radius[..., None] < 0.075, np.array(_WARM[0], np.float32), _glass_colors(rng, rings)[cell]
-    )
+    colors = np.where(radius[..., None] < 0.075, np.array(_WARM[0], np.float32), _glass_colors(rng, rings)[cell])
     return _leaded(rng, colors, nearest, to_lead)
 
 
-def _voronoi(
-    jitter: np.ndarray, ring: np.ndarray, spoke: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _voronoi(jitter: np.ndarray, ring: np.ndarray, spoke: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The cell of each point, and its distances to the nearest and the second nearest cell's seed.
 
     Each square of a lattice holds one seed, so only a point's own square and the eight around it are
@@ -295,9 +315,7 @@ def _glass_colors(rng: np.random.Generator, rings: int) -> np.ndarray:
     return (colors * rng.uniform(0.78, 1.12, (count, 1))).astype(np.float32)
 
 
-def _leaded(
-    rng: np.random.Generator, colors: np.ndarray, nearest: np.ndarray, to_lead: np.ndarray
-) -> np.ndarray:
+def _leaded(rng: np.random.Generator, colors: np.ndarray, nearest: np.ndarray, to_lead: np.ndarray) -> np.ndarray:
     """Uneven glass, darker towards the lead that holds it."""
     cloudy = sum(weight * _noise(rng, _CANVAS, cells) for weight, cells in ((0.3, 30), (0.5, 90), (0.4, 240)))
     rise = np.clip(to_lead / 9, 0, 1)
@@ -379,8 +397,7 @@ def _hand_cut(rng: np.random.Generator, block: np.ndarray) -> np.ndarray:
     line = np.arange(_CANVAS)
     unsteady = np.clip(2.4 * line / _CANVAS - 0.4, 0.15, 1)[:, None]
     shift_x, shift_y = (
-        unsteady * (46 * (_noise(rng, _CANVAS, 9) - 0.5) + 12 * (_noise(rng, _CANVAS, 34) - 0.5))
-        for _ in range(2)
+        unsteady * (46 * (_noise(rng, _CANVAS, 9) - 0.5) + 12 * (_noise(rng, _CANVAS, 34) - 0.5)) for _ in range(2)
     )
     column = np.clip(line + shift_x, 0, _CANVAS - 1).astype(int)
     row = np.clip(line[:, None] + shift_y, 0, _CANVAS - 1).astype(int)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from toolkit import presets
+from toolkit.bottleneck import interpolate
 from toolkit.errors import InputError
 from toolkit.predictor import StylePredictor
 from toolkit.transformer import StyleTransformer
@@ -33,7 +34,6 @@ class Stylizer(keras.Model):
         bottleneck_dim: length of the bottleneck between predictor and transformer.
 
     Example:
-
         stylizer = Stylizer.from_preset("magenta-mobile")
         picture = stylizer(content, style)  # [B, H, W, 3], [B or 1, h, w, 3] float32 in [0, 1] -> [B, H, W, 3]
 
@@ -48,6 +48,9 @@ class Stylizer(keras.Model):
 
         # === Config ===
         self.bottleneck_dim = bottleneck_dim
+
+        # Both networks have their weights from the start, whatever is put in later.
+        self.built = True
 
     @classmethod
     def from_preset(cls, name: str) -> "Stylizer":
@@ -71,10 +74,6 @@ class Stylizer(keras.Model):
                 layer = getattr(layer, attribute)
             layer.set_weights([kernel.reshape(layer.kernel.shape), bias])
         return stylizer
-
-    def build(self, content_shape: Any = None, style_shape: Any = None, strength_shape: Any = None) -> None:
-        """Marks the model as built: both networks have their weights from the start."""
-        self.built = True
 
     def bottleneck(self, style: Any) -> Any:
         """Reads the style of pictures.
@@ -106,7 +105,9 @@ class Stylizer(keras.Model):
         """
         _check_picture("content", content)
         if len(bottleneck.shape) != 4 or tuple(bottleneck.shape[1:]) != (1, 1, self.bottleneck_dim):
-            raise InputError(f"bottleneck has shape {tuple(bottleneck.shape)}: give [batch, 1, 1, {self.bottleneck_dim}]")
+            raise InputError(
+                f"bottleneck has shape {tuple(bottleneck.shape)}: give [batch, 1, 1, {self.bottleneck_dim}]"
+            )
         contents, styles = content.shape[0], bottleneck.shape[0]
         if contents is not None and styles not in (None, 1, contents):
             raise InputError(f"{contents} contents and {styles} styles: give one style, or one for each content")
@@ -129,29 +130,11 @@ class Stylizer(keras.Model):
         """
         bottleneck = self.bottleneck(style)
         if strength is not None:
+            if not isinstance(strength, int | float):
+                strength = ops.reshape(ops.cast(strength, "float32"), (-1, 1, 1, 1))
             bottleneck = interpolate(self.bottleneck(content), bottleneck, strength)
         return self.transform(content, bottleneck)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor."""
         return {"name": self.name, "trainable": self.trainable, "bottleneck_dim": self.bottleneck_dim}
-
-
-def interpolate(content_bottleneck: Any, style_bottleneck: Any, strength: Any) -> Any:
-    """Mixes the bottleneck of the content itself with that of the style.
-
-    Args:
-        content_bottleneck: [B, 1, 1, D] float32.
-        style_bottleneck: [B or 1, 1, 1, D] float32.
-        strength: a number or [B], float32 in [0, 1]; 0 gives the content's, 1 the style's.
-
-    Returns:
-        [B, 1, 1, D] float32.
-
-    Raises:
-        InputError: a strength known beforehand is out of range.
-    """
-    if isinstance(strength, int | float) and not 0 <= strength <= 1:
-        raise InputError(f"strength is {strength}: give a number from 0 to 1")
-    weight = ops.reshape(ops.convert_to_tensor(strength, dtype="float32"), (-1, 1, 1, 1))
-    return content_bottleneck * (1 - weight) + style_bottleneck * weight

@@ -47,7 +47,6 @@ class StyleTransformer(keras.Model):
         bottleneck_dim: length of the bottleneck.
 
     Example:
-
         transformer = StyleTransformer()
         transformer([content, bottleneck])  # [B, H, W, 3], [B or 1, 1, 1, 100] -> [B, H, W, 3] in [0, 1]
     """

@@ -28,9 +28,7 @@ sides = st.integers(images.MIN_SIDE, 40)
 
 
 def pictures(height=sides, width=sides):
-    return st.tuples(height, width).flatmap(
-        lambda size: hnp.arrays(np.uint8, (*size, 3)).map(images.from_uint8)
-    )
+    return st.tuples(height, width).flatmap(lambda size: hnp.arrays(np.uint8, (*size, 3)).map(images.from_uint8))
 
 
 def noise(height=24, width=32, seed=0):
@@ -72,9 +70,7 @@ def png_claiming(width, height):
 
 @light
 @given(
-    mode=st.sampled_from(
-        ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"]
-    ),
+    mode=st.sampled_from(["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"]),
     height=sides,
     width=sides,
     seed=st.integers(0, 99),
@@ -82,9 +78,7 @@ def png_claiming(width, height):
 def test_a_pillow_image_of_any_mode_and_size_becomes_a_picture(mode, height, width, seed):
     color = Image.fromarray(images.to_uint8(noise(height, width, seed)))
     via = {"La": "LA", "PA": "LA", "RGBa": "RGBA"}.get(mode, "RGB")
-    image = (
-        color.convert(via).convert("P").convert("PA") if mode == "PA" else color.convert(via).convert(mode)
-    )
+    image = color.convert(via).convert("P").convert("PA") if mode == "PA" else color.convert(via).convert(mode)
     assert_is_picture(images.load_image(image), height, width)
 
 
@@ -218,9 +212,7 @@ def srgb_profile():
 
 def bgr_profile():
     """sRGB with the primaries of red and blue exchanged."""
-    return (
-        srgb_profile().replace(b"rXYZ", b"....", 1).replace(b"bXYZ", b"rXYZ", 1).replace(b"....", b"bXYZ", 1)
-    )
+    return srgb_profile().replace(b"rXYZ", b"....", 1).replace(b"bXYZ", b"rXYZ", 1).replace(b"....", b"bXYZ", 1)
 
 
 def grey_profile():
@@ -556,9 +548,7 @@ def test_every_writable_suffix_is_written_in_its_format(tmp_path, suffix):
     images.save_image(np.full((20, 30, 3), 0.5, np.float32), path)
     np.testing.assert_allclose(images.load_image(path), 0.5, atol=0.02)
     with Image.open(path) as image:
-        assert suffix in [
-            known for known, kind in Image.registered_extensions().items() if kind == image.format
-        ]
+        assert suffix in [known for known, kind in Image.registered_extensions().items() if kind == image.format]
 
 
 def test_quality_makes_smaller_files(tmp_path):

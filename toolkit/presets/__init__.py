@@ -56,7 +56,7 @@ def quantized_weights(name: str) -> dict[str, np.ndarray]:
     path = FOLDER / f"{name}.npz"
     actual = hashlib.sha256(path.read_bytes()).hexdigest()
     if actual != expected:
-        raise InputError(f"preset {name!r} is damaged: {path} has sha256 {actual}, {expected} is recorded; reinstall styleport")
+        raise InputError(f"{path} is damaged: its sha256 is {actual}, {expected} is recorded; reinstall styleport")
     with np.load(path, allow_pickle=False) as archive:
         return dict(archive)
 

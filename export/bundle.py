@@ -1,0 +1,277 @@
+"""The bundle's folder: written whole or not at all, and every byte of it accounted for."""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from toolkit import manifest as manifests
+from toolkit.errors import InputError, WorkError
+from toolkit.manifest import MANIFEST_FILE, Manifest, Record
+
+# In the form of sha256sum, so that `sha256sum --check` reads it: the manifest accounts for every other file.
+DIGEST_FILE = MANIFEST_FILE + ".sha256"
+FAILURE_FILE = "FAILED.txt"
+
+
+def check_target(target: Path, force: bool) -> None:
+    """Refuses to write over what is there.
+
+    Args:
+        target: where the bundle is to be.
+        force: an older bundle may be replaced.
+
+    Raises:
+        InputError: something is there that may not be replaced; only a bundle or an empty folder ever may.
+    """
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise InputError(f"{target}: exists and is not a folder; choose another path")
+    if target.is_dir() and any(target.iterdir()):
+        if not manifests.is_bundle(target):
+            raise InputError(f"{target}: exists and is not a bundle; choose another path")
+        if not force:
+            raise InputError(f"{target}: a bundle is already there; give --force to replace it")
+
+
+@contextlib.contextmanager
+def staged(target: Path, force: bool = False) -> Iterator[Path]:
+    """Gives a folder beside the target that becomes the target when the block ends well.
+
+    Args:
+        target: where the bundle is to be.
+        force: an older bundle is replaced.
+
+    Yields:
+        The staging folder. When the block raises it is removed, and nothing is left.
+
+    Raises:
+        InputError: the target may not be written.
+        WorkError: the disk is full, or somebody else wrote the target meanwhile.
+    """
+    check_target(target, force)
+    made = _make_parents(target.parent)
+    try:
+        _remove_stale(target)
+        staging = Path(tempfile.mkdtemp(prefix=_staging_prefix(target), dir=target.parent))
+    except OSError as error:
+        _remove_empty(made)
+        raise InputError(f"{target}: cannot be written: {error.strerror}; choose a folder you may write to") from error
+    lock = os.open(staging, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield staging
+        # mkdtemp keeps others out; a bundle is made to be copied and served.
+        staging.chmod(0o777 & ~_umask())
+        _sync(staging)
+        _replace(staging, target, force)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WorkError(f"{target}: could not be written: {reason}; nothing was left behind") from error
+    finally:
+        os.close(lock)
+        shutil.rmtree(staging, ignore_errors=True)
+        if not target.exists():
+            _remove_empty(made)
+
+
+def _staging_prefix(target: Path) -> str:
+    return f".{target.name}.staging-"
+
+
+def _make_parents(folder: Path) -> list[Path]:
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _remove_empty(missing)
+        raise InputError(f"{folder}: cannot be created: {error.strerror}; choose a folder you may write to") from error
+    return missing
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
+
+
+def _remove_stale(target: Path) -> None:
+    """Removes staging folders of exports that were killed: their lock is free."""
+    for leftover in target.parent.glob(_staging_prefix(target) + "*"):
+        descriptor = os.open(leftover, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            shutil.rmtree(leftover, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync(folder: Path) -> None:
+    """Flushes every file and folder to the disk, so that a rename never outlives what it names."""
+    for root, _, names in os.walk(folder):
+        for path in (*(Path(root, name) for name in names), Path(root)):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _replace(staging: Path, target: Path, force: bool) -> None:
+    check_target(target, force)
+    older = None
+    if target.exists() and any(target.iterdir()):
+        older = Path(tempfile.mkdtemp(prefix=_staging_prefix(target), dir=target.parent))
+        target.rename(older / target.name)
+    try:
+        staging.rename(target)
+    except OSError as error:
+        if older:
+            (older / target.name).rename(target)
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise WorkError(f"{target}: somebody else wrote it meanwhile; nothing was changed") from error
+        raise
+    finally:
+        if older:
+            shutil.rmtree(older, ignore_errors=True)
+    descriptor = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def set_aside(staging: Path, target: Path, reasons: list[str]) -> Path:
+    """Keeps a failed export for inspection, under a name that is never taken for a bundle.
+
+    Args:
+        staging: what was exported.
+        target: where the bundle was to be.
+        reasons: one line each; written into the folder.
+
+    Returns:
+        The folder it was moved to: the target's name with `.failed`.
+    """
+    failed = target.with_name(target.name + ".failed")
+    if (failed / FAILURE_FILE).is_file():
+        shutil.rmtree(failed)
+    elif failed.exists():
+        failed = Path(tempfile.mkdtemp(prefix=failed.name + "-", dir=target.parent))
+    for name in (MANIFEST_FILE, DIGEST_FILE):
+        (staging / name).unlink(missing_ok=True)
+    (staging / FAILURE_FILE).write_text("\n".join(reasons) + "\n", encoding="utf-8")
+    shutil.copytree(staging, failed, dirs_exist_ok=True)
+    return failed
+
+
+def records(bundle: Path, folder: str = "") -> list[Record]:
+    """Describes every file below a folder of the bundle.
+
+    Args:
+        bundle: the bundle's folder.
+        folder: a path in the bundle; the whole bundle by default.
+
+    Returns:
+        `path` in the bundle, `bytes` and `sha256` of each file but the manifest and its digest, sorted by path.
+    """
+    return [
+        {"path": relative, "bytes": path.stat().st_size, "sha256": manifests.sha256(path)}
+        for relative, path in sorted(_files(bundle, bundle / folder).items())
+    ]
+
+
+def _files(bundle: Path, folder: Path) -> dict[str, Path]:
+    found = {path.relative_to(bundle).as_posix(): path for path in folder.rglob("*") if not _is_plain_folder(path)}
+    return {name: path for name, path in found.items() if name not in (MANIFEST_FILE, DIGEST_FILE)}
+
+
+def _is_plain_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def digest(files: list[Record]) -> str:
+    """Returns one SHA-256 for several files: that of their listing in the form of sha256sum."""
+    listing = "".join(f"{file['sha256']}  {file['path']}\n" for file in files)
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def write_manifest(bundle: Path, manifest: Manifest) -> None:
+    """Writes the manifest and its digest.
+
+    Args:
+        bundle: the bundle's folder.
+        manifest: follows `manifest.schema.json`.
+    """
+    validate(manifest)
+    text = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
+    (bundle / MANIFEST_FILE).write_text(text, encoding="utf-8")
+    line = f"{hashlib.sha256(text.encode()).hexdigest()}  {MANIFEST_FILE}\n"
+    (bundle / DIGEST_FILE).write_text(line, encoding="utf-8")
+
+
+def schema() -> dict[str, Any]:
+    """Returns the JSON schema of the manifest."""
+    path = Path(__file__).with_name("manifest.schema.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def validate(manifest: Manifest) -> None:
+    """Holds a manifest against the schema.
+
+    Raises:
+        InputError: it does not follow the schema; says where.
+    """
+    import jsonschema
+
+    try:
+        jsonschema.validate(manifest, schema())
+    except jsonschema.ValidationError as error:
+        place = "/".join(map(str, error.absolute_path)) or "the top"
+        raise InputError(f"the manifest breaks its schema at {place}: {error.message[:200]}") from error
+
+
+def check_files(bundle: Path, manifest: Manifest) -> list[str]:
+    """Finds every byte that is not as the manifest has it.
+
+    Args:
+        bundle: the bundle's folder.
+        manifest: its manifest, valid by the schema.
+
+    Returns:
+        One line for each file that is changed, missing, added or no plain file; empty when all is well.
+    """
+    problems = []
+    expected_line = f"{manifests.sha256(bundle / MANIFEST_FILE)}  {MANIFEST_FILE}\n"
+    digest_path = bundle / DIGEST_FILE
+    if not digest_path.is_file() or digest_path.read_bytes()[:1024] != expected_line.encode():
+        problems.append(f"{bundle / MANIFEST_FILE}: changed: it is not what {DIGEST_FILE} records")
+    recorded = [*manifest["files"], *(file for artifact in manifest["artifacts"] for file in artifact["files"])]
+    for record in recorded:
+        try:
+            manifests.check_file(bundle, record)
+        except InputError as error:
+            problems.append(str(error))
+    added = set(_files(bundle, bundle)) - {record["path"] for record in recorded}
+    problems += [f"{bundle / path}: added: the manifest does not know it" for path in sorted(added)]
+    problems += [
+        f"{artifact['path']}: the manifest's own figures for it do not add up"
+        for artifact in manifest["artifacts"]
+        if artifact["sha256"] != digest(artifact["files"])
+        or artifact["bytes"] != sum(file["bytes"] for file in artifact["files"])
+    ]
+    return problems

@@ -1,0 +1,40 @@
+"""`styleport verify`: every hash and every parity figure of a bundle, from its files alone."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolkit.errors import WorkError
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Recompute every hash and every parity figure of a bundle from its files."""
+    from toolkit import manifest as manifests
+    from toolkit.console import progress_bar, quiet_libraries
+
+    count = len(manifests.read(bundle)["artifacts"])
+    with quiet_libraries() as console, progress_bar(console, count) as step:
+        from export.exporting import verify_bundle
+
+        result = verify_bundle(bundle, step)
+    sizes = {record["path"]: record["bytes"] for record in result.manifest["artifacts"]}
+    records = [
+        {"path": artifact.path, "bytes": sizes[artifact.path], **measured.to_json()}
+        for artifact, measured in result.measured.items()
+    ]
+    if as_json:
+        typer.echo(json.dumps({"artifacts": records, "failures": result.failures}, indent=2))
+    else:
+        from export.table import print_table, stdout_console
+
+        print_table(records, stdout_console())
+    if result.failures:
+        more = f" (and {len(result.failures) - 1} more)" if len(result.failures) > 1 else ""
+        raise WorkError(f"parity gate missed: {result.failures[0]}{more}")
+    if not as_json:
+        typer.echo("verified: every file is as recorded, every artifact keeps its gate")

@@ -1,0 +1,75 @@
+"""The main job from end to end on the embedded stylizer: `python -m export.demo FOLDER`, which is `make demo`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from toolkit import images, samples
+from toolkit.cli import run
+from toolkit.errors import StyleportError
+from toolkit.models import open_model
+
+PRESET = "magenta-mobile"
+PHOTO, STYLE = "chelsea", "swirls"
+
+
+def _stylize_with_each(bundle: Path, manifest: dict[str, Any], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    content, style = samples.photos()[PHOTO], images.square(samples.styles()[STYLE], 256)
+    images.save_image(content, folder / "content.png")
+    images.save_image(style, folder / "style.png")
+    for record in manifest["artifacts"]:
+        model = open_model(bundle, record["path"])
+        stylized = np.asarray(model.transform(content[None], model.bottleneck(style[None])))[0]
+        path = folder / f"{record['path'].replace('/', '-')}.png"
+        images.save_image(stylized, path)
+        sys.stdout.write(f"{path}\n")
+
+
+def draw_row(folder: Path, path: Path, height: int = 300) -> None:
+    """Draws photo, style and result side by side.
+
+    Args:
+        folder: the demo's, with its pictures.
+        path: the picture to write.
+        height: of the row in pixels.
+    """
+    parts = [images.load_image(folder / "pictures" / f"{name}.png") for name in ("content", "style", "saved_model")]
+    parts = [images.resize(part, height, round(height * part.shape[1] / part.shape[0])) for part in parts]
+    gap = np.ones((height, height // 30, 3), np.float32)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    row = np.concatenate([parts[0], gap, parts[1], gap, parts[2]], axis=1)
+    Image.fromarray(images.to_uint8(row)).save(path, quality=88, optimize=True)
+
+
+def main() -> int:
+    """Runs the demo and returns its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the bundle and the pictures go")
+    parser.add_argument("--row", type=Path, help="only draw photo, style and result, from an earlier demo, to this file")
+    arguments = parser.parse_args()
+    bundle, folder = arguments.folder / "bundle", arguments.folder / "pictures"
+    if arguments.row:
+        draw_row(arguments.folder, arguments.row)
+        return 0
+    if code := run(["export", str(bundle), "--model", PRESET, "--force"]):
+        return code
+    from toolkit import manifest as manifests
+    from toolkit.console import quiet_libraries
+
+    try:
+        with quiet_libraries():
+            _stylize_with_each(bundle, manifests.read(bundle), folder)
+    except StyleportError as error:
+        sys.stderr.write(f"demo: {error}\n")
+        return error.exit_code
+    sys.stdout.write(f"pictures: {folder}\nreport: {bundle / 'report' / 'index.html'}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

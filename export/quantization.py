@@ -1,0 +1,112 @@
+"""Quantises a float32 .tflite network after a recipe, calibrated on real pictures.
+
+The recipes are data, in `recipes/`: for each network a list of rules that the LiteRT quantizer reads. A later
+rule overrides an earlier one where its pattern matches the name of a layer.
+"""
+
+import functools
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit import images, samples
+from toolkit.stylizer import Stylizer
+
+# What the predictor was trained on, and what a fixed-size predictor takes.
+STYLE_SIZE = 256
+SIGNATURE_NAMES = {"predictor": "bottleneck", "transformer": "transform"}
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class CalibrationPair:
+    """A content and a style picture whose activations set the ranges of an int8 network.
+
+    Attributes:
+        content: [H, W, 3] float32 in [0, 1].
+        style: [h, w, 3] float32 in [0, 1].
+    """
+
+    content: np.ndarray
+    style: np.ndarray
+
+
+def _quadrants(picture: np.ndarray) -> list[np.ndarray]:
+    height, width = picture.shape[0] // 2, picture.shape[1] // 2
+    return [picture[y : y + height, x : x + width] for y in (0, height) for x in (0, width)]
+
+
+def calibration_pairs() -> list[CalibrationPair]:
+    """Returns real pictures to calibrate on: others than the pairs that parity is measured on.
+
+    Each picture comes whole and in quarters, so that ranges are seen at more than one scale of detail.
+    """
+    pictures = [view for whole in samples.calibration_pictures() for view in (whole, *_quadrants(whole))]
+    # Rotated by a number that shares no factor with the views of a picture: no content meets its own style.
+    styles = pictures[7:] + pictures[:7]
+    return [CalibrationPair(content, style) for content, style in zip(pictures, styles, strict=True)]
+
+
+@functools.cache
+def recipe(mode: str) -> dict[str, Any]:
+    """Reads a quantisation recipe.
+
+    Args:
+        mode: `float16`, `dynamic` or `int8`.
+
+    Returns:
+        `description`, and the rules by network: `predictor` and `transformer`.
+    """
+    return json.loads((RECIPES / f"{mode}.json").read_text(encoding="utf-8"))
+
+
+def network_inputs(
+    stylizer: Stylizer, pairs: Iterable[CalibrationPair], content_size: int, integer_io: bool = False
+) -> dict[str, list[dict[str, np.ndarray]]]:
+    """Prepares what each network is calibrated on; the transformer gets real bottlenecks.
+
+    Args:
+        stylizer: the model.
+        pairs: real pictures.
+        content_size: side of the content pictures in pixels.
+        integer_io: the networks take pictures as uint8 instead of float32.
+
+    Returns:
+        By network, the inputs of each run by name.
+    """
+    inputs: dict[str, list[dict[str, np.ndarray]]] = {"predictor": [], "transformer": []}
+    for pair in pairs:
+        style = images.square(pair.style, STYLE_SIZE)[None]
+        content = images.square(pair.content, content_size)[None]
+        bottleneck = np.asarray(stylizer.bottleneck(style))
+        if integer_io:
+            style, content = images.to_uint8(style), images.to_uint8(content)
+        inputs["predictor"].append({"style_image": style})
+        inputs["transformer"].append({"content_image": content, "style_bottleneck": bottleneck})
+    return inputs
+
+
+def quantize(model: bytes, network: str, mode: str, inputs: list[dict[str, np.ndarray]]) -> bytes:
+    """Quantises one network.
+
+    Args:
+        model: the float32 .tflite file, with one signature.
+        network: `predictor` or `transformer`.
+        mode: `float32`, `float16`, `dynamic` or `int8`.
+        inputs: what an int8 network is calibrated on, from `network_inputs`.
+
+    Returns:
+        The quantised .tflite file.
+    """
+    if mode == "float32":
+        return model
+    from litert_quantizer import quantizer
+
+    work = quantizer.Quantizer(bytearray(model), list(recipe(mode)[network]))
+    ranges = work.calibrate({SIGNATURE_NAMES[network]: inputs}, num_threads=2) if work.need_calibration else None
+    return bytes(work.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)

@@ -1,0 +1,33 @@
+"""The parity table, on a terminal."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from export.report import FIGURE_NAMES, megabytes, number
+
+
+def print_table(records: list[dict[str, Any]], console: Console) -> None:
+    """Prints the artifacts of a bundle with their sizes and figures.
+
+    Args:
+        records: as in the manifest's `artifacts`.
+        console: on standard output.
+    """
+    table = Table(caption="each figure is the worst of all pairs, against the float32 Keras model")
+    table.add_column("artifact")
+    for name in ("size", "pairs", *FIGURE_NAMES.values()):
+        table.add_column(name, justify="right")
+    table.add_column("verdict")
+    for record in records:
+        figures = [number(record["parity"][name]) for name in FIGURE_NAMES]
+        row = [record["path"], megabytes(record["bytes"]), str(record["parity"]["pairs"]), *figures]
+        table.add_row(*row, f"[{'green' if record['verdict'] == 'pass' else 'red'}]{record['verdict']}[/]")
+    console.print(table)
+
+
+def stdout_console() -> Console:
+    """Returns a console on standard output that folds no table where it is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)

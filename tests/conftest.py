@@ -1,0 +1,39 @@
+"""What tests share: the embedded stylizer and one bundle of everything, each made once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from toolkit import images, samples
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def stylizer():
+    from toolkit.stylizer import Stylizer
+
+    return Stylizer.from_preset("magenta-mobile")
+
+
+@pytest.fixture(scope="session")
+def content() -> np.ndarray:
+    """A photo of a size that is no multiple of four, [1, 90, 133, 3]."""
+    return images.resize(samples.photos()["chelsea"], 90, 133)[None]
+
+
+@pytest.fixture(scope="session")
+def style() -> np.ndarray:
+    """A style picture, [1, 128, 128, 3]."""
+    return images.square(samples.styles()["swirls"], 128)[None]
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory, stylizer) -> Path:
+    """A bundle of every artifact; tests that change it work on a copy."""
+    from export.exporting import export_bundle, preset_source
+
+    target = tmp_path_factory.mktemp("bundles") / "magenta-mobile"
+    export_bundle(stylizer, target, preset_source("magenta-mobile"))
+    return target

@@ -1,0 +1,222 @@
+"""`styleport stylize`: pictures in, stylized pictures out."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from toolkit.errors import InputError, StyleportError, WorkError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from toolkit.models import StylizerLike
+
+
+@dataclass(frozen=True)
+class Look:
+    """How pictures are read and painted.
+
+    Attributes:
+        strength: in [0, 1].
+        max_size: bound on the longer side of a content picture, in pixels.
+        style_size: side to which a style picture is cropped and resized, in pixels.
+        preserve_color: the content's colours are kept.
+    """
+
+    strength: float
+    max_size: int
+    style_size: int
+    preserve_color: bool
+
+
+def stylize(
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="CONTENT... STYLE",
+            help="Pictures or folders of pictures to paint, then one style picture or a folder of them.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A picture's file, or a folder when there are several.")
+    ],
+    model: Annotated[str, typer.Option(help="A preset or the folder of a bundle.")] = "magenta-mobile",
+    artifact: Annotated[
+        str | None, typer.Option(help="Of a bundle: saved_model (the default) or a TFLite pair, as inspect lists them.")
+    ] = None,
+    strength: Annotated[
+        float, typer.Option(min=0, max=1, help="From the content's own style (0) to the style's (1).")
+    ] = 1.0,
+    max_size: Annotated[int, typer.Option(min=16, help="Bound on the longer side, in pixels.")] = 1024,
+    style_size: Annotated[
+        int, typer.Option(min=16, help="Side the style is cropped and resized to; the networks were trained on 256.")
+    ] = 256,
+    preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the content's colours.")] = False,
+    suffix: Annotated[str, typer.Option(help="Format of the pictures in an output folder.")] = ".png",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of a TFLite pair; all by default.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Paint pictures in the style of other pictures."""
+    from toolkit import images
+    from toolkit.console import progress_bar, quiet_libraries
+
+    if len(pictures) < 2:
+        raise InputError("give at least one content picture and a style picture")
+    contents = [path for given in pictures[:-1] for path in images.find_images(given)]
+    styles = images.find_images(pictures[-1])
+    jobs = _jobs(contents, styles, output, suffix)
+    _check_writable(jobs[0].output.parent if len(jobs) == 1 else output, may_create=len(jobs) > 1)
+    look = Look(strength, max_size, style_size, preserve_color)
+    done: list[Outcome] = []
+    failed: list[Outcome] = []
+    with quiet_libraries() as console:
+        from toolkit.models import open_model
+
+        painter = Painter(open_model(model, artifact, threads), look)
+        with progress_bar(console, len(jobs)) as step:
+            for job, error in painter.paint_all(jobs, step):
+                (failed if error else done).append((job, error))
+                if error and len(jobs) == 1:
+                    raise error
+    _report(done, failed, as_json)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to paint.
+
+    Attributes:
+        content: path of the content picture.
+        style: path of the style picture.
+        output: path of the picture to write.
+    """
+
+    content: Path
+    style: Path
+    output: Path
+
+
+Outcome = tuple[Job, StyleportError | None]
+
+
+def _jobs(contents: list[Path], styles: list[Path], output: Path, suffix: str) -> list[Job]:
+    from toolkit.images import WRITABLE_SUFFIXES
+
+    suffix = "." + suffix.lstrip(".").lower()
+    if suffix not in WRITABLE_SUFFIXES:
+        raise InputError(f"unknown --suffix {suffix!r}: use one of {' '.join(sorted(WRITABLE_SUFFIXES))}")
+    if len(contents) == len(styles) == 1 and not output.is_dir():
+        if output.suffix.lower() not in WRITABLE_SUFFIXES:
+            raise InputError(f"cannot write {output}: end its name in one of {' '.join(sorted(WRITABLE_SUFFIXES))}")
+        return [Job(contents[0], styles[0], output)]
+    style_names, content_names = _names(styles), _names(contents)
+    return [
+        Job(
+            content, style, output / (style_names[style] if len(styles) > 1 else "") / (content_names[content] + suffix)
+        )
+        for style in styles
+        for content in contents
+    ]
+
+
+def _names(paths: list[Path]) -> dict[Path, str]:
+    """Names results by their pictures' stems, or by the whole names where stems meet."""
+    stems = Counter(path.stem.lower() for path in paths)
+    names = {path: path.stem if stems[path.stem.lower()] == 1 else path.name for path in paths}
+    doubled = [name for name, count in Counter(names.values()).items() if count > 1]
+    if doubled:
+        raise InputError(f"{doubled[0]!r} is given twice: its results would overwrite each other")
+    return names
+
+
+def _check_writable(folder: Path, may_create: bool) -> None:
+    """Finds out before the work, not after it, whether the results can be written."""
+    nearest = folder
+    while may_create and not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise InputError(f"cannot write to {folder}: {nearest} is not a folder; create it first")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to {folder}: no permission; choose a folder that can be written")
+
+
+class Painter:
+    """Paints pictures with one model, reading each style once.
+
+    Args:
+        model: any form of the stylizer.
+        look: how pictures are read and painted.
+    """
+
+    def __init__(self, model: "StylizerLike", look: Look) -> None:
+        self._model, self._look = model, look
+        self._style: tuple[Path, Any] | None = None
+
+    def paint_all(self, jobs: list[Job], step: Any) -> Iterator[Outcome]:
+        """Yields each job, with what went wrong with it; a broken picture does not stop the others."""
+        for job in jobs:
+            step(job.content.name)
+            try:
+                self.paint(job)
+            except StyleportError as error:
+                yield job, error
+            else:
+                yield job, None
+
+    def paint(self, job: Job) -> None:
+        """Paints one picture and writes it, whole or not at all."""
+        from toolkit import images
+
+        bottleneck = self._bottleneck(job.style)
+        content = images.load_image(job.content, self._look.max_size)
+        stylized = self._transform(content, bottleneck)
+        if self._look.preserve_color:
+            stylized = images.preserve_color(content, stylized)
+        _make_folder(job.output.parent)
+        images.save_image(stylized, job.output)
+
+    def _bottleneck(self, style: Path) -> Any:
+        from toolkit import images
+
+        if self._style is None or self._style[0] != style:
+            picture = images.square(images.load_image(style), self._look.style_size)
+            self._style = (style, self._model.bottleneck(picture[None]))
+        return self._style[1]
+
+    def _transform(self, content: "np.ndarray", bottleneck: Any) -> "np.ndarray":
+        import numpy as np
+
+        from toolkit import images
+        from toolkit.bottleneck import interpolate
+
+        if self._look.strength < 1:
+            # The content is shown to the predictor as a style is: all forms of the model then agree.
+            own = self._model.bottleneck(images.square(content, self._look.style_size)[None])
+            bottleneck = interpolate(own, bottleneck, self._look.strength)
+        return np.asarray(self._model.transform(content[None], bottleneck))[0]
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot create {folder}: {error.strerror}; choose a folder that can be written") from error
+
+
+def _report(done: list[Outcome], failed: list[Outcome], as_json: bool) -> None:
+    if as_json:
+        results = [{name: str(path) for name, path in asdict(job).items()} for job, _ in done]
+        errors = [{"content": str(job.content), "style": str(job.style), "error": str(error)} for job, error in failed]
+        typer.echo(json.dumps({"done": results, "failed": errors}, indent=2))
+    else:
+        for job, _ in done:
+            typer.echo(str(job.output))
+    if failed:
+        messages = list(dict.fromkeys(str(error) for _, error in failed))
+        raise WorkError(f"{len(failed)} of {len(done) + len(failed)} pictures failed: {'; '.join(messages)}")

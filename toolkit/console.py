@@ -1,0 +1,72 @@
+"""What a command shows while it works: progress bars, and not the chatter of the libraries it calls."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from toolkit.errors import StyleportError
+
+# Set to see all that TensorFlow and its like print.
+LOGS_VARIABLE = "STYLEPORT_LOGS"
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[Console]:
+    """Keeps what native libraries print off the terminal, and shows it only if the work breaks down.
+
+    TensorFlow, the TFLite converter and the quantizer write to the process's standard error themselves, past
+    anything that Python's logging or warnings could hold back.
+
+    Yields:
+        A console on the real standard error.
+    """
+    if os.environ.get(LOGS_VARIABLE):
+        yield Console(stderr=True)
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as chatter, os.fdopen(os.dup(2), "w") as real:
+        os.dup2(chatter.fileno(), 2)
+        failed = False
+        try:
+            yield Console(file=real)
+        except (StyleportError, KeyboardInterrupt):
+            raise
+        except BaseException:
+            failed = True
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(real.fileno(), 2)
+            if failed:
+                chatter.seek(0)
+                real.write(chatter.read().decode(errors="replace"))
+
+
+@contextlib.contextmanager
+def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]]:
+    """Shows a bar while work is done; shows nothing where the console is no terminal.
+
+    Args:
+        console: on standard error.
+        total: how many steps there are.
+
+    Yields:
+        A function to call with a description at the start of each step.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total)
+        started = False
+
+        def step(description: str) -> None:
+            nonlocal started
+            progress.update(task, description=description, advance=int(started))
+            started = True
+
+        yield step

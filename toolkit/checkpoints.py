@@ -35,9 +35,7 @@ class Checkpoints:
             for left in folder.glob(f".{STATE_FILE}-*.tmp"):  # by a run that was killed while it wrote
                 left.unlink()
         except OSError as error:
-            raise InputError(
-                f"cannot keep checkpoints in {folder}: {error.strerror}; choose another folder"
-            ) from error
+            raise InputError(f"cannot keep checkpoints in {folder}: {error.strerror}; choose another folder") from error
 
     def read(self) -> dict[str, np.ndarray] | None:
         """Reads the last state.
@@ -55,9 +53,7 @@ class Checkpoints:
                 state = {name: archive[name] for name in archive.files}
             settings = json.loads(str(state.pop(_SETTINGS_KEY)))
         except Exception as error:  # zipfile and NumPy raise nearly anything on broken bytes
-            raise InputError(
-                f"{self.path}: not a whole checkpoint ({error}); remove it to start anew"
-            ) from error
+            raise InputError(f"{self.path}: not a whole checkpoint ({error}); remove it to start anew") from error
         self._check(settings)
         return state
 

@@ -242,9 +242,7 @@ class StyleTransfer(keras.Model):
         self._check_prepared()
         seen = self._fast_features(inputs)
         contents, styles = self._targets
-        content = sum(
-            share * content_loss(seen[name], contents[name]) for name, share in self.content_layers.items()
-        )
+        content = sum(share * content_loss(seen[name], contents[name]) for name, share in self.content_layers.items())
         grams = {name: gram_matrix(seen[name]) for name in self.style_layers}
         style = sum(
             style_share * share * style_loss(grams[name], targets[name])

@@ -85,9 +85,7 @@ class WinogradConvolution:
         transformed = np.kron(_KERNEL, _KERNEL) @ kernel.reshape(9, -1).astype(np.float64)
         self.kernel = tf.constant(transformed.reshape(TILE * TILE, self.channels, self.filters), kernel.dtype)
         self.rows_in, self.rows_out = (tf.constant(matrix, kernel.dtype) for matrix in _transforms(height))
-        self.columns_in, self.columns_out = (
-            tf.constant(matrix, kernel.dtype) for matrix in _transforms(width)
-        )
+        self.columns_in, self.columns_out = (tf.constant(matrix, kernel.dtype) for matrix in _transforms(width))
 
     def __call__(self, x: Any) -> Any:
         """Returns [1, height, width, D] for an input of [1, height, width, C]."""

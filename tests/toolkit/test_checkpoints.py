@@ -29,9 +29,7 @@ def noise(height=64, width=72, seed=0):
     return np.random.default_rng(seed).random((height, width, 3), np.float32)
 
 
-def paint(
-    folder=None, stop_after=None, epochs=3, steps=4, every=2, optimizer="lbfgs", style_seed=1, **options
-):
+def paint(folder=None, stop_after=None, epochs=3, steps=4, every=2, optimizer="lbfgs", style_seed=1, **options):
     class Interrupt(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
             if stop_after is not None and self.model.steps_done >= stop_after:

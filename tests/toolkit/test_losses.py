@@ -11,9 +11,7 @@ from toolkit.vgg19 import VGG19Features
 
 light = settings(max_examples=15, deadline=None)
 features = st.builds(
-    lambda seed, height, width, channels: np.random.default_rng(seed).standard_normal(
-        (1, height, width, channels)
-    ),
+    lambda seed, height, width, channels: np.random.default_rng(seed).standard_normal((1, height, width, channels)),
     *(st.integers(1, 9) for _ in range(4)),
 )
 

@@ -11,9 +11,7 @@ from toolkit.errors import InputError, WorkError
 from toolkit.vgg19 import VGG19Features
 
 WEIGHTS = os.environ.get("STYLEPORT_VGG19_WEIGHTS")
-needs_weights = pytest.mark.skipif(
-    not WEIGHTS, reason="STYLEPORT_VGG19_WEIGHTS names no file of VGG19 weights"
-)
+needs_weights = pytest.mark.skipif(not WEIGHTS, reason="STYLEPORT_VGG19_WEIGHTS names no file of VGG19 weights")
 
 
 def noise(height=37, width=45, seed=0):
@@ -54,8 +52,7 @@ def test_the_network_ends_at_the_deepest_layer_asked_for():
 
 def test_random_weights_follow_their_seed():
     first, same, other = (
-        VGG19Features(["block1_conv1"], weights="random", seed=seed)(noise())["block1_conv1"]
-        for seed in (3, 3, 4)
+        VGG19Features(["block1_conv1"], weights="random", seed=seed)(noise())["block1_conv1"] for seed in (3, 3, 4)
     )
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)
@@ -99,9 +96,7 @@ def test_a_failed_download_names_the_file_and_the_option(monkeypatch):
         raise Exception("URL fetch failure on\nhttps://example.invalid: None")
 
     monkeypatch.setattr(keras.applications, "VGG19", fail)
-    with pytest.raises(
-        WorkError, match=r"URL fetch failure .*vgg19_weights.*notop\.h5 .*--vgg-weights"
-    ) as failure:
+    with pytest.raises(WorkError, match=r"URL fetch failure .*vgg19_weights.*notop\.h5 .*--vgg-weights") as failure:
         VGG19Features()
     assert "\n" not in str(failure.value)
 

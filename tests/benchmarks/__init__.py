@@ -1,0 +1,1 @@
+"""Benchmarks, one file a subject: `python -m tests.benchmarks [SUBJECT...]`."""

@@ -106,11 +106,12 @@ class LBFGS(keras.optimizers.Optimizer):
         # Near the end losses differ by less than their own rounding.
         rounding = 1e-7 * tf.abs(self.accepted_loss.value)
         kept = loss <= self.accepted_loss.value + SUFFICIENT_DECREASE * promise + rounding
-        tf.cond(
+        aim = tf.cond(
             first | kept,
             lambda: self._accept(loss, gradient, point, first),
             lambda: self._refuse(loss, promise),
         )
+        tf.cond(aim, self._aim, lambda: tf.constant(False))
         target = self.accepted.value + self.length.value * self.direction.value
         picture.assign(tf.clip_by_value(target, 0.0, 1.0))
         self.iterations.assign_add(1)
@@ -131,6 +132,7 @@ class LBFGS(keras.optimizers.Optimizer):
         return float(loss)
 
     def _accept(self, loss: Any, gradient: Any, point: Any, first: Any) -> Any:
+        """Makes the point the one to go on from; tells whether to aim anew, which it always is."""
         step, change = point - self.accepted.value, gradient - self.accepted_gradient.value
         curvature = _dot(step, change)
         floor = 1e-10 * tf.sqrt(_dot(step, step) * _dot(change, change))
@@ -144,7 +146,6 @@ class LBFGS(keras.optimizers.Optimizer):
         self.accepted_loss.assign(loss)
         self.refusals.assign(0)
         self.length.assign(tf.ones_like(loss))
-        self._aim()
         return tf.constant(True)
 
     def _remember(self, step: Any, change: Any, curvature: Any) -> Any:
@@ -157,21 +158,19 @@ class LBFGS(keras.optimizers.Optimizer):
         return tf.constant(True)
 
     def _refuse(self, loss: Any, promise: Any) -> Any:
+        """Shortens the step; tells whether to aim anew, for the curvature that led here is forgotten."""
         # The lowest point of the parabola through what is known, kept from being timid or bold.
         shortfall = loss - self.accepted_loss.value - promise
         shorter = tf.clip_by_value(tf.math.divide_no_nan(-promise, 2.0 * shortfall), 0.1, 0.5)
         self.length.assign(self.length.value * tf.where(tf.math.is_finite(shorter), shorter, 0.1))
         self.refusals.assign_add(1)
-        tf.cond(tf.equal(self.refusals.value, MAX_REFUSALS), self._forget, lambda: tf.constant(False))
-        return tf.constant(False)
+        forget = tf.equal(self.refusals.value, MAX_REFUSALS)
+        keep = tf.cast(tf.logical_not(forget), self.curvatures.dtype)
+        self.curvatures.assign(self.curvatures.value * keep)
+        self.scale.assign(self.scale.value * keep)
+        return forget
 
-    def _forget(self) -> Any:
-        self.curvatures.assign(tf.zeros_like(self.curvatures.value))
-        self.scale.assign(tf.zeros_like(self.scale.value))
-        self._aim()
-        return tf.constant(True)
-
-    def _aim(self) -> None:
+    def _aim(self) -> Any:
         """Sets the direction from the accepted point: minus the inverse Hessian times the gradient."""
         gradient, free = self._free_gradient()
         coefficients, q = [], gradient
@@ -190,6 +189,7 @@ class LBFGS(keras.optimizers.Optimizer):
         steepest = self._smooth(gradient) * free
         steepest = steepest * self._first_scale(steepest)
         self.direction.assign(-tf.where(_dot(q, gradient) > 0, q, steepest))
+        return tf.constant(True)
 
     def _free_gradient(self) -> tuple[Any, Any]:
         gradient, point = self.accepted_gradient.value, self.accepted.value

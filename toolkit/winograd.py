@@ -83,7 +83,8 @@ class WinogradConvolution:
         _, _, self.channels, self.filters = kernel.shape
         self.height, self.width = height, width
         transformed = np.kron(_KERNEL, _KERNEL) @ kernel.reshape(9, -1).astype(np.float64)
-        self.kernel = tf.constant(transformed.reshape(TILE * TILE, self.channels, self.filters), kernel.dtype)
+        transformed = transformed.astype(kernel.dtype).reshape(TILE * TILE, self.channels, self.filters)
+        self.kernel = tf.constant(transformed)
         self.rows_in, self.rows_out = (tf.constant(matrix, kernel.dtype) for matrix in _transforms(height))
         self.columns_in, self.columns_out = (tf.constant(matrix, kernel.dtype) for matrix in _transforms(width))
 

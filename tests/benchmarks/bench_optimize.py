@@ -1,6 +1,7 @@
 """How fast style transfer by optimisation is, against the recipe of TensorFlow's tutorial, in one run.
 
-    STYLEPORT_VGG19_WEIGHTS=vgg19.weights.h5 python -m tests.benchmarks.bench_optimize [--size 256] [--json FILE]
+    STYLEPORT_VGG19_WEIGHTS=vgg19.weights.h5 python -m tests.benchmarks optimize [--json FILE]
+    STYLEPORT_VGG19_WEIGHTS=vgg19.weights.h5 python -m tests.benchmarks.bench_optimize [--size 384] [--long]
 
 Both sides take turns in one process and are clocked from the loaded weights and pictures on: targets and tracing count.
 The loss is the tutorial's at full size on both.
@@ -15,14 +16,19 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from tests.benchmarks.figures import Figure
 
 STEP_LIMIT = 0.9
 REACH_LIMITS = {100: 0.27, 300: 0.20, 1000: 0.20}
 MEMORY_LIMIT_GB = 6.0
 MEMORY_SIZE = 1024
+TURN = 6  # steps of the baseline for each of ours: both then end at about the same time
 WEIGHTS_VARIABLE = "STYLEPORT_VGG19_WEIGHTS"
 STYLE_VARIABLE = "STYLEPORT_BENCH_STYLE"
 
@@ -30,24 +36,43 @@ Run = list[tuple[float, float]]
 """Seconds since the start and the loss, at the end of each step; the loss is that before the step."""
 
 
-def tutorial(content: Any, style: Any, network: Any, steps: int) -> Run:
-    """Runs the baseline: Gatys et al. 2015 with Adam 0.02, beta 0.99, epsilon 0.1, as a graph, at one scale.
+class Side:
+    """One side of the comparison: a step that gives the loss before it, and a clock that runs for it alone.
+
+    Args:
+        prepare: makes the step; its time counts.
+    """
+
+    def __init__(self, prepare: Callable[[], Callable[[], Any]]) -> None:
+        self.run: Run = []
+        began = time.perf_counter()
+        self._step = prepare()
+        self._seconds = time.perf_counter() - began
+
+    def advance(self) -> None:
+        """Takes a step."""
+        began = time.perf_counter()
+        loss = float(self._step())
+        self._seconds += time.perf_counter() - began
+        self.run.append((self._seconds, loss))
+
+
+def tutorial(content: Any, style: Any, network: Any) -> Callable[[], Any]:
+    """Makes the baseline: Gatys et al. 2015 with Adam 0.02, beta 0.99, epsilon 0.1, as a graph, at one scale.
 
     Args:
         content: [H, W, 3] float32 in [0, 1].
         style: [h, w, 3] float32 in [0, 1].
         network: `keras.applications.VGG19` without its top.
-        steps: steps to take.
 
     Returns:
-        The run.
+        The step.
     """
     import keras
     import tensorflow as tf
 
     from toolkit.vgg19 import CONTENT_LAYERS, STYLE_LAYERS
 
-    began = time.perf_counter()
     names = [*STYLE_LAYERS, *CONTENT_LAYERS]
     tap = keras.Model(network.input, [network.get_layer(name).output for name in names])
     tap.trainable = False
@@ -78,45 +103,50 @@ def tutorial(content: Any, style: Any, network: Any, steps: int) -> Run:
         picture.assign(tf.clip_by_value(picture, 0.0, 1.0))
         return loss
 
-    return _clocked(began, step, steps, until=float("-inf"))
+    return step
 
 
-def ours(content: Any, style: Any, features: Any, steps: int, until: float) -> Run:
-    """Runs `StyleTransfer` with its defaults until a loss is reached.
+def ours(content: Any, style: Any, features: Any) -> Callable[[], Any]:
+    """Makes `StyleTransfer` with its defaults.
 
     Args:
         content: [H, W, 3] float32 in [0, 1].
         style: [h, w, 3] float32 in [0, 1].
         features: a `VGG19Features`.
-        steps: most steps to take.
-        until: the loss to stop at.
 
     Returns:
-        The run.
+        The step.
     """
     import tensorflow as tf
 
     from toolkit.transfer import StyleTransfer
 
-    began = time.perf_counter()
     transfer = StyleTransfer(features)
     transfer.prepare(content, style)
     step = tf.function(transfer.train_step)
-    return _clocked(began, lambda: step()["loss"], steps, until)
+    return lambda: step()["loss"]
 
 
-def _clocked(began: float, step: Any, steps: int, until: float) -> Run:
-    run: Run = []
-    while len(run) < steps and (not run or run[-1][1] > until):
-        loss = float(step())
-        run.append((time.perf_counter() - began, loss))
-    return run
+def take_turns(base: Side, own: Side, steps: int) -> None:
+    """Advances both sides, a few steps each in turn, so that what else the machine does slows both alike.
+
+    Args:
+        base: takes one step more than `steps`, to know the loss after them.
+        own: goes on until it is below that loss.
+        steps: of the baseline.
+    """
+    while len(base.run) <= steps:
+        if len(own.run) * TURN <= len(base.run):
+            own.advance()
+        base.advance()
+    while own.run[-1][1] > base.run[steps][1] and len(own.run) < steps:
+        own.advance()
 
 
 def _seconds_a_step(run: Run) -> float:
     times = [seconds for seconds, _ in run]
     # The first traces the graph.
-    return statistics.median(after - before for before, after in zip(times[1:], times[2:], strict=False))
+    return statistics.median(after - before for before, after in pairwise(times[1:]))
 
 
 def _seconds_to(run: Run, loss: float) -> float:
@@ -141,7 +171,7 @@ def _fitted(shape: tuple[int, ...], size: int) -> tuple[int, int]:
     return round(shape[0] * factor), round(shape[1] * factor)
 
 
-def measure(size: int, repeats: int, steps: list[int], weights: str) -> dict[str, Any]:
+def compare(size: int, repeats: int, steps: list[int], weights: str) -> tuple[dict[str, list[float]], list[Any]]:
     """Runs both sides in turns.
 
     Args:
@@ -151,7 +181,7 @@ def measure(size: int, repeats: int, steps: list[int], weights: str) -> dict[str
         weights: path of the VGG19 weights.
 
     Returns:
-        Figures by name, and the table's rows.
+        The ratios of each repeat by name, and rows of a table.
     """
     import keras
 
@@ -164,8 +194,9 @@ def measure(size: int, repeats: int, steps: list[int], weights: str) -> dict[str
     ratios: dict[str, list[float]] = {"step": [], **{f"reach_{count}": [] for count in steps}}
     rows = []
     for repeat in range(repeats):
-        base = tutorial(content, style, network, max(steps) + 1)
-        run = ours(content, style, features, max(steps), until=base[max(steps)][1])
+        sides = [Side(lambda: tutorial(content, style, network)), Side(lambda: ours(content, style, features))]
+        take_turns(*sides, max(steps))
+        base, run = (side.run for side in sides)
         ratios["step"].append(_seconds_a_step(run) / _seconds_a_step(base))
         rows.append((repeat + 1, "a step", _seconds_a_step(base), _seconds_a_step(run)))
         for count in steps:
@@ -173,13 +204,8 @@ def measure(size: int, repeats: int, steps: list[int], weights: str) -> dict[str
             ratios[f"reach_{count}"].append(_seconds_to(run, loss) / seconds)
             taken = next((index for index, (_, seen) in enumerate(run) if seen <= loss), None)
             rows.append((repeat + 1, f"to {loss:.3g} ({count}:{taken} steps)", seconds, _seconds_to(run, loss)))
-    return {
-        "size": f"{content.shape[1]}x{content.shape[0]}",
-        "style": style_name,
-        "rows": rows,
-        "figures": {name: statistics.median(values) for name, values in ratios.items()},
-        "spread": {name: [min(values), max(values)] for name, values in ratios.items()},
-    }
+    rows.append((0, f"{content.shape[1]}x{content.shape[0]} px, {style_name}", float("nan"), float("nan")))
+    return ratios, rows
 
 
 def _peak_memory_gb(size: int, weights: str) -> float:
@@ -194,61 +220,67 @@ def _report_peak(size: int, weights: str) -> None:
     from toolkit.vgg19 import VGG19Features
 
     content, style, _ = _pictures(size)
-    ours(content, style, VGG19Features(weights=weights), steps=3, until=float("-inf"))
+    step = ours(content, style, VGG19Features(weights=weights))
+    for _ in range(3):
+        step()
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9)
 
 
-def _machine() -> dict[str, Any]:
-    packages = ("tensorflow", "keras", "numpy")
-    return {
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-    }
+def measure(size: int = 256, repeats: int = 3, long: bool = False, memory: bool = True) -> Iterator[Figure]:
+    """Yields each figure; none without weights.
+
+    Args:
+        size: longer side of the pictures, pixels.
+        repeats: runs of each side, of which the median counts.
+        long: reach the loss of 1000 steps of the baseline too.
+        memory: measure the peak memory too.
+    """
+    weights = os.environ.get(WEIGHTS_VARIABLE)
+    if not weights:
+        print(f"optimize: left out, {WEIGHTS_VARIABLE} names no file of VGG19 weights", file=sys.stderr)
+        return
+    steps = [count for count in REACH_LIMITS if count <= 300 or long]
+    ratios, rows = compare(size, repeats, steps, weights)
+    _print_table(rows)
+    yield Figure("optimize.step_ratio", statistics.median(ratios["step"]), STEP_LIMIT)
+    for count in steps:
+        yield Figure(f"optimize.reach_{count}_ratio", statistics.median(ratios[f"reach_{count}"]), REACH_LIMITS[count])
+    if memory:
+        yield Figure(f"optimize.memory_{MEMORY_SIZE}_gb", _peak_memory_gb(MEMORY_SIZE, weights), MEMORY_LIMIT_GB)
+
+
+def _print_table(rows: list[Any]) -> None:
+    print(f"{'run':>3}  {'what':<34} {'tutorial s':>10} {'styleport s':>11} {'ratio':>6}", file=sys.stderr)
+    for repeat, what, base, own in rows:
+        print(f"{repeat or '':>3}  {what:<34} {base:>10.3f} {own:>11.3f} {own / base:>6.3f}", file=sys.stderr)
 
 
 def main() -> int:
-    """Prints the figures; returns 1 if one is missed, 2 if they cannot be taken."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    """Prints the figures; returns 1 if one is missed."""
+    parser = argparse.ArgumentParser(description="Style transfer by optimisation against the tutorial's recipe.")
     parser.add_argument("--size", type=int, default=256, help="longer side of the pictures, pixels")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each side")
     parser.add_argument("--long", action="store_true", help="reach the loss of 1000 steps of the baseline too")
     parser.add_argument("--no-memory", action="store_true", help=f"leave out the peak memory at {MEMORY_SIZE} px")
-    parser.add_argument("--json", type=Path, help="file to keep everything in")
+    parser.add_argument("--json", type=Path, help="file to keep the figures in")
     parser.add_argument("--peak-of", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    weights = os.environ.get(WEIGHTS_VARIABLE)
-    if not weights:
-        print(f"optimize: set {WEIGHTS_VARIABLE} to a file of VGG19 weights", file=sys.stderr)
-        return 2
     if arguments.peak_of:
-        _report_peak(arguments.peak_of, weights)
+        _report_peak(arguments.peak_of, os.environ[WEIGHTS_VARIABLE])
         return 0
-    steps = [count for count in REACH_LIMITS if count <= 300 or arguments.long]
-    result = measure(arguments.size, arguments.repeats, steps, weights)
-    limits = {"step": STEP_LIMIT, **{f"reach_{count}": REACH_LIMITS[count] for count in steps}}
-    if not arguments.no_memory:
-        result["figures"]["memory_gb"] = _peak_memory_gb(MEMORY_SIZE, weights)
-        limits["memory_gb"] = MEMORY_LIMIT_GB
-    missed = _print(result, limits)
+    figures = []
+    for figure in measure(arguments.size, arguments.repeats, arguments.long, not arguments.no_memory):
+        print(figure.line(), flush=True)
+        figures.append(figure)
     if arguments.json:
-        arguments.json.write_text(json.dumps({**result, "limits": limits, **_machine()}, indent=2) + "\n")
-    return int(missed)
+        rows = [{"name": f.name, "value": f.value, "limit": f.limit, "holds": f.holds} for f in figures]
+        arguments.json.write_text(json.dumps({"figures": rows, "machine": _machine()}, indent=2) + "\n")
+    return 0 if all(figure.holds for figure in figures) else 1
 
 
-def _print(result: dict[str, Any], limits: dict[str, float]) -> bool:
-    print(f"chelsea in the style of {result['style']}, {result['size']} px")
-    print(f"{'run':>3}  {'what':<28} {'tutorial s':>10} {'styleport s':>11} {'ratio':>6}")
-    for repeat, what, base, own in result["rows"]:
-        print(f"{repeat:>3}  {what:<28} {base:>10.3f} {own:>11.3f} {own / base:>6.3f}")
-    missed = False
-    for name, limit in limits.items():
-        value = result["figures"][name]
-        missed |= value > limit
-        print(f"optimize.{name} {value:.3f} {limit} {'ok' if value <= limit else 'missed'}")
-    return missed
+def _machine() -> dict[str, Any]:
+    versions = {name: version(name) for name in ("tensorflow", "keras", "numpy")}
+    return {"cpus": os.cpu_count(), "platform": platform.platform(), "processor": platform.processor(), **versions}
 
 
 if __name__ == "__main__":

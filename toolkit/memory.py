@@ -13,10 +13,10 @@ _CONVOLUTIONS = {"1": 2, "2": 2, "3": 4, "4": 4, "5": 4}
 
 _FLOAT = 4
 # Held at the peak for each float of a convolution's output: the output itself, and what the backward pass of the
-# widest layers holds beside it. Measured on a CPU from 256 to 1024 pixels, rounded up.
-ACTIVATION_COPIES = 2.6
+# widest layers holds beside it. Measured on a CPU from 256 to 1024 pixels (4.5), rounded up.
+ACTIVATION_COPIES = 5
 # TensorFlow, the weights and their transformed copies.
-FIXED_BYTES = 1_400_000_000
+FIXED_BYTES = 1_100_000_000
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def estimate(height: int, width: int, deepest: str, pictures: int) -> Need:
         if name == block:
             break
         height, width = height // 2, width // 2
-    return Need(int(_FLOAT * ACTIVATION_COPIES * floats), _FLOAT * samples * pictures)
+    return Need(_FLOAT * ACTIVATION_COPIES * floats, _FLOAT * samples * pictures)
 
 
 def available() -> int | None:

@@ -191,6 +191,7 @@ def compare(size: int, repeats: int, steps: list[int], weights: str) -> tuple[di
     network = keras.applications.VGG19(include_top=False, weights=None)
     network.load_weights(weights)
     features = VGG19Features(weights=weights)
+    print(f"chelsea in the style of {style_name}, {content.shape[1]}x{content.shape[0]} px", file=sys.stderr)
     ratios: dict[str, list[float]] = {"step": [], **{f"reach_{count}": [] for count in steps}}
     rows = []
     for repeat in range(repeats):
@@ -204,7 +205,6 @@ def compare(size: int, repeats: int, steps: list[int], weights: str) -> tuple[di
             ratios[f"reach_{count}"].append(_seconds_to(run, loss) / seconds)
             taken = next((index for index, (_, seen) in enumerate(run) if seen <= loss), None)
             rows.append((repeat + 1, f"to {loss:.3g} ({count}:{taken} steps)", seconds, _seconds_to(run, loss)))
-    rows.append((0, f"{content.shape[1]}x{content.shape[0]} px, {style_name}", float("nan"), float("nan")))
     return ratios, rows
 
 
@@ -252,7 +252,7 @@ def measure(size: int = 256, repeats: int = 3, long: bool = False, memory: bool 
 def _print_table(rows: list[Any]) -> None:
     print(f"{'run':>3}  {'what':<34} {'tutorial s':>10} {'styleport s':>11} {'ratio':>6}", file=sys.stderr)
     for repeat, what, base, own in rows:
-        print(f"{repeat or '':>3}  {what:<34} {base:>10.3f} {own:>11.3f} {own / base:>6.3f}", file=sys.stderr)
+        print(f"{repeat:>3}  {what:<34} {base:>10.3f} {own:>11.3f} {own / base:>6.3f}", file=sys.stderr)
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import os
 import secrets
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -255,6 +255,32 @@ def save_image(picture: Picture, path: str | Path, quality: int = 95) -> None:
             f"({_one_line(error)}); choose another format"
         ) from error
     _write_whole(data, path)
+
+
+def save_animation(pictures: Sequence[Picture], path: str | Path, seconds: float = 4.0) -> None:
+    """Saves pictures as one moving picture, written whole or not at all.
+
+    Args:
+        pictures: float32 RGB in [0, 1], shape [H, W, 3] each, in order; at least one.
+        path: the file, in an existing folder; its suffix is `.gif` or `.webp`. A file of that name is replaced.
+        seconds: how long it runs before it starts again; the last picture is held for a second more.
+
+    Raises:
+        InputError: the suffix is another, there is no picture, or the folder is missing or cannot be written.
+        WorkError: a sample is NaN or infinite, or the disk is full.
+    """
+    path = Path(path)
+    family = _FORMAT_OF.get(path.suffix.lower())
+    if family not in ("GIF", "WEBP"):
+        raise InputError(f"cannot write {path}: a moving picture is a .gif or .webp file, not {path.suffix!r}")
+    if not pictures:
+        raise InputError(f"cannot write {path}: there is no picture to show")
+    frames = [Image.fromarray(to_uint8(picture)) for picture in pictures]
+    durations = [round(1000 * seconds / len(frames))] * len(frames)
+    durations[-1] += 1000
+    stream = io.BytesIO()
+    frames[0].save(stream, family, save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    _write_whole(stream.getvalue(), path)
 
 
 def find_images(path: str | Path) -> list[Path]:

@@ -1,0 +1,154 @@
+"""A run that was stopped goes on from its last checkpoint to the same picture."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from toolkit import checkpoints
+from toolkit.checkpoints import Checkpoints
+from toolkit.errors import InputError, WorkError
+from toolkit.transfer import StyleTransfer
+
+ROOT = Path(checkpoints.__file__).parents[1]
+FEW = {
+    "style_layers": ["block1_conv1", "block2_conv1"],
+    "content_layers": ["block2_conv2"],
+    "vgg_weights": "random",
+}
+
+
+def noise(height=64, width=72, seed=0):
+    return np.random.default_rng(seed).random((height, width, 3), np.float32)
+
+
+def paint(folder=None, stop_after=None, epochs=3, steps=4, every=2, optimizer="lbfgs", style_seed=1, **options):
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if stop_after is not None and self.model.steps_done >= stop_after:
+                raise KeyboardInterrupt
+
+    transfer = StyleTransfer(**FEW, **options)
+    transfer.compile(optimizer)
+    transfer.fit(
+        noise(),
+        noise(seed=style_seed),
+        epochs,
+        steps,
+        callbacks=[Interrupt()],
+        verbose=0,
+        checkpoint=folder,
+        checkpoint_every=every,
+    )
+    return transfer
+
+
+@pytest.mark.parametrize(
+    ("stop_after", "options"),
+    [
+        (5, {}),
+        (7, {"optimizer": "adam"}),
+        (7, {"scales": 2}),
+        (2, {"scales": 2}),
+        (7, {"averaging": 0.9, "start": "noise"}),
+    ],
+)
+def test_an_interrupted_run_ends_at_the_same_picture(tmp_path, stop_after, options):
+    whole = paint(**options)
+    with pytest.raises(KeyboardInterrupt):
+        paint(tmp_path, stop_after, **options)
+    resumed = paint(tmp_path, **options)
+    np.testing.assert_allclose(resumed.image, whole.image, atol=1e-5)
+    losses = [[point["loss"] for point in run.curve] for run in (resumed, whole)]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_a_finished_run_is_not_run_again_and_a_longer_one_goes_on(tmp_path):
+    first = paint(tmp_path)
+    again = paint(tmp_path)
+    np.testing.assert_allclose(again.image, first.image, atol=1e-6)
+    assert len(again.curve) == 12
+    longer = paint(tmp_path, epochs=4)
+    assert len(longer.curve) == 16
+    np.testing.assert_allclose(longer.image, paint(epochs=4).image, atol=1e-5)
+
+
+def test_a_killed_run_ends_at_the_same_picture(tmp_path):
+    code = textwrap.dedent(
+        f"""
+        import numpy as np
+        from toolkit.transfer import StyleTransfer
+        noise = lambda seed: np.random.default_rng(seed).random((64, 72, 3), np.float32)
+        transfer = StyleTransfer(**{FEW!r})
+        transfer.fit(noise(0), noise(1), 100, 100, verbose=0, checkpoint="{tmp_path}", checkpoint_every=1)
+        """
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        state = tmp_path / checkpoints.STATE_FILE
+        deadline = time.monotonic() + 120
+        while not state.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.3)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with np.load(state) as saved:
+        steps = len(saved["curve"])
+    assert steps >= 1
+    epochs = steps // 4 + 2
+    resumed, whole = paint(tmp_path, epochs=epochs), paint(epochs=epochs)
+    assert len(resumed.curve) == 4 * epochs
+    np.testing.assert_allclose(resumed.image, whole.image, atol=1e-5)
+
+
+def test_a_checkpoint_of_other_settings_names_those_that_differ(tmp_path):
+    paint(tmp_path, epochs=1, steps=1)
+    with pytest.raises(InputError, match=r"style_weight 0\.01 there, 0.5 here") as failure:
+        paint(tmp_path, epochs=1, steps=1, style_weight=0.5)
+    assert "content_weight" not in str(failure.value)
+    with pytest.raises(InputError, match=r"of another run \(optimizer lbfgs there, adam here"):
+        paint(tmp_path, epochs=1, steps=1, optimizer="adam")
+    with pytest.raises(InputError, match=r"\(style [0-9a-f]{16} there, [0-9a-f]{16} here\)"):
+        paint(tmp_path, epochs=1, steps=1, style_seed=2)
+
+
+def test_a_broken_checkpoint_is_refused(tmp_path):
+    saves = Checkpoints(tmp_path, {})
+    saves.write({"picture": np.zeros(3)})
+    saves.path.write_bytes(saves.path.read_bytes()[:100])
+    with pytest.raises(InputError, match="not a whole checkpoint"):
+        saves.read()
+
+
+def test_a_state_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    saves = Checkpoints(tmp_path, {})
+    saves.write({"picture": np.zeros(3)})
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(WorkError, match="No space left on device"):
+        saves.write({"picture": np.ones(3)})
+    np.testing.assert_array_equal(saves.read()["picture"], np.zeros(3))
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoints.STATE_FILE]
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
+    (tmp_path / f".{checkpoints.STATE_FILE}-00.tmp").write_bytes(b"half")
+    assert Checkpoints(tmp_path, {}).read() is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match="cannot keep checkpoints"):
+        Checkpoints(tmp_path / "file" / "run", {})

@@ -1,0 +1,185 @@
+"""`styleport optimize` paints, records what it was told to, and refuses what it cannot do in one line."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from toolkit import images, memory
+from toolkit.commands import optimize as command
+from toolkit.errors import InputError, WorkError
+
+ROOT = Path(images.__file__).parents[1]
+FEW = [
+    "--vgg-weights",
+    "random",
+    "--style-layer",
+    "block1_conv1",
+    "--content-layer",
+    "block1_conv2",
+    "--content-weight",
+    "1",
+]
+
+app = typer.Typer()
+app.command()(command.optimize)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    for seed, name in enumerate(("content", "style", "other")):
+        rng = np.random.default_rng(seed)
+        # Soft shapes: to whiten noise is no way down, for the variation would only grow.
+        images.save_image(images.resize(rng.random((5, 6, 3), np.float32), 34, 40), tmp_path / f"{name}.png")
+    return tmp_path
+
+
+def run(folder, *options, styles=("style",), output="out.png", few=FEW):
+    arguments = [str(folder / "content.png"), *(str(folder / f"{style}.png") for style in styles)]
+    result = CliRunner().invoke(app, [*arguments, "-o", str(folder / output), *few, *map(str, options)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_a_picture_is_painted_in_the_steps_asked_for(pictures):
+    result = run(pictures, "--steps", 3, "--json")
+    assert json.loads(result.stdout)["steps"] == 3
+    painted = images.load_image(pictures / "out.png")
+    assert painted.shape == (34, 40, 3)
+    assert not np.allclose(painted, images.load_image(pictures / "content.png"), atol=0.02)
+
+
+def test_epochs_times_steps_are_taken(pictures):
+    assert json.loads(run(pictures, "--epochs", 2, "--steps-per-epoch", 2, "--json").stdout)["steps"] == 4
+
+
+def test_a_run_records_what_it_was_told_to(pictures):
+    run(
+        pictures,
+        *("--steps", 4, "--save-every", 2, "--animation", pictures / "way.gif", "--trace", pictures / "run.json"),
+        *("--style-share", 2, "--style-share", 1),
+        styles=("style", "other"),
+    )
+    assert sorted(path.name for path in pictures.glob("out-*")) == ["out-00002.png", "out-00004.png"]
+    with Image.open(pictures / "way.gif") as way:
+        assert way.n_frames >= 4  # the last is kept twice only if the run stepped back from it
+    trace = json.loads((pictures / "run.json").read_text())
+    assert trace["settings"]["style_weights"] == pytest.approx([2 / 3, 1 / 3])
+    assert trace["settings"]["style_layers"] == {"block1_conv1": 1.0}
+    assert set(trace["versions"]) == {"tensorflow", "keras", "numpy", "pillow"}
+    assert len(trace["curve"]) == 4
+    assert set(trace["curve"][0]) == {"loss", "content_loss", "style_loss", "variation_loss", "seconds"}
+
+
+def test_a_run_goes_on_from_its_checkpoint(pictures):
+    run(pictures, "--steps", 2, "--checkpoint", pictures / "run")
+    run(pictures, "--steps", 5, "--checkpoint", pictures / "run")
+    resumed = images.load_image(pictures / "out.png")
+    run(pictures, "--steps", 5, output="whole.png")
+    np.testing.assert_allclose(resumed, images.load_image(pictures / "whole.png"), atol=1 / 255)
+    with pytest.raises(InputError, match=r"content_weight 1\.0 there, 5.0 here"):
+        run(pictures, "--steps", 5, "--checkpoint", pictures / "run", "--content-weight", 5)
+
+
+def test_tensorboard_gets_losses_and_the_picture_or_names_what_is_missing(pictures):
+    options = ("--steps", 2, "--tensorboard", pictures / "logs")
+    if importlib.util.find_spec("tensorboard") is None:
+        with pytest.raises(InputError, match="pip install tensorboard"):
+            run(pictures, *options)
+    else:
+        run(pictures, *options)
+        logged = b"".join(path.read_bytes() for path in (pictures / "logs").rglob("events*"))
+        assert b"style_loss" in logged
+        assert b"picture" in logged
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--steps", 0), "--steps is 0"),
+        (("--epochs", 0), "epochs is 0"),
+        (("--learning-rate", "nan"), "the learning rate is nan"),
+        (("--style-layer", "conv1"), "no layer 'conv1': choose from block1_conv1"),
+        (("--style-layer", "block1_conv1=x"), "'x' is no number"),
+        (("--style-share", 1, "--style-share", 1), "2 style weights for 1 styles"),
+        (("--animation", "way.mp4"), r"end its name in one of \.gif \.webp"),
+        (("--trace", "nowhere/run.json"), "nowhere is not a folder"),
+        (("--start", "nothing.png"), "cannot read nothing.png"),
+        (("--optimizer", "sgd"), "unknown optimizer 'sgd'"),
+        (("--vgg-weights", "none.h5"), "no such weights file"),
+    ],
+)
+def test_bad_use_is_refused_with_the_value(pictures, options, message):
+    with pytest.raises(InputError, match=message):
+        run(pictures, *options)
+    assert not (pictures / "out.png").exists()
+
+
+def test_a_style_equal_to_no_file_is_refused(pictures):
+    with pytest.raises(InputError, match=r"none\.png"):
+        run(pictures, styles=("none",))
+
+
+def test_a_picture_too_large_for_the_memory_is_refused_with_the_arithmetic(pictures, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 10**9)
+    with pytest.raises(InputError, match=r"needs about [\d.]+ GB \(activations .* optimizer .*1\.0 GB are free"):
+        run(pictures, "--steps", 1)
+
+
+def test_a_larger_picture_or_a_deeper_layer_needs_more_memory():
+    small, large = (memory.estimate(side, side, "block5_conv2", 30) for side in (256, 512))
+    assert large.activations == pytest.approx(4 * small.activations)
+    assert large.optimizer == 4 * small.optimizer
+    shallow = memory.estimate(256, 256, "block1_conv1", 30)
+    assert shallow.activations < small.activations
+    assert memory.estimate(256, 256, "block1_conv1", 6).optimizer < small.optimizer
+
+
+def test_a_container_may_leave_less_than_the_machine_has(tmp_path):
+    (tmp_path / "memory.max").write_text("1000\n")
+    (tmp_path / "memory.current").write_text("400\n")
+    assert memory._container_limits(tmp_path) == [600]
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory._container_limits(tmp_path) == []
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_old_one(pictures, monkeypatch):
+    images.save_image(np.zeros((34, 40, 3), np.float32), pictures / "out.png")
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(WorkError, match="No space left on device"):
+        run(pictures, "--steps", 1)
+    assert images.load_image(pictures / "out.png").max() == 0
+
+
+@pytest.mark.parametrize(
+    ("steps", "scales", "expected"), [(7, 1, (1, 7)), (12, 3, (3, 4)), (7, 2, (7, 1)), (1, 3, (1, 1))]
+)
+def test_steps_are_split_into_epochs_that_scales_can_change_between(steps, scales, expected):
+    assert command._length(steps, 10, 100, scales) == expected
+
+
+def test_help_names_every_default_and_loads_nothing_heavy():
+    code = (
+        "import sys, typer\nfrom toolkit.commands.optimize import optimize\napp = typer.Typer()\n"
+        "app.command()(optimize)\ntry:\n    app(['--help'])\nfinally:\n"
+        "    assert not {'numpy', 'keras', 'tensorflow'} & set(sys.modules)"
+    )
+    environment = {**os.environ, "COLUMNS": "160", "NO_COLOR": "1"}
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    ).stdout
+    for option in ("--steps", "--scales", "--averaging", "--trace", "--checkpoint", "block5_conv2", "30.0"):
+        assert option in shown

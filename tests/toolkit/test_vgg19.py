@@ -1,0 +1,107 @@
+"""The extractor is keras.applications' VGG19 behind names, and says what is wrong with weights."""
+
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from toolkit import vgg19
+from toolkit.errors import InputError, WorkError
+from toolkit.vgg19 import VGG19Features
+
+WEIGHTS = os.environ.get("STYLEPORT_VGG19_WEIGHTS")
+needs_weights = pytest.mark.skipif(not WEIGHTS, reason="STYLEPORT_VGG19_WEIGHTS names no file of VGG19 weights")
+
+
+def noise(height=37, width=45, seed=0):
+    return np.random.default_rng(seed).random((1, height, width, 3), np.float32)
+
+
+def keras_features(network, names, picture):
+    tap = keras.Model(network.input, [network.get_layer(name).output for name in names])
+    return dict(zip(names, tap(keras.applications.vgg19.preprocess_input(picture * 255.0)), strict=True))
+
+
+def test_layers_are_named_as_in_keras_applications():
+    names = [layer.name for layer in keras.applications.VGG19(include_top=False, weights=None).layers[1:]]
+    assert list(vgg19.LAYER_NAMES) == names
+
+
+def test_a_file_of_weights_gives_the_features_of_keras_applications(tmp_path):
+    keras.utils.set_random_seed(1)
+    network = keras.applications.VGG19(include_top=False, weights=None)
+    network.save_weights(tmp_path / "vgg19.weights.h5")
+    names = ["block1_conv1", "block3_conv4", "block5_conv2"]
+    ours = VGG19Features(names, tmp_path / "vgg19.weights.h5")(noise())
+    for name, expected in keras_features(network, names, noise()).items():
+        np.testing.assert_allclose(ours[name], expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+@needs_weights
+def test_real_weights_tell_a_cat_from_noise():
+    features = VGG19Features(["block5_conv2"], WEIGHTS)
+    assert float(np.mean(features(noise())["block5_conv2"] > 0)) > 0
+
+
+def test_the_network_ends_at_the_deepest_layer_asked_for():
+    features = VGG19Features(["block2_conv1", "block1_conv2"], weights="random")
+    assert features.layer_names == ("block1_conv2", "block2_conv1")
+    assert features.layers[-1].name == "block2_conv1"
+
+
+def test_random_weights_follow_their_seed():
+    first, same, other = (
+        VGG19Features(["block1_conv1"], weights="random", seed=seed)(noise())["block1_conv1"] for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
+
+
+def test_average_pooling_means_four_places():
+    features = VGG19Features(["block1_conv2", "block1_pool"], weights="random", pooling="average")
+    seen = features(noise(32, 32))
+    corner = np.mean(seen["block1_conv2"][0, :2, :2], axis=(0, 1))
+    np.testing.assert_allclose(seen["block1_pool"][0, 0, 0], corner, rtol=1e-5)
+
+
+def test_an_unknown_layer_or_pooling_lists_the_known_ones():
+    with pytest.raises(InputError, match=r"no layer 'conv9': choose from block1_conv1, .*block5_pool"):
+        VGG19Features(["conv9"], weights="random")
+    with pytest.raises(InputError, match="unknown pooling 'min': choose from max, average"):
+        VGG19Features(weights="random", pooling="min")
+
+
+def test_weights_that_are_no_file_or_another_kind_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no such weights file"):
+        VGG19Features(weights=tmp_path / "none.h5")
+    (tmp_path / "weights.ckpt").write_bytes(b"1")
+    with pytest.raises(InputError, match="unknown suffix"):
+        VGG19Features(weights=tmp_path / "weights.ckpt")
+
+
+def test_weights_of_another_network_or_cut_short_are_refused(tmp_path):
+    other = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
+    whole, cut = tmp_path / "other.weights.h5", tmp_path / "cut.weights.h5"
+    other.save_weights(whole)
+    cut.write_bytes(whole.read_bytes()[:1500])
+    for path in (whole, cut):
+        with pytest.raises(InputError, match="not a whole file of VGG19 weights") as failure:
+            VGG19Features(["block1_conv1"], weights=path)
+        assert "\n" not in str(failure.value)
+
+
+def test_a_failed_download_names_the_file_and_the_option(monkeypatch):
+    def fail(**_):
+        raise Exception("URL fetch failure on\nhttps://example.invalid: None")
+
+    monkeypatch.setattr(keras.applications, "VGG19", fail)
+    with pytest.raises(WorkError, match=r"URL fetch failure .*vgg19_weights.*notop\.h5 .*--vgg-weights") as failure:
+        VGG19Features()
+    assert "\n" not in str(failure.value)
+
+
+def test_the_configuration_rebuilds_the_network():
+    features = VGG19Features(["block1_conv1"], weights="random", seed=5)
+    again = VGG19Features.from_config(features.get_config())
+    np.testing.assert_array_equal(features(noise())["block1_conv1"], again(noise())["block1_conv1"])

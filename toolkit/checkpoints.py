@@ -1,0 +1,93 @@
+"""The saved state of a run: one file, written whole or not at all, that knows what run it is of."""
+
+import json
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.errors import InputError, WorkError
+
+STATE_FILE = "state.npz"
+FORMAT = 1
+_SETTINGS_KEY = "settings"
+
+
+class Checkpoints:
+    """A folder that holds the last state of a run.
+
+    Args:
+        folder: created if missing.
+        settings: what decides the outcome of the run, values of JSON by name.
+
+    Raises:
+        InputError: the folder cannot be made or written.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.path = folder / STATE_FILE
+        self._settings = json.loads(json.dumps({"format": FORMAT, **settings}))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for left in folder.glob(f".{STATE_FILE}-*.tmp"):  # by a run that was killed while it wrote
+                left.unlink()
+        except OSError as error:
+            raise InputError(f"cannot keep checkpoints in {folder}: {error.strerror}; choose another folder") from error
+
+    def read(self) -> dict[str, np.ndarray] | None:
+        """Reads the last state.
+
+        Returns:
+            The arrays by name, or None if nothing was saved yet.
+
+        Raises:
+            InputError: the file is broken, or is of a run with other settings, which are named.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            with np.load(self.path, allow_pickle=False) as archive:
+                state = {name: archive[name] for name in archive.files}
+            settings = json.loads(str(state.pop(_SETTINGS_KEY)))
+        except Exception as error:  # zipfile and NumPy raise nearly anything on broken bytes
+            raise InputError(f"{self.path}: not a whole checkpoint ({error}); remove it to start anew") from error
+        self._check(settings)
+        return state
+
+    def _check(self, settings: dict[str, Any]) -> None:
+        names = sorted({*settings, *self._settings})
+        differing = [
+            f"{name} {settings.get(name)} there, {self._settings.get(name)} here"
+            for name in names
+            if settings.get(name) != self._settings.get(name)
+        ]
+        if differing:
+            raise InputError(
+                f"{self.path} is of another run ({'; '.join(differing)}): use its settings or another folder"
+            )
+
+    def write(self, state: dict[str, np.ndarray]) -> None:
+        """Replaces the last state.
+
+        Args:
+            state: arrays by name.
+
+        Raises:
+            WorkError: the disk is full or gone; the state saved before is kept.
+        """
+        staged = self.path.with_name(f".{STATE_FILE}-{secrets.token_hex(8)}.tmp")
+        arrays: dict[str, Any] = {_SETTINGS_KEY: np.array(json.dumps(self._settings)), **state}
+        try:
+            with staged.open("xb") as stream:
+                np.savez(stream, **arrays)
+                stream.flush()
+                os.fsync(stream.fileno())
+            staged.replace(self.path)
+        except OSError as error:
+            raise WorkError(f"cannot write {self.path}: {error.strerror or error}; make room") from error
+        finally:
+            with suppress(OSError):
+                staged.unlink()

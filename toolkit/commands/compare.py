@@ -1,0 +1,101 @@
+"""`styleport compare`: both methods on one pair of pictures, side by side."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolkit.commands.optimize import VGG_WEIGHTS_HELP, check_memory, load_pictures
+from toolkit.errors import InputError
+
+if TYPE_CHECKING:
+    from toolkit.images import Picture
+    from toolkit.models import StylizerLike
+
+
+def compare(
+    content: Annotated[Path, typer.Argument(help="The picture to paint.")],
+    style: Annotated[Path, typer.Argument(help="The style picture.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture's file.")],
+    model: Annotated[str, typer.Option(help="Of the feed-forward method: a preset or a bundle.")] = "magenta-mobile",
+    artifact: Annotated[
+        str | None, typer.Option(help="Of a bundle: saved_model (the default) or a TFLite pair.")
+    ] = None,
+    style_size: Annotated[
+        int, typer.Option(min=16, help="Side to which the feed-forward method's style is cropped and resized.")
+    ] = 256,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimisation.")] = 200,
+    size: Annotated[int, typer.Option(min=32, help="Bound on the longer side, in pixels.")] = 384,
+    vgg_weights: Annotated[str, typer.Option(help=VGG_WEIGHTS_HELP)] = "imagenet",
+    optimizer: Annotated[str, typer.Option(help="lbfgs (with bounds) or adam.")] = "lbfgs",
+    seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0,
+) -> None:
+    """Paint a picture by optimisation and by the feed-forward network, and show both with their sources."""
+    from toolkit.console import quiet_libraries
+    from toolkit.images import WRITABLE_SUFFIXES, save_image
+
+    if output.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise InputError(f"cannot write {output}: end its name in one of {' '.join(sorted(WRITABLE_SUFFIXES))}")
+    if not output.parent.is_dir():
+        raise InputError(f"cannot write {output}: {output.parent} is not a folder; create it first")
+    content_picture, (style_picture,) = load_pictures(content, [style], size)
+    with quiet_libraries() as console:
+        from toolkit.models import open_model
+        from toolkit.recording import ProgressBar
+        from toolkit.transfer import StyleTransfer
+        from toolkit.vgg19 import CONTENT_LAYERS
+
+        check_memory(content_picture, list(CONTENT_LAYERS), optimizer)
+        network = open_model(model, artifact)
+        transfer = StyleTransfer(vgg_weights=vgg_weights, seed=seed)
+        transfer.compile(optimizer)
+        with ProgressBar(console, steps) as bar:
+            transfer.fit(content_picture, style_picture, 1, steps, callbacks=[bar], verbose=0)
+        stylized = _feed_forward(network, content_picture, style_picture, style_size)
+    panels = {
+        "content": content_picture,
+        "style": style_picture,
+        f"optimisation, {steps} steps": transfer.image,
+        f"feed-forward, {model}": stylized,
+    }
+    save_image(side_by_side(panels), output)
+    typer.echo(str(output))
+
+
+def _feed_forward(network: "StylizerLike", content: "Picture", style: "Picture", style_size: int) -> "Picture":
+    import numpy as np
+
+    from toolkit import images
+
+    bottleneck = network.bottleneck(images.square(style, style_size)[None])
+    return np.asarray(network.transform(content[None], bottleneck))[0]
+
+
+def side_by_side(panels: "dict[str, Picture]") -> "Picture":
+    """Sets pictures beside each other, each under its label.
+
+    Args:
+        panels: pictures [H, W, 3], float32 in [0, 1], by label; all are brought to the height of the first.
+
+    Returns:
+        [height and a line of text, all widths, 3] float32 in [0, 1].
+    """
+    import numpy as np
+    from PIL import Image, ImageDraw, ImageFont
+
+    from toolkit import images
+
+    height = next(iter(panels.values())).shape[0]
+    text_size = max(10, height // 18)
+    font = ImageFont.load_default(text_size)
+    columns = []
+    for label, picture in panels.items():
+        fitted = images.resize(picture, height, round(picture.shape[1] * height / picture.shape[0]))
+        caption = Image.new("RGB", (fitted.shape[1], 2 * text_size), "white")
+        middle = (fitted.shape[1] / 2, text_size)
+        # A label wider than its picture is set smaller, never cut.
+        wide = font.getlength(label) / (0.95 * fitted.shape[1])
+        fitting = ImageFont.load_default(text_size / max(1.0, wide))
+        ImageDraw.Draw(caption).text(middle, label, fill="black", font=fitting, anchor="mm")
+        columns.append(np.concatenate([images.from_uint8(np.asarray(caption)), fitted]))
+    return np.concatenate(columns, axis=1)

@@ -1,0 +1,229 @@
+"""`styleport optimize`: a picture painted by optimisation, in one or more styles."""
+
+import json
+import os
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from toolkit.errors import InputError, WorkError
+
+if TYPE_CHECKING:
+    from toolkit.transfer import StyleTransfer
+
+VGG_WEIGHTS_HELP = "Weights of VGG19: imagenet (downloaded once), random, or a .h5 or .weights.h5 file."
+
+
+def optimize(
+    content: Annotated[Path, typer.Argument(help="The picture to paint.")],
+    styles: Annotated[list[Path], typer.Argument(metavar="STYLE...", help="One style picture or several.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture's file.")],
+    steps: Annotated[
+        int | None, typer.Option(help="Steps to take, in place of --epochs times --steps-per-epoch.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Epochs.")] = 10,
+    steps_per_epoch: Annotated[int, typer.Option(help="Steps of an epoch.")] = 100,
+    size: Annotated[int, typer.Option(min=32, help="Bound on the longer side of all pictures, in pixels.")] = 512,
+    vgg_weights: Annotated[str, typer.Option(help=VGG_WEIGHTS_HELP)] = "imagenet",
+    optimizer: Annotated[str, typer.Option(help="lbfgs (with bounds) or adam.")] = "lbfgs",
+    learning_rate: Annotated[
+        float, typer.Option(help="Adam's rate; of L-BFGS the mean change of a sample in the first step.")
+    ] = 0.05,
+    content_weight: Annotated[float, typer.Option(help="Weight of the content.")] = 1e4,
+    style_weight: Annotated[float, typer.Option(help="Weight of the style.")] = 1e-2,
+    variation_weight: Annotated[float, typer.Option(help="Weight of the total variation: more is smoother.")] = 30.0,
+    style_share: Annotated[
+        list[float] | None, typer.Option(help="Weight of a style among several; once for each, in order.")
+    ] = None,
+    style_layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=WEIGHT]",
+            help="A style layer and its weight, repeatable.",
+            show_default="block1_conv1, block2_conv1, block3_conv1, block4_conv1, block5_conv1",
+        ),
+    ] = None,
+    content_layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=WEIGHT]", help="A content layer and its weight, repeatable.", show_default="block5_conv2"
+        ),
+    ] = None,
+    pooling: Annotated[str, typer.Option(help="Pooling of VGG19: max or average.")] = "max",
+    start: Annotated[str, typer.Option(help="Where the picture starts: content, noise or a file.")] = "content",
+    preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the content's colours.")] = False,
+    scales: Annotated[
+        int, typer.Option(help="Sizes the picture passes through, doubling; more make larger shapes.")
+    ] = 1,
+    averaging: Annotated[
+        float, typer.Option(help="Share of the past in a running mean that is the result, from 0 to less than 1.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Seed of noise and random weights.")] = 0,
+    save_every: Annotated[int | None, typer.Option(min=1, help="Save a numbered picture every so many steps.")] = None,
+    animation: Annotated[Path | None, typer.Option(help="A .gif or .webp file that shows the way.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A folder to save the run in, and to continue it from.")
+    ] = None,
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps between two checkpoints.")] = 10,
+    tensorboard: Annotated[Path | None, typer.Option(help="A folder for TensorBoard: losses and the picture.")] = None,
+    trace: Annotated[Path | None, typer.Option(help="A JSON file of all settings, versions, losses and times.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Paint a picture by optimisation (Gatys et al. 2015): slower than stylize, and closer to the style."""
+    from toolkit.console import quiet_libraries
+
+    began = time.monotonic()
+    epochs, steps_per_epoch = _length(steps, epochs, steps_per_epoch, scales)
+    _check_outputs(output, animation, trace)
+    content_picture, style_pictures = load_pictures(content, styles, size)
+    style_layers = _layer_weights("--style-layer", style_layer)
+    content_layers = _layer_weights("--content-layer", content_layer)
+    with quiet_libraries() as console:
+        from toolkit import images, recording
+        from toolkit.transfer import StyleTransfer
+        from toolkit.vgg19 import CONTENT_LAYERS, STYLE_LAYERS
+
+        check_memory(content_picture, [*(style_layers or STYLE_LAYERS), *(content_layers or CONTENT_LAYERS)], optimizer)
+        transfer = StyleTransfer(
+            style_layers=style_layers or STYLE_LAYERS,
+            content_layers=content_layers or CONTENT_LAYERS,
+            content_weight=content_weight,
+            style_weight=style_weight,
+            variation_weight=variation_weight,
+            vgg_weights=vgg_weights,
+            pooling=pooling,
+            start=start,
+            preserve_color=preserve_color,
+            scales=scales,
+            averaging=averaging,
+            seed=seed,
+        )
+        transfer.compile(optimizer, learning_rate)
+        frames = recording.Animation()
+        with recording.ProgressBar(console, epochs * steps_per_epoch) as bar:
+            callbacks = [bar]
+            if animation:
+                callbacks.append(frames)
+            if save_every:
+                callbacks.append(recording.NumberedPictures(output, save_every))
+            if tensorboard:
+                callbacks += recording.tensorboard(tensorboard)
+            try:
+                transfer.fit(
+                    content_picture,
+                    style_pictures,
+                    epochs,
+                    steps_per_epoch,
+                    style_weights=style_share,
+                    callbacks=callbacks,
+                    verbose=0,
+                    checkpoint=checkpoint,
+                    checkpoint_every=checkpoint_every,
+                )
+            except KeyboardInterrupt:
+                if checkpoint:
+                    console.print(f"styleport: interrupted; the same command continues from {checkpoint}")
+                raise
+        images.save_image(transfer.image, output)
+        if animation:
+            frames.save(animation, transfer.image)
+    result = _result(transfer, output, time.monotonic() - began)
+    if trace:
+        _write_trace(trace, transfer, result, {"epochs": epochs, "steps_per_epoch": steps_per_epoch})
+    typer.echo(json.dumps(result, indent=2) if as_json else str(output))
+
+
+def load_pictures(content: Path, styles: list[Path], size: int) -> tuple[Any, list[Any]]:
+    """Loads a content and styles, each at most `size` pixels on its longer side.
+
+    Args:
+        content: path of the content picture.
+        styles: paths of the style pictures.
+        size: pixels.
+
+    Returns:
+        The content and the styles, each [H, W, 3] float32 in [0, 1].
+
+    Raises:
+        InputError: a file is missing or no picture.
+    """
+    from toolkit import images
+
+    return images.load_image(content, size), [images.load_image(style, size) for style in styles]
+
+
+def check_memory(content: Any, layers: list[str], optimizer: str) -> None:
+    """Refuses a run that the machine has no memory for.
+
+    Args:
+        content: the picture [H, W, 3].
+        layers: names of the layers used.
+        optimizer: `lbfgs` or `adam`.
+
+    Raises:
+        InputError: a layer is unknown, or there is too little memory; the arithmetic is told.
+    """
+    from toolkit import memory
+    from toolkit.vgg19 import check_layers
+
+    height, width = content.shape[:2]
+    # L-BFGS remembers ten pairs, three pictures more and what it works with; Adam two moments.
+    pictures = {"lbfgs": 30}.get(optimizer, 6)
+    memory.check(memory.estimate(height, width, check_layers(layers)[-1], pictures))
+
+
+def _length(steps: int | None, epochs: int, steps_per_epoch: int, scales: int) -> tuple[int, int]:
+    if steps is None:
+        return epochs, steps_per_epoch
+    if steps < 1:
+        raise InputError(f"--steps is {steps}: give at least 1")
+    # Scales change between epochs: the fewest epochs of equal length that give each scale one.
+    fewest = next((count for count in range(max(1, scales), steps + 1) if steps % count == 0), steps)
+    return fewest, steps // fewest
+
+
+def _layer_weights(option: str, given: list[str] | None) -> dict[str, float] | None:
+    weights = {}
+    for text in given or []:
+        name, _, weight = text.partition("=")
+        try:
+            weights[name] = float(weight or 1)
+        except ValueError as error:
+            raise InputError(f"{option} {text}: {weight!r} is no number; write NAME=WEIGHT") from error
+    return weights or None
+
+
+def _check_outputs(output: Path, animation: Path | None, trace: Path | None) -> None:
+    """Finds out before the work, not after it, whether the results can be written."""
+    from toolkit.images import WRITABLE_SUFFIXES
+
+    for path, suffixes in ((output, WRITABLE_SUFFIXES), (animation, {".gif", ".webp"}), (trace, None)):
+        if path is None:
+            continue
+        if suffixes and path.suffix.lower() not in suffixes:
+            raise InputError(f"cannot write {path}: end its name in one of {' '.join(sorted(suffixes))}")
+        if not path.parent.is_dir():
+            raise InputError(f"cannot write {path}: {path.parent} is not a folder; create it first")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise InputError(f"cannot write {path}: no permission; choose a folder that can be written")
+
+
+def _result(transfer: "StyleTransfer", output: Path, seconds: float) -> dict[str, Any]:
+    losses = {metric.name: float(metric.result()) for metric in transfer.metrics}
+    return {"output": str(output), "steps": len(transfer.curve), "seconds": round(seconds, 3), **losses}
+
+
+def _write_trace(path: Path, transfer: "StyleTransfer", result: dict[str, Any], length: dict[str, int]) -> None:
+    record = {
+        "settings": {**transfer.settings(), **length},
+        "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy", "pillow")},
+        "result": result,
+        "curve": list(transfer.curve),
+    }
+    try:
+        path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise WorkError(f"cannot write {path}: {error.strerror}; the picture is in {result['output']}") from error

@@ -1,0 +1,179 @@
+"""What is kept of a run while it goes on: losses, checkpoints, pictures on the way, a progress bar."""
+
+import importlib.util
+import math
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from toolkit import images
+from toolkit.checkpoints import Checkpoints
+from toolkit.errors import MissingExtraError, WorkError
+
+LOSSES = ("loss", "content_loss", "style_loss", "variation_loss")
+
+
+class Latest(keras.metrics.Metric):
+    """The value of the last step: a mean over an epoch says nothing of a picture that moves all the time."""
+
+    def __init__(self, name: str, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.latest = self.add_variable((), "zeros", name="latest")
+
+    def update_state(self, value: Any) -> None:
+        """Keeps a scalar."""
+        self.latest.assign(value)
+
+    def result(self) -> Any:
+        """Returns the scalar kept."""
+        return self.latest.value
+
+
+class LossCurve(keras.callbacks.Callback):
+    """Keeps the losses and the time of each step, and ends a run whose loss is no number."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Starts the clock."""
+        self._began = tf.timestamp()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Keeps a point of the curve."""
+        point = {name: float(logs[name]) for name in LOSSES}
+        seconds = float(tf.timestamp() - self._began)
+        self.model.curve.append({**point, "seconds": seconds})
+        if not math.isfinite(point["loss"]):
+            raise WorkError(
+                f"the loss is {point['loss']} after step {len(self.model.curve)}: "
+                "take a smaller learning rate or smaller weights"
+            )
+
+
+class Saving(keras.callbacks.Callback):
+    """Writes a checkpoint every so many steps, and at the end."""
+
+    def __init__(self, saves: Checkpoints, every: int) -> None:
+        super().__init__()
+        self._saves, self._every = saves, every
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Saves the run when it is time."""
+        if self.model.steps_done % self._every == 0:
+            self._saves.write(self.model.state())
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Saves the run as it ends."""
+        self._saves.write(self.model.state())
+
+
+class NumberedPictures(keras.callbacks.Callback):
+    """Saves the picture every so many steps, numbered by the step.
+
+    Args:
+        path: `painting.png` gives `painting-00100.png` after a hundred steps.
+        every: steps, at least 1.
+    """
+
+    def __init__(self, path: Path, every: int) -> None:
+        super().__init__()
+        self._path, self._every = path, every
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Saves the picture when it is time."""
+        step = len(self.model.curve)
+        if step % self._every == 0:
+            path = self._path.with_name(f"{self._path.stem}-{step:05d}{self._path.suffix}")
+            images.save_image(self.model.image, path)
+
+
+class Animation(keras.callbacks.Callback):
+    """Keeps pictures of the way, close together where it is steep: after steps 1, 2, 3 … and then ever fewer."""
+
+    def __init__(self, frames: int = 48) -> None:
+        super().__init__()
+        self.pictures: list[np.ndarray] = []
+        self._frames, self._next = frames, 1
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Keeps the picture when it is time."""
+        step = len(self.model.curve)
+        if step >= self._next:
+            self.pictures.append(self.model.image)
+            self._next = step + max(1, round(step * 4 / self._frames))
+
+    def save(self, path: Path, last: np.ndarray) -> None:
+        """Saves what was kept, enlarged to the size of the last picture [H, W, 3], as a .gif or .webp file."""
+        height, width = last.shape[:2]
+        images.save_animation([*(images.resize(kept, height, width) for kept in self.pictures), last], path)
+
+
+class PictureLog(keras.callbacks.Callback):
+    """Shows the picture in TensorBoard after each epoch.
+
+    Args:
+        folder: of TensorBoard's logs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._writer = tf.summary.create_file_writer(str(folder / "picture"))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Writes the picture."""
+        with self._writer.as_default():
+            tf.summary.image("picture", self.model.image[None], step=epoch)
+        self._writer.flush()
+
+
+def tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
+    """Makes what logs losses and pictures for TensorBoard.
+
+    Args:
+        folder: where the logs go.
+
+    Returns:
+        Callbacks for `fit`.
+
+    Raises:
+        MissingExtraError: TensorBoard is not installed.
+    """
+    if importlib.util.find_spec("tensorboard") is None:
+        raise MissingExtraError("--tensorboard takes TensorBoard: pip install tensorboard")
+    losses = keras.callbacks.TensorBoard(str(folder), write_graph=False, update_freq=1)
+    return [losses, PictureLog(folder)]
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """Shows steps, loss and time left on a terminal, and nothing elsewhere.
+
+    Args:
+        console: on standard error.
+        steps: of the whole run.
+    """
+
+    def __init__(self, console: Console, steps: int) -> None:
+        super().__init__()
+        columns = (
+            TextColumn("step {task.completed}/{task.total}"),
+            BarColumn(),
+            TextColumn("loss {task.fields[loss]}"),
+            TimeRemainingColumn(),
+        )
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._progress.add_task("", total=steps, loss="-")
+
+    def __enter__(self) -> "ProgressBar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Moves the bar."""
+        curve = self.model.curve
+        self._progress.update(self._task, completed=len(curve), loss=f"{curve[-1]['loss']:.3g}")

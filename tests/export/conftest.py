@@ -1,0 +1,142 @@
+"""What the tests of the export package share: a bundle to damage, and a small bundle that is quick to verify."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.artifact import Artifact
+from toolkit import cli
+
+SMALL_SIZE = 128
+CREATED = 1_700_000_000
+
+
+@pytest.fixture
+def damaged(bundle: Path, tmp_path: Path) -> Path:
+    """A copy of the bundle that a test may change."""
+    return Path(shutil.copytree(bundle, tmp_path / "damaged"))
+
+
+@pytest.fixture(scope="session")
+def small_export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
+    """`styleport export` of two TFLite pairs at another size, with integer pictures: folder, exit code, output."""
+    import contextlib
+    import io
+
+    target = tmp_path_factory.mktemp("small") / "made" / "on the way" / "bundle"
+    arguments = [
+        "--formats",
+        "tflite",
+        "--quantize",
+        "float32,int8",
+        "--size",
+        str(SMALL_SIZE),
+        "--integer-io",
+        "--json",
+    ]
+    output = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output):
+        patch.setenv("SOURCE_DATE_EPOCH", str(CREATED))
+        code = cli.run(["export", str(target), *arguments])
+    return target, code, output.getvalue()
+
+
+@pytest.fixture(scope="session")
+def small_bundle(small_export: tuple[Path, int, str]) -> Path:
+    target, code, output = small_export
+    assert code == 0, output
+    return target
+
+
+@pytest.fixture
+def small_copy(small_bundle: Path, tmp_path: Path) -> Path:
+    """A copy of the small bundle that a test may change."""
+    return Path(shutil.copytree(small_bundle, tmp_path / "small"))
+
+
+class KerasForm:
+    """An exporter after `export.saved_model`'s shape whose artifact is a stylizer in memory: exported at once.
+
+    Args:
+        runner: called with a content and a style; what the artifact computes.
+        on_export: called with the artifact's folder once it is written.
+    """
+
+    def __init__(self, runner, on_export=lambda folder: None) -> None:
+        self.runner, self.on_export = runner, on_export
+
+    def export(self, stylizer, bundle, options, progress):
+        artifact = Artifact("saved_model", "saved_model", "float32", None)
+        progress(f"exporting {artifact.path}")
+        folder = bundle / artifact.path
+        folder.mkdir()
+        (folder / "model.json").write_text(json.dumps({"answer": 42}))
+        self.on_export(folder)
+        yield artifact
+
+    def load(self, folder):
+        return self.runner
+
+    def signatures(self, folder):
+        return {"serving_default": {"inputs": {}, "outputs": {}}}
+
+
+class Remembering:
+    """A stylizer that paints each picture once: parity asks for the same pairs in every export."""
+
+    def __init__(self, stylizer) -> None:
+        self.stylizer, self.painted = stylizer, {}
+
+    def __call__(self, content, style):
+        key = (content.tobytes(), style.tobytes())
+        if key not in self.painted:
+            self.painted[key] = np.asarray(self.stylizer(content, style))
+        return self.painted[key]
+
+
+@pytest.fixture(scope="session")
+def painted(stylizer):
+    """The embedded stylizer, remembering."""
+    return Remembering(stylizer)
+
+
+@pytest.fixture
+def quick_export(monkeypatch, painted):
+    """Replaces the SavedModel exporter by one that writes a line, and measures on pictures of 32 pixels.
+
+    Only for the embedded stylizer, whose pictures are remembered from one export to the next.
+
+    Returns:
+        A function that takes the runner and the hook of a `KerasForm`.
+    """
+
+    def replace(runner=painted, on_export=lambda folder: None):
+        from export import exporting, parity
+
+        reference = parity.Reference(painted)
+        monkeypatch.setitem(exporting.EXPORTERS, "saved_model", KerasForm(runner, on_export))
+        monkeypatch.setattr(parity, "sizes_of", lambda artifact: [(32, 32)])
+        monkeypatch.setattr(exporting.parity, "Reference", lambda stylizer: reference)
+
+    return replace
+
+
+@pytest.fixture(scope="session")
+def scaled_stylizer():
+    """The embedded stylizer with the weights of one layer scaled by 1.1."""
+    from toolkit.stylizer import Stylizer
+
+    stylizer = Stylizer.from_preset("magenta-mobile")
+    # One without a normalisation behind it, which would undo the scaling.
+    layer = stylizer.transformer.get_layer("contract_conv2")
+    layer.set_weights([1.1 * np.asarray(value) for value in layer.get_weights()])
+    return stylizer
+
+
+@pytest.fixture(scope="session")
+def painted_wrong(scaled_stylizer):
+    """The stylizer with the scaled layer, remembering."""
+    return Remembering(scaled_stylizer)

@@ -1,0 +1,55 @@
+"""What may be exported, and under which names."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from export.artifact import FORMATS, QUANTIZATIONS, Artifact, ExportOptions
+from toolkit.errors import InputError
+
+some_sizes = st.lists(st.none() | st.integers(16, 4096), min_size=1)
+
+
+def refusal(**options):
+    with pytest.raises(InputError) as caught:
+        ExportOptions(**options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_by_default_everything_is_exported_at_384_and_any_size():
+    fixed_and_any = [f"tflite/{mode}_{size}" for size in ("384", "any") for mode in QUANTIZATIONS]
+    assert [artifact.path for artifact in ExportOptions().artifacts()] == ["saved_model", *fixed_and_any]
+
+
+def test_an_artifact_is_named_after_what_it_is():
+    options = ExportOptions(formats=("tflite",), quantizations=("int8",), sizes=(128,))
+    assert options.artifacts() == [Artifact("tflite/int8_128", "tflite", "int8", 128)]
+
+
+@given(st.lists(st.sampled_from(FORMATS), min_size=1), st.lists(st.sampled_from(QUANTIZATIONS), min_size=1), some_sizes)
+def test_no_artifact_is_exported_twice(formats, quantizations, sizes):
+    paths = [artifact.path for artifact in ExportOptions(formats, quantizations, sizes).artifacts()]
+    assert len(paths) == len(set(paths))
+    expected = len(set(sizes)) * len(set(quantizations)) * ("tflite" in formats) + ("saved_model" in formats)
+    assert len(paths) == expected
+
+
+@pytest.mark.parametrize("name", ["formats", "quantizations"])
+@pytest.mark.parametrize("given_values", [("onnx",), ()])
+def test_an_unknown_choice_is_refused_with_those_known(name, given_values):
+    message = refusal(**{name: given_values})
+    known = FORMATS if name == "formats" else QUANTIZATIONS
+    assert all(choice in message for choice in (*given_values, *known)), message
+
+
+@given(st.integers().filter(lambda size: not 16 <= size <= 4096))
+def test_a_size_out_of_range_is_refused_with_the_range(size):
+    for message in (refusal(sizes=(384, size)), refusal(max_size=size)):
+        assert f"size {size} " in message
+        assert "16 to 4096" in message
+
+
+def test_tflite_without_a_size_is_refused():
+    assert "size" in refusal(sizes=())
+    assert ExportOptions(formats=("saved_model",), sizes=()).artifacts()[0].path == "saved_model"

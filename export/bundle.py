@@ -269,6 +269,14 @@ def validate(manifest: Manifest) -> None:
         raise InputError(f"the manifest breaks its schema at {place}: {error.message[:200]}") from error
 
 
+def _holds_just(path: Path, content: bytes) -> bool:
+    """Returns whether a file holds just these bytes, reading no more than that of it."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(len(content) + 1) == content
+
+
 def check_files(bundle: Path, manifest: Manifest) -> list[str]:
     """Finds every byte that is not as the manifest has it.
 
@@ -280,9 +288,11 @@ def check_files(bundle: Path, manifest: Manifest) -> list[str]:
         One line for each file that is changed, missing, added or no plain file; empty when all is well.
     """
     problems = []
-    expected_line = f"{manifests.sha256(bundle / MANIFEST_FILE)}  {MANIFEST_FILE}\n"
-    digest_path = bundle / DIGEST_FILE
-    if not digest_path.is_file() or digest_path.read_bytes()[:1024] != expected_line.encode():
+    for name in (MANIFEST_FILE, DIGEST_FILE):
+        if (bundle / name).is_symlink():
+            problems.append(f"{bundle / name}: a symbolic link, which a bundle does not have")
+    line = f"{manifests.sha256(bundle / MANIFEST_FILE)}  {MANIFEST_FILE}\n".encode()
+    if not _holds_just(bundle / DIGEST_FILE, line):
         problems.append(f"{bundle / MANIFEST_FILE}: changed: it is not what {DIGEST_FILE} records")
     recorded = [*manifest["files"], *(file for artifact in manifest["artifacts"] for file in artifact["files"])]
     for record in recorded:

@@ -4,6 +4,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,12 @@ def toolchain() -> dict[str, str]:
 
 def _created() -> str:
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = datetime.datetime.fromtimestamp(int(epoch), datetime.timezone.utc) if epoch else _now()
+    try:
+        seconds = float(epoch) if epoch else time.time()
+        moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    except (ValueError, OverflowError, OSError) as error:
+        raise InputError(f"SOURCE_DATE_EPOCH is {epoch!r}: give seconds since 1970, or leave it unset") from error
     return moment.isoformat(timespec="seconds")
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc)
 
 
 def _measure(
@@ -128,11 +129,6 @@ def _fill(
     options: ExportOptions,
     progress: Progress,
 ) -> Manifest:
-    reference = staging / REFERENCE
-    reference.parent.mkdir()
-    stylizer.save(reference)
-    measured = _measure(stylizer, staging, options, progress)
-    progress("writing the report")
     manifest: Manifest = {
         "schema_version": manifests.SCHEMA_VERSION,
         "created": _created(),
@@ -140,6 +136,11 @@ def _fill(
         "toolchain": toolchain(),
         "options": {"max_size": options.max_size, "integer_io": options.integer_io},
     }
+    reference = staging / REFERENCE
+    reference.parent.mkdir()
+    stylizer.save(reference)
+    measured = _measure(stylizer, staging, options, progress)
+    progress("writing the report")
     artifacts = [_artifact_record(artifact, result, staging) for artifact, result in measured.items()]
     report.write(staging, manifest, measured, {record["path"]: record["bytes"] for record in artifacts})
     failures = [f"{artifact.path}: {line}" for artifact, result in measured.items() for line in result.failures]

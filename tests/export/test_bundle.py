@@ -527,3 +527,13 @@ def test_a_manifest_against_the_schema_is_not_written(real_manifest, tmp_path):
     with pytest.raises(InputError, match="breaks its schema"):
         bundles.write_manifest(tmp_path, {**real_manifest, "verdict": "fail"})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [bundles.MANIFEST_FILE, bundles.DIGEST_FILE])
+def test_a_manifest_that_is_a_symbolic_link_is_found(damaged, tmp_path, name):
+    elsewhere = tmp_path / "elsewhere"
+    (damaged / name).rename(elsewhere)
+    (damaged / name).symlink_to(elsewhere)
+    problems = bundles.check_files(damaged, manifests.read(damaged))
+    assert len(problems) == 1, problems
+    assert f"{name}: a symbolic link" in problems[0]

@@ -43,7 +43,7 @@ def names(folder):
 # What a bundle holds
 
 
-def test_a_bundle_holds_what_the_design_says(bundle):
+def test_a_bundle_holds_what_the_readme_says(bundle):
     expected = ["MODEL_CARD.md", "manifest.json", "manifest.json.sha256", "report", "saved_model", "source", "tflite"]
     assert names(bundle) == expected
     manifest = manifests.read(bundle)
@@ -338,3 +338,11 @@ def test_figures_without_a_value_are_still_json(tmp_path, stylizer, quick_export
     quick_export(all_nan)
     (measured,) = exporting.verify_bundle(tmp_path / "bundle").measured.values()
     assert json.loads(json.dumps(measured.to_json(), allow_nan=False))["parity"]["psnr"] is None
+
+
+@pytest.mark.parametrize("epoch", ["yesterday", "nan", "1e300"])
+def test_a_date_that_is_none_is_refused_before_the_work(stylizer, tmp_path, monkeypatch, epoch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    with pytest.raises(InputError, match=f"SOURCE_DATE_EPOCH is '{epoch}'"):
+        export(stylizer, tmp_path / "bundle")
+    assert names(tmp_path) == []

@@ -1,4 +1,4 @@
-"""Figures are those a reader computes by hand, and the worst pair decides against the gates of the design."""
+"""Figures are those a reader computes by hand, and the worst pair decides against the gates."""
 
 import dataclasses
 import json

@@ -17,7 +17,7 @@ PAIRS = [f"tflite/{mode}_{size}" for mode in QUANTIZATIONS for size in ("384", "
 
 
 def tensors_of(size, style_size, dtype="float32"):
-    """The signatures of a pair as the design has them; None stands for any size."""
+    """The signatures of a pair as the README has them; None stands for any size."""
 
     def tensor(*shape, dtype=dtype):
         return {"shape": list(shape), "dtype": dtype}

@@ -18,7 +18,7 @@ from export.artifact import Artifact, ExportOptions, Progress
 from export.sources import Source
 from toolkit import manifest as manifests
 from toolkit import presets
-from toolkit.errors import InputError, WorkError
+from toolkit.errors import InputError, WorkError, first_of
 from toolkit.manifest import Manifest
 from toolkit.stylizer import Stylizer
 
@@ -71,6 +71,10 @@ def measure(artifact: Artifact, bundle: Path, reference: parity.Reference) -> pa
     runner = exporter.load(manifests.resolve(bundle, artifact.path))
     measurements = parity.measure(runner, reference, parity.sizes_of(artifact))
     return parity.judge(measurements, parity.gate_of(artifact))
+
+
+def _failures(measured: dict[Artifact, parity.Parity]) -> list[str]:
+    return [f"{artifact.path}: {line}" for artifact, result in measured.items() for line in result.failures]
 
 
 def _artifact_record(artifact: Artifact, result: parity.Parity, bundle: Path) -> dict[str, Any]:
@@ -143,11 +147,10 @@ def _fill(
     progress("writing the report")
     artifacts = [_artifact_record(artifact, result, staging) for artifact, result in measured.items()]
     report.write(staging, manifest, measured, {record["path"]: record["bytes"] for record in artifacts})
-    failures = [f"{artifact.path}: {line}" for artifact, result in measured.items() for line in result.failures]
-    if failures:
+    if failures := _failures(measured):
         kept = bundles.set_aside(staging, target, failures)
-        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        raise WorkError(f"parity gate missed: {failures[0]}{more}; no bundle was written, what failed is in {kept}")
+        told = first_of(failures)
+        raise WorkError(f"parity gate missed: {told}; no bundle was written, what failed is in {kept}")
     known = {file["path"] for record in artifacts for file in record["files"]}
     manifest |= {
         "artifacts": artifacts,
@@ -209,13 +212,11 @@ def verify_bundle(bundle: str | Path, progress: Progress = lambda step: None) ->
     bundles.validate(manifest)
     problems = bundles.check_files(bundle, manifest)
     if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise InputError(problems[0] + more)
+        raise InputError(first_of(problems))
     reference = parity.Reference(_load_reference(bundle, manifest))
     measured = {}
     for record in manifest["artifacts"]:
         artifact = Artifact(record["path"], record["format"], record["quantization"], record["size"])
         progress(f"verifying {artifact.path}")
         measured[artifact] = measure(artifact, bundle, reference)
-    failures = [f"{artifact.path}: {line}" for artifact, result in measured.items() for line in result.failures]
-    return Verification(manifest, measured, failures)
+    return Verification(manifest, measured, _failures(measured))

@@ -120,8 +120,8 @@ def export(stylizer: Stylizer, bundle: Path, options: ExportOptions, progress: P
     Yields:
         Each artifact, once its files are written.
     """
-    pairs = calibration_pairs()
-    # The converter is the slow part: the quantisations of one size share its result.
+    # What several artifacts share is made once: real bottlenecks to calibrate on, and the slow conversion.
+    calibrated: dict[tuple[int, bool], dict[str, list[dict[str, np.ndarray]]]] = {}
     converted: dict[tuple[str, int | None, bool], bytes] = {}
     for artifact in options.artifacts():
         if artifact.format != "tflite":
@@ -131,8 +131,10 @@ def export(stylizer: Stylizer, bundle: Path, options: ExportOptions, progress: P
         folder.mkdir(parents=True)
         is_int8 = artifact.quantization == "int8"
         integer_io = options.integer_io and is_int8
-        size = artifact.size or DEFAULT_SIZE
-        inputs = network_inputs(stylizer, pairs, size, integer_io) if is_int8 else {}
+        calibration = (artifact.size or DEFAULT_SIZE, integer_io)
+        if is_int8 and calibration not in calibrated:
+            calibrated[calibration] = network_inputs(stylizer, calibration_pairs(), *calibration)
+        inputs = calibrated[calibration] if is_int8 else {}
         for network, file in FILES.items():
             key = (network, artifact.size, integer_io)
             if key not in converted:

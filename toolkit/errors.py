@@ -11,6 +11,11 @@ class StyleportError(Exception):
     exit_code = 1
 
 
+def first_of(lines: list[str]) -> str:
+    """Tells of several failures in one line: the first, and how many more there are."""
+    return lines[0] + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else "")
+
+
 class InputError(StyleportError, ValueError):
     """What was asked for cannot be done: a bad option, file or value (exit code 2)."""
 

@@ -139,6 +139,11 @@ def square(picture: Picture, side: int) -> Picture:
     return resize(picture[top : top + short, left : left + short], side, side)
 
 
+def luminance(picture: Picture) -> np.ndarray:
+    """Returns the Y of YIQ of a picture [H, W, 3], as float32 [H, W, 1]."""
+    return (picture @ _LUMA)[..., None]
+
+
 def preserve_color(content: Picture, stylized: Picture) -> Picture:
     """Paints the luminance of one picture in the colours of another (Gatys et al. 2016, arXiv 1606.05897).
 
@@ -162,9 +167,9 @@ def preserve_color(content: Picture, stylized: Picture) -> Picture:
             f"cannot keep the colours of a {_extent(content)} picture in a {_extent(stylized)} one; "
             "resize one of them to the other's size"
         )
-    luma = (stylized @ _LUMA)[..., None]
+    luma = luminance(stylized)
     # Y enters R, G and B of YIQ with weight 1, so content minus its own Y is what I and Q contribute.
-    chroma = content - (content @ _LUMA)[..., None]
+    chroma = content - luminance(content)
     room = np.where(chroma > 0, 1 - luma, luma) / np.maximum(np.abs(chroma), 1e-6)
     paling = np.minimum(room.min(axis=-1, keepdims=True), 1.0)
     return np.clip(luma + paling * chroma, 0.0, 1.0).astype(np.float32)

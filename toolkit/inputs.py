@@ -39,8 +39,22 @@ def check_bottleneck(bottleneck: Any, length: int, contents: int | None) -> None
     shape = tuple(bottleneck.shape)
     if len(shape) != 4 or shape[1:] != (1, 1, length):
         raise InputError(f"bottleneck has shape {shape}: give [batch, 1, 1, {length}]")
-    if contents is not None and shape[0] not in (None, 1, contents):
-        raise InputError(f"{contents} contents and {shape[0]} styles: give one style, or one for each content")
+    if contents is not None:
+        check_styles(shape[0], contents)
+
+
+def check_styles(styles: int | None, contents: int) -> None:
+    """Refuses a number of styles that is neither one nor that of the contents.
+
+    Args:
+        styles: how many there are; None where that is not known yet.
+        contents: how many content pictures there are.
+
+    Raises:
+        InputError: it is another number.
+    """
+    if styles not in (None, 1, contents):
+        raise InputError(f"{contents} contents and {styles} styles: give one style, or one for each content")
 
 
 def check_strength(strength: Any) -> None:

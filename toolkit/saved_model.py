@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import InputError
-from toolkit.inputs import check_bottleneck, check_pictures, check_strength
+from toolkit.inputs import check_bottleneck, check_pictures, check_strength, check_styles
 
 SIGNATURES = ("serving_default", "strength", "bottleneck", "transform", "image_bytes")
 
@@ -20,10 +20,6 @@ class SavedModelStylizer:
     Raises:
         InputError: the folder is not a SavedModel with a stylizer's signatures.
     """
-
-    # A SavedModel takes pictures of any size.
-    style_size: tuple[int, int] | None = None
-    content_size: tuple[int, int] | None = None
 
     def __init__(self, folder: str | Path) -> None:
         import tensorflow as tf
@@ -82,8 +78,7 @@ class SavedModelStylizer:
         """
         check_pictures("content", content)
         check_pictures("style", style)
-        if len(style) not in (1, len(content)):
-            raise InputError(f"{len(content)} contents and {len(style)} styles: give one style, or one for each")
+        check_styles(len(style), len(content))
         if strength is None:
             return self.signature("serving_default", content_image=content, style_image=style)
         check_strength(strength)

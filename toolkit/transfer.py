@@ -23,9 +23,6 @@ from toolkit.winograd import FastFeatures
 OPTIMIZERS = ("lbfgs", "adam")
 STARTS = ("content", "noise")
 
-# Gatys et al. 2016 (arXiv 1606.05897) transfer in luminance alone to keep colours.
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-
 
 class StyleTransfer(keras.Model):
     """Repaints a picture by changing its samples until VGG19 sees its content and another's style.
@@ -218,7 +215,8 @@ class StyleTransfer(keras.Model):
         setattr(self, name, weight)
 
     def _grey(self, picture: Picture) -> Picture:
-        return np.repeat((picture @ _LUMA)[..., None], 3, axis=-1) if self.preserve_color else picture
+        # Gatys et al. 2016 (arXiv 1606.05897) transfer in luminance alone to keep colours.
+        return np.repeat(images.luminance(picture), 3, axis=-1) if self.preserve_color else picture
 
     def _targets_of(self, content: Picture, styles: list[Picture]) -> Any:
         """Returns what the content shows by layer, and for each style its Gram matrices by layer."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.errors import WorkError
+from toolkit.errors import WorkError, first_of
 
 
 def verify(
@@ -34,7 +34,6 @@ def verify(
 
         print_table(records, stdout_console())
     if result.failures:
-        more = f" (and {len(result.failures) - 1} more)" if len(result.failures) > 1 else ""
-        raise WorkError(f"parity gate missed: {result.failures[0]}{more}")
+        raise WorkError(f"parity gate missed: {first_of(result.failures)}")
     if not as_json:
         typer.echo("verified: every file is as recorded, every artifact keeps its gate")

@@ -10,17 +10,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from toolkit.transformer import CONTRACT, EXPAND, RESIDUAL_BLOCKS, StyleTransformer
+from toolkit.transformer import RESIDUAL_BLOCKS, StyleTransformer
 
-# How many outputs of a 9x9 convolution are computed side by side, in each direction: with 2, the first has 32
-# channels instead of 8 and the last 12 instead of 3, for 1.23 times the products.
+# The side of the tiles in which a map is kept where its pixels have few channels: 2, for that is what the network
+# enlarges by. A tile's four pixels stand side by side as channels, as space-to-depth puts them.
 TILE = 2
-
-
-def _size(x: Any) -> tuple[Any, Any]:
-    """Height and width, as numbers where they are known."""
-    dynamic = tf.shape(x)
-    return tuple(dynamic[axis] if x.shape[axis] is None else x.shape[axis] for axis in (1, 2))
 
 
 def reflect(x: Any, padding: int) -> Any:
@@ -33,12 +27,32 @@ def reflect(x: Any, padding: int) -> Any:
     Returns:
         [B, H + 2 padding, W + 2 padding, C].
     """
-    height, width = _size(x)
-    before, after = range(padding, 0, -1), range(2, padding + 2)
-    rows = [x[:, i : i + 1] for i in before], [x[:, height - i : height - i + 1] for i in after]
+    before, after = range(padding, 0, -1), range(-2, -padding - 2, -1)
+    rows = [x[:, i : i + 1] for i in before], [x[:, i : i + 1] for i in after]
     x = tf.concat([*rows[0], x, *rows[1]], axis=1)
-    columns = [x[:, :, i : i + 1] for i in before], [x[:, :, width - i : width - i + 1] for i in after]
+    columns = [x[:, :, i : i + 1] for i in before], [x[:, :, i : i + 1] for i in after]
     return tf.concat([*columns[0], x, *columns[1]], axis=2)
+
+
+def pad_to_multiple(x: Any, multiple: int) -> Any:
+    """Mirrors the bottom and right border as `PadToMultiple2D` does, for a picture whose size the graph does not know.
+
+    How many rows there are to add depends on the size; a graph that computed that number could lay out nothing behind
+    it in memory beforehand. So one less than the multiple are always added, and of these rows the surplus is dropped
+    by a stride: every fourth from the first on, from the second on, and so forth, have the rounded number of rows.
+
+    Args:
+        x: [B, H, W, C].
+        multiple: what the padded height and width divide by, in pixels.
+
+    Returns:
+        [B, H', W', C], H' and W' being the next multiples of H and W.
+    """
+    mirrored = range(-2, -multiple - 1, -1)
+    x = tf.concat([x, *(x[:, i : i + 1] for i in mirrored)], axis=1)
+    x = tf.concat([x, *(x[:, :, i : i + 1] for i in mirrored)], axis=2)
+    every = [slice(first, first + 1 - multiple or None, multiple) for first in range(multiple)]
+    return tf.nn.depth_to_space(tf.concat([x[:, rows, columns] for rows in every for columns in every], -1), multiple)
 
 
 def repeat_edge(x: Any) -> Any:
@@ -50,27 +64,92 @@ def repeat_edge(x: Any) -> Any:
     Returns:
         [B, H + 2, W + 2, C].
     """
-    height, width = _size(x)
-    x = tf.concat([x[:, :1], x, x[:, height - 1 :]], axis=1)
-    return tf.concat([x[:, :, :1], x, x[:, :, width - 1 :]], axis=2)
+    x = tf.concat([x[:, :1], x, x[:, -1:]], axis=1)
+    return tf.concat([x[:, :, :1], x, x[:, :, -1:]], axis=2)
 
 
-def tiled_kernel(kernel: np.ndarray, tile: int) -> np.ndarray:
-    """Widens a convolution's kernel so that it computes a tile of neighbouring outputs at once, as channels.
+def repeat_first(x: Any) -> Any:
+    """Repeats the first row and the first column of a map.
 
     Args:
-        kernel: [k, k, inputs, outputs], of stride 1.
-        tile: side of the tile.
+        x: [B, H, W, C].
 
     Returns:
-        [k + tile - 1, k + tile - 1, inputs, tile * tile * outputs], of stride `tile`; its outputs, rearranged by
-        depth-to-space, are those of the given kernel.
+        [B, H + 1, W + 1, C].
+    """
+    x = tf.concat([x[:, :1], x], axis=1)
+    return tf.concat([x[:, :, :1], x], axis=2)
+
+
+def reflect_tiles(x: Any, padding: int) -> Any:
+    """Mirrors the border of a map that is kept in tiles, without putting its pixels back into their places.
+
+    Args:
+        x: [B, H, W, TILE**2 * C].
+        padding: on each side, in pixels; a multiple of TILE.
+
+    Returns:
+        [B, H + 2 padding / TILE, W + 2 padding / TILE, TILE**2 * C].
+    """
+    for axis in (1, 2):
+        before = [_mirrored_tile(x, axis, range(-first, -first - TILE, -1)) for first in range(-padding, 0, TILE)]
+        after = [_mirrored_tile(x, axis, range(-2 - first, -2 - first - TILE, -1)) for first in range(0, padding, TILE)]
+        x = tf.concat([*before, x, *after], axis)
+    return x
+
+
+def _mirrored_tile(x: Any, axis: int, pixels: range) -> Any:
+    """A row or column of tiles, of rows or columns of pixels that stand in different tiles, each in the right place."""
+    channels, parts = x.shape[-1] // TILE**2, []
+    for place in range(TILE**2):
+        pixel = pixels[place // TILE if axis == 1 else place % TILE]
+        rows_or_columns = slice(pixel // TILE, pixel // TILE + 1 or None)
+        strip = x[:, rows_or_columns] if axis == 1 else x[:, :, rows_or_columns]
+        parts.append(strip[..., place * channels : (place + 1) * channels])
+    return tf.concat(parts, axis=-1)
+
+
+def by_tiles(kernel: np.ndarray) -> np.ndarray:
+    """Rearranges a kernel for a map that is kept in tiles.
+
+    Args:
+        kernel: [TILE * s, TILE * s, inputs, outputs], of stride TILE.
+
+    Returns:
+        [s, s, TILE**2 * inputs, outputs], of stride 1.
+    """
+    side, inputs, outputs = kernel.shape[0] // TILE, *kernel.shape[2:]
+    tiles = kernel.reshape(side, TILE, side, TILE, inputs, outputs).transpose(0, 2, 1, 3, 4, 5)
+    return tiles.reshape(side, side, -1, outputs)
+
+
+def halving_kernel(kernel: np.ndarray) -> np.ndarray:
+    """Turns a 3x3 convolution of stride 2 into one that takes its map in tiles.
+
+    Args:
+        kernel: [3, 3, inputs, outputs], of stride 2, for a map with its border mirrored.
+
+    Returns:
+        [2, 2, TILE**2 * inputs, outputs], of stride 1, for a map in tiles with its first row and column of tiles
+        repeated: what is seen of a repeated tile is the one pixel that a mirror shows.
+    """
+    return by_tiles(np.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0))))
+
+
+def tiled_kernel(kernel: np.ndarray) -> np.ndarray:
+    """Turns a convolution into one that takes its map in tiles and gives its outputs in tiles.
+
+    Args:
+        kernel: [k, k, inputs, outputs], of stride 1; k is odd.
+
+    Returns:
+        [s, s, TILE**2 * inputs, TILE**2 * outputs] with s = (k + 1) / TILE.
     """
     side, _, inputs, outputs = kernel.shape
-    tiled = np.zeros((side + tile - 1, side + tile - 1, inputs, tile, tile, outputs), kernel.dtype)
-    for row, column in np.ndindex(tile, tile):
+    tiled = np.zeros((side + TILE - 1, side + TILE - 1, inputs, TILE, TILE, outputs), kernel.dtype)
+    for row, column in np.ndindex(TILE, TILE):
         tiled[row : row + side, column : column + side, :, row, column] = kernel
-    return tiled.reshape(*tiled.shape[:3], -1)
+    return by_tiles(tiled.reshape(*tiled.shape[:3], -1))
 
 
 def upsampled_kernel(kernel: np.ndarray) -> np.ndarray:
@@ -84,7 +163,7 @@ def upsampled_kernel(kernel: np.ndarray) -> np.ndarray:
         kernel: [3, 3, inputs, outputs], for the enlarged map.
 
     Returns:
-        [3, 3, inputs, 4 * outputs], for the small map with its edge repeated; depth-to-space gives the outputs.
+        [3, 3, inputs, TILE**2 * outputs], for the small map with its edge repeated; gives its outputs in tiles.
     """
     # From the three taps on the enlarged map to the three pixels around the output's own, for the first and the
     # second of its two places.
@@ -144,23 +223,21 @@ class DeploymentForm:
 
     def __call__(self, content: Any, bottleneck: Any) -> Any:
         """Returns [1, H, W, 3] for a content picture [1, H, W, 3] and a bottleneck [1, 1, 1, D]."""
-        x = self._contract(self._pad(content))
+        x = pad_to_multiple(content, self._pad.multiple) if None in content.shape[1:3] else self._pad(content)
+        x = self._contract(x)
         for index in range(1, RESIDUAL_BLOCKS + 1):
             x += self._residual(x, bottleneck, f"residual{index}")
         return self._crop([self._expand(x, bottleneck), content])
 
-    def _contract(self, x: Any) -> Any:
-        for index, (_, side, stride) in enumerate(CONTRACT, start=1):
-            name = f"contract_conv{index}"
-            kernel, bias = self._weights[name]
-            padded = reflect(x, side // 2)
-            if stride > 1:
-                x = tf.nn.relu(self._convolve(padded, kernel, bias, name, stride))
-            else:
-                bias = np.tile(bias, TILE * TILE)
-                tiles = self._convolve(padded, tiled_kernel(kernel, TILE), bias, name, TILE)
-                x = tf.nn.depth_to_space(tf.nn.relu(tiles), TILE)
-        return x
+    def _contract(self, picture: Any) -> Any:
+        kernel, bias = self._weights["contract_conv1"]
+        tiles = tf.nn.space_to_depth(reflect(picture, kernel.shape[0] // 2), TILE)
+        bias = np.tile(bias, TILE**2)
+        tiles = tf.nn.relu(self._convolve(tiles, tiled_kernel(kernel), bias, "contract_conv1"))
+        kernel, bias = self._weights["contract_conv2"]
+        x = tf.nn.relu(self._convolve(repeat_first(tiles), halving_kernel(kernel), bias, "contract_conv2"))
+        kernel, bias = self._weights["contract_conv3"]
+        return tf.nn.relu(self._convolve(reflect(x, 1), kernel, bias, "contract_conv3", stride=2))
 
     def _residual(self, x: Any, bottleneck: Any, name: str) -> Any:
         for index, activation in ((1, tf.nn.relu), (2, tf.identity)):
@@ -171,18 +248,18 @@ class DeploymentForm:
         return x
 
     def _expand(self, x: Any, bottleneck: Any) -> Any:
-        for index, (_, side, upsampling) in enumerate(EXPAND, start=1):
-            name = f"expand_conv{index}"
-            # The bias is left out: the normalisation takes it away again with the mean.
+        # Biases are left out: the normalisation takes them away again with the mean.
+        def convolve(x: Any, rewrite: Any, name: str) -> Any:
             kernel, _ = self._weights[name]
-            if upsampling > 1:
-                x = self._convolve(repeat_edge(x), upsampled_kernel(kernel), None, name)
-            else:
-                x = self._convolve(reflect(x, side // 2), tiled_kernel(kernel, TILE), None, name, TILE)
-            x = self._normalize(x, bottleneck, name, places=4)
-            activation = tf.sigmoid if index == len(EXPAND) else tf.nn.relu
-            x = tf.nn.depth_to_space(activation(x), 2)
-        return x
+            x = self._convolve(x, rewrite(kernel), None, name)
+            return self._normalize(x, bottleneck, name, places=TILE**2)
+
+        x = tf.nn.relu(convolve(repeat_edge(x), upsampled_kernel, "expand_conv1"))
+        x = tf.nn.depth_to_space(x, TILE)
+        x = tf.nn.relu(convolve(repeat_edge(x), upsampled_kernel, "expand_conv2"))
+        side, _, _, _ = self._weights["expand_conv3"][0].shape
+        x = tf.sigmoid(convolve(reflect_tiles(x, side // 2), tiled_kernel, "expand_conv3"))
+        return tf.nn.depth_to_space(x, TILE)
 
     def _normalize(self, x: Any, bottleneck: Any, name: str, places: int = 1) -> Any:
         def project(part: str) -> Any:

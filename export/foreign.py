@@ -33,7 +33,7 @@ def _rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
 
 
 # Nothing is known of the networks' layers: no deployment form, and rules drawn from the graph.
-_TREATMENT = tflite.Treatment(_as_it_is, _rules, any_size=False)
+_TREATMENT = tflite.Treatment(_as_it_is, _rules)
 
 
 def _export_pairs(model: SplitStylizer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:

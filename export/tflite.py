@@ -44,12 +44,10 @@ class Treatment:
     Attributes:
         form: in which the transformer is deployed.
         rules: after which the networks are quantised.
-        any_size: those of any size can be prepared for a picture of one pixel.
     """
 
     form: Form = DeploymentForm
     rules: Rules = named_rules
-    any_size: bool = True
 
 
 NATIVE = Treatment()
@@ -143,7 +141,7 @@ def export(
             key = (network, artifact.size, integer_io)
             if key not in converted:
                 converted[key] = convert(stylizer, *key, treatment.form)
-                if not artifact.size and not treatment.any_size:
+                if not artifact.size:
                     converted[key] = conversion.with_default_shapes(converted[key], DEFAULT_SHAPES)
             mode = artifact.quantization
             rules = [] if mode == "float32" else treatment.rules(converted[key], network, mode)

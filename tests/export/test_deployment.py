@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from export import deployment
 from export.deployment import DeploymentForm
 from toolkit import images, samples
-from toolkit.layers import ConditionalInstanceNormalization, NearestUpsampling2D, ReflectionPadding2D
+from toolkit.layers import ConditionalInstanceNormalization, NearestUpsampling2D, PadToMultiple2D, ReflectionPadding2D
 
 RNG = np.random.default_rng(20170518)
 
@@ -29,11 +29,37 @@ def test_reflect_by_slices_equals_reflection_padding_to_the_bit(padding: int) ->
     assert_near(deployment.reflect(tf.constant(x), padding), ReflectionPadding2D(padding)(x), 0)
 
 
+@settings(max_examples=20, deadline=None)
+@given(height=st.integers(2, 13), width=st.integers(2, 13), multiple=st.integers(2, 4))
+def test_padding_of_an_unknown_size_equals_that_of_a_known_one_to_the_bit(
+    height: int, width: int, multiple: int
+) -> None:
+    x = random(1, max(height, multiple), max(width, multiple), 3)
+    assert_near(deployment.pad_to_multiple(tf.constant(x), multiple), PadToMultiple2D(multiple)(x), 0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(height=st.integers(3, 7), width=st.integers(3, 7), padding=st.sampled_from([2, 4]))
+def test_reflect_by_tiles_equals_reflection_padding_to_the_bit(height: int, width: int, padding: int) -> None:
+    x = random(2, 2 * height, 2 * width, 3)
+    tiles = deployment.reflect_tiles(tf.nn.space_to_depth(x, 2), padding)
+    assert_near(tf.nn.depth_to_space(tiles, 2), ReflectionPadding2D(padding)(x), 0)
+
+
 @pytest.mark.parametrize(("side", "outputs"), [(9, 3), (3, 5)])
-def test_tiled_convolution_then_depth_to_space_equals_the_plain_convolution(side: int, outputs: int) -> None:
+def test_a_convolution_over_tiles_equals_the_plain_convolution(side: int, outputs: int) -> None:
     x, kernel = random(1, side + 11, side + 7, 4), random(side, side, 4, outputs)
-    tiles = tf.nn.conv2d(x, deployment.tiled_kernel(kernel, 2), 2, "VALID")
+    tiles = tf.nn.conv2d(tf.nn.space_to_depth(x, 2), deployment.tiled_kernel(kernel), 1, "VALID")
     assert_near(tf.nn.depth_to_space(tiles, 2), tf.nn.conv2d(x, kernel, 1, "VALID"), 1e-4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(height=st.integers(1, 7), width=st.integers(1, 7))
+def test_a_halving_convolution_over_tiles_equals_mirroring_and_convolving(height: int, width: int) -> None:
+    x, kernel = random(1, 2 * height, 2 * width, 4), random(3, 3, 4, 5)
+    expected = tf.nn.conv2d(ReflectionPadding2D(1)(x), kernel, 2, "VALID")
+    tiles = deployment.repeat_first(tf.nn.space_to_depth(x, 2))
+    assert_near(tf.nn.conv2d(tiles, deployment.halving_kernel(kernel), 1, "VALID"), expected, 1e-4)
 
 
 @settings(max_examples=20, deadline=None)

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,9 @@ import pytest
 
 from toolkit import cli, images, samples
 
-SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+PACKAGES = ("toolkit", "export", "serving")
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +51,21 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     export_bundle(from_preset("magenta-mobile"), target)
     return target
+
+
+@pytest.fixture(scope="session")
+def wheel_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy: setuptools leaves its work in the folder that it builds."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in PACKAGES:
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    result = subprocess.run([*command, "--wheel-dir", str(target), str(source)], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    (path,) = target.glob("styleport-*.whl")
+    return path
 
 
 @pytest.fixture

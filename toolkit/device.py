@@ -85,10 +85,10 @@ class TFLiteNetwork:
             self._interpreter = interpreter_class(str(path), num_threads=threads or os.cpu_count())
             (self.signature,) = self._interpreter.get_signature_list()
             self._runner = self._interpreter.get_signature_runner(self.signature)
+            self.inputs: dict[str, Any] = self._runner.get_input_details()
+            self.outputs: dict[str, Any] = self._runner.get_output_details()
         except (ValueError, RuntimeError, MemoryError) as error:
             raise InputError(f"{path}: not a TFLite model that can be run ({_first_line(error)})") from error
-        self.inputs: dict[str, Any] = self._runner.get_input_details()
-        self.outputs: dict[str, Any] = self._runner.get_output_details()
 
     def check_role(self, role: str, inputs: set[str], output: str) -> None:
         """Refuses a network that is not called as its role is, or that takes something else than pictures.

@@ -57,9 +57,8 @@ def _check_runnable(path: Path, file: TFLiteFile) -> None:
         named = ", ".join(file.custom_operations)
         raise InputError(f"{path}: needs operations that are not TFLite's own: {named}; export it with builtins only")
     if len(file.signatures) != 1:
-        named = ", ".join(signature.name for signature in file.signatures)
-        told = f" ({named})" if named else ""
-        raise InputError(f"{path}: has {len(file.signatures)} signatures{told}, a stylizer's network has one")
+        named = ", ".join(signature.name for signature in file.signatures) or "none"
+        raise InputError(f"{path}: no stylizer's network, which has one signature; it has {named}")
 
 
 class TFLiteNetwork:

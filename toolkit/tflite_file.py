@@ -5,6 +5,7 @@ circles. Neither names the operations it lacks, and tflite-runtime brings no sch
 Lite's schema (tensorflow/compiler/mlir/lite/schema/schema.fbs) are told here.
 """
 
+import math
 import mmap
 import struct
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from toolkit.errors import InputError
 
 IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
+# A runtime takes memory for whatever a file asks for. The first maps of VGG19 have as many numbers at 4096x4096 pixels.
+MAX_NUMBERS = 1 << 30
 
 # What a field holds: a number by its `struct` code, a vector of them in a list, a string, a table by the schema of
 # its fields, or a vector of tables in a list. A schema has the fields that are followed, by their ids.
@@ -132,14 +135,23 @@ def _read(data: mmap.mmap) -> TFLiteFile:
         raise ValueError(f"schema version {model.get('version')}, not {SCHEMA_VERSION}")
     if not model.get("subgraphs"):
         raise ValueError("no graph in it")
-    buffers = model.get("buffers", [])
-    contents = [_content(data, buffer) for buffer in buffers]
+    for graph in model["subgraphs"]:
+        for tensor in graph.get("tensors", []):
+            _check_shape(data, tensor)
+    contents = [_content(data, buffer) for buffer in model.get("buffers", [])]
     named = [(entry.get("name", ""), entry.get("buffer", 0)) for entry in model.get("metadata", [])]
     return TFLiteFile(
         tuple(_signature(one) for one in model.get("signatures", [])),
         tuple(dict.fromkeys(code["custom"] for code in model.get("operator_codes", []) if code.get("custom"))),
         {name: bytes(data[slice(*contents[index])]) for name, index in named if index < len(contents)},
     )
+
+
+def _check_shape(data: mmap.mmap, tensor: dict[str, Any]) -> None:
+    start, end = tensor.get("shape", (0, 0))
+    shape = struct.unpack(f"<{(end - start) // 4}i", data[start:end])
+    if math.prod(shape) > MAX_NUMBERS:
+        raise ValueError(f"damaged: tensor {tensor.get('name', '')!r} has the shape {list(shape)[:8]}")
 
 
 def _content(data: mmap.mmap, buffer: dict[str, Any]) -> tuple[int, int]:

@@ -100,6 +100,14 @@ def test_offsets_that_share_a_table_a_million_times_are_refused(read):
         read(root + graphs + graph + tensor)
 
 
+def test_a_file_that_asks_for_more_memory_than_any_network_is_refused(tiny, read):
+    changed = bytearray(tiny)
+    tensor = schema.Model.GetRootAs(changed).Subgraphs(0).Tensors(0)
+    tensor.ShapeAsNumpy()[1] = 1 << 24
+    with pytest.raises(InputError, match=r"damaged: tensor '.*' has the shape \[1, 16777216, "):
+        read(bytes(changed))
+
+
 def test_a_later_schema_is_refused_by_its_number(tiny, read):
     changed = bytearray(tiny)
     root = schema.Model.GetRootAs(changed)

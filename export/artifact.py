@@ -67,6 +67,19 @@ METHODS = {
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What files that travel without their bundle say of the model.
+
+    Attributes:
+        name: the model's.
+        licence: of its weights.
+    """
+
+    name: str = "a stylizer"
+    licence: str = "that of the source"
+
+
+@dataclass(frozen=True)
 class ExportOptions:
     """What to export.
 
@@ -78,6 +91,7 @@ class ExportOptions:
         max_size: the SavedModel's `image_bytes` signature bounds the longer side of pictures to this.
         integer_io: int8 TFLite takes and gives pictures as uint8 instead of float32.
         method: one of `METHODS`.
+        origin: what the metadata of TFLite files says of the model; a bundle's export takes it from the source.
     """
 
     formats: tuple[str, ...] = DEFAULT_FORMATS
@@ -86,6 +100,7 @@ class ExportOptions:
     max_size: int = 1024
     integer_io: bool = False
     method: str = "feed-forward"
+    origin: Origin = Origin()
 
     def __post_init__(self) -> None:
         """Refuses what no exporter can do."""

@@ -5,7 +5,7 @@ import importlib.metadata
 import os
 import platform
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from export import bundle as bundles
 from export import report, sources
-from export.artifact import Artifact, ExportOptions, Progress
+from export.artifact import Artifact, ExportOptions, Origin, Progress
 from export.exportable import Exportable
 from export.gates import Parity
 from toolkit import manifest as manifests
@@ -96,6 +96,8 @@ def export_bundle(
     options = options or ExportOptions(method=method)
     if options.method != method:
         raise InputError(f"the model is of the method {method}, not {options.method}: it cannot be exported as that")
+    known = {key: exportable.source[key] for key in ("name", "licence") if key in exportable.source}
+    options = replace(options, origin=Origin(**known))
     with bundles.staged(target, force) as staging:
         try:
             return _fill(staging, target, exportable, options, progress)

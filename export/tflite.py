@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export import conversion
+from export import conversion, tflite_metadata
 from export.artifact import DEFAULT_SIZE, Artifact, ExportOptions, Progress
 from export.deployment import DeploymentForm
 from export.exportable import Pair
@@ -146,7 +146,7 @@ def export(
             mode = artifact.quantization
             rules = [] if mode == "float32" else treatment.rules(converted[key], network, mode)
             model = apply_rules(converted[key], rules, SIGNATURE_NAMES[network], inputs.get(network, []))
-            (folder / file).write_bytes(model)
+            tflite_metadata.write(folder / file, model, network, artifact, options)
         yield artifact
 
 

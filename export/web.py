@@ -1,5 +1,6 @@
 """Exports a stylizer as a static web page: LiteRT.js and float16 networks, all computed in the visitor's browser."""
 
+import dataclasses
 import json
 import shutil
 import tempfile
@@ -44,7 +45,8 @@ class PageStylizer:
 
     def __init__(self, folder: Path, side: int | None = None) -> None:
         sides = (side,) if side else PAGE_SIZES
-        self._stylizers = {side: DeviceStylizer(folder, transformer=transformer_file(side)) for side in sides}
+        predictor = folder / PREDICTOR_FILE
+        self._stylizers = {side: DeviceStylizer((predictor, folder / transformer_file(side))) for side in sides}
 
     def __call__(self, content: np.ndarray, style: np.ndarray, strength: float | None = None) -> np.ndarray:
         """Repaints pictures in the style of other pictures; see `toolkit.device.DeviceStylizer`."""
@@ -80,15 +82,15 @@ def export(
         for source in sorted(SOURCES.iterdir()):
             if source.is_file():
                 shutil.copyfile(source, folder / source.name)
-        _write_networks(stylizer, folder, pairs)
+        _write_networks(stylizer, folder, options, pairs)
         pictures = _write_samples(folder / "samples")
         _write_settings(folder, pictures)
         yield artifact
 
 
-def _write_networks(stylizer: Any, folder: Path, pairs: Exporter) -> None:
+def _write_networks(stylizer: Any, folder: Path, options: ExportOptions, pairs: Exporter) -> None:
     """Writes one predictor, which reads styles of one size, and a transformer for each size of contents."""
-    options = ExportOptions(formats=("tflite",), quantizations=("float16",), sizes=PAGE_SIZES)
+    options = dataclasses.replace(options, formats=("tflite",), quantizations=("float16",), sizes=PAGE_SIZES)
     with tempfile.TemporaryDirectory(prefix=".networks-", dir=folder) as scratch:
         for pair in pairs.export(stylizer, Path(scratch), options, lambda step: None):
             made = Path(scratch, pair.path)

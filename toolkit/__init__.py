@@ -20,6 +20,7 @@ _PUBLIC = {
     "gram_matrix": "toolkit.losses",
     "load_image": "toolkit.images",
     "open_model": "toolkit.models",
+    "read_metadata": "toolkit.tflite_metadata",
     "save_image": "toolkit.images",
     "side_by_side": "toolkit.panels",
     "to_pillow": "toolkit.images",

@@ -8,18 +8,32 @@ from typing import Any
 
 import numpy as np
 
+from toolkit import manifest as manifests
 from toolkit.bottleneck import interpolate
-from toolkit.errors import InputError, MissingExtraError
+from toolkit.bottleneck_cache import BottleneckCache
+from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.fitting import paint_at, resized
 from toolkit.inputs import check_bottleneck, check_pictures, check_styles
+from toolkit.stage_times import StageClock, StageTimes
+from toolkit.tflite_file import TFLiteFile, read_tflite
 
 PREDICTOR_FILE = "predictor.tflite"
 TRANSFORMER_FILE = "transformer.tflite"
 # A stylizer in one piece.
 STYLIZER_FILE = "stylizer.tflite"
 
+# What of a bundle is run where nothing else is asked for: it takes pictures as they are, and is half as large as
+# float32, from which no eye tells it.
+DEFAULT_ARTIFACT = "tflite/float16_any"
+# A bottleneck is some hundred numbers, so that many can be kept.
+REMEMBERED_STYLES = 64
+
 # Preferred first: LiteRT is the maintained successor of tflite-runtime.
 RUNTIMES = {"litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
+_MISSING = {
+    "litert": "running .tflite files takes LiteRT: pip install 'styleport[device]'",
+    "tflite-runtime": "tflite-runtime is not installed: pip install tflite-runtime 'numpy<2', on Python 3.11 at most",
+}
 
 
 def _interpreter_class(runtime: str) -> Any:
@@ -30,10 +44,21 @@ def _interpreter_class(runtime: str) -> Any:
             module = importlib.import_module(RUNTIMES[name])
         except ModuleNotFoundError:
             continue
+        except ImportError as error:
+            raise InputError(f"{name} is installed but cannot be loaded ({error}): install it anew") from error
         if name == "tflite-runtime" and int(np.__version__.split(".")[0]) > 1:
             raise InputError(f"tflite-runtime does not work with NumPy {np.__version__}: pip install 'numpy<2'")
         return module.Interpreter
-    raise MissingExtraError("running .tflite files takes LiteRT: pip install 'styleport[device]'")
+    raise MissingExtraError(_MISSING["litert" if runtime == "auto" else runtime])
+
+
+def _check_runnable(path: Path, file: TFLiteFile) -> None:
+    if file.custom_operations:
+        named = ", ".join(file.custom_operations)
+        raise InputError(f"{path}: needs operations that are not TFLite's own: {named}; export it with builtins only")
+    if len(file.signatures) != 1:
+        named = ", ".join(signature.name for signature in file.signatures) or "none"
+        raise InputError(f"{path}: no stylizer's network, which has one signature; it has {named}")
 
 
 class TFLiteNetwork:
@@ -45,26 +70,46 @@ class TFLiteNetwork:
         threads: CPU threads; all cores by default.
 
     Raises:
-        InputError: the file is not a TFLite model with one signature, or the runtime is not installed.
+        InputError: the file is not a sound TFLite model with one signature and builtin operations, or the runtime is
+            not installed.
     """
 
-    def __init__(self, path: Path, runtime: str = "auto", threads: int | None = None) -> None:
+    def __init__(self, path: str | Path, runtime: str = "auto", threads: int | None = None) -> None:
         interpreter_class = _interpreter_class(runtime)
         if threads is not None and threads < 1:
             raise InputError(f"threads is {threads}: give at least 1")
-        if not path.is_file():
-            raise InputError(f"{path}: no such file")
+        self._path = Path(path)
+        _check_runnable(self._path, read_tflite(self._path))
         try:
             self._interpreter = interpreter_class(str(path), num_threads=threads or os.cpu_count())
-        except (ValueError, RuntimeError) as error:
-            raise InputError(f"{path}: not a TFLite model ({str(error).splitlines()[0]})") from error
-        signatures = list(self._interpreter.get_signature_list())
-        if len(signatures) != 1:
-            raise InputError(f"{path}: has {len(signatures)} signatures, a stylizer's network has one")
-        (self.signature,) = signatures
-        self._runner = self._interpreter.get_signature_runner(self.signature)
-        self.inputs: dict[str, Any] = self._runner.get_input_details()
-        self.outputs: dict[str, Any] = self._runner.get_output_details()
+            (self.signature,) = self._interpreter.get_signature_list()
+            self._runner = self._interpreter.get_signature_runner(self.signature)
+            self.inputs: dict[str, Any] = self._runner.get_input_details()
+            self.outputs: dict[str, Any] = self._runner.get_output_details()
+        except (ValueError, RuntimeError, MemoryError) as error:
+            raise InputError(f"{path}: not a TFLite model that can be run ({_first_line(error)})") from error
+
+    def check_role(self, role: str, inputs: set[str], output: str) -> None:
+        """Refuses a network that is not called as its role is, or that takes something else than pictures.
+
+        Args:
+            role: such as `style predictor`.
+            inputs: the names of its inputs; those that end in `_image` are pictures.
+            output: the name of its output.
+
+        Raises:
+            InputError: it is another network.
+        """
+        if set(self.inputs) != inputs or set(self.outputs) != {output}:
+            raise InputError(
+                f"{self._path}: no {role}: its signature {self.signature!r} takes {_told(self.inputs)} and gives "
+                f"{_told(self.outputs)}; a {role} takes {', '.join(sorted(inputs))} and gives {output}"
+            )
+        for name in inputs:
+            shape = self.input_shape(name)
+            wanted = (1, *shape[1:3], 3) if name.endswith("_image") else (1, 1, 1, shape[3])
+            if shape != wanted:
+                raise InputError(f"{self._path}: no {role}: it takes {_told({name: self.inputs[name]})}")
 
     def input_shape(self, name: str) -> tuple[int, ...]:
         """Returns the shape of an input, with -1 for what may vary.
@@ -80,7 +125,7 @@ class TFLiteNetwork:
         """
         if name not in self.inputs:
             raise InputError(f"signature {self.signature!r} has no input {name!r}: it has {', '.join(self.inputs)}")
-        shape = tuple(int(side) for side in self.inputs[name]["shape_signature"])
+        shape = _shape(self.inputs[name])
         if len(shape) != 4:
             raise InputError(f"input {name!r} of signature {self.signature!r} has shape {shape}, not four dimensions")
         return shape
@@ -111,8 +156,37 @@ class TFLiteNetwork:
         Returns:
             The outputs by name, float32.
         """
+        self._check_arrays(arrays)
         encoded = {name: _quantize(array, self.inputs[name]) for name, array in arrays.items()}
-        return {name: _dequantize(array, self.outputs[name]) for name, array in self._runner(**encoded).items()}
+        try:
+            results = self._runner(**encoded)
+        except (ValueError, RuntimeError, MemoryError) as error:
+            sizes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
+            raise WorkError(f"{self._path}: could not be run on {sizes} ({_first_line(error)})") from error
+        return {name: _dequantize(array, self.outputs[name]) for name, array in results.items()}
+
+    def _check_arrays(self, arrays: dict[str, np.ndarray]) -> None:
+        if set(arrays) != set(self.inputs):
+            raise InputError(f"{self._path}: takes {_told(self.inputs)}, not {', '.join(arrays) or 'nothing'}")
+        for name, array in arrays.items():
+            shape = _shape(self.inputs[name])
+            if len(array.shape) != len(shape) or any(a not in (b, -1) for a, b in zip(shape, array.shape, strict=True)):
+                told = _told({name: self.inputs[name]})
+                raise InputError(f"{self._path}: takes {told}, not one of shape {list(array.shape)}")
+
+
+def _shape(details: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(side) for side in details["shape_signature"])
+
+
+def _told(tensors: dict[str, Any]) -> str:
+    """Names tensors with their shapes."""
+    shapes = {name: ", ".join("?" if side < 0 else str(side) for side in _shape(one)) for name, one in tensors.items()}
+    return ", ".join(f"{name} [{shape}]" for name, shape in sorted(shapes.items())) or "nothing"
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _scale_and_zero_point(details: dict[str, Any]) -> tuple[float, int]:
@@ -137,40 +211,103 @@ def _dequantize(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     return (array.astype(np.float32) - zero_point) * np.float32(scale)
 
 
+def _pair_in(folder: Path) -> tuple[Path, Path]:
+    if (folder / STYLIZER_FILE).is_file():
+        raise InputError(f"{folder}: holds a stylizer in one piece, not a pair: open it by toolkit.open_model")
+    return folder / PREDICTOR_FILE, folder / TRANSFORMER_FILE
+
+
+def _pair_of_bundle(bundle: Path, artifact: str | None) -> tuple[Path, Path]:
+    paths = [record.get("path") for record in manifests.read(bundle)["artifacts"] if isinstance(record, dict)]
+    pairs = [path for path in paths if isinstance(path, str) and path.startswith("tflite/")]
+    if artifact is None and not pairs:
+        raise InputError(f"{bundle}: holds no TFLite pair: export it with --formats tflite")
+    chosen = artifact or (DEFAULT_ARTIFACT if DEFAULT_ARTIFACT in pairs else pairs[0])
+    return _pair_in(manifests.open_artifact(bundle, chosen))
+
+
+def find_pair(source: str | Path | tuple[str | Path, str | Path], artifact: str | None = None) -> tuple[Path, Path]:
+    """Finds the two files of an exported pair.
+
+    Args:
+        source: a bundle's folder, whose files are held against its manifest; an artifact's folder; or the two files.
+        artifact: of a bundle, such as `tflite/int8_384`; by default `DEFAULT_ARTIFACT`, or the first pair where the
+            bundle has no such.
+
+    Returns:
+        The predictor's and the transformer's path.
+
+    Raises:
+        InputError: there is no such pair, or a file of the bundle is damaged.
+    """
+    if isinstance(source, str | Path):
+        folder = Path(source)
+        if manifests.is_bundle(folder):
+            return _pair_of_bundle(folder, artifact)
+        if folder.is_file():
+            raise InputError(f"{folder}: one file of a pair: give its folder, or predictor and transformer")
+    if artifact is not None:
+        raise InputError(f"artifact is {artifact!r}, but {source} is no bundle: leave it out, or give a bundle")
+    if isinstance(source, str | Path):
+        return _pair_in(folder)
+    predictor, transformer = source
+    return Path(predictor), Path(transformer)
+
+
 class DeviceStylizer:
     """An exported .tflite pair behind the same call as the Keras stylizer.
 
     Pictures of another size than a fixed-size model takes are scaled to fit, mirrored up to its size, and the
-    result cut and scaled back.
+    result cut and scaled back. The bottlenecks of the styles used last are kept, found again by what the style
+    pictures show.
 
     Args:
-        folder: holds `predictor.tflite` and `transformer.tflite`.
+        source: a bundle's folder, an artifact's folder with `predictor.tflite` and `transformer.tflite`, or the paths
+            of such two files.
         runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
-        transformer: the transformer's file in the folder.
+        artifact: of a bundle, such as `tflite/int8_384`; by default `tflite/float16_any`, or the first pair where
+            the bundle has no such.
+
+    Attributes:
+        times: what the stages of the last call took; of `stylize_frames`, of the last frame.
 
     Raises:
-        InputError: a file is missing or no TFLite model, or no runtime is installed.
+        InputError: a file is missing, damaged or not of such a pair, or no runtime is installed.
 
     Example:
         ```python
-        stylizer = DeviceStylizer("bundle/tflite/float16_384")
+        stylizer = DeviceStylizer("bundle", artifact="tflite/float16_384")
         picture = stylizer(content, style)  # [1, H, W, 3], [1, h, w, 3] float32 in [0, 1] -> [1, H, W, 3]
         ```
     """
 
     def __init__(
         self,
-        folder: str | Path,
+        source: str | Path | tuple[str | Path, str | Path],
         runtime: str = "auto",
         threads: int | None = None,
-        transformer: str = TRANSFORMER_FILE,
+        artifact: str | None = None,
     ) -> None:
-        self.predictor = TFLiteNetwork(Path(folder) / PREDICTOR_FILE, runtime, threads)
-        self.transformer = TFLiteNetwork(Path(folder) / transformer, runtime, threads)
+        predictor, transformer = find_pair(source, artifact)
+        self.predictor = TFLiteNetwork(predictor, runtime, threads)
+        self.predictor.check_role("style predictor", {"style_image"}, "style_bottleneck")
+        self.transformer = TFLiteNetwork(transformer, runtime, threads)
+        self.transformer.check_role("transformer", {"content_image", "style_bottleneck"}, "stylized_image")
         self.style_size = self.predictor.input_size("style_image")
         self.content_size = self.transformer.input_size("content_image")
         self._bottleneck_dim = self.transformer.input_shape("style_bottleneck")[-1]
+        self._check_match(predictor, transformer)
+        self._known = BottleneckCache(REMEMBERED_STYLES)
+        self.times = StageTimes()
+
+    def _check_match(self, predictor: Path, transformer: Path) -> None:
+        given = _shape(self.predictor.outputs["style_bottleneck"])[-1]
+        if given not in (-1, self._bottleneck_dim):
+            raise InputError(
+                f"{predictor} gives a bottleneck of {given} numbers, {transformer} takes {self._bottleneck_dim}: "
+                "they are of two models"
+            )
 
     def bottleneck(self, style: np.ndarray) -> np.ndarray:
         """Reads the style of pictures.
@@ -181,9 +318,30 @@ class DeviceStylizer:
         Returns:
             [B, 1, 1, D] float32.
         """
+        clock = StageClock()
+        bottleneck = self._remembered(style, clock)
+        self.times = clock.times()
+        return bottleneck
+
+    def _remembered(self, style: np.ndarray, clock: StageClock) -> np.ndarray:
         check_pictures("style", style)
-        styles = resized(self.style_size, style)
-        return np.concatenate([self.predictor(style_image=picture[None]) for picture in styles])
+        return np.stack([self._known.get(picture, lambda new: self._read(new, clock)) for picture in style])
+
+    def _read(self, picture: np.ndarray, clock: StageClock) -> np.ndarray:
+        """The bottleneck [1, 1, D] of a picture [h, w, 3]."""
+        style = resized(self.style_size, picture[None])
+        clock.lap("pre")
+        bottleneck = self.predictor(style_image=style)[0]
+        clock.lap("bottleneck")
+        return bottleneck
+
+    def _mixed(self, content: np.ndarray, bottleneck: np.ndarray, strength: float | None, clock: StageClock) -> Any:
+        """The style's bottleneck, as far as `strength` says; contents are not kept, they would drive out styles."""
+        if strength is None:
+            return bottleneck
+        check_pictures("content", content)
+        own = np.stack([self._read(picture, clock) for picture in content])
+        return interpolate(own, bottleneck, strength)
 
     def transform(self, content: np.ndarray, bottleneck: np.ndarray) -> np.ndarray:
         """Repaints pictures in the style of a bottleneck.
@@ -195,16 +353,27 @@ class DeviceStylizer:
         Returns:
             [B, H, W, 3] float32 in [0, 1].
         """
+        return self._transform(content, bottleneck, StageClock())
+
+    def _transform(self, content: np.ndarray, bottleneck: np.ndarray, clock: StageClock) -> np.ndarray:
         check_pictures("content", content)
         check_bottleneck(bottleneck, self._bottleneck_dim, len(content))
+
+        def painted(picture: np.ndarray, style: np.ndarray) -> np.ndarray:
+            def paint(fitted: np.ndarray) -> np.ndarray:
+                clock.lap("pre")
+                stylized = self.transformer(content_image=fitted[None], style_bottleneck=style[None])[0]
+                clock.lap("transform")
+                return stylized
+
+            result = paint_at(self.content_size, picture, paint)
+            clock.lap("post")
+            return result
+
         styles = np.broadcast_to(bottleneck, (len(content), *bottleneck.shape[1:]))
-        return np.stack([self._transform(picture, style) for picture, style in zip(content, styles, strict=True)])
-
-    def _transform(self, picture: np.ndarray, style: np.ndarray) -> np.ndarray:
-        def paint(content: np.ndarray) -> np.ndarray:
-            return self.transformer(content_image=content[None], style_bottleneck=style[None])[0]
-
-        return paint_at(self.content_size, picture, paint)
+        pictures = np.stack([painted(picture, style) for picture, style in zip(content, styles, strict=True)])
+        self.times = clock.times()
+        return pictures
 
     def __call__(self, content: np.ndarray, style: np.ndarray, strength: float | None = None) -> np.ndarray:
         """Repaints pictures in the style of other pictures.
@@ -217,10 +386,9 @@ class DeviceStylizer:
         Returns:
             [B, H, W, 3] float32 in [0, 1].
         """
-        bottleneck = self.bottleneck(style)
-        if strength is not None:
-            bottleneck = interpolate(self.bottleneck(content), bottleneck, strength)
-        return self.transform(content, bottleneck)
+        clock = StageClock()
+        bottleneck = self._mixed(content, self._remembered(style, clock), strength, clock)
+        return self._transform(content, bottleneck, clock)
 
     def stylize_frames(
         self, frames: Iterable[np.ndarray], style: np.ndarray, strength: float | None = None
@@ -237,10 +405,8 @@ class DeviceStylizer:
         """
         bottleneck = self.bottleneck(style)
         for frame in frames:
-            content, mixed = frame[np.newaxis], bottleneck
-            if strength is not None:
-                mixed = interpolate(self.bottleneck(content), bottleneck, strength)
-            yield self.transform(content, mixed)[0]
+            content, clock = frame[np.newaxis], StageClock()
+            yield self._transform(content, self._mixed(content, bottleneck, strength, clock), clock)[0]
 
 
 class DeviceWholeStylizer:
@@ -251,14 +417,19 @@ class DeviceWholeStylizer:
         runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
 
+    Attributes:
+        times: what the stages of the last call took.
+
     Raises:
-        InputError: the file is missing or no TFLite model, or no runtime is installed.
+        InputError: the file is missing, damaged or no such stylizer, or no runtime is installed.
     """
 
     def __init__(self, folder: str | Path, runtime: str = "auto", threads: int | None = None) -> None:
         self._network = TFLiteNetwork(Path(folder) / STYLIZER_FILE, runtime, threads)
+        self._network.check_role("stylizer", {"content_image", "style_image"}, "stylized_image")
         self.content_size = self._network.input_size("content_image")
         self.style_size = self._network.input_size("style_image")
+        self.times = StageTimes()
 
     def __call__(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
         """Repaints pictures in the style of other pictures.
@@ -273,13 +444,21 @@ class DeviceWholeStylizer:
         check_pictures("content", content)
         check_pictures("style", style)
         check_styles(len(style), len(content))
+        clock = StageClock()
         styles = resized(self.style_size, style)
         # One style for all contents is a view of it, not a copy for each.
         styles = np.broadcast_to(styles, (len(content), *styles.shape[1:]))
-        return np.stack([self._paint(picture, one) for picture, one in zip(content, styles, strict=True)])
+        painted = np.stack([self._paint(picture, one, clock) for picture, one in zip(content, styles, strict=True)])
+        self.times = clock.times()
+        return painted
 
-    def _paint(self, picture: np.ndarray, style: np.ndarray) -> np.ndarray:
+    def _paint(self, picture: np.ndarray, style: np.ndarray, clock: StageClock) -> np.ndarray:
         def paint(content: np.ndarray) -> np.ndarray:
-            return self._network(content_image=content[None], style_image=style[None])[0]
+            clock.lap("pre")
+            stylized = self._network(content_image=content[None], style_image=style[None])[0]
+            clock.lap("transform")
+            return stylized
 
-        return paint_at(self.content_size, picture, paint)
+        painted = paint_at(self.content_size, picture, paint)
+        clock.lap("post")
+        return painted

@@ -1,4 +1,4 @@
-"""`styleport inspect`: what a bundle holds."""
+"""`styleport inspect`: what a bundle holds, or what one .tflite file says of itself."""
 
 import json
 from pathlib import Path
@@ -8,10 +8,13 @@ import typer
 
 
 def inspect(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's folder.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's folder, or a .tflite file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest, or of a file this, as JSON.")] = False,
 ) -> None:
-    """Print a bundle's artifacts, sizes, signatures and parity figures."""
+    """Print a bundle's artifacts, sizes, signatures, parity figures and the metadata of its .tflite files."""
+    if bundle.suffix == ".tflite" and not bundle.is_dir():
+        _inspect_file(bundle, as_json)
+        return
     from export import bundle as bundles
     from toolkit import manifest as manifests
 
@@ -29,8 +32,46 @@ def inspect(
     for title, signatures in _distinct_signatures(manifest).items():
         console.print(f"\n{title}", highlight=False, markup=False)
         for name, signature in signatures.items():
-            inputs, outputs = _tensors(signature["inputs"]), _tensors(signature["outputs"])
-            console.print(f"  {name}: {inputs} -> {outputs}", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"  {_call(name, signature)}", highlight=False, markup=False, soft_wrap=True)
+    if told := _metadata_of(bundle, manifest):
+        console.print("\nmetadata", highlight=False, markup=False)
+        for path, metadata in told.items():
+            console.print(f"  {path}: {metadata}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _inspect_file(path: Path, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from export.signatures import of_network
+    from toolkit.console import quiet_libraries
+    from toolkit.device import TFLiteNetwork
+    from toolkit.tflite_metadata import read_metadata
+
+    metadata = read_metadata(path)
+    with quiet_libraries():
+        network = TFLiteNetwork(path)
+    signature = of_network(path.name, network)
+    if as_json:
+        told = asdict(metadata) if metadata else None
+        typer.echo(json.dumps({"metadata": told, "signatures": {network.signature: signature}}, indent=2))
+        return
+    typer.echo(f"{metadata}\n{metadata.description}" if metadata else "no metadata of styleport")
+    typer.echo(_call(network.signature, signature))
+
+
+def _metadata_of(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """What the .tflite files of a bundle say of themselves, by path."""
+    from toolkit.manifest import resolve
+    from toolkit.tflite_metadata import read_metadata
+
+    named = [file["path"] for record in manifest["artifacts"] for file in record["files"]]
+    paths = {name: resolve(bundle, name) for name in named if name.endswith(".tflite")}
+    told = {name: read_metadata(path) for name, path in paths.items() if path.is_file()}
+    return {name: metadata for name, metadata in told.items() if metadata}
+
+
+def _call(name: str, signature: dict[str, Any]) -> str:
+    return f"{name}: {_tensors(signature['inputs'])} -> {_tensors(signature['outputs'])}"
 
 
 def _distinct_signatures(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:

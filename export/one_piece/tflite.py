@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export import conversion, mirrors, policy
+from export import conversion, mirrors, policy, tflite_metadata
 from export.artifact import DEFAULT_SIZE, Artifact, ExportOptions, Progress
 from export.quantization import STYLE_SIZE, apply_rules, calibration_pairs
 from export.signatures import of_tflite
@@ -122,7 +122,8 @@ def export(whole: WholeStylizer, bundle: Path, options: ExportOptions, progress:
         inputs = calibration_inputs(whole, artifact.size or DEFAULT_SIZE, key[1]) if is_int8 else []
         folder = bundle / artifact.path
         folder.mkdir(parents=True)
-        (folder / STYLIZER_FILE).write_bytes(apply_rules(model, rules, SIGNATURE, inputs))
+        model = apply_rules(model, rules, SIGNATURE, inputs)
+        tflite_metadata.write(folder / STYLIZER_FILE, model, "stylizer", artifact, options)
         yield artifact
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from export import conversion
+from export import conversion, tflite_metadata
 from export.artifact import Artifact, ExportOptions, Progress
 from export.optimisation.functions import Functions
 from export.quantization import apply_rules, named_rules
@@ -57,7 +57,8 @@ def export(transfer: StyleTransfer, bundle: Path, options: ExportOptions, progre
         folder.mkdir(parents=True)
         model, mode = converted[artifact.size], artifact.quantization
         rules = [] if mode == "float32" else named_rules(model, SIGNATURE, mode)
-        (folder / FEATURES_FILE).write_bytes(apply_rules(model, rules, SIGNATURE, ()))
+        model = apply_rules(model, rules, SIGNATURE, ())
+        tflite_metadata.write(folder / FEATURES_FILE, model, "features", artifact, options)
         yield artifact
 
 

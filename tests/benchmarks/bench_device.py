@@ -12,7 +12,7 @@ import numpy as np
 from tests.benchmarks.figures import Figure, run
 from tests.conftest import SHARED
 from toolkit import images, samples
-from toolkit.device import TFLiteNetwork
+from toolkit.device import DeviceStylizer, TFLiteNetwork
 
 PEERS = SHARED / "weights" / "magenta_tflite"
 STYLEPORT = str(Path(sys.executable).with_name("styleport"))
@@ -59,6 +59,7 @@ def measure() -> Iterator[Figure]:
         run(STYLEPORT, "export", str(bundle), "--formats", "tflite")
         yield from _against_peers(bundle / "tflite")
         yield from _growth(bundle / "tflite")
+        yield from _stages(bundle)
         large = run(sys.executable, "-c", LARGE_PICTURE, str(bundle / "tflite" / "float32_any" / "transformer.tflite"))
         yield Figure("device.transformer_1024_memory_gb", large.peak_gb, 0.7 * 1e9 / 2**30)
 
@@ -92,6 +93,20 @@ def _against_peers(tflite: Path) -> Iterator[Figure]:
     for quantization, limit in (("int8", 3.1), ("float16", 5.3)):
         size = sum(path.stat().st_size for path in (tflite / f"{quantization}_384").iterdir())
         yield Figure(f"device.{quantization}_pair_mb", size / 1e6, limit)
+
+
+def _stages(bundle: Path) -> Iterator[Figure]:
+    """What bringing a photo to a fixed size and back takes, as a share of painting it; the stages in milliseconds."""
+    stylizer = DeviceStylizer(bundle, threads=THREADS, artifact="tflite/float16_384")
+    content = images.load_image(samples.photos()["chelsea"], 512)[None]
+    style = images.square(samples.styles()["swirls"], 256)[None]
+    stages = []
+    for _ in range(ROUNDS + 1):
+        stylizer(content, style)
+        stages.append(stylizer.times.milliseconds())
+        sys.stderr.write(f"device: stages in ms: {stages[-1]}\n" if len(stages) in (1, ROUNDS + 1) else "")
+    best = {stage: min(one[stage] for one in stages) for stage in stages[0]}
+    yield Figure("device.resizing_share", (best["pre"] + best["post"]) / best["transform"], 0.5)
 
 
 def _growth(tflite: Path) -> Iterator[Figure]:

@@ -21,7 +21,7 @@ from tests.export import forging
 from toolkit import cli, images, samples
 from toolkit import manifest as manifests
 
-PAGES = ["index", "stylize", "optimise", "export", "device", "batch"]
+PAGES = ["index", "stylize", "optimise", "export", "device", "on-device", "batch"]
 OF_THE_README = ["own-model", "serve"]
 # What makes a command of optimisation take seconds; of two options of a name the last one counts.
 FEW_STEPS = ["--steps", "1", "--vgg-weights", "random", "--size", "64"]

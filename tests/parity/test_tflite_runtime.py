@@ -95,3 +95,33 @@ def test_another_runtime_is_named_where_it_is_missing(runtime_python, bundle):
     done = run(runtime_python, "-c", script, bundle / "tflite" / "float16_384")
     assert done.returncode != 0
     assert "running .tflite files takes LiteRT: pip install 'styleport[device]'" in done.stderr
+
+
+CUT = """
+import pathlib, sys
+from toolkit.device import TFLiteNetwork
+from toolkit.errors import InputError
+content, cut = pathlib.Path(sys.argv[1]).read_bytes(), pathlib.Path(sys.argv[2])
+for part in range(1, 100):
+    cut.write_bytes(content[: len(content) * part // 100])
+    try:
+        TFLiteNetwork(cut, runtime="tflite-runtime")
+        sys.exit(f"{part} % of the file were opened")
+    except InputError as error:
+        assert "not a TFLite model" in str(error), error
+"""
+
+
+@pytest.mark.parametrize("file", ["predictor.tflite", "transformer.tflite"])
+def test_files_cut_short_are_refused_where_the_runtime_itself_would_crash(runtime_python, bundle, tmp_path, file):
+    done = run(runtime_python, "-c", CUT, bundle / "tflite" / "float32_any" / file, tmp_path / "cut.tflite")
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_metadata_is_read_without_the_schema_of_litert(runtime_python, bundle):
+    script = (
+        "import sys; from toolkit import read_metadata; print(read_metadata(sys.argv[1]).name); "
+        "assert 'flatbuffers' not in sys.modules"
+    )
+    done = run(runtime_python, "-c", script, bundle / "tflite" / "int8_any" / "transformer.tflite")
+    assert done.stdout.strip() == "magenta-mobile transformer, int8", done.stderr[-2000:]

@@ -551,10 +551,10 @@ def test_a_painter_reads_and_writes_as_the_command_does(pictures, out, stylizer)
     bad = stylize.Job(pictures / "missing.png", pictures / "swirls.png", out / "missing.png")
     steps = []
     outcomes = list(painter.paint_all([good, bad], steps.append))
-    assert [job for job, _ in outcomes] == [good, bad]
-    assert outcomes[0][1] is None
-    assert isinstance(outcomes[1][1], InputError)
-    assert not isinstance(outcomes[1][1], WorkError)
+    assert [outcome.job for outcome in outcomes] == [good, bad]
+    assert outcomes[0].error is None
+    assert isinstance(outcomes[1].error, InputError)
+    assert not isinstance(outcomes[1].error, WorkError)
     assert steps == ["cat.png", "missing.png"]
     assert shapes(out) == {"cat.png": (50, 70, 3)}
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from toolkit.models import StylizerLike
+    from toolkit.stage_times import StageTimes
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,10 @@ def stylize(
 
         painter = Painter(open_model(model, artifact, threads, inputs, split_at), look)
         with progress_bar(console, len(jobs)) as step:
-            for job, error in painter.paint_all(jobs, step):
-                (failed if error else done).append((job, error))
-                if error and len(jobs) == 1:
-                    raise error
+            for outcome in painter.paint_all(jobs, step):
+                (failed if outcome.error else done).append(outcome)
+                if outcome.error and len(jobs) == 1:
+                    raise outcome.error
     _report(done, failed, as_json)
 
 
@@ -106,7 +107,19 @@ class Job:
     output: Path
 
 
-Outcome = tuple[Job, StyleportError | None]
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        job: the picture.
+        error: what went wrong, if anything.
+        times: what the model's stages took, where the model tells.
+    """
+
+    job: Job
+    error: StyleportError | None = None
+    times: "StageTimes | None" = None
 
 
 def _jobs(contents: list[Path], styles: list[Path], output: Path, suffix: str) -> list[Job]:
@@ -179,6 +192,7 @@ class Painter:
         self._split = model if isinstance(model, SplitStylizerLike) else None
         self._whole = model
         self._style: tuple[Path, Any] | None = None
+        self._times: StageTimes | None = None
         if self._split is None and look.strength < 1:
             raise InputError(
                 f"strength is {look.strength:g}: a model in one piece has none but 1; "
@@ -190,16 +204,17 @@ class Painter:
         for job in jobs:
             step(job.content.name)
             try:
-                self.paint(job)
+                times = self.paint(job)
             except StyleportError as error:
-                yield job, error
+                yield Outcome(job, error)
             else:
-                yield job, None
+                yield Outcome(job, times=times)
 
-    def paint(self, job: Job) -> None:
-        """Paints one picture and writes it, whole or not at all."""
+    def paint(self, job: Job) -> "StageTimes | None":
+        """Paints one picture and writes it, whole or not at all; returns what it took, where the model tells."""
         from toolkit import images
 
+        self._times = None
         style = self._read_style(job.style)
         content = images.load_image(job.content, self._look.max_size)
         stylized = self._painted(content, style)
@@ -207,6 +222,14 @@ class Painter:
             stylized = images.preserve_color(content, stylized)
         _make_folder(job.output.parent)
         images.save_image(stylized, job.output)
+        return self._times
+
+    def _timed(self, result: Any) -> Any:
+        """Adds up what the model tells of the call that it just answered."""
+        times = getattr(self._whole, "times", None)
+        if times is not None:
+            self._times = times if self._times is None else self._times + times
+        return result
 
     def _read_style(self, style: Path) -> Any:
         """The style's bottleneck, or its picture where the model has no bottleneck."""
@@ -214,7 +237,7 @@ class Painter:
 
         if self._style is None or self._style[0] != style:
             picture = images.square(images.load_image(style), self._look.style_size)[None]
-            self._style = (style, self._split.bottleneck(picture) if self._split else picture)
+            self._style = (style, self._timed(self._split.bottleneck(picture)) if self._split else picture)
         return self._style[1]
 
     def _painted(self, content: "np.ndarray", style: Any) -> "np.ndarray":
@@ -224,12 +247,12 @@ class Painter:
         from toolkit.bottleneck import interpolate
 
         if self._split is None:
-            return np.asarray(self._whole(content[None], style))[0]
+            return np.asarray(self._timed(self._whole(content[None], style)))[0]
         if self._look.strength < 1:
             # The content is shown to the predictor as a style is: all forms of the model then agree.
-            own = self._split.bottleneck(images.square(content, self._look.style_size)[None])
+            own = self._timed(self._split.bottleneck(images.square(content, self._look.style_size)[None]))
             style = interpolate(own, style, self._look.strength)
-        return np.asarray(self._split.transform(content[None], style))[0]
+        return np.asarray(self._timed(self._split.transform(content[None], style)))[0]
 
 
 def _make_folder(folder: Path) -> None:
@@ -239,14 +262,21 @@ def _make_folder(folder: Path) -> None:
         raise InputError(f"cannot create {folder}: {error.strerror}; choose a folder that can be written") from error
 
 
+def _result(outcome: Outcome) -> dict[str, Any]:
+    paths: dict[str, Any] = {name: str(path) for name, path in asdict(outcome.job).items()}
+    return paths if outcome.times is None else {**paths, "milliseconds": outcome.times.milliseconds()}
+
+
 def _report(done: list[Outcome], failed: list[Outcome], as_json: bool) -> None:
     if as_json:
-        results = [{name: str(path) for name, path in asdict(job).items()} for job, _ in done]
-        errors = [{"content": str(job.content), "style": str(job.style), "error": str(error)} for job, error in failed]
+        results = [_result(outcome) for outcome in done]
+        errors = [
+            {"content": str(one.job.content), "style": str(one.job.style), "error": str(one.error)} for one in failed
+        ]
         typer.echo(json.dumps({"done": results, "failed": errors}, indent=2))
     else:
-        for job, _ in done:
-            typer.echo(str(job.output))
+        for outcome in done:
+            typer.echo(str(outcome.job.output))
     if failed:
-        messages = list(dict.fromkeys(str(error) for _, error in failed))
+        messages = list(dict.fromkeys(str(outcome.error) for outcome in failed))
         raise WorkError(f"{len(failed)} of {len(done) + len(failed)} pictures failed: {'; '.join(messages)}")

@@ -1,0 +1,41 @@
+"""Keeps the bottlenecks of the styles used last, so that a style is read once however often it comes."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+
+
+class BottleneckCache:
+    """Bottlenecks by what their style pictures show; the one not used for longest makes room.
+
+    Args:
+        size: how many are kept; 0 keeps none.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: OrderedDict[bytes, np.ndarray] = OrderedDict()
+
+    def get(self, picture: np.ndarray, read: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Returns a style's bottleneck, reading the picture only if it is new.
+
+        Args:
+            picture: [h, w, 3] float32 in [0, 1].
+            read: gives a picture's bottleneck.
+
+        Returns:
+            What `read` gave for this picture.
+        """
+        samples = np.ascontiguousarray(picture)
+        digest = hashlib.sha256(f"{samples.shape} {samples.dtype.str} ".encode())
+        digest.update(samples.data)
+        key = digest.digest()
+        bottleneck = self._kept.pop(key, None)
+        if bottleneck is None:
+            bottleneck = read(picture)
+        self._kept[key] = bottleneck
+        if len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+        return bottleneck

@@ -8,6 +8,7 @@ from typing import Any
 
 _PUBLIC = {
     "ExportOptions": "export.artifact",
+    "Style": "export.style",
     "export_bundle": "export.exporting",
     "open_optimisation": "export.sources",
     "open_source": "export.sources",

@@ -1,14 +1,19 @@
 """What an exporter makes: one way of running the model, in one folder of the bundle."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import InputError
 from toolkit.inputs import MIN_SIDE
 
-# A page takes npm to make, so it is made where it is asked for.
+if TYPE_CHECKING:
+    from export.style import Style
+
+# A page takes npm to make, and a single-style file takes a style, so they are made where they are asked for.
 DEFAULT_FORMATS = ("saved_model", "tflite")
-FORMATS = (*DEFAULT_FORMATS, "web")
+FORMATS = (*DEFAULT_FORMATS, "web", "baked")
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 # The side of the content picture that Magenta's own TFLite files take.
 DEFAULT_SIZE = 384
@@ -28,12 +33,22 @@ class Artifact:
         format: one of `FORMATS`.
         quantization: one of `QUANTIZATIONS`.
         size: side of the content pictures it takes, in pixels; None for any height and width.
+        style: what is baked into it; None where the style is an input.
     """
 
     path: str
     format: str
     quantization: str
     size: int | None
+    style: "Style | None" = None
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Artifact":
+        """Reads what a manifest, valid by the schema, says of an artifact."""
+        from export.style import Style
+
+        style = Style.from_json(record["style"]) if "style" in record else None
+        return cls(record["path"], record["format"], record["quantization"], record["size"], style)
 
     @property
     def kind(self) -> str:
@@ -92,6 +107,7 @@ class ExportOptions:
         integer_io: int8 TFLite takes and gives pictures as uint8 instead of float32.
         method: one of `METHODS`.
         origin: what the metadata of TFLite files says of the model; a bundle's export takes it from the source.
+        bakes: the styles of the format `baked`, which has the quantizations and sizes of TFLite.
     """
 
     formats: tuple[str, ...] = DEFAULT_FORMATS
@@ -101,12 +117,18 @@ class ExportOptions:
     integer_io: bool = False
     method: str = "feed-forward"
     origin: Origin = Origin()
+    bakes: "tuple[Style, ...]" = ()
 
     def __post_init__(self) -> None:
         """Refuses what no exporter can do."""
         if self.method not in METHODS:
             raise InputError(f"unknown method {self.method!r}: choose from {', '.join(METHODS)}")
         method, (quantizations, sizes) = METHODS[self.method], self._for_tflite()
+        if self.bakes and "baked" not in method.formats:
+            raise InputError(
+                f"a model of the method {self.method} has no bottleneck that a style could be baked into; where a "
+                "stylizer made elsewhere has one, --split-at names it"
+            )
         for name, given, known in (
             ("format", self.formats, method.formats),
             ("quantization", quantizations, method.quantizations),
@@ -114,11 +136,20 @@ class ExportOptions:
             unknown = [value for value in given if value not in known]
             if unknown or not given:
                 raise InputError(f"unknown {name} {', '.join(unknown)!r}: choose from {', '.join(known)}")
-        if "tflite" in self.formats and not sizes:
+        if {"tflite", "baked"} & {*self.formats} and not sizes:
             raise InputError("no size is given for tflite: give pixels, or any")
+        self._check_styles()
         for size in (*sizes, self.max_size):
             if size is not None and not method.min_side <= size <= MAX_SIDE:
                 raise InputError(f"size {size} is out of range: give {method.min_side} to {MAX_SIDE} pixels, or any")
+
+    def _check_styles(self) -> None:
+        if bool(self.bakes) != ("baked" in self.formats):
+            raise InputError("the format baked and styles to bake go together: give both (--bake STYLE), or neither")
+        for slug, count in Counter(style.slug for style in self.bakes).items():
+            if count > 1:
+                named = "; ".join(str(style) for style in self.bakes if style.slug == slug)
+                raise InputError(f"{count} styles to bake would be named {slug!r}: {named}: rename a file")
 
     def _for_tflite(self) -> tuple[tuple[str, ...], tuple[int | None, ...]]:
         method = METHODS[self.method]
@@ -135,8 +166,8 @@ class ExportOptions:
             The artifacts.
         """
         found = [Artifact("saved_model", "saved_model", "float32", None)] if "saved_model" in self.formats else []
+        quantizations, sizes = self._for_tflite()
         if "tflite" in self.formats:
-            quantizations, sizes = self._for_tflite()
             found += [
                 Artifact(f"tflite/{quantization}_{size or 'any'}", "tflite", quantization, size)
                 for size in sizes
@@ -144,4 +175,10 @@ class ExportOptions:
             ]
         if "web" in self.formats:
             found.append(Artifact("web", "web", "float16", None))
+        found += [
+            Artifact(f"tflite/baked_{style.slug}_{quantization}_{size or 'any'}", "baked", quantization, size, style)
+            for style in self.bakes
+            for size in sizes
+            for quantization in quantizations
+        ]
         return [artifact for artifact in dict.fromkeys(found) if of_format in (None, artifact.format)]

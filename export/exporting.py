@@ -61,6 +61,7 @@ def _artifact_record(artifact: Artifact, result: Parity, exportable: Exportable,
         "format": artifact.format,
         "quantization": artifact.quantization,
         "size": artifact.size,
+        **({"style": artifact.style.to_json()} if artifact.style else {}),
         "bytes": sum(file["bytes"] for file in files),
         "sha256": bundles.digest(files),
         "files": files,
@@ -171,7 +172,7 @@ def verify_bundle(bundle: str | Path, progress: Progress = lambda step: None) ->
     exportable = sources.reopen(bundle, manifest)
     measured = {}
     for record in manifest["artifacts"]:
-        artifact = Artifact(record["path"], record["format"], record["quantization"], record["size"])
+        artifact = Artifact.from_record(record)
         progress(f"verifying {artifact.path}")
         measured[artifact] = exportable.measure(artifact, manifests.resolve(bundle, artifact.path))
     return Verification(manifest, measured, _failures(measured))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from export import parity, saved_model, tflite, web
+from export import baked, parity, saved_model, tflite, web
 from export.artifact import Artifact
 from export.exportable import Exporter, Source
 from export.gates import Parity
@@ -11,7 +11,7 @@ from toolkit.stylizer import Stylizer
 
 METHOD = "feed-forward"
 REFERENCE = "source/stylizer.keras"
-EXPORTERS: dict[str, Exporter] = {"saved_model": saved_model, "tflite": tflite, "web": web}
+EXPORTERS: dict[str, Exporter] = {"saved_model": saved_model, "tflite": tflite, "web": web, "baked": baked}
 
 
 class FeedForward:
@@ -29,6 +29,7 @@ class FeedForward:
         self.source: Source = {"method": METHOD, **source}
         self.exporters: Mapping[str, Exporter] = EXPORTERS
         self._pictures = parity.Reference(stylizer)
+        self._in_style = baked.References(stylizer)
 
     def save_reference(self, path: Path) -> None:
         """Writes the stylizer as a `.keras` file."""
@@ -45,4 +46,5 @@ class FeedForward:
             Figures and verdict.
         """
         runner = self.exporters[artifact.format].load(folder)
-        return parity.hold(runner, artifact, self._pictures)
+        reference = self._in_style.of(artifact, folder) if artifact.style else self._pictures
+        return parity.hold(runner, artifact, reference)

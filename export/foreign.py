@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from export import mirrors, parity, policy, saved_model, tflite, web
+from export import baked, mirrors, parity, policy, saved_model, tflite, web
 from export.artifact import Artifact, ExportOptions, Progress
 from export.exportable import Exportable, Exporter, Source
 from export.feed_forward import METHOD as FEED_FORWARD
@@ -29,16 +29,23 @@ def _as_it_is(transformer: Any) -> Callable[[Any, Any], Any]:
 
 
 def _rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
-    return policy.rules(model, mode, "content_image" if network == "transformer" else None)
+    return policy.rules(model, mode, None if network == "predictor" else "content_image")
 
 
 # Nothing is known of the networks' layers: no deployment form, and rules drawn from the graph.
 _TREATMENT = tflite.Treatment(_as_it_is, _rules)
 
 
+def _on_device(model: SplitStylizer) -> SplitStylizer:
+    return SplitStylizer(model.whole, mirrors.sliced(model.graph), model.tensor)
+
+
 def _export_pairs(model: SplitStylizer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
-    on_device = SplitStylizer(model.whole, mirrors.sliced(model.graph), model.tensor)
-    return tflite.export(on_device, bundle, options, progress, _TREATMENT)
+    return tflite.export(_on_device(model), bundle, options, progress, _TREATMENT)
+
+
+def _export_baked(model: SplitStylizer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
+    return baked.export(_on_device(model), bundle, options, progress, _TREATMENT)
 
 
 _PAIRS = SimpleNamespace(export=_export_pairs, load=tflite.load, signatures=tflite.signatures)
@@ -49,8 +56,9 @@ def _export_page(model: SplitStylizer, bundle: Path, options: ExportOptions, pro
 
 
 _PAGE = SimpleNamespace(export=_export_page, load=web.load, signatures=web.signatures)
+_BAKED = SimpleNamespace(export=_export_baked, load=baked.load, signatures=baked.signatures)
 EXPORTERS: dict[str, dict[str, Exporter]] = {
-    FEED_FORWARD: {"saved_model": saved_model, "tflite": _PAIRS, "web": _PAGE},
+    FEED_FORWARD: {"saved_model": saved_model, "tflite": _PAIRS, "web": _PAGE, "baked": _BAKED},
     ONE_PIECE: {"saved_model": whole_saved_model, "tflite": whole_tflite},
 }
 
@@ -74,6 +82,7 @@ class Foreign:
         self.reference = REFERENCES[source["kind"]]
         self._path = path
         self._pictures = parity.Reference(whole)
+        self._in_style = baked.References(model)
 
     def save_reference(self, path: Path) -> None:
         """Copies the source as it is."""
@@ -96,7 +105,8 @@ class Foreign:
             Figures and verdict.
         """
         runner = self.exporters[artifact.format].load(folder)
-        return parity.hold(runner, artifact, self._pictures)
+        reference = self._in_style.of(artifact, folder) if artifact.style else self._pictures
+        return parity.hold(runner, artifact, reference)
 
 
 def reopen(path: Path, source: Source) -> Exportable:

@@ -30,13 +30,17 @@ def sizes_of(artifact: Artifact) -> list[tuple[int, int]]:
     return [(DEFAULT_SIZE, DEFAULT_SIZE), SECOND_SIZE]
 
 
+_TFLITE = {
+    "float32": Gate(max_abs=1e-3, mean_abs=1e-4, psnr=70, ssim=0.999),
+    "float16": Gate(mean_abs=5e-3, psnr=42, ssim=0.99),
+    "dynamic": Gate(mean_abs=1.5e-2, psnr=32, ssim=0.95),
+    "int8": Gate(mean_abs=3e-2, psnr=28, ssim=0.90),
+}
 GATES = {
     "saved_model": Gate(max_abs=1e-5, mean_abs=1e-6, psnr=100, ssim=0.9999),
-    "tflite/float32": Gate(max_abs=1e-3, mean_abs=1e-4, psnr=70, ssim=0.999),
-    "tflite/float16": Gate(mean_abs=5e-3, psnr=42, ssim=0.99),
-    "tflite/dynamic": Gate(mean_abs=1.5e-2, psnr=32, ssim=0.95),
-    "web/float16": Gate(mean_abs=5e-3, psnr=42, ssim=0.99),
-    "tflite/int8": Gate(mean_abs=3e-2, psnr=28, ssim=0.90),
+    **{f"tflite/{quantization}": gate for quantization, gate in _TFLITE.items()},
+    **{f"baked/{quantization}": gate for quantization, gate in _TFLITE.items()},
+    "web/float16": _TFLITE["float16"],
 }
 
 
@@ -75,21 +79,38 @@ def cases(size: tuple[int, int], style_size: tuple[int, int] | None = None) -> l
     Returns:
         Twelve cases; the samples are those of 8-bit pictures, which is what every format is fed.
     """
-
-    def prepared(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-        return images.from_uint8(images.to_uint8(_fill(picture, height, width)))[None]
-
-    height, width = size
-    style_size = style_size or ((256, 256) if height == width else (256, 320))
+    style_size = style_size or ((256, 256) if size[0] == size[1] else (256, 320))
     return [
-        Case(
-            f"{photo_name} + {style_name}, {width}x{height}",
-            size,
-            prepared(photo, height, width),
-            prepared(style, *style_size),
-        )
+        Case(_title(photo_name, style_name, size), size, _prepared(photo, *size), _prepared(style, *style_size))
         for photo_name, photo, style_name, style in samples.sample_pairs()
     ]
+
+
+def cases_in_style(size: tuple[int, int], name: str, style: np.ndarray) -> list[Case]:
+    """Prepares as many contents for one style, at one size: four photos, each whole and two quarters of it.
+
+    Args:
+        size: height and width of the contents in pixels, at least 16.
+        name: the style's.
+        style: what a report shows of it, [1, h, w, 3] float32 in [0, 1].
+
+    Returns:
+        Twelve cases; the samples are those of 8-bit pictures.
+    """
+    views: dict[str, np.ndarray] = {}
+    for photo_name, photo in samples.photos().items():
+        top_left, _, _, bottom_right = images.quarters(photo)
+        views |= {photo_name: photo, f"{photo_name} top left": top_left, f"{photo_name} bottom right": bottom_right}
+    return [Case(_title(view, name, size), size, _prepared(views[view], *size), style) for view in views]
+
+
+def _title(content: str, style: str, size: tuple[int, int]) -> str:
+    height, width = size
+    return f"{content} + {style}, {width}x{height}"
+
+
+def _prepared(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    return images.from_uint8(images.to_uint8(_fill(picture, height, width)))[None]
 
 
 def _fill(picture: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -105,17 +126,18 @@ class Reference:
 
     Args:
         stylizer: called with a content and a style, both [1, H, W, 3] float32.
+        cases_of: the cases of a size, given as height and width.
     """
 
-    def __init__(self, stylizer: Callable[..., Any]) -> None:
-        self._stylizer = stylizer
+    def __init__(self, stylizer: Callable[..., Any], cases_of: Callable[[tuple[int, int]], list[Case]] = cases) -> None:
+        self._stylizer, self._cases_of = stylizer, cases_of
         self._pictures: dict[tuple[int, int], list[tuple[Case, np.ndarray]]] = {}
 
     def pictures(self, size: tuple[int, int]) -> list[tuple[Case, np.ndarray]]:
         """Returns the twelve cases of a size, each with the picture [H, W, 3] it must give."""
         if size not in self._pictures:
             self._pictures[size] = [
-                (case, np.asarray(self._stylizer(case.content, case.style))[0]) for case in cases(size)
+                (case, np.asarray(self._stylizer(case.content, case.style))[0]) for case in self._cases_of(size)
             ]
         return self._pictures[size]
 

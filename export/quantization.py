@@ -35,17 +35,12 @@ class CalibrationPair:
     style: np.ndarray
 
 
-def _quadrants(picture: np.ndarray) -> list[np.ndarray]:
-    height, width = picture.shape[0] // 2, picture.shape[1] // 2
-    return [picture[y : y + height, x : x + width] for y in (0, height) for x in (0, width)]
-
-
 def calibration_pairs() -> list[CalibrationPair]:
     """Returns real pictures to calibrate on: others than the pairs that parity is measured on.
 
     Each picture comes whole and in quarters, so that ranges are seen at more than one scale of detail.
     """
-    pictures = [view for whole in samples.calibration_pictures() for view in (whole, *_quadrants(whole))]
+    pictures = [view for whole in samples.calibration_pictures() for view in (whole, *images.quarters(whole))]
     # Rotated by a number that shares no factor with the views of a picture: no content meets its own style.
     styles = pictures[7:] + pictures[:7]
     return [CalibrationPair(content, style) for content, style in zip(pictures, styles, strict=True)]
@@ -96,13 +91,17 @@ def named_rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
 
     Args:
         model: the float32 .tflite file.
-        network: `predictor`, `transformer` or, but for int8, the optimisation's `features`.
+        network: `predictor`, `transformer`, `baked` (which may hold both) or, but for int8, the optimisation's
+            `features`.
         mode: `float16`, `dynamic` or `int8`.
 
     Returns:
         Rules that the LiteRT quantizer reads.
     """
-    return list(recipe(mode)[network])
+    networks = ("predictor", "transformer") if network == "baked" else (network,)
+    rules = [rule for one in networks for rule in recipe(mode)[one]]
+    # What holds for every layer comes first, so that it overrides no network's exceptions.
+    return sorted(rules, key=lambda rule: rule["regex"] != ".*")
 
 
 def apply_rules(

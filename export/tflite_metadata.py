@@ -27,6 +27,7 @@ DESCRIPTIONS = {
     "predictor": "Reads the style of style_image into style_bottleneck, which the transformer takes: once a style.",
     "transformer": "Paints content_image in the style of style_bottleneck, which the predictor gives.",
     "stylizer": "Paints content_image in the style of style_image.",
+    "baked": "Paints content_image in the style that is inside.",
     "features": "Gives the Gram matrices and the activations of image that style transfer by optimisation compares.",
 }
 

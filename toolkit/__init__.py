@@ -7,6 +7,7 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
+    "BakedStylizer": "toolkit.baked",
     "DeviceStylizer": "toolkit.device",
     "InputError": "toolkit.errors",
     "SavedModelStylizer": "toolkit.saved_model",

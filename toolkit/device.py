@@ -12,7 +12,7 @@ from toolkit import manifest as manifests
 from toolkit.bottleneck import interpolate
 from toolkit.bottleneck_cache import BottleneckCache
 from toolkit.errors import InputError, MissingExtraError, WorkError
-from toolkit.fitting import paint_at, resized
+from toolkit.fitting import paint_timed, resized
 from toolkit.inputs import check_bottleneck, check_pictures, check_styles
 from toolkit.stage_times import StageClock, StageTimes
 from toolkit.tflite_file import TFLiteFile, read_tflite
@@ -361,14 +361,9 @@ class DeviceStylizer:
 
         def painted(picture: np.ndarray, style: np.ndarray) -> np.ndarray:
             def paint(fitted: np.ndarray) -> np.ndarray:
-                clock.lap("pre")
-                stylized = self.transformer(content_image=fitted[None], style_bottleneck=style[None])[0]
-                clock.lap("transform")
-                return stylized
+                return self.transformer(content_image=fitted[None], style_bottleneck=style[None])[0]
 
-            result = paint_at(self.content_size, picture, paint)
-            clock.lap("post")
-            return result
+            return paint_timed(self.content_size, picture, clock, paint)
 
         styles = np.broadcast_to(bottleneck, (len(content), *bottleneck.shape[1:]))
         pictures = np.stack([painted(picture, style) for picture, style in zip(content, styles, strict=True)])
@@ -454,11 +449,6 @@ class DeviceWholeStylizer:
 
     def _paint(self, picture: np.ndarray, style: np.ndarray, clock: StageClock) -> np.ndarray:
         def paint(content: np.ndarray) -> np.ndarray:
-            clock.lap("pre")
-            stylized = self._network(content_image=content[None], style_image=style[None])[0]
-            clock.lap("transform")
-            return stylized
+            return self._network(content_image=content[None], style_image=style[None])[0]
 
-        painted = paint_at(self.content_size, picture, paint)
-        clock.lap("post")
-        return painted
+        return paint_timed(self.content_size, picture, clock, paint)

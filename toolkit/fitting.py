@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from toolkit import images
+from toolkit.stage_times import StageClock
 
 Size = tuple[int, int]
 
@@ -41,6 +42,32 @@ def paint_at(size: Size | None, picture: np.ndarray, paint: Callable[[np.ndarray
         return paint(picture)
     fitted, (height, width) = fit(picture, size)
     return images.resize(paint(fitted)[:height, :width], *picture.shape[:2])
+
+
+def paint_timed(
+    size: Size | None, picture: np.ndarray, clock: StageClock, paint: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Paints a picture of any size, and counts what its stages take.
+
+    Args:
+        size: the height and width that `paint` takes; None for any.
+        picture: [H, W, 3] float32 in [0, 1].
+        clock: the call's; what it did not count yet belongs to the stage `pre`.
+        paint: takes and gives such a picture; is the stage `transform`.
+
+    Returns:
+        [H, W, 3], of the given picture's size.
+    """
+
+    def transform(fitted: np.ndarray) -> np.ndarray:
+        clock.lap("pre")
+        painted = paint(fitted)
+        clock.lap("transform")
+        return painted
+
+    result = paint_at(size, picture, transform)
+    clock.lap("post")
+    return result
 
 
 def resized(size: Size | None, pictures: np.ndarray) -> np.ndarray:

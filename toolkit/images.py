@@ -139,6 +139,19 @@ def square(picture: Picture, side: int) -> Picture:
     return resize(picture[top : top + short, left : left + short], side, side)
 
 
+def quarters(picture: Picture) -> list[Picture]:
+    """Cuts a picture into its quarters, row by row.
+
+    Args:
+        picture: float32 RGB in [0, 1], shape [H, W, 3]; of an odd side the last pixels are left out.
+
+    Returns:
+        Four views of it.
+    """
+    height, width = picture.shape[0] // 2, picture.shape[1] // 2
+    return [picture[y : y + height, x : x + width] for y in (0, height) for x in (0, width)]
+
+
 def luminance(picture: Picture) -> np.ndarray:
     """Returns the Y of YIQ of a picture [H, W, 3], as float32 [H, W, 1]."""
     return (picture @ _LUMA)[..., None]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from toolkit import manifest as manifests
+from toolkit.baked import BAKED_FILE, BakedStylizer
 from toolkit.convention import parse
 from toolkit.device import PREDICTOR_FILE, STYLIZER_FILE, DeviceStylizer, DeviceWholeStylizer
 from toolkit.errors import InputError
@@ -77,6 +78,38 @@ def open_model(
     return load(located, inputs, split_at)
 
 
+def is_baked(source: str | Path, artifact: str | None) -> bool:
+    """Returns whether an artifact has its style inside, and so takes none.
+
+    Args:
+        source: see `open_model`.
+        artifact: see `open_model`.
+
+    Raises:
+        InputError: the bundle has no such artifact.
+    """
+    if artifact is None or not manifests.is_bundle(Path(source)):
+        return False
+    return "style" in manifests.artifact(manifests.read(Path(source)), artifact)
+
+
+def open_baked(bundle: str | Path, artifact: str, threads: int | None = None) -> BakedStylizer:
+    """Opens an artifact that has its style inside.
+
+    Args:
+        bundle: the bundle's folder.
+        artifact: such as `tflite/baked_starry-night_float16_384`.
+        threads: CPU threads; all cores by default.
+
+    Returns:
+        The stylizer, which is called with contents alone.
+
+    Raises:
+        InputError: there is no such artifact, or a file of it is damaged.
+    """
+    return BakedStylizer(manifests.open_artifact(Path(bundle), artifact), threads=threads)
+
+
 def refuse(located: Located, **options: Any) -> None:
     """Refuses options that only models made elsewhere take.
 
@@ -103,6 +136,8 @@ def _open_artifact(bundle: Path, artifact: str, threads: int | None) -> Stylizer
             f"{bundle}: holds style transfer by optimisation, not a stylizer: call its optimize signature, "
             "or paint with styleport optimize"
         )
+    if (folder / BAKED_FILE).is_file():
+        raise InputError(f"{artifact} has its style inside and paints in no other: choose another artifact")
     if (folder / PREDICTOR_FILE).is_file():
         return DeviceStylizer(folder, threads=threads)
     if (folder / STYLIZER_FILE).is_file():

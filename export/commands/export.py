@@ -15,10 +15,11 @@ from toolkit.errors import InputError
 
 if TYPE_CHECKING:
     from export.exportable import Exportable
+    from export.style import Style
 
 # What each method takes beyond what all of them take.
 OPTIONS = {
-    "feed-forward": ("model", "inputs", "split_at", "max_size", "integer_io"),
+    "feed-forward": ("model", "inputs", "split_at", "max_size", "integer_io", "bake", "bake_strength"),
     "optimisation": (
         *("vgg_weights", "style_layer", "content_layer", "content_weight", "style_weight", "variation_weight"),
         *("pooling", "learning_rate"),
@@ -38,7 +39,10 @@ def export(
     split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
     formats: Annotated[
         str,
-        typer.Option(help=f"Some of {', '.join(FORMATS)}, separated by commas; web is a page, and takes npm to make."),
+        typer.Option(
+            help=f"Some of {', '.join(FORMATS)}, separated by commas; web is a page, and takes npm to make; "
+            "baked is what --bake asks for."
+        ),
     ] = ",".join(DEFAULT_FORMATS),
     quantize: Annotated[
         str | None,
@@ -60,6 +64,22 @@ def export(
     integer_io: Annotated[
         bool, typer.Option("--integer-io", help="For int8 TFLite: pictures are uint8 in and out, not float32.")
     ] = False,
+    bake: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STYLE",
+            help="A style picture to make TFLite files of that style alone, or a blend: a.jpg:0.7,b.jpg:0.3, where "
+            "weights are divided by their sum. May be given several times; beside the other formats, or alone with "
+            "--formats baked.",
+        ),
+    ] = None,
+    bake_strength: Annotated[
+        float,
+        typer.Option(
+            help="Of the styles to bake, above 0; under 1 the content's own style makes up the rest, and the "
+            "predictor that reads it is in the file too."
+        ),
+    ] = 1.0,
     vgg_weights: objective_options.VggWeights = "imagenet",
     style_layer: objective_options.StyleLayers = None,
     content_layer: objective_options.ContentLayers = None,
@@ -77,13 +97,15 @@ def export(
     from toolkit.console import progress_bar, quiet_libraries
 
     _refuse_options_of_others(context, method)
+    styles = _styles(context, bake or [], bake_strength)
     options = ExportOptions(
-        formats=_split(formats),
+        formats=tuple(dict.fromkeys((*_split(formats), *(["baked"] if styles else [])))),
         quantizations=None if quantize is None else _split(quantize),
         sizes=None if size is None else _sizes(size),
         max_size=max_size,
         integer_io=integer_io,
         method=method,
+        bakes=styles,
     )
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
@@ -137,9 +159,23 @@ def _refuse_options_of_others(context: typer.Context, method: str) -> None:
         hint = "; a stylizer is kept in one piece by --split-at none" if method == "one-piece" else ""
         raise InputError(f"unknown method {method!r}: choose from {', '.join(OPTIONS)}{hint}")
     for other, names in OPTIONS.items():
-        given = [name for name in names if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
+        given = [name for name in names if _is_given(context, name)]
         if other != method and given:
             raise InputError(f"--{given[0].replace('_', '-')} is of --method {other}: leave it out for {method}")
+
+
+def _styles(context: typer.Context, bake: list[str], strength: float) -> "tuple[Style, ...]":
+    if not bake:
+        if _is_given(context, "bake_strength"):
+            raise InputError(f"--bake-strength {strength:g}: there is no style to bake; give --bake STYLE")
+        return ()
+    from export.style import Style
+
+    return tuple(Style.read(text, strength) for text in bake)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    return str(context.get_parameter_source(name)).endswith("COMMANDLINE")
 
 
 def _split(value: str) -> tuple[str, ...]:

@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from export.style import Style
 
 
 def inspect(
@@ -29,6 +32,8 @@ def inspect(
     source = manifest["source"]
     console.print(f"{source['kind']} {source['name']}, made {manifest['created']}", highlight=False, markup=False)
     print_table(manifest["artifacts"], console)
+    for style in _styles(manifest):
+        console.print(f"style {style.slug}: {style}", highlight=False, markup=False, soft_wrap=True)
     for title, signatures in _distinct_signatures(manifest).items():
         console.print(f"\n{title}", highlight=False, markup=False)
         for name, signature in signatures.items():
@@ -72,6 +77,14 @@ def _metadata_of(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _call(name: str, signature: dict[str, Any]) -> str:
     return f"{name}: {_tensors(signature['inputs'])} -> {_tensors(signature['outputs'])}"
+
+
+def _styles(manifest: dict[str, Any]) -> "list[Style]":
+    """The styles that are baked into artifacts, each once."""
+    from export.artifact import Artifact
+
+    artifacts = map(Artifact.from_record, manifest["artifacts"])
+    return list(dict.fromkeys(artifact.style for artifact in artifacts if artifact.style))
 
 
 def _distinct_signatures(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.artifact import FORMATS, QUANTIZATIONS, Artifact, ExportOptions
+from export.style import Style, StylePicture
 from toolkit.errors import InputError
 
+STYLES = tuple(Style(slug, (StylePicture(f"{slug}.png", "0" * 64, 1.0),)) for slug in ("waves", "night"))
 some_sizes = st.lists(st.none() | st.integers(16, 4096), min_size=1)
 
 
@@ -29,10 +31,12 @@ def test_an_artifact_is_named_after_what_it_is():
 
 @given(st.lists(st.sampled_from(FORMATS), min_size=1), st.lists(st.sampled_from(QUANTIZATIONS), min_size=1), some_sizes)
 def test_no_artifact_is_exported_twice(formats, quantizations, sizes):
-    paths = [artifact.path for artifact in ExportOptions(formats, quantizations, sizes).artifacts()]
+    bakes = STYLES if "baked" in formats else ()
+    paths = [artifact.path for artifact in ExportOptions(formats, quantizations, sizes, bakes=bakes).artifacts()]
     assert len(paths) == len(set(paths))
-    expected = len(set(sizes)) * len(set(quantizations)) * ("tflite" in formats) + len(set(formats) - {"tflite"})
-    assert len(paths) == expected
+    pairs_and_styles = ("tflite" in formats) + len(bakes)
+    expected = len(set(sizes)) * len(set(quantizations)) * pairs_and_styles
+    assert len(paths) == expected + len(set(formats) - {"tflite", "baked"})
 
 
 @pytest.mark.parametrize("name", ["formats", "quantizations"])

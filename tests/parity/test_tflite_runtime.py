@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import parity
+from export import baked, parity
 from export.artifact import Artifact, ExportOptions
 from export.gates import Measurement, judge
-from toolkit import manifest
+from export.style import Style
+from toolkit import images, manifest, samples
 
 ROOT = Path(manifest.__file__).parents[1]
 REQUIREMENTS = ("tflite-runtime==2.14.0", "numpy<2", "pillow")
@@ -88,6 +89,29 @@ def test_the_same_pairs_keep_the_same_gates(runtime_python, bundle, pairs_of, tm
     judged = judge(measured, parity.gate_of(artifact))
     assert judged.failures == []
     assert len(judged.figures) == 12 * len(parity.sizes_of(artifact))
+
+
+PAINT_IN_ITS_STYLE = """
+import sys
+import numpy as np
+from toolkit.baked import BakedStylizer
+np.save(sys.argv[3], BakedStylizer(sys.argv[1], runtime="tflite-runtime", threads=2)(np.load(sys.argv[2])))
+assert not {"tensorflow", "keras", "ai_edge_litert"} & set(sys.modules)
+"""
+
+
+def test_a_file_of_one_style_paints_the_same_picture(runtime_python, stylizer, content, tmp_path):
+    images.save_image(samples.styles()["woodcut"], tmp_path / "woodcut.png")
+    style = Style.read(str(tmp_path / "woodcut.png"))
+    options = ExportOptions(("baked",), ("float32",), (None,), bakes=(style,))
+    (artifact,) = baked.export(stylizer, tmp_path, options, lambda step: None)
+    np.save(tmp_path / "content.npy", content)
+    files = tmp_path / "content.npy", tmp_path / "painted.npy"
+    done = run(runtime_python, "-c", PAINT_IN_ITS_STYLE, tmp_path / artifact.path, *files)
+    assert done.returncode == 0, done.stderr[-2000:]
+    expected = np.asarray(stylizer.transform(content, style.bottleneck(stylizer)))
+    figures = parity.compare(expected[0], np.load(tmp_path / "painted.npy")[0])
+    assert parity.gate_of(artifact).failures(figures) == [], figures
 
 
 def test_another_runtime_is_named_where_it_is_missing(runtime_python, bundle):

@@ -1,9 +1,10 @@
 """`styleport stylize`: pictures in, stylized pictures out."""
 
+import functools
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,8 +17,13 @@ from toolkit.errors import InputError, StyleportError, WorkError
 if TYPE_CHECKING:
     import numpy as np
 
-    from toolkit.models import StylizerLike
+    from toolkit.baked import BakedStylizer
+    from toolkit.models import SplitStylizerLike, StylizerLike
     from toolkit.stage_times import StageTimes
+
+
+# The networks were trained on it.
+STYLE_SIZE = 256
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,8 @@ def stylize(
         list[Path],
         typer.Argument(
             metavar="CONTENT... STYLE",
-            help="Pictures or folders of pictures to paint, then one style picture or a folder of them.",
+            help="Pictures or folders of pictures to paint, then one style picture or a folder of them; no STYLE for "
+            "an artifact that has its style inside.",
         ),
     ],
     output: Annotated[
@@ -50,7 +57,8 @@ def stylize(
     ],
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
     artifact: Annotated[
-        str | None, typer.Option(help="Of a bundle: saved_model (the default) or a TFLite pair, as inspect lists them.")
+        str | None,
+        typer.Option(help="Of a bundle: saved_model (the default) or one of the others, as inspect lists them."),
     ] = None,
     inputs: Annotated[str | None, typer.Option(help=INPUTS_HELP)] = None,
     split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
@@ -58,7 +66,7 @@ def stylize(
     max_size: Annotated[int, typer.Option(min=16, help="Bound on the longer side, in pixels.")] = 1024,
     style_size: Annotated[
         int, typer.Option(min=16, help="Side the style is cropped and resized to; the networks were trained on 256.")
-    ] = 256,
+    ] = STYLE_SIZE,
     preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the content's colours.")] = False,
     suffix: Annotated[str, typer.Option(help="Format of the pictures in an output folder.")] = ".png",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of a TFLite pair; all by default.")] = None,
@@ -68,22 +76,33 @@ def stylize(
     from toolkit import images
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.inputs import check_strength
+    from toolkit.models import is_baked
 
     check_strength(strength)
-    if len(pictures) < 2:
+    look = Look(strength, max_size, style_size, preserve_color)
+    baked = artifact if is_baked(model, artifact) else None
+    if baked:
+        _check_baked(baked, look, inputs, split_at)
+    elif len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")
-    contents = [path for given in pictures[:-1] for path in images.find_images(given)]
-    styles = images.find_images(pictures[-1])
+    contents = [path for given in (pictures if baked else pictures[:-1]) for path in images.find_images(given)]
+    styles: list[Path] | list[None] = [None] if baked else images.find_images(pictures[-1])
+    if baked and len(contents) > 1 and output.suffix.lower() in images.WRITABLE_SUFFIXES and not _is_folder(output):
+        raise InputError(
+            f"{baked} has its style inside and takes no STYLE: {len(contents)} pictures to paint are given, and "
+            f"--output {output} is one picture; give one, or a folder as --output"
+        )
     jobs = _jobs(contents, styles, output, suffix)
     _check_sources_are_kept(jobs)
     _check_writable(jobs[0].output.parent if len(jobs) == 1 else output, may_create=len(jobs) > 1)
-    look = Look(strength, max_size, style_size, preserve_color)
     done: list[Outcome] = []
     failed: list[Outcome] = []
     with quiet_libraries() as console:
-        from toolkit.models import open_model
+        from toolkit.models import open_baked, open_model
 
-        painter = Painter(open_model(model, artifact, threads, inputs, split_at), look)
+        painter = Painter(
+            open_baked(model, baked, threads) if baked else open_model(model, artifact, threads, inputs, split_at), look
+        )
         with progress_bar(console, len(jobs)) as step:
             for outcome in painter.paint_all(jobs, step):
                 (failed if outcome.error else done).append(outcome)
@@ -92,18 +111,31 @@ def stylize(
     _report(done, failed, as_json)
 
 
+def _check_baked(artifact: str, look: Look, inputs: str | None, split_at: str | None) -> None:
+    """Refuses options that would have no effect on an artifact with its style inside."""
+    given = {
+        "strength": look.strength != 1,
+        "style-size": look.style_size != STYLE_SIZE,
+        "inputs": inputs is not None,
+        "split-at": split_at is not None,
+    }
+    for name, is_given in given.items():
+        if is_given:
+            raise InputError(f"{artifact} has its style inside, as strong as it was exported: leave --{name} out")
+
+
 @dataclass(frozen=True)
 class Job:
     """One picture to paint.
 
     Attributes:
         content: path of the content picture.
-        style: path of the style picture.
+        style: path of the style picture; None where the model has it inside.
         output: path of the picture to write.
     """
 
     content: Path
-    style: Path
+    style: Path | None
     output: Path
 
 
@@ -122,7 +154,7 @@ class Outcome:
     times: "StageTimes | None" = None
 
 
-def _jobs(contents: list[Path], styles: list[Path], output: Path, suffix: str) -> list[Job]:
+def _jobs(contents: list[Path], styles: list[Path] | list[None], output: Path, suffix: str) -> list[Job]:
     from toolkit.images import WRITABLE_SUFFIXES
 
     suffix = "." + suffix.lstrip(".").lower()
@@ -132,18 +164,21 @@ def _jobs(contents: list[Path], styles: list[Path], output: Path, suffix: str) -
         if output.suffix.lower() not in WRITABLE_SUFFIXES:
             raise InputError(f"cannot write {output}: end its name in one of {' '.join(sorted(WRITABLE_SUFFIXES))}")
         return [Job(contents[0], styles[0], output)]
-    style_names, content_names = _names(styles), _names(contents)
+    style_names, content_names = _names([style for style in styles if style]), _names(contents)
     return [
-        Job(
-            content, style, output / (style_names[style] if len(styles) > 1 else "") / (content_names[content] + suffix)
-        )
+        Job(content, style, output / _subfolder(style, style_names) / (content_names[content] + suffix))
         for style in styles
         for content in contents
     ]
 
 
+def _subfolder(style: Path | None, names: dict[Path, str]) -> str:
+    """Each of several styles has a folder of its own."""
+    return names[style] if style and len(names) > 1 else ""
+
+
 def _check_sources_are_kept(jobs: list[Job]) -> None:
-    sources = {path.resolve() for job in jobs for path in (job.content, job.style)}
+    sources = {path.resolve() for job in jobs for path in (job.content, job.style) if path}
     replaced = [job.output for job in jobs if job.output.resolve() in sources]
     if replaced:
         raise InputError(f"{replaced[0]} is one of the pictures to read and would be replaced: choose another --output")
@@ -181,23 +216,15 @@ class Painter:
     """Paints pictures with one model, reading each style once.
 
     Args:
-        model: any form of the stylizer.
+        model: the model.
         look: how pictures are read and painted.
     """
 
-    def __init__(self, model: "StylizerLike", look: Look) -> None:
-        from toolkit.models import SplitStylizerLike
-
+    def __init__(self, model: "StylizerLike | BakedStylizer", look: Look) -> None:
         self._look = look
-        self._split = model if isinstance(model, SplitStylizerLike) else None
-        self._whole = model
-        self._style: tuple[Path, Any] | None = None
+        self._model = model
         self._times: StageTimes | None = None
-        if self._split is None and look.strength < 1:
-            raise InputError(
-                f"strength is {look.strength:g}: a model in one piece has none but 1; "
-                "where it has a bottleneck, --split-at names it"
-            )
+        self._paint = _painting(model, look, self._timed)
 
     def paint_all(self, jobs: list[Job], step: Any) -> Iterator[Outcome]:
         """Yields each job, with what went wrong with it; a broken picture does not stop the others."""
@@ -215,9 +242,8 @@ class Painter:
         from toolkit import images
 
         self._times = None
-        style = self._read_style(job.style)
         content = images.load_image(job.content, self._look.max_size)
-        stylized = self._painted(content, style)
+        stylized = self._paint(content, job.style)
         if self._look.preserve_color:
             stylized = images.preserve_color(content, stylized)
         _make_folder(job.output.parent)
@@ -226,33 +252,65 @@ class Painter:
 
     def _timed(self, result: Any) -> Any:
         """Adds up what the model tells of the call that it just answered."""
-        times = getattr(self._whole, "times", None)
+        times = getattr(self._model, "times", None)
         if times is not None:
             self._times = times if self._times is None else self._times + times
         return result
 
-    def _read_style(self, style: Path) -> Any:
-        """The style's bottleneck, or its picture where the model has no bottleneck."""
-        from toolkit import images
 
-        if self._style is None or self._style[0] != style:
-            picture = images.square(images.load_image(style), self._look.style_size)[None]
-            self._style = (style, self._timed(self._split.bottleneck(picture)) if self._split else picture)
-        return self._style[1]
+# Paints a content picture [H, W, 3] in the style of a file.
+Painting = Callable[["np.ndarray", Any], "np.ndarray"]
+# Takes what a call of the model gave, and gives it on.
+Timed = Callable[[Any], Any]
 
-    def _painted(self, content: "np.ndarray", style: Any) -> "np.ndarray":
-        import numpy as np
 
-        from toolkit import images
-        from toolkit.bottleneck import interpolate
+def _painting(model: "StylizerLike | BakedStylizer", look: Look, timed: Timed) -> Painting:
+    from toolkit.baked import BakedStylizer
+    from toolkit.models import SplitStylizerLike
 
-        if self._split is None:
-            return np.asarray(self._timed(self._whole(content[None], style)))[0]
-        if self._look.strength < 1:
+    if isinstance(model, BakedStylizer):
+        return lambda content, style: timed(model(content[None]))[0]
+    if isinstance(model, SplitStylizerLike):
+        return _by_bottleneck(model, look, timed)
+    if look.strength < 1:
+        raise InputError(
+            f"strength is {look.strength:g}: a model in one piece has none but 1; "
+            "where it has a bottleneck, --split-at names it"
+        )
+    return _in_one_piece(model, look, timed)
+
+
+def _by_bottleneck(model: "SplitStylizerLike", look: Look, timed: Timed) -> Painting:
+    import numpy as np
+
+    from toolkit import images
+    from toolkit.bottleneck import interpolate
+
+    @functools.lru_cache(maxsize=1)
+    def read(style: Path) -> Any:
+        return timed(model.bottleneck(images.square(images.load_image(style), look.style_size)[None]))
+
+    def paint(content: "np.ndarray", style: Path) -> "np.ndarray":
+        bottleneck = read(style)
+        if look.strength < 1:
             # The content is shown to the predictor as a style is: all forms of the model then agree.
-            own = self._timed(self._split.bottleneck(images.square(content, self._look.style_size)[None]))
-            style = interpolate(own, style, self._look.strength)
-        return np.asarray(self._timed(self._split.transform(content[None], style)))[0]
+            own = timed(model.bottleneck(images.square(content, look.style_size)[None]))
+            bottleneck = interpolate(own, bottleneck, look.strength)
+        return np.asarray(timed(model.transform(content[None], bottleneck)))[0]
+
+    return paint
+
+
+def _in_one_piece(model: "StylizerLike", look: Look, timed: Timed) -> Painting:
+    import numpy as np
+
+    from toolkit import images
+
+    @functools.lru_cache(maxsize=1)
+    def read(style: Path) -> "np.ndarray":
+        return images.square(images.load_image(style), look.style_size)[None]
+
+    return lambda content, style: np.asarray(timed(model(content[None], read(style))))[0]
 
 
 def _make_folder(folder: Path) -> None:
@@ -262,17 +320,20 @@ def _make_folder(folder: Path) -> None:
         raise InputError(f"cannot create {folder}: {error.strerror}; choose a folder that can be written") from error
 
 
+def _paths(job: Job, *names: str) -> dict[str, Any]:
+    paths = asdict(job)
+    return {name: str(paths[name]) if paths[name] else None for name in names}
+
+
 def _result(outcome: Outcome) -> dict[str, Any]:
-    paths: dict[str, Any] = {name: str(path) for name, path in asdict(outcome.job).items()}
+    paths = _paths(outcome.job, "content", "style", "output")
     return paths if outcome.times is None else {**paths, "milliseconds": outcome.times.milliseconds()}
 
 
 def _report(done: list[Outcome], failed: list[Outcome], as_json: bool) -> None:
     if as_json:
         results = [_result(outcome) for outcome in done]
-        errors = [
-            {"content": str(one.job.content), "style": str(one.job.style), "error": str(one.error)} for one in failed
-        ]
+        errors = [{**_paths(one.job, "content", "style"), "error": str(one.error)} for one in failed]
         typer.echo(json.dumps({"done": results, "failed": errors}, indent=2))
     else:
         for outcome in done:

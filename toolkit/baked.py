@@ -1,0 +1,77 @@
+"""Runs an exported .tflite of one style on LiteRT or tflite-runtime: content in, picture out."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from toolkit.device import TFLiteNetwork
+from toolkit.fitting import paint_timed
+from toolkit.inputs import check_pictures
+from toolkit.stage_times import StageClock, StageTimes
+
+BAKED_FILE = "baked.tflite"
+
+
+class BakedStylizer:
+    """An exported transformer with its style inside.
+
+    Pictures of another size than a fixed-size model takes are scaled to fit, mirrored up to its size, and the
+    result cut and scaled back.
+
+    Args:
+        folder: holds `baked.tflite`.
+        runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
+        threads: CPU threads; all cores by default.
+
+    Attributes:
+        times: what the stages of the last call took; of `stylize_frames`, of the last frame.
+
+    Raises:
+        InputError: the file is missing, damaged or not of one style, or no runtime is installed.
+
+    Example:
+        ```python
+        stylizer = BakedStylizer("bundle/tflite/baked_starry-night_float16_384")
+        picture = stylizer(content)  # [1, H, W, 3] float32 in [0, 1] -> [1, H, W, 3]
+        ```
+    """
+
+    def __init__(self, folder: str | Path, runtime: str = "auto", threads: int | None = None) -> None:
+        self._network = TFLiteNetwork(Path(folder) / BAKED_FILE, runtime, threads)
+        self._network.check_role("transformer of one style", {"content_image"}, "stylized_image")
+        self.content_size = self._network.input_size("content_image")
+        self.times = StageTimes()
+
+    def __call__(self, content: np.ndarray) -> np.ndarray:
+        """Repaints pictures in the style that is inside.
+
+        Args:
+            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
+
+        Returns:
+            [B, H, W, 3] float32 in [0, 1].
+
+        Raises:
+            InputError: the shape is another one.
+        """
+        check_pictures("content", content)
+        clock = StageClock()
+        painted = np.stack([paint_timed(self.content_size, picture, clock, self._paint) for picture in content])
+        self.times = clock.times()
+        return painted
+
+    def stylize_frames(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Repaints the frames of a video or a camera one by one.
+
+        Args:
+            frames: [H, W, 3] float32 in [0, 1] each, sides from 16 pixels.
+
+        Yields:
+            Each frame as soon as it is painted, [H, W, 3] float32 in [0, 1].
+        """
+        for frame in frames:
+            yield self(frame[np.newaxis])[0]
+
+    def _paint(self, picture: np.ndarray) -> np.ndarray:
+        return self._network(content_image=picture[np.newaxis])[0]

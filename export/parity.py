@@ -105,19 +105,17 @@ class Reference:
 
     Args:
         stylizer: called with a content and a style, both [1, H, W, 3] float32.
-        style_size: height and width of the styles in pixels; by default what a predictor was trained on.
     """
 
-    def __init__(self, stylizer: Callable[..., Any], style_size: tuple[int, int] | None = None) -> None:
-        self._stylizer, self._style_size = stylizer, style_size
+    def __init__(self, stylizer: Callable[..., Any]) -> None:
+        self._stylizer = stylizer
         self._pictures: dict[tuple[int, int], list[tuple[Case, np.ndarray]]] = {}
 
     def pictures(self, size: tuple[int, int]) -> list[tuple[Case, np.ndarray]]:
         """Returns the twelve cases of a size, each with the picture [H, W, 3] it must give."""
         if size not in self._pictures:
             self._pictures[size] = [
-                (case, np.asarray(self._stylizer(case.content, case.style))[0])
-                for case in cases(size, self._style_size)
+                (case, np.asarray(self._stylizer(case.content, case.style))[0]) for case in cases(size)
             ]
         return self._pictures[size]
 

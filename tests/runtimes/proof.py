@@ -50,11 +50,9 @@ def hold(bundle: Path, runtimes: Iterable[Runtime], progress: Callable[[str], No
     Returns:
         One for each runtime and artifact.
     """
-    model = sources.reopen(bundle, manifests.read(bundle)).model
-    references: dict[Any, parity.Reference] = {}
+    reference = parity.Reference(sources.reopen(bundle, manifests.read(bundle)).model)
     found = []
     for runtime in runtimes:
-        reference = references.setdefault(runtime.style_size, parity.Reference(model, runtime.style_size))
         for artifact in artifacts_of(bundle, runtime):
             progress(f"{runtime.name}: {artifact.path}")
             found.append(runtime.hold(bundle, artifact, reference))

@@ -71,11 +71,9 @@ class Runtime(ABC):
 
     Attributes:
         name: for people and for the command line.
-        style_size: height and width of the styles in pixels; None for what a predictor was trained on.
     """
 
     name: ClassVar[str]
-    style_size: tuple[int, int] | None = None
 
     @abstractmethod
     def open(self, folder: Path) -> AbstractContextManager[Opened]:
@@ -103,7 +101,7 @@ class Runtime(ABC):
         Args:
             bundle: the bundle's folder.
             artifact: one that it `runs`.
-            reference: the float32 model's pictures, of styles of `style_size`.
+            reference: the float32 model's pictures.
 
         Returns:
             Figures and verdict.

@@ -2,7 +2,6 @@
 
 import pytest
 
-from export import parity
 from export.artifact import Artifact, ExportOptions
 from tests.runtimes.arm64 import ARM64
 from tests.runtimes.runtime import MissingRuntimeError
@@ -22,14 +21,9 @@ def runtime():
     return arm64
 
 
-@pytest.fixture(scope="module")
-def small_reference(stylizer, runtime):
-    return parity.Reference(stylizer, runtime.style_size)
-
-
 @pytest.mark.parametrize("artifact", ARTIFACTS, ids=lambda artifact: artifact.path)
-def test_the_same_pairs_keep_the_same_gates(runtime, bundle, small_reference, artifact: Artifact):
-    held = runtime.hold(bundle, artifact, small_reference)
+def test_the_same_pairs_keep_the_same_gates(runtime, bundle, reference, artifact: Artifact):
+    held = runtime.hold(bundle, artifact, reference)
     print(f"{held.name}: {held.version}; {held.machine}; {held.parity.extremes()}")
     assert held.parity.failures == []
     assert len(held.parity.figures) == 12

@@ -11,9 +11,7 @@ from toolkit.errors import WorkError
 
 ARTIFACTS = ExportOptions().artifacts("tflite")
 
-pytestmark = pytest.mark.skipif(
-    not HAS_WHEEL, reason="tflite-runtime has wheels for Linux and Python up to 3.11 only"
-)
+pytestmark = pytest.mark.skipif(not HAS_WHEEL, reason="tflite-runtime has wheels for Linux and Python up to 3.11 only")
 
 
 @pytest.fixture(scope="module")

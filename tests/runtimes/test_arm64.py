@@ -2,6 +2,7 @@
 
 import pytest
 
+from export import parity
 from export.artifact import Artifact, ExportOptions
 from tests.runtimes.arm64 import ARM64
 from tests.runtimes.runtime import MissingRuntimeError
@@ -19,6 +20,11 @@ def runtime():
     except MissingRuntimeError as error:
         pytest.skip(str(error))
     return arm64
+
+
+@pytest.fixture(scope="module")
+def reference(stylizer):
+    return parity.Reference(stylizer)
 
 
 @pytest.mark.parametrize("artifact", ARTIFACTS, ids=lambda artifact: artifact.path)

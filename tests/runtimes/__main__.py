@@ -10,7 +10,9 @@ from toolkit.errors import StyleportError
 
 def main() -> int:
     """Runs the command and returns its exit code."""
-    from tests.runtimes import proof
+    # It loads TensorFlow, which tells what it found.
+    with quiet_libraries():
+        from tests.runtimes import proof
 
     parser = argparse.ArgumentParser(prog="python -m tests.runtimes", description=__doc__)
     parser.add_argument("bundle", type=Path, help="as styleport export --formats tflite,web makes it")

@@ -24,7 +24,7 @@ def main() -> int:
     runtimes = [proof.RUNTIMES[name]() for name in arguments.runtimes or proof.RUNTIMES]
     try:
         with quiet_libraries() as console:
-            count = sum(len(proof.artifacts_of(arguments.bundle, runtime)) for runtime in runtimes)
+            count = sum(1 + len(proof.artifacts_of(arguments.bundle, runtime)) for runtime in runtimes)
             with progress_bar(console, count) as step:
                 held = proof.hold(arguments.bundle, runtimes, step)
         if arguments.report:

@@ -62,6 +62,10 @@ class ARM64(Runtime):
         with painting(python, folder, "litert", kept / "packages") as opened:
             yield replace(opened, machine=f"{opened.machine}, {CPU} in QEMU")
 
+    def ready(self) -> None:
+        """Fills the folder where that is not done yet."""
+        self.made()
+
     def made(self) -> Path:
         """Returns the folder, and fills it where that is not done yet."""
         missing = [name for name in PROGRAMS if shutil.which(name) is None]

@@ -1,6 +1,7 @@
 """LiteRT.js in Chromium, through the page that `styleport export --formats web` writes."""
 
 import contextlib
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,16 +23,19 @@ class Browser(Runtime):
         """Returns whether an artifact is a page."""
         return artifact.format == "web"
 
-    @contextlib.contextmanager
-    def open(self, folder: Path) -> Iterator[Opened]:
-        """See `Runtime.open`."""
+    def ready(self) -> None:
+        """Looks for Chromium and for what drives it."""
         if not chromium.EXECUTABLE.is_file():
             where = f"there is none at {chromium.EXECUTABLE}"
             raise MissingRuntimeError(f"the page takes Chromium: {where}; install it, or set CHROMIUM to its path")
-        try:
-            from playwright.sync_api import sync_playwright
-        except ImportError as error:
-            raise MissingRuntimeError("Chromium is driven by playwright: pip install 'styleport[browser]'") from error
+        if importlib.util.find_spec("playwright") is None:
+            raise MissingRuntimeError("Chromium is driven by playwright: pip install 'styleport[browser]'")
+
+    @contextlib.contextmanager
+    def open(self, folder: Path) -> Iterator[Opened]:
+        """See `Runtime.open`."""
+        from playwright.sync_api import sync_playwright
+
         with chromium.serving(folder, headers=chromium.ISOLATED) as served, sync_playwright() as playwright:
             browser = chromium.launched(playwright, chromium.WITHOUT_GPU)
             try:

@@ -16,6 +16,9 @@ class LiteRT(Runtime):
 
     name = "litert"
 
+    def ready(self) -> None:
+        """Takes nothing that the exporter does not take."""
+
     @contextlib.contextmanager
     def open(self, folder: Path) -> Iterator[Opened]:
         """See `Runtime.open`."""

@@ -3,7 +3,7 @@
 import datetime
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def artifacts_of(bundle: Path, runtime: Runtime) -> list[Artifact]:
     raise InputError(f"{bundle}: has nothing for {runtime.name}: export it with --formats tflite,web")
 
 
-def hold(bundle: Path, runtimes: Iterable[Runtime], progress: Callable[[str], None]) -> list[Held]:
+def hold(bundle: Path, runtimes: Sequence[Runtime], progress: Callable[[str], None]) -> list[Held]:
     """Holds each artifact on each runtime that is meant for it.
 
     Args:
@@ -50,6 +50,9 @@ def hold(bundle: Path, runtimes: Iterable[Runtime], progress: Callable[[str], No
     Returns:
         One for each runtime and artifact.
     """
+    for runtime in runtimes:
+        progress(f"{runtime.name}: making ready")
+        runtime.ready()
     reference = parity.Reference(sources.reopen(bundle, manifests.read(bundle)).model)
     found = []
     for runtime in runtimes:

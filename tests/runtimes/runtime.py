@@ -76,6 +76,15 @@ class Runtime(ABC):
     name: ClassVar[str]
 
     @abstractmethod
+    def ready(self) -> None:
+        """Fetches what the runtime takes: what may fail for reasons outside, before anything that takes long.
+
+        Raises:
+            MissingRuntimeError: the runtime is not there, and cannot be had.
+            WorkError: it could not be fetched.
+        """
+
+    @abstractmethod
     def open(self, folder: Path) -> AbstractContextManager[Opened]:
         """Opens an artifact.
 
@@ -83,8 +92,7 @@ class Runtime(ABC):
             folder: the artifact's.
 
         Raises:
-            MissingRuntimeError: the runtime is not there, and cannot be had.
-            WorkError: it could not be made ready, or broke down.
+            WorkError: the runtime broke down.
         """
 
     def runs(self, artifact: Artifact) -> bool:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.arm64
 def runtime():
     arm64 = ARM64()
     try:
-        arm64.made()
+        arm64.ready()
     except MissingRuntimeError as error:
         pytest.skip(str(error))
     return arm64

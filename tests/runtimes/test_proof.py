@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from tests.browser import chromium
 from tests.runtimes import __main__ as command
-from tests.runtimes import proof
+from tests.runtimes import arm64, proof
+from tests.runtimes.browser import Browser
 from tests.runtimes.litert import LiteRT
 from tests.runtimes.other_python import painting
-from tests.runtimes.runtime import keep
+from tests.runtimes.runtime import MissingRuntimeError, keep
 from toolkit.errors import InputError, WorkError
 
 SMALL = (48, 64)
@@ -151,3 +153,17 @@ def test_a_folder_that_was_not_finished_is_made_again(tmp_path):
     keep(tmp_path / "kept", "recipe", lambda folder: (folder / "whole").touch())
     assert not (tmp_path / "kept" / "half").exists()
     shutil.rmtree(tmp_path / "kept")
+
+
+def test_what_is_missing_is_told_before_anything_is_held(bundle, monkeypatch):
+    monkeypatch.setattr(arm64.shutil, "which", lambda name: None if name == "apt-get" else f"/usr/bin/{name}")
+    told = []
+    with pytest.raises(MissingRuntimeError, match="fetched by apt: there is no apt-get"):
+        proof.hold(bundle, [SmallLiteRT(), arm64.ARM64()], told.append)
+    assert told == ["small: making ready", "arm64: making ready"]
+
+
+def test_a_missing_browser_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(chromium, "EXECUTABLE", tmp_path / "chromium")
+    with pytest.raises(MissingRuntimeError, match=r"the page takes Chromium: there is none at .*chromium; install it"):
+        Browser().ready()

@@ -25,6 +25,10 @@ class TFLiteRuntime(Runtime):
     def __init__(self, folder: Path = ROOT / "build" / "runtimes" / "tflite-runtime") -> None:
         self._folder = folder
 
+    def ready(self) -> None:
+        """Makes the virtual environment where it is not there yet."""
+        self.python()
+
     def python(self) -> Path:
         """Returns the virtual environment's Python, and makes it where it is not there yet."""
         if not HAS_WHEEL:

@@ -53,6 +53,17 @@ $(BROWSER_READY): $(READY)
 test-browser: $(BROWSER_READY) ## export the web page with npm, and hold it against Python in Debian's Chromium
 	$(BIN)/python -m pytest -m browser tests/browser
 
+.PHONY: test-arm64
+test-arm64: $(READY) ## run the exported pairs on ARM64: Debian's arm64 Python in build/arm64, emulated by QEMU
+	$(BIN)/python -m pytest -m arm64 tests/runtimes
+
+build/runtimes/bundle/manifest.json: | $(BROWSER_READY)
+	$(BIN)/styleport export build/runtimes/bundle --formats tflite,web
+
+.PHONY: runtimes
+runtimes: build/runtimes/bundle/manifest.json $(BROWSER_READY) ## hold the same pairs on LiteRT, tflite-runtime, a browser and ARM64, in one table
+	$(BIN)/python -m tests.runtimes build/runtimes/bundle --report build/runtimes/report
+
 .PHONY: lint
 lint: $(READY) ## check style, types and import rules
 	$(BIN)/ruff check .

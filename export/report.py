@@ -47,8 +47,8 @@ def _difference(reference: np.ndarray, picture: np.ndarray) -> np.ndarray:
     return np.nan_to_num(np.abs(reference - picture), nan=1.0, posinf=1.0)
 
 
-def _write_pictures(folder: Path, artifact: Artifact, parity: Parity) -> dict[str, Any]:
-    worst, slug = parity.worst, artifact.path.replace("/", "-")
+def _write_pictures(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
+    worst, slug = parity.worst, name.replace("/", "-")
     difference = _difference(worst.reference, worst.picture)
     factor = amplification(difference)
     pictures = {
@@ -89,35 +89,56 @@ def figure_names(measured: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {name: label for name, label in FIGURE_NAMES.items() if name in found}
 
 
-def _rows(measured: dict[Artifact, Parity], sizes: dict[str, int]) -> list[dict[str, Any]]:
-    return [
-        {
-            "artifact": artifact,
-            "bytes": sizes[artifact.path],
-            "pairs": len(parity.figures),
-            "figures": parity.extremes().measured(),
-            "gate": parity.gate.bounds(),
-            "worst": parity.worst.case.name,
-            "worst_figures": parity.worst.figures.measured(),
-            "verdict": parity.verdict,
-            "failures": parity.failures,
-        }
-        for artifact, parity in measured.items()
-    ]
+def row(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
+    """Writes the pictures of the worst pair, and returns what a page made from `parity.html` says of it.
+
+    Args:
+        folder: the page's.
+        name: what was measured, with forward slashes, such as `tflite/float16_384`; unique on the page.
+        parity: its figures.
+
+    Returns:
+        A row for the template.
+    """
+    return {
+        "name": name,
+        "pairs": len(parity.figures),
+        "figures": parity.extremes().measured(),
+        "gate": parity.gate.bounds(),
+        "worst": parity.worst.case.name,
+        "worst_figures": parity.worst.figures.measured(),
+        "verdict": parity.verdict,
+        "failures": parity.failures,
+        **_write_pictures(folder, name, parity),
+    }
 
 
-def _environment() -> Any:
+def render(template: str, rows: list[dict[str, Any]], templates: Path = TEMPLATES, **values: Any) -> str:
+    """Renders rows by a template.
+
+    Args:
+        template: the file's name.
+        rows: as `row` gives them, and whatever else the template says of each.
+        templates: the folder that is searched for the template before this module's own.
+        values: whatever else the template says.
+
+    Returns:
+        The text.
+    """
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([templates, TEMPLATES]),
         autoescape=jinja2.select_autoescape(["html"]),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters |= {"number": number, "megabytes": megabytes}
-    return environment
+    names = figure_names(one["figures"] for one in rows)
+    return environment.get_template(template).render(
+        rows=rows, figure_names=names, more_is_better=MORE_IS_BETTER, **values
+    )
 
 
 def write(bundle: Path, manifest: Manifest, measured: dict[Artifact, Parity], sizes: dict[str, int]) -> None:
@@ -131,14 +152,10 @@ def write(bundle: Path, manifest: Manifest, measured: dict[Artifact, Parity], si
     """
     folder = bundle / "report"
     folder.mkdir()
-    rows = _rows(measured, sizes)
-    for row, (artifact, parity) in zip(rows, measured.items(), strict=True):
-        row |= _write_pictures(folder, artifact, parity)
-    environment = _environment()
-    names = figure_names(row["figures"] for row in rows)
+    rows = [
+        {**row(folder, artifact.path, parity), "artifact": artifact, "bytes": sizes[artifact.path]}
+        for artifact, parity in measured.items()
+    ]
     card = f"model_card_{manifest['source']['method']}.md"
     for template, path in (("report.html", folder / "index.html"), (card, bundle / "MODEL_CARD.md")):
-        text = environment.get_template(template).render(
-            manifest=manifest, rows=rows, figure_names=names, more_is_better=MORE_IS_BETTER
-        )
-        path.write_text(text, encoding="utf-8")
+        path.write_text(render(template, rows, manifest=manifest), encoding="utf-8")

@@ -11,7 +11,7 @@ from PIL import Image
 from export.web import PageStylizer
 from tests.browser import chromium
 from tests.browser.chromium import PAINTED, wait_for, wait_until_painted
-from tests.browser.conftest import PATIENCE
+from tests.browser.in_browser import PATIENCE
 from toolkit import images, samples
 
 RESULT = """() => {

@@ -8,7 +8,7 @@ from export.artifact import DEFAULT_SIZE, PAGE_SIZES
 from export.gates import Gate, judge
 from export.web import PageStylizer
 from tests.browser import chromium
-from tests.browser.conftest import PATIENCE, InBrowser
+from tests.browser.in_browser import PATIENCE, InBrowser
 from toolkit import images, samples
 
 # Against the same float16 files.

@@ -4,7 +4,7 @@ import pytest
 
 from export import parity
 from export.web import PageStylizer
-from tests.browser.conftest import PATIENCE, InBrowser
+from tests.browser.in_browser import PATIENCE, InBrowser
 
 
 @pytest.fixture(scope="module")

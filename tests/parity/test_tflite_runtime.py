@@ -2,49 +2,25 @@
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
 
 from export import baked, parity
 from export.artifact import Artifact, ExportOptions
-from export.gates import Measurement, judge
 from export.style import Style
-from toolkit import images, manifest, samples
+from tests.runtimes.runtime import ROOT
+from tests.runtimes.tflite_runtime import HAS_WHEEL, TFLiteRuntime
+from toolkit import images, samples
 
-ROOT = Path(manifest.__file__).parents[1]
-REQUIREMENTS = ("tflite-runtime==2.14.0", "numpy<2", "pillow")
 ARTIFACTS = ExportOptions().artifacts("tflite")
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info >= (3, 12) or sys.platform != "linux",
-    reason="tflite-runtime has wheels for Linux and Python up to 3.11 only",
-)
-
-PAINT = """
-import sys
-import numpy as np
-from toolkit.device import DeviceStylizer
-stylizer = DeviceStylizer(sys.argv[1], runtime="tflite-runtime", threads=2)
-pairs = np.load(sys.argv[2])
-pictures = {name: stylizer(pairs[f"content {name}"], pairs[f"style {name}"]) for name in pairs["names"]}
-assert not {"tensorflow", "keras", "ai_edge_litert"} & set(sys.modules)
-np.savez(sys.argv[3], **pictures)
-"""
+pytestmark = pytest.mark.skipif(not HAS_WHEEL, reason="tflite-runtime has wheels for Linux and Python up to 3.11 only")
 
 
 @pytest.fixture(scope="module")
-def runtime_python(tmp_path_factory):
+def runtime_python():
     """The Python of a small virtual environment: tflite-runtime, NumPy before 2, Pillow."""
-    folder = tmp_path_factory.mktemp("runtime") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    python = folder / "bin" / "python"
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *REQUIREMENTS]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return python
+    return TFLiteRuntime().python()
 
 
 @pytest.fixture(scope="module")
@@ -57,38 +33,17 @@ def run(python, *arguments):
     return subprocess.run([python, *arguments], env=environment, capture_output=True, text=True)
 
 
-@pytest.fixture(scope="module")
-def pairs_of(reference, tmp_path_factory):
-    """Writes the pairs of some sizes to a file, each once; gives the file, and the cases with their references."""
-    written = {}
-
-    def write(sizes):
-        key = tuple(sizes)
-        if key not in written:
-            expected = [one for size in sizes for one in reference.pictures(size)]
-            arrays = {f"content {case.name}": case.content for case, _ in expected}
-            arrays |= {f"style {case.name}": case.style for case, _ in expected}
-            path = tmp_path_factory.mktemp("pairs") / "pairs.npz"
-            np.savez(path, names=np.array([case.name for case, _ in expected]), **arrays)
-            written[key] = path, expected
-        return written[key]
-
-    return write
-
-
 @pytest.mark.parametrize("artifact", ARTIFACTS, ids=lambda artifact: artifact.path)
-def test_the_same_pairs_keep_the_same_gates(runtime_python, bundle, pairs_of, tmp_path, artifact: Artifact):
-    path, expected = pairs_of(parity.sizes_of(artifact))
-    done = run(runtime_python, "-c", PAINT, bundle / artifact.path, path, tmp_path / "painted.npz")
-    assert done.returncode == 0, done.stderr[-2000:]
-    painted = np.load(tmp_path / "painted.npz")
-    measured = [
-        Measurement(case, parity.compare(picture, painted[case.name][0]), picture, painted[case.name][0])
-        for case, picture in expected
-    ]
-    judged = judge(measured, parity.gate_of(artifact))
-    assert judged.failures == []
-    assert len(judged.figures) == 12 * len(parity.sizes_of(artifact))
+def test_the_same_pairs_keep_the_same_gates(bundle, reference, artifact: Artifact):
+    held = TFLiteRuntime().hold(bundle, artifact, reference)
+    assert held.parity.failures == []
+    assert len(held.parity.figures) == 12 * len(parity.sizes_of(artifact))
+    assert held.version.startswith("tflite-runtime 2.14.0, NumPy 1.")
+
+
+def test_there_is_no_tensorflow_in_its_environment(runtime_python):
+    done = run(runtime_python, "-c", "import tensorflow")
+    assert "No module named 'tensorflow'" in done.stderr
 
 
 PAINT_IN_ITS_STYLE = """

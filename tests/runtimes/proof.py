@@ -1,0 +1,155 @@
+"""Holds a bundle's artifacts on several runtimes, and says in one table and one page what came of it."""
+
+import datetime
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from export import parity, report, sources
+from export.artifact import QUANTIZATIONS, Artifact
+from export.bundle import work_folder
+from export.report import number
+from export.table import parity_table
+from tests.runtimes.arm64 import ARM64
+from tests.runtimes.browser import Browser
+from tests.runtimes.litert import LiteRT
+from tests.runtimes.runtime import Held, Runtime
+from tests.runtimes.tflite_runtime import TFLiteRuntime
+from toolkit import manifest as manifests
+from toolkit.errors import InputError
+
+RUNTIMES: dict[str, Callable[[], Runtime]] = {one.name: one for one in (LiteRT, TFLiteRuntime, Browser, ARM64)}
+
+
+def artifacts_of(bundle: Path, runtime: Runtime) -> list[Artifact]:
+    """Returns those of a bundle's artifacts that a runtime is meant for.
+
+    Raises:
+        InputError: it has none of them.
+    """
+    records = manifests.read(bundle)["artifacts"]
+    artifacts = [Artifact(one["path"], one["format"], one["quantization"], one["size"]) for one in records]
+    if found := [artifact for artifact in artifacts if runtime.runs(artifact)]:
+        return found
+    raise InputError(f"{bundle}: has nothing for {runtime.name}: export it with --formats tflite,web")
+
+
+def hold(bundle: Path, runtimes: Sequence[Runtime], progress: Callable[[str], None]) -> list[Held]:
+    """Holds each artifact on each runtime that is meant for it.
+
+    Args:
+        bundle: the bundle's folder.
+        runtimes: in the order of the table.
+        progress: told what is being held.
+
+    Returns:
+        One for each runtime and artifact.
+    """
+    for runtime in runtimes:
+        progress(f"{runtime.name}: making ready")
+        runtime.ready()
+    reference = parity.Reference(sources.reopen(bundle, manifests.read(bundle)).model)
+    found = []
+    for runtime in runtimes:
+        for artifact in artifacts_of(bundle, runtime):
+            progress(f"{runtime.name}: {artifact.path}")
+            found.append(runtime.hold(bundle, artifact, reference))
+    return found
+
+
+def pictures(sizes: Iterable[tuple[int, int]]) -> str:
+    """Writes sizes as people do, width first."""
+    return ", ".join(f"{width}x{height}" for height, width in dict.fromkeys(sizes))
+
+
+def by_runtime(held: list[Held]) -> dict[str, list[Held]]:
+    """Groups what was held by the runtime's name."""
+    groups: dict[str, list[Held]] = {}
+    for one in held:
+        groups.setdefault(one.runtime, []).append(one)
+    return groups
+
+
+def verdict(held: Iterable[Held]) -> str:
+    """Returns `pass` where every gate was kept, else `fail`."""
+    return "fail" if any(one.parity.failures for one in held) else "pass"
+
+
+def summary(held: list[Held]) -> Table:
+    """Lists the runtimes, each with the worst PSNR of each quantisation."""
+    table = Table(caption="PSNR in dB of the worst pair, against the float32 model; its gate in the last line")
+    for name in ("runtime", "version", "machine", "pictures", "pairs"):
+        table.add_column(name)
+    for name in QUANTIZATIONS:
+        table.add_column(name, justify="right")
+    table.add_column("verdict")
+    for name, group in by_runtime(held).items():
+        sizes = pictures(size for one in group for size in one.sizes)
+        worst = [_worst_psnr(one for one in group if one.artifact.quantization == mode) for mode in QUANTIZATIONS]
+        pairs = str(sum(len(one.parity.figures) for one in group))
+        table.add_row(name, group[0].version, group[0].machine, sizes, pairs, *worst, verdict(group))
+    gates = [f"≥ {number(parity.GATES[f'tflite/{mode}'].psnr)}" for mode in QUANTIZATIONS]
+    table.add_row("gate", "", "", "", "", *gates, "")
+    return table
+
+
+def _worst_psnr(held: Iterable[Held]) -> str:
+    found = [one.parity.extremes().psnr for one in held]
+    return number(min(found, key=_nan_first)) if found else "-"
+
+
+def _nan_first(value: float) -> tuple[bool, float]:
+    return value == value, value
+
+
+def records(bundle: Path, held: list[Held]) -> list[dict[str, Any]]:
+    """Returns what was held in the form of a manifest's artifacts, named by runtime and artifact."""
+    sizes = {one["path"]: one["bytes"] for one in manifests.read(bundle)["artifacts"]}
+    return [
+        {
+            "path": one.name,
+            "runtime": one.runtime,
+            "version": one.version,
+            "machine": one.machine,
+            "sizes": [list(size) for size in one.sizes],
+            "bytes": sizes[one.artifact.path],
+            **one.parity.to_json(),
+        }
+        for one in held
+    ]
+
+
+def show(bundle: Path, held: list[Held], console: Console) -> None:
+    """Prints every figure, then one line for each runtime."""
+    console.print(parity_table(records(bundle, held)))
+    console.print(summary(held))
+
+
+def write(bundle: Path, held: list[Held], target: Path) -> None:
+    """Writes `index.html` with the worst pairs' pictures, and `runtimes.json`.
+
+    Args:
+        bundle: what was held.
+        held: at least one.
+        target: the folder; an older one is replaced.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with work_folder(target.parent, f".{target.name}.staging-") as folder:
+        rows = [{**report.row(folder, one.name, one.parity), "sizes": pictures(one.sizes)} for one in held]
+        about = {
+            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "manifest_sha256": manifests.sha256(bundle / manifests.MANIFEST_FILE),
+            "verdict": verdict(held),
+        }
+        page = report.render("runtimes.html", rows, Path(__file__).parent, runtimes=by_runtime(held), **about)
+        (folder / "index.html").write_text(page, encoding="utf-8")
+        told = {**about, "artifacts": records(bundle, held)}
+        (folder / "runtimes.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        folder.chmod(0o755)
+        shutil.rmtree(target, ignore_errors=True)
+        folder.rename(target)

@@ -1,0 +1,50 @@
+"""The exported .tflite pairs keep their gates on ARM64: `make test-arm64`."""
+
+import pytest
+
+from export import parity
+from export.artifact import Artifact, ExportOptions
+from tests.runtimes.arm64 import ARM64
+from tests.runtimes.runtime import MissingRuntimeError
+
+ARTIFACTS = ExportOptions(sizes=(None,)).artifacts("tflite")
+
+pytestmark = pytest.mark.arm64
+
+
+@pytest.fixture(scope="module")
+def runtime():
+    arm64 = ARM64()
+    try:
+        arm64.ready()
+    except MissingRuntimeError as error:
+        pytest.skip(str(error))
+    return arm64
+
+
+@pytest.fixture(scope="module")
+def reference(stylizer):
+    return parity.Reference(stylizer)
+
+
+@pytest.mark.parametrize("artifact", ARTIFACTS, ids=lambda artifact: artifact.path)
+def test_the_same_pairs_keep_the_same_gates(runtime, bundle, reference, artifact: Artifact):
+    held = runtime.hold(bundle, artifact, reference)
+    print(f"{held.name}: {held.version}; {held.machine}; {held.parity.extremes()}")
+    assert held.parity.failures == []
+    assert len(held.parity.figures) == 12
+    assert held.machine.startswith("aarch64")
+
+
+def test_it_is_made_once(runtime):
+    stamp = runtime.made() / "RECIPE"
+    before = stamp.stat().st_mtime_ns
+    assert runtime.made() / "RECIPE" == stamp
+    assert stamp.stat().st_mtime_ns == before
+
+
+def test_every_library_is_compiled_for_arm64(runtime):
+    libraries = sorted((runtime.made() / "packages").rglob("*.so"))
+    assert len(libraries) > 20
+    # The machine in an ELF file's header: 183 is AArch64.
+    assert {int.from_bytes(path.read_bytes()[18:20], "little") for path in libraries} == {183}

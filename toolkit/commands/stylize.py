@@ -14,26 +14,7 @@ from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
 from toolkit.errors import InputError, StyleportError, WorkError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from toolkit.models import StylizerLike
-
-
-@dataclass(frozen=True)
-class Look:
-    """How pictures are read and painted.
-
-    Attributes:
-        strength: in [0, 1].
-        max_size: bound on the longer side of a content picture, in pixels.
-        style_size: side to which a style picture is cropped and resized, in pixels.
-        preserve_color: the content's colours are kept.
-    """
-
-    strength: float
-    max_size: int
-    style_size: int
-    preserve_color: bool
+    from toolkit.painting import Painter
 
 
 def stylize(
@@ -66,9 +47,9 @@ def stylize(
     """Paint pictures in the style of other pictures."""
     from toolkit import images
     from toolkit.console import progress_bar, quiet_libraries
-    from toolkit.inputs import check_strength
+    from toolkit.look import Look
 
-    check_strength(strength)
+    look = Look(strength, max_size, style_size, preserve_color)
     if len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")
     contents = [path for given in pictures[:-1] for path in images.find_images(given)]
@@ -76,15 +57,15 @@ def stylize(
     jobs = _jobs(contents, styles, output, suffix)
     _check_sources_are_kept(jobs)
     _check_writable(jobs[0].output.parent if len(jobs) == 1 else output, may_create=len(jobs) > 1)
-    look = Look(strength, max_size, style_size, preserve_color)
     done: list[Outcome] = []
     failed: list[Outcome] = []
     with quiet_libraries() as console:
         from toolkit.models import open_model
+        from toolkit.painting import Painter
 
-        painter = Painter(open_model(model, artifact, threads, inputs, split_at), look)
+        studio = Studio(Painter(open_model(model, artifact, threads, inputs, split_at), look))
         with progress_bar(console, len(jobs)) as step:
-            for job, error in painter.paint_all(jobs, step):
+            for job, error in studio.paint_all(jobs, step):
                 (failed if error else done).append((job, error))
                 if error and len(jobs) == 1:
                     raise error
@@ -164,26 +145,16 @@ def _check_writable(folder: Path, may_create: bool) -> None:
         raise InputError(f"cannot write to {folder}: no permission; choose a folder that can be written")
 
 
-class Painter:
-    """Paints pictures with one model, reading each style once.
+class Studio:
+    """Reads, paints and writes pictures with one model, reading each style once.
 
     Args:
-        model: any form of the stylizer.
-        look: how pictures are read and painted.
+        painter: paints them.
     """
 
-    def __init__(self, model: "StylizerLike", look: Look) -> None:
-        from toolkit.models import SplitStylizerLike
-
-        self._look = look
-        self._split = model if isinstance(model, SplitStylizerLike) else None
-        self._whole = model
+    def __init__(self, painter: "Painter") -> None:
+        self._painter = painter
         self._style: tuple[Path, Any] | None = None
-        if self._split is None and look.strength < 1:
-            raise InputError(
-                f"strength is {look.strength:g}: a model in one piece has none but 1; "
-                "where it has a bottleneck, --split-at names it"
-            )
 
     def paint_all(self, jobs: list[Job], step: Any) -> Iterator[Outcome]:
         """Yields each job, with what went wrong with it; a broken picture does not stop the others."""
@@ -201,35 +172,17 @@ class Painter:
         from toolkit import images
 
         style = self._read_style(job.style)
-        content = images.load_image(job.content, self._look.max_size)
-        stylized = self._painted(content, style)
-        if self._look.preserve_color:
-            stylized = images.preserve_color(content, stylized)
+        content = images.load_image(job.content, self._painter.look.max_size)
+        stylized = self._painter.paint(content, style)
         _make_folder(job.output.parent)
         images.save_image(stylized, job.output)
 
-    def _read_style(self, style: Path) -> Any:
-        """The style's bottleneck, or its picture where the model has no bottleneck."""
+    def _read_style(self, path: Path) -> Any:
         from toolkit import images
 
-        if self._style is None or self._style[0] != style:
-            picture = images.square(images.load_image(style), self._look.style_size)[None]
-            self._style = (style, self._split.bottleneck(picture) if self._split else picture)
+        if self._style is None or self._style[0] != path:
+            self._style = (path, self._painter.read_style(images.load_image(path)))
         return self._style[1]
-
-    def _painted(self, content: "np.ndarray", style: Any) -> "np.ndarray":
-        import numpy as np
-
-        from toolkit import images
-        from toolkit.bottleneck import interpolate
-
-        if self._split is None:
-            return np.asarray(self._whole(content[None], style))[0]
-        if self._look.strength < 1:
-            # The content is shown to the predictor as a style is: all forms of the model then agree.
-            own = self._split.bottleneck(images.square(content, self._look.style_size)[None])
-            style = interpolate(own, style, self._look.strength)
-        return np.asarray(self._split.transform(content[None], style))[0]
 
 
 def _make_folder(folder: Path) -> None:

@@ -24,11 +24,13 @@ COMMANDS = {
     "rollback": "serving.commands.rollback",
     "prune": "serving.commands.prune",
     "request": "serving.commands.request",
+    "batch": "serving.commands.batch",
 }
 
 # The extra that brings each optional package.
 EXTRAS = {
     "ai_edge_litert": "device",
+    "apache_beam": "batch",
     "grpc": "serving",
     "grpc_health": "serving",
     "httpx": "client",
@@ -61,7 +63,7 @@ class LazyGroup(TyperGroup):
             return None
         module = importlib.import_module(COMMANDS[cmd_name])
         app = typer.Typer(add_completion=False)
-        app.command(cmd_name)(getattr(module, cmd_name))
+        app.command(cmd_name, context_settings=getattr(module, "CONTEXT", None))(getattr(module, cmd_name))
         return typer.main.get_command(app)
 
 

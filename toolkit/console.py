@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
@@ -95,3 +96,30 @@ def bytes_bar(console: Console, description: str) -> Iterator[Callable[[int, int
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(description, total=None)
         yield lambda received, expected: progress.update(task, completed=received, total=expected)
+
+
+@contextlib.contextmanager
+def counting_bar(console: Console, total: int, line_seconds: float) -> Iterator[Callable[[int], None]]:
+    """Shows how many of something are there; where the console is no terminal, a line now and then.
+
+    Args:
+        console: on standard error.
+        total: how many there will be.
+        line_seconds: the least time between two lines.
+
+    Yields:
+        A function to call with how many there are.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    told = time.monotonic()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total)
+
+        def show(count: int) -> None:
+            nonlocal told
+            progress.update(task, completed=count)
+            if not console.is_terminal and time.monotonic() - told >= line_seconds:
+                told = time.monotonic()
+                console.print(f"{count} of {total}", highlight=False)
+
+        yield show

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
@@ -91,11 +92,48 @@ def load_image(source: str | Path | Image.Image | np.ndarray, max_size: int | No
             return _decode(source, "the Pillow image", max_size)
     try:
         with Path(source).open("rb") as stream:
-            return _read(stream, str(source), max_size)
+            return decode_image(stream, str(source), max_size)
     except OSError as error:
         raise InputError(
             f"cannot read {source}: {error.strerror or error}; give the path of a picture that can be read"
         ) from error
+
+
+def decode_image(stream: BinaryIO, name: str, max_size: int | None = None) -> Picture:
+    """Loads a picture from an open file, wherever that lies.
+
+    Args:
+        stream: at its start; it can seek.
+        name: what an error calls it.
+        max_size: see `load_image`.
+
+    Returns:
+        A new float32 RGB picture in [0, 1], shape [H, W, 3].
+
+    Raises:
+        InputError: the file is empty, broken or no picture, or the picture is too small or too large.
+    """
+    with _opened(stream, name) as image:
+        return _decode(image, name, max_size)
+
+
+def stored_size(stream: BinaryIO, name: str, max_size: int | None = None) -> tuple[int, int]:
+    """Reads from a picture's header the size that it will be decoded to, as it lies in the file.
+
+    Args:
+        stream: at its start; it can seek.
+        name: what an error calls it.
+        max_size: see `load_image`.
+
+    Returns:
+        Width and height in pixels; what the EXIF orientation makes upright has them the other way round.
+
+    Raises:
+        InputError: as `decode_image`, as far as the header tells.
+    """
+    with _opened(stream, name) as image:
+        _check_size(*image.size, name)
+        return _bounded(*image.size, name, max_size)
 
 
 def resize(picture: Picture, height: int, width: int) -> Picture:
@@ -346,11 +384,13 @@ def _looks_like_picture(path: Path) -> bool:
     return path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
-def _read(stream: io.BufferedReader, name: str, max_size: int | None) -> Picture:
-    if not stream.peek(1):
+@contextmanager
+def _opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
+    if not stream.read(1):
         raise InputError(f"cannot read {name}: the file is empty; give a picture")
+    stream.seek(0)
     with _decoding(name), Image.open(stream, formats=tuple(_FAMILIES)) as image:
-        return _decode(image, name, max_size)
+        yield image
 
 
 @contextmanager

@@ -17,7 +17,9 @@ from toolkit import cli, images, samples
 from toolkit.commands import stylize
 from toolkit.device import DeviceStylizer
 from toolkit.errors import InputError, WorkError
+from toolkit.look import Look
 from toolkit.manifest import sha256
+from toolkit.painting import Painter
 
 # A PNG rounds to half an 8-bit step.
 HALF_STEP = 0.51 / 255
@@ -523,14 +525,14 @@ def test_an_artifact_that_the_bundle_lacks_is_told(capfd, pictures, out, small_b
 
 
 def test_an_interrupt_leaves_what_is_done_and_nothing_half(capfd, pictures, styles, out, monkeypatch):
-    real = stylize.Painter.paint
+    real = stylize.Studio.paint
 
-    def interrupted(painter, job):
+    def interrupted(studio, job):
         if job.content.name == "tom.png":
             raise KeyboardInterrupt
-        real(painter, job)
+        real(studio, job)
 
-    monkeypatch.setattr(stylize.Painter, "paint", interrupted)
+    monkeypatch.setattr(stylize.Studio, "paint", interrupted)
     assert run(pictures, styles / "swirls.png", "-o", out) == 130
     assert shapes(out) == {"cat.png": (50, 70, 3)}
 
@@ -545,12 +547,12 @@ def test_a_model_that_diverges_fails_the_picture(capfd, pictures, out, stylizer,
 # Painting from Python
 
 
-def test_a_painter_reads_and_writes_as_the_command_does(pictures, out, stylizer):
-    painter = stylize.Painter(stylizer, stylize.Look(1.0, 1024, 256, preserve_color=False))
+def test_a_studio_reads_and_writes_as_the_command_does(pictures, out, stylizer):
+    studio = stylize.Studio(Painter(stylizer, Look()))
     good = stylize.Job(pictures / "cat.png", pictures / "swirls.png", out / "cat.png")
     bad = stylize.Job(pictures / "missing.png", pictures / "swirls.png", out / "missing.png")
     steps = []
-    outcomes = list(painter.paint_all([good, bad], steps.append))
+    outcomes = list(studio.paint_all([good, bad], steps.append))
     assert [outcome.job for outcome in outcomes] == [good, bad]
     assert outcomes[0].error is None
     assert isinstance(outcomes[1].error, InputError)

@@ -1,10 +1,9 @@
 """`styleport stylize`: pictures in, stylized pictures out."""
 
-import functools
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,32 +14,9 @@ from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
 from toolkit.errors import InputError, StyleportError, WorkError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from toolkit.baked import BakedStylizer
-    from toolkit.models import SplitStylizerLike, StylizerLike
+    from toolkit.look import Look
+    from toolkit.painting import Painter
     from toolkit.stage_times import StageTimes
-
-
-# The networks were trained on it.
-STYLE_SIZE = 256
-
-
-@dataclass(frozen=True)
-class Look:
-    """How pictures are read and painted.
-
-    Attributes:
-        strength: in [0, 1].
-        max_size: bound on the longer side of a content picture, in pixels.
-        style_size: side to which a style picture is cropped and resized, in pixels.
-        preserve_color: the content's colours are kept.
-    """
-
-    strength: float
-    max_size: int
-    style_size: int
-    preserve_color: bool
 
 
 def stylize(
@@ -66,7 +42,7 @@ def stylize(
     max_size: Annotated[int, typer.Option(min=16, help="Bound on the longer side, in pixels.")] = 1024,
     style_size: Annotated[
         int, typer.Option(min=16, help="Side the style is cropped and resized to; the networks were trained on 256.")
-    ] = STYLE_SIZE,
+    ] = 256,
     preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the content's colours.")] = False,
     suffix: Annotated[str, typer.Option(help="Format of the pictures in an output folder.")] = ".png",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of a TFLite pair; all by default.")] = None,
@@ -75,10 +51,9 @@ def stylize(
     """Paint pictures in the style of other pictures."""
     from toolkit import images
     from toolkit.console import progress_bar, quiet_libraries
-    from toolkit.inputs import check_strength
+    from toolkit.look import Look
     from toolkit.models import is_baked
 
-    check_strength(strength)
     look = Look(strength, max_size, style_size, preserve_color)
     baked = artifact if is_baked(model, artifact) else None
     if baked:
@@ -99,23 +74,24 @@ def stylize(
     failed: list[Outcome] = []
     with quiet_libraries() as console:
         from toolkit.models import open_baked, open_model
+        from toolkit.painting import Painter
 
-        painter = Painter(
-            open_baked(model, baked, threads) if baked else open_model(model, artifact, threads, inputs, split_at), look
-        )
+        opened = open_baked(model, baked, threads) if baked else open_model(model, artifact, threads, inputs, split_at)
+        studio = Studio(Painter(opened, look))
         with progress_bar(console, len(jobs)) as step:
-            for outcome in painter.paint_all(jobs, step):
+            for outcome in studio.paint_all(jobs, step):
                 (failed if outcome.error else done).append(outcome)
                 if outcome.error and len(jobs) == 1:
                     raise outcome.error
     _report(done, failed, as_json)
 
 
-def _check_baked(artifact: str, look: Look, inputs: str | None, split_at: str | None) -> None:
+def _check_baked(artifact: str, look: "Look", inputs: str | None, split_at: str | None) -> None:
     """Refuses options that would have no effect on an artifact with its style inside."""
+    default = type(look)()
     given = {
-        "strength": look.strength != 1,
-        "style-size": look.style_size != STYLE_SIZE,
+        "strength": look.strength != default.strength,
+        "style-size": look.style_size != default.style_size,
         "inputs": inputs is not None,
         "split-at": split_at is not None,
     }
@@ -212,105 +188,44 @@ def _check_writable(folder: Path, may_create: bool) -> None:
         raise InputError(f"cannot write to {folder}: no permission; choose a folder that can be written")
 
 
-class Painter:
-    """Paints pictures with one model, reading each style once.
+class Studio:
+    """Reads, paints and writes pictures with one model, reading each style once.
 
     Args:
-        model: the model.
-        look: how pictures are read and painted.
+        painter: paints them.
     """
 
-    def __init__(self, model: "StylizerLike | BakedStylizer", look: Look) -> None:
-        self._look = look
-        self._model = model
-        self._times: StageTimes | None = None
-        self._paint = _painting(model, look, self._timed)
+    def __init__(self, painter: "Painter") -> None:
+        self._painter = painter
+        self._style: tuple[Path, Any] | None = None
 
     def paint_all(self, jobs: list[Job], step: Any) -> Iterator[Outcome]:
         """Yields each job, with what went wrong with it; a broken picture does not stop the others."""
         for job in jobs:
             step(job.content.name)
             try:
-                times = self.paint(job)
+                self.paint(job)
             except StyleportError as error:
                 yield Outcome(job, error)
             else:
-                yield Outcome(job, times=times)
+                yield Outcome(job, times=self._painter.take_times())
 
-    def paint(self, job: Job) -> "StageTimes | None":
-        """Paints one picture and writes it, whole or not at all; returns what it took, where the model tells."""
+    def paint(self, job: Job) -> None:
+        """Paints one picture and writes it, whole or not at all."""
         from toolkit import images
 
-        self._times = None
-        content = images.load_image(job.content, self._look.max_size)
-        stylized = self._paint(content, job.style)
-        if self._look.preserve_color:
-            stylized = images.preserve_color(content, stylized)
+        style = None if job.style is None else self._read_style(job.style)
+        content = images.load_image(job.content, self._painter.look.max_size)
+        stylized = self._painter.paint(content, style)
         _make_folder(job.output.parent)
         images.save_image(stylized, job.output)
-        return self._times
 
-    def _timed(self, result: Any) -> Any:
-        """Adds up what the model tells of the call that it just answered."""
-        times = getattr(self._model, "times", None)
-        if times is not None:
-            self._times = times if self._times is None else self._times + times
-        return result
+    def _read_style(self, path: Path) -> Any:
+        from toolkit import images
 
-
-# Paints a content picture [H, W, 3] in the style of a file.
-Painting = Callable[["np.ndarray", Any], "np.ndarray"]
-# Takes what a call of the model gave, and gives it on.
-Timed = Callable[[Any], Any]
-
-
-def _painting(model: "StylizerLike | BakedStylizer", look: Look, timed: Timed) -> Painting:
-    from toolkit.baked import BakedStylizer
-    from toolkit.models import SplitStylizerLike
-
-    if isinstance(model, BakedStylizer):
-        return lambda content, style: timed(model(content[None]))[0]
-    if isinstance(model, SplitStylizerLike):
-        return _by_bottleneck(model, look, timed)
-    if look.strength < 1:
-        raise InputError(
-            f"strength is {look.strength:g}: a model in one piece has none but 1; "
-            "where it has a bottleneck, --split-at names it"
-        )
-    return _in_one_piece(model, look, timed)
-
-
-def _by_bottleneck(model: "SplitStylizerLike", look: Look, timed: Timed) -> Painting:
-    import numpy as np
-
-    from toolkit import images
-    from toolkit.bottleneck import interpolate
-
-    @functools.lru_cache(maxsize=1)
-    def read(style: Path) -> Any:
-        return timed(model.bottleneck(images.square(images.load_image(style), look.style_size)[None]))
-
-    def paint(content: "np.ndarray", style: Path) -> "np.ndarray":
-        bottleneck = read(style)
-        if look.strength < 1:
-            # The content is shown to the predictor as a style is: all forms of the model then agree.
-            own = timed(model.bottleneck(images.square(content, look.style_size)[None]))
-            bottleneck = interpolate(own, bottleneck, look.strength)
-        return np.asarray(timed(model.transform(content[None], bottleneck)))[0]
-
-    return paint
-
-
-def _in_one_piece(model: "StylizerLike", look: Look, timed: Timed) -> Painting:
-    import numpy as np
-
-    from toolkit import images
-
-    @functools.lru_cache(maxsize=1)
-    def read(style: Path) -> "np.ndarray":
-        return images.square(images.load_image(style), look.style_size)[None]
-
-    return lambda content, style: np.asarray(timed(model(content[None], read(style))))[0]
+        if self._style is None or self._style[0] != path:
+            self._style = (path, self._painter.read_style(images.load_image(path)))
+        return self._style[1]
 
 
 def _make_folder(folder: Path) -> None:

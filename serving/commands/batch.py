@@ -1,0 +1,73 @@
+"""`styleport batch`: a whole collection through the SavedModel of a bundle, on any engine of Apache Beam."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolkit.errors import InputError, WorkError
+
+if TYPE_CHECKING:
+    from serving.pipelines.outcomes import Summary
+
+# What is no option of ours is one of Beam's, and is checked by its parser.
+CONTEXT = {"ignore_unknown_options": True}
+
+
+def batch(
+    pattern: Annotated[
+        str, typer.Argument(metavar="PATTERN", help="The pictures, quoted: 'photos/**/*.jpg', 'gs://bucket/*.png'.")
+    ],
+    words: Annotated[
+        list[str], typer.Argument(metavar="STYLE...", help="Style pictures; and any option of Apache Beam.")
+    ],
+    output: Annotated[str, typer.Option("--output", "-o", help="The folder of the results: STYLE/NAME.png.")],
+    model: Annotated[str, typer.Option(metavar="BUNDLE", help="The folder of a bundle.")],
+    runner: Annotated[
+        str, typer.Option(help="Of Beam: FnApiRunner works here; DataflowRunner, FlinkRunner, SparkRunner, DaskRunner.")
+    ] = "FnApiRunner",
+    workers: Annotated[int, typer.Option(min=1, help="Processes of FnApiRunner, each with its own model.")] = 1,
+    strength: Annotated[float, typer.Option(help="From the content's own style (0) to the style's (1).")] = 1.0,
+    max_size: Annotated[int, typer.Option(min=16, help="Bound on the longer side, in pixels.")] = 1024,
+    style_size: Annotated[
+        int, typer.Option(min=16, help="Side the style is cropped and resized to; the networks were trained on 256.")
+    ] = 256,
+    preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the content's colours.")] = False,
+    keep_folders: Annotated[
+        bool, typer.Option("--keep-folders", help="Name results by their folders, too: STYLE/2024/NAME.png.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counters as JSON.")] = False,
+) -> None:
+    """Paint a whole collection with Apache Beam, here or on a cluster.
+
+    Results that are there already are skipped: a run that was killed is finished by running it again. What cannot be
+    read is listed in OUTPUT/_failed.jsonl.
+    """
+    from toolkit.console import quiet_libraries
+    from toolkit.look import Look
+
+    look = Look(strength, max_size, style_size, preserve_color)
+    with quiet_libraries() as console:
+        from serving.pipelines import bundle_copy, files, plan, runners
+        from serving.pipelines.running import run
+
+        opened = runners.open_runner(runner)
+        options, styles = runners.split(words, runner)
+        if not styles:
+            raise InputError("give at least one style picture after the pattern")
+        if runners.is_local(runner):
+            runners.set_workers(options, workers)
+        bundle = files.absolute(model)
+        bundle_copy.check(bundle)
+        planned = plan.make(pattern, styles, output, keep_folders)
+        summary = run(planned, bundle, look, opened, options, console)
+    _report(summary, planned.output, as_json)
+
+
+def _report(summary: "Summary", output: str, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"output": output, **asdict(summary)}, indent=2))
+    if summary.failed:
+        total = summary.done + summary.skipped + summary.failed
+        raise WorkError(f"{summary.failed} of {total} results failed: {output}/_failed.jsonl has the reasons")

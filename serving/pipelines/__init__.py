@@ -1,0 +1,1 @@
+"""Pipelines over bundles: whole collections of pictures with Apache Beam."""

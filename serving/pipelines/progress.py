@@ -1,0 +1,52 @@
+"""How far a batch is, told from the results that are there: the same on every engine."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from apache_beam.io.filesystems import FileSystems
+from rich.console import Console
+
+from serving.pipelines import files
+from serving.pipelines.plan import SUFFIX, Plan
+from toolkit.console import counting_bar
+from toolkit.errors import StyleportError
+
+# Counting takes at most this share of the time, for a listing of a remote folder can take long.
+_SHARE = 0.05
+_FIRST_SECONDS, _LINE_SECONDS = 1.0, 30.0
+
+
+@contextlib.contextmanager
+def watching(console: Console, plan: Plan) -> Iterator[None]:
+    """Shows how many results are there while an engine works: a bar, or now and then a line where there is no terminal.
+
+    Args:
+        console: on standard error.
+        plan: what is made.
+    """
+    over = threading.Event()
+    with counting_bar(console, plan.missing + plan.skipped, _LINE_SECONDS) as show:
+        thread = threading.Thread(target=_watch, args=(plan, show, over), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def _watch(plan: Plan, show: Callable[[int], None], over: threading.Event) -> None:
+    pause = _FIRST_SECONDS
+    show(plan.skipped)
+    while not over.wait(pause):
+        started = time.monotonic()
+        with contextlib.suppress(StyleportError):
+            show(_count(plan))
+        pause = max(_FIRST_SECONDS, (time.monotonic() - started) / _SHARE)
+
+
+def _count(plan: Plan) -> int:
+    folders = [FileSystems.join(plan.output, style, "**") for style in plan.styles]
+    return sum(path.endswith(SUFFIX) for folder in folders for path in files.find(folder))

@@ -1,0 +1,116 @@
+"""Beam's runners by name, and the options that a command line holds for them."""
+
+import argparse
+import importlib
+from typing import Any, NoReturn
+
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.runners.runner import PipelineRunner, create_runner
+
+from toolkit.errors import InputError
+
+LOCAL = "FnApiRunner"
+# DirectRunner is Beam's name for whatever runs here; of its own accord it would fetch a binary, Prism.
+_LOCAL_NAMES = ("directrunner", "direct", "fnapirunner", "fnapi")
+# Where the names do not lead to what they promise: to tests, to other front ends, or through a binary that is fetched.
+_HIDDEN = ("Test", "Interactive", "Bundle", "Switching", "KafkaStreams")
+
+
+def names() -> list[str]:
+    """Returns the names of the runners that there are."""
+    return sorted(name for name in StandardOptions.KNOWN_RUNNER_NAMES if not name.startswith(_HIDDEN))
+
+
+def open_runner(name: str) -> PipelineRunner:
+    """Opens a runner.
+
+    Args:
+        name: one of `names`, with or without `Runner`, in any case; or the full name of a class.
+
+    Returns:
+        The runner.
+
+    Raises:
+        InputError: there is none of this name, or what it needs is not installed.
+    """
+    if is_local(name):
+        name = LOCAL
+    known = {known.lower() for known in StandardOptions.KNOWN_RUNNER_NAMES}
+    if "." not in name and not {name.lower(), f"{name.lower()}runner"} & known:
+        raise InputError(f"unknown runner {name!r}: choose from {', '.join(names())}, or give a class's full name")
+    try:
+        runner: Any = create_runner(name)
+    except (AttributeError, ImportError, ValueError, TypeError) as error:
+        raise InputError(f"runner {name!r} cannot be opened: {error}; there are {', '.join(names())}") from error
+    if not isinstance(runner, PipelineRunner):
+        raise InputError(f"runner {name!r} is no runner; there are {', '.join(names())}")
+    return runner
+
+
+def is_local(name: str) -> bool:
+    """Returns whether a name stands for Beam's own runner in this process, with worker processes beside it."""
+    return name.lower() in _LOCAL_NAMES
+
+
+def split(words: list[str], runner: str) -> tuple[PipelineOptions, list[str]]:
+    """Takes Beam's options out of what a command line has left over.
+
+    Args:
+        words: names, and options of which the command knows nothing.
+        runner: the name of the runner, whose own options are known as well.
+
+    Returns:
+        Beam's options, and the words that are none.
+
+    Raises:
+        InputError: Beam has no such option, or takes another value.
+    """
+    if "dask" in runner.lower():
+        importlib.import_module("apache_beam.runners.dask.dask_runner")  # declares --dask_client_address and others
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    for options in _subclasses(PipelineOptions):
+        options._add_argparse_args(parser)
+    _, left = parser.parse_known_args(words)
+    if unknown := [word for word in left if word.startswith("-")]:
+        raise InputError(f"no such option: {unknown[0]}; neither styleport batch nor Apache Beam has it")
+    return PipelineOptions(_without(words, left)), left
+
+
+def _subclasses(options: type[PipelineOptions]) -> list[Any]:
+    """All groups of options, each once, in the order in which they were declared."""
+    found: dict[Any, None] = {}
+    for subclass in options.__subclasses__():
+        found.update(dict.fromkeys([subclass, *_subclasses(subclass)]))
+    return [group for group in found if "_add_argparse_args" in vars(group)]
+
+
+def _without(words: list[str], left: list[str]) -> list[str]:
+    kept, rest = [], list(left)
+    for word in words:
+        if rest and word == rest[0]:
+            rest.pop(0)
+        else:
+            kept.append(word)
+    return kept
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises where argparse would end the process, and lets a group repeat an option of another."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(conflict_handler="resolve", **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"Apache Beam's options: {message}")
+
+
+def set_workers(options: PipelineOptions, workers: int) -> None:
+    """Has the local runner work in processes beside this one.
+
+    Args:
+        options: of the pipeline; changed.
+        workers: how many processes.
+    """
+    direct = options.view_as(DirectOptions)
+    direct.direct_num_workers = workers
+    direct.direct_running_mode = "multi_processing"

@@ -1,0 +1,130 @@
+"""Paints a picture from the file with any form of the stylizer: style squared, strength, colours."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from toolkit import images
+from toolkit.baked import BakedStylizer
+from toolkit.bottleneck import interpolate
+from toolkit.errors import InputError
+from toolkit.images import Picture
+from toolkit.look import Look
+from toolkit.models import SplitStylizerLike, StylizerLike
+from toolkit.stage_times import StageTimes
+
+
+class Painter:
+    """Paints pictures with one model.
+
+    Args:
+        model: any form of the stylizer.
+        look: how pictures are read and painted.
+
+    Raises:
+        InputError: a strength below 1 is asked of a model in one piece.
+    """
+
+    def __init__(self, model: StylizerLike | BakedStylizer, look: Look) -> None:
+        self.look = look
+        self._model = model
+        self._times: StageTimes | None = None
+        self._form = self._form_of(model)
+
+    def _form_of(self, model: StylizerLike | BakedStylizer) -> "_Form":
+        if isinstance(model, BakedStylizer):
+            return _OneStyle(model)
+        if isinstance(model, SplitStylizerLike):
+            return _Split(model, self.look, self._timed)
+        if self.look.strength < 1:
+            raise InputError(
+                f"strength is {self.look.strength:g}: a model in one piece has none but 1; "
+                "where it has a bottleneck, --split-at names it"
+            )
+        return _Whole(model)
+
+    def read_style(self, picture: Picture) -> np.ndarray:
+        """Makes of a style picture what `paint` takes, once for any number of contents.
+
+        Args:
+            picture: float32 RGB in [0, 1], shape [H, W, 3].
+
+        Returns:
+            The bottleneck [1, 1, 1, D], or the square picture [1, S, S, 3] where the model has no bottleneck.
+        """
+        return self._form.read_style(images.square(picture, self.look.style_size)[None])
+
+    def paint(self, content: Picture, style: np.ndarray | None) -> Picture:
+        """Paints one picture.
+
+        Args:
+            content: float32 RGB in [0, 1], shape [H, W, 3].
+            style: as `read_style` makes it; None where the model has its style inside.
+
+        Returns:
+            A new picture of the same form and size.
+        """
+        stylized = np.asarray(self._timed(self._form.stylize(content[None], style)))[0]
+        return images.preserve_color(content, stylized) if self.look.preserve_color else stylized
+
+    def take_times(self) -> StageTimes | None:
+        """Returns what the model's stages took since this was asked last; None where the model does not tell."""
+        times, self._times = self._times, None
+        return times
+
+    def _timed(self, result: Any) -> Any:
+        """Adds up what the model tells of the call that it just answered."""
+        if (times := getattr(self._model, "times", None)) is not None:
+            self._times = times if self._times is None else self._times + times
+        return result
+
+
+class _Form(Protocol):
+    """How a model is called: with styles [1, S, S, 3] and contents [1, H, W, 3]."""
+
+    def read_style(self, square: np.ndarray) -> np.ndarray: ...
+
+    def stylize(self, content: np.ndarray, style: Any) -> Any: ...
+
+
+class _Split:
+    """A predictor and a transformer."""
+
+    def __init__(self, model: SplitStylizerLike, look: Look, timed: Any) -> None:
+        self._model, self._look, self._timed = model, look, timed
+
+    def read_style(self, square: np.ndarray) -> np.ndarray:
+        return np.asarray(self._timed(self._model.bottleneck(square)))
+
+    def stylize(self, content: np.ndarray, style: Any) -> Any:
+        if self._look.strength < 1:
+            # The content is shown to the predictor as a style is: all forms of the model then agree.
+            own = self.read_style(images.square(content[0], self._look.style_size)[None])
+            style = interpolate(own, style, self._look.strength)
+        return self._model.transform(content, style)
+
+
+class _Whole:
+    """A model in one piece."""
+
+    def __init__(self, model: StylizerLike) -> None:
+        self._model = model
+
+    def read_style(self, square: np.ndarray) -> np.ndarray:
+        return square
+
+    def stylize(self, content: np.ndarray, style: Any) -> Any:
+        return self._model(content, style)
+
+
+class _OneStyle:
+    """A model that has its style inside."""
+
+    def __init__(self, model: BakedStylizer) -> None:
+        self._model = model
+
+    def read_style(self, square: np.ndarray) -> np.ndarray:
+        raise InputError("the model has its style inside, and takes no other")
+
+    def stylize(self, content: np.ndarray, style: Any) -> Any:
+        return self._model(content)

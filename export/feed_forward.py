@@ -6,7 +6,7 @@ from pathlib import Path
 from export import parity, saved_model, tflite, web
 from export.artifact import Artifact
 from export.exportable import Exporter, Source
-from export.gates import Parity
+from export.gates import Pairs, Parity
 from toolkit.stylizer import Stylizer
 
 METHOD = "feed-forward"
@@ -33,6 +33,14 @@ class FeedForward:
     def save_reference(self, path: Path) -> None:
         """Writes the stylizer as a `.keras` file."""
         self.model.save(path)
+
+    def measure_on(self, pairs: Pairs) -> None:
+        """Measures on other pairs of pictures than the samples from here on.
+
+        Args:
+            pairs: contents and styles with their names, as `export.gates.Pairs` has them.
+        """
+        self._pictures = parity.Reference(self.model, pairs)
 
     def measure(self, artifact: Artifact, folder: Path) -> Parity:
         """Holds an artifact's pictures against the stylizer's.

@@ -10,7 +10,7 @@ from export import mirrors, parity, policy, saved_model, tflite, web
 from export.artifact import Artifact, ExportOptions, Progress
 from export.exportable import Exportable, Exporter, Source
 from export.feed_forward import METHOD as FEED_FORWARD
-from export.gates import Parity
+from export.gates import Pairs, Parity
 from export.one_piece import saved_model as whole_saved_model
 from export.one_piece import tflite as whole_tflite
 from toolkit import hub, models
@@ -73,6 +73,7 @@ class Foreign:
         self.exporters: Mapping[str, Exporter] = EXPORTERS[method]
         self.reference = REFERENCES[source["kind"]]
         self._path = path
+        self._whole = whole
         self._pictures = parity.Reference(whole)
 
     def save_reference(self, path: Path) -> None:
@@ -84,6 +85,14 @@ class Foreign:
             target = path / file.relative_to(self._path)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
+
+    def measure_on(self, pairs: Pairs) -> None:
+        """Measures on other pairs of pictures than the samples from here on.
+
+        Args:
+            pairs: contents and styles with their names, as `export.gates.Pairs` has them.
+        """
+        self._pictures = parity.Reference(self._whole, pairs)
 
     def measure(self, artifact: Artifact, folder: Path) -> Parity:
         """Holds an artifact's pictures against the source's.

@@ -1,14 +1,15 @@
 """Measures a stylizer's artifacts: real pairs in, pictures held against the float32 model's, figures out."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from export.artifact import DEFAULT_SIZE, PAGE_SIZES, Artifact
-from export.gates import Case, Figures, Gate, Measurement, Parity, judge
+from export.gates import Case, Figures, Gate, Measurement, Pairs, Parity, judge
 from toolkit import images, samples
+from toolkit.errors import InputError
 
 # The height and width of the second size: neither square nor a multiple of four, as users' pictures are.
 SECOND_SIZE = (250, 333)
@@ -40,6 +41,24 @@ GATES = {
 }
 
 
+def narrowed_gates(narrower: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Returns the bounds of every kind of artifact, with narrower ones where they are given.
+
+    Args:
+        narrower: bounds by figure, by kind of artifact, such as `tflite/int8`.
+
+    Raises:
+        InputError: there is no such kind or figure, or a bound is wider than the gate's own.
+    """
+    for kind in narrower:
+        if kind not in GATES:
+            raise InputError(f"no gate is of {kind!r}: choose from {', '.join(GATES)}")
+    try:
+        return {kind: gate.narrowed(narrower.get(kind, {})).bounds() for kind, gate in GATES.items()}
+    except (TypeError, AttributeError) as error:
+        raise InputError("gates are bounds by figure, by kind of artifact") from error
+
+
 def compare(reference: np.ndarray, picture: np.ndarray) -> Figures:
     """Measures how far a picture is from its reference.
 
@@ -65,15 +84,16 @@ def compare(reference: np.ndarray, picture: np.ndarray) -> Figures:
     )
 
 
-def cases(size: tuple[int, int], style_size: tuple[int, int] | None = None) -> list[Case]:
-    """Prepares four photos x three styles at one size.
+def cases(size: tuple[int, int], style_size: tuple[int, int] | None = None, pairs: Pairs | None = None) -> list[Case]:
+    """Prepares pairs of pictures at one size.
 
     Args:
         size: height and width of the contents in pixels, at least 16.
         style_size: of the styles; by default what a predictor was trained on.
+        pairs: contents and styles with their names; four photos x three styles by default.
 
     Returns:
-        Twelve cases; the samples are those of 8-bit pictures, which is what every format is fed.
+        One case a pair; the samples are those of 8-bit pictures, which is what every format is fed.
     """
 
     def prepared(picture: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -88,7 +108,7 @@ def cases(size: tuple[int, int], style_size: tuple[int, int] | None = None) -> l
             prepared(photo, height, width),
             prepared(style, *style_size),
         )
-        for photo_name, photo, style_name, style in samples.sample_pairs()
+        for photo_name, photo, style_name, style in (samples.sample_pairs() if pairs is None else pairs)
     ]
 
 
@@ -105,17 +125,20 @@ class Reference:
 
     Args:
         stylizer: called with a content and a style, both [1, H, W, 3] float32.
+        pairs: of contents and styles; by default the twelve of the samples.
     """
 
-    def __init__(self, stylizer: Callable[..., Any]) -> None:
+    def __init__(self, stylizer: Callable[..., Any], pairs: Pairs | None = None) -> None:
         self._stylizer = stylizer
+        self._pairs = pairs
         self._pictures: dict[tuple[int, int], list[tuple[Case, np.ndarray]]] = {}
 
     def pictures(self, size: tuple[int, int]) -> list[tuple[Case, np.ndarray]]:
-        """Returns the twelve cases of a size, each with the picture [H, W, 3] it must give."""
+        """Returns the cases of a size, each with the picture [H, W, 3] it must give."""
         if size not in self._pictures:
             self._pictures[size] = [
-                (case, np.asarray(self._stylizer(case.content, case.style))[0]) for case in cases(size)
+                (case, np.asarray(self._stylizer(case.content, case.style))[0])
+                for case in cases(size, pairs=self._pairs)
             ]
         return self._pictures[size]
 

@@ -129,15 +129,33 @@ def write(bundle: Path, manifest: Manifest, measured: dict[Artifact, Parity], si
         measured: the parity of each artifact.
         sizes: bytes of each artifact by path.
     """
-    folder = bundle / "report"
+    card = f"model_card_{manifest['source']['method']}.md"
+    write_page(bundle / "report", manifest, measured, sizes, {card: bundle / "MODEL_CARD.md"})
+
+
+def write_page(
+    folder: Path,
+    manifest: Manifest,
+    measured: dict[Artifact, Parity],
+    sizes: dict[str, int],
+    beside: Mapping[str, Path] | None = None,
+) -> None:
+    """Writes `index.html` and its pictures.
+
+    Args:
+        folder: made by this.
+        manifest: source, toolchain and options of the export.
+        measured: the parity of each artifact.
+        sizes: bytes of each artifact by path.
+        beside: further files by their templates, filled with the same.
+    """
     folder.mkdir()
     rows = _rows(measured, sizes)
     for row, (artifact, parity) in zip(rows, measured.items(), strict=True):
         row |= _write_pictures(folder, artifact, parity)
     environment = _environment()
     names = figure_names(row["figures"] for row in rows)
-    card = f"model_card_{manifest['source']['method']}.md"
-    for template, path in (("report.html", folder / "index.html"), (card, bundle / "MODEL_CARD.md")):
+    for template, path in {"report.html": folder / "index.html", **(beside or {})}.items():
         text = environment.get_template(template).render(
             manifest=manifest, rows=rows, figure_names=names, more_is_better=MORE_IS_BETTER
         )

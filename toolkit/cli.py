@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": "serving.commands.serve",
     "publish": "serving.commands.publish",
     "versions": "serving.commands.versions",
+    "lineage": "serving.commands.lineage",
     "label": "serving.commands.label",
     "rollback": "serving.commands.rollback",
     "prune": "serving.commands.prune",

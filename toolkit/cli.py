@@ -25,6 +25,7 @@ COMMANDS = {
     "rollback": "serving.commands.rollback",
     "prune": "serving.commands.prune",
     "request": "serving.commands.request",
+    "pipeline": "serving.commands.pipeline",
 }
 
 # The extra that brings each optional package.
@@ -42,6 +43,7 @@ EXTRAS = {
     "tensorflow": "export",
     "tensorflow_hub": "export",
     "tensorflow_serving": "serving",
+    "tfx": "tfx",
     "uvicorn": "serving",
 }
 

@@ -1,0 +1,1 @@
+"""Models and whole collections as pipelines of other engines."""

@@ -50,13 +50,13 @@ def narrowed_gates(narrower: Mapping[str, Mapping[str, float]]) -> dict[str, dic
     Raises:
         InputError: there is no such kind or figure, or a bound is wider than the gate's own.
     """
-    for kind in narrower:
-        if kind not in GATES:
-            raise InputError(f"no gate is of {kind!r}: choose from {', '.join(GATES)}")
     try:
-        return {kind: gate.narrowed(narrower.get(kind, {})).bounds() for kind, gate in GATES.items()}
+        if unknown := [kind for kind in narrower if kind not in GATES]:
+            raise InputError(f"no gate is of {unknown[0]!r}: choose from {', '.join(GATES)}")
+        bounds = {kind: gate.narrowed(narrower.get(kind, {})).bounds() for kind, gate in GATES.items()}
     except (TypeError, AttributeError) as error:
         raise InputError("gates are bounds by figure, by kind of artifact") from error
+    return {kind: {name: float(bound) for name, bound in by_figure.items()} for kind, by_figure in bounds.items()}
 
 
 def compare(reference: np.ndarray, picture: np.ndarray) -> Figures:

@@ -9,8 +9,7 @@ from toolkit.errors import InputError
 
 Lineage = dict[str, Any]
 
-# What a record has, and of what kind each is.
-_FIELDS = {"source": dict, "bundle": dict, "artifact": dict, "toolchain": dict}
+_RECORDS = ("source", "bundle", "artifact", "toolchain")
 
 
 def lineage(base_path: Path, number: int) -> Lineage:
@@ -29,12 +28,12 @@ def lineage(base_path: Path, number: int) -> Lineage:
     """
     version = _find(base_path, number)
     told = version.provenance or {}
-    artifact = told.get("artifact")
-    if not all(isinstance(told.get(name), kind) for name, kind in _FIELDS.items()) or not isinstance(artifact, dict):
+    if not all(isinstance(told.get(name), dict) for name in _RECORDS):
         raise InputError(
             f"{version.folder}: no record of where it comes from ({PROVENANCE_FILE}): neither `styleport publish` nor "
             "the pipeline put it there"
         )
+    artifact = told["artifact"]
     return {
         "version": version.number,
         "published": told.get("published"),

@@ -96,7 +96,14 @@ def create_pipeline(settings: Settings, examples: Any = None, **options: Any) ->
         fingerprint=_fingerprint(settings.source),
     )
     exporter = BundleExporter(
-        stylizer=source.outputs["model"], options=dataclasses.asdict(settings.options), toolchain=toolchain()
+        stylizer=source.outputs["model"],
+        formats=list(settings.options.formats),
+        # What the options leave to the method, the component does too: TFX's parameters have no None.
+        quantizations=list(settings.options.quantizations or ()),
+        sizes=[size or 0 for size in settings.options.sizes or ()],
+        max_size=settings.options.max_size,
+        integer_io=settings.options.integer_io,
+        toolchain=toolchain(),
     )
     warmer = WarmupWriter(
         model=exporter.outputs["model"],

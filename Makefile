@@ -64,6 +64,34 @@ build/runtimes/bundle/manifest.json: | $(BROWSER_READY)
 runtimes: build/runtimes/bundle/manifest.json $(BROWSER_READY) ## hold the same pairs on LiteRT, tflite-runtime, a browser and ARM64, in one table
 	$(BIN)/python -m tests.runtimes build/runtimes/bundle --report build/runtimes/report
 
+# TFX's pins meet nobody else's, so it lives apart, in what requirements.txt there has found to run together.
+TFX := serving/pipelines/tfx
+TFX_VENV := .venv-tfx
+TFX_READY := $(TFX_VENV)/.ready
+$(TFX_READY): pyproject.toml $(TFX)/requirements.txt | $(READY)
+	$(BIN)/python -m venv --clear $(TFX_VENV)
+	@# The pins are Python 3.11's; where there is another one, the plain install has to do.
+	if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then \
+		$(TFX_VENV)/bin/python -m pip install --quiet --require-hashes --no-deps --requirement $(TFX)/requirements.txt && \
+		$(TFX_VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .; \
+	else \
+		$(TFX_VENV)/bin/python -m pip install --quiet --editable '.[tfx]' pytest pytest-timeout; fi
+	@touch $@
+
+.PHONY: test-tfx
+test-tfx: $(TFX_READY) ## run the TFX pipeline, twice and with a planted error, in an environment of its own
+	$(TFX_VENV)/bin/python -m pytest tests/tfx
+
+.PHONY: tfx-requirements
+tfx-requirements: $(READY) ## resolve the environment of TFX anew, with the hash of every file
+	$(BIN)/python -m venv build/uv
+	build/uv/bin/python -m pip install --quiet uv==0.13.9
+	sed 's/^[^#]/# &/' $(TFX)/overrides.txt > build/requirements.txt
+	cd $(TFX) && $(CURDIR)/build/uv/bin/uv pip compile requirements.in --override overrides.txt \
+		--python-version 3.11 --python-platform x86_64-manylinux_2_36 --only-binary :all: --generate-hashes \
+		--quiet --no-header --no-emit-index-url --no-emit-find-links >> $(CURDIR)/build/requirements.txt
+	mv build/requirements.txt $(TFX)/requirements.txt
+
 .PHONY: lint
 lint: $(READY) ## check style, types and import rules
 	$(BIN)/ruff check .
@@ -116,5 +144,5 @@ page-picture: $(BROWSER_READY) ## photograph the web page for the README; CHROMI
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf build dist .venv *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist .venv $(TFX_VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find toolkit export serving tests -name __pycache__ -type d -exec rm -rf {} +

@@ -1,6 +1,5 @@
 """Exports single-style .tflite files: the style's bottleneck is a constant of the transformer, and no input."""
 
-import functools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export import conversion, parity, tflite_metadata
+from export import conversion, tflite_metadata
 from export.artifact import DEFAULT_SIZE, Artifact, ExportOptions, Progress
 from export.deployment import DeploymentForm
 from export.exportable import Pair
@@ -183,41 +182,6 @@ def _quantized(model: bytes, artifact: Artifact, integer_io: bool, treatment: Tr
     rules = [] if mode == "float32" else treatment.rules(model, "baked", mode)
     inputs = calibration_inputs(artifact.size or DEFAULT_SIZE, integer_io) if mode == "int8" else []
     return apply_rules(model, rules, SIGNATURE, inputs)
-
-
-class References:
-    """The float32 model's pictures in each style that is baked, each made once.
-
-    Args:
-        stylizer: with a `bottleneck` and a `transform`.
-    """
-
-    def __init__(self, stylizer: Any) -> None:
-        self._stylizer = stylizer
-        self._made: dict[tuple[Style, bytes], parity.Reference] = {}
-
-    def of(self, artifact: Artifact, folder: Path) -> parity.Reference:
-        """Returns what an artifact is held against: the model with the bottleneck beside the artifact.
-
-        Args:
-            artifact: a baked one.
-            folder: its files.
-
-        Raises:
-            InputError: the style in the folder is damaged, or not the one that the manifest names.
-        """
-        baked = BakedStyle.from_file(folder / STYLE_FILE, self._stylizer.bottleneck_dim)
-        if baked.style != artifact.style:
-            raise InputError(f"{folder / STYLE_FILE}: its style is not the one that the manifest names")
-        key = (baked.style, baked.bottleneck.tobytes())
-        if key not in self._made:
-            shown = images.load_image(folder / THUMBNAIL_FILE)[None]
-            cases = functools.partial(parity.cases_in_style, name=baked.style.slug, style=shown)
-            self._made[key] = parity.Reference(functools.partial(self._paint, baked), cases)
-        return self._made[key]
-
-    def _paint(self, baked: BakedStyle, content: np.ndarray, style: np.ndarray) -> Any:
-        return self._stylizer.transform(content, baked.mixed(content, self._stylizer.bottleneck))
 
 
 def load(folder: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

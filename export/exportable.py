@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from export.artifact import Artifact, ExportOptions, Progress
-from export.gates import Parity
+from export.gates import Pairs, Parity
 
 # What a manifest says of a model's origin, as its schema has it under `source`.
 Source = dict[str, Any]
@@ -80,6 +80,10 @@ class Exportable(Protocol):
 
     def save_reference(self, path: Path) -> None:
         """Writes the float32 model."""
+        ...
+
+    def measure_on(self, pairs: Pairs) -> None:
+        """Measures on other pairs of pictures than the samples from here on."""
         ...
 
     def measure(self, artifact: Artifact, folder: Path) -> Parity:

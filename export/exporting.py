@@ -5,7 +5,8 @@ import importlib.metadata
 import os
 import platform
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from export import bundle as bundles
 from export import report, sources
 from export.artifact import Artifact, ExportOptions, Origin, Progress
 from export.exportable import Exportable
-from export.gates import Parity
+from export.gates import Pairs, Parity
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError, first_of
 from toolkit.manifest import Manifest
@@ -150,12 +151,30 @@ class Verification:
     failures: list[str]
 
 
-def verify_bundle(bundle: str | Path, progress: Progress = lambda step: None) -> Verification:
+@dataclass(frozen=True)
+class Trial:
+    """What a bundle has to stand beyond its own gates on the samples.
+
+    Attributes:
+        pairs: pictures that it is measured on in place of the samples.
+        gates: narrower bounds by figure, by kind of artifact.
+        elsewhere: folders that artifacts are measured from in place of the bundle's, by the artifact's path.
+    """
+
+    pairs: Pairs | None = None
+    gates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    elsewhere: Mapping[str, Path] = field(default_factory=dict)
+
+
+def verify_bundle(
+    bundle: str | Path, progress: Progress = lambda step: None, trial: Trial | None = None
+) -> Verification:
     """Recomputes every hash and every parity figure of a bundle from its files.
 
     Args:
         bundle: the bundle's folder.
         progress: told what is being verified.
+        trial: what it is measured on and from, and how strictly; the samples, itself and its own gates by default.
 
     Returns:
         The figures and the gates they miss.
@@ -169,10 +188,13 @@ def verify_bundle(bundle: str | Path, progress: Progress = lambda step: None) ->
     problems = bundles.check_files(bundle, manifest)
     if problems:
         raise InputError(first_of(problems))
-    exportable = sources.reopen(bundle, manifest)
-    measured = {}
+    exportable, trial, measured = sources.reopen(bundle, manifest), trial or Trial(), {}
+    if trial.pairs is not None:
+        exportable.measure_on(trial.pairs)
     for record in manifest["artifacts"]:
         artifact = Artifact.from_record(record)
         progress(f"verifying {artifact.path}")
-        measured[artifact] = exportable.measure(artifact, manifests.resolve(bundle, artifact.path))
+        folder = trial.elsewhere.get(artifact.path) or manifests.resolve(bundle, artifact.path)
+        result = exportable.measure(artifact, folder)
+        measured[artifact] = result.under(result.gate.narrowed(trial.gates.get(artifact.kind, {})))
     return Verification(manifest, measured, _failures(measured))

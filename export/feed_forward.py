@@ -6,7 +6,8 @@ from pathlib import Path
 from export import baked, parity, saved_model, tflite, web
 from export.artifact import Artifact
 from export.exportable import Exporter, Source
-from export.gates import Parity
+from export.gates import Pairs, Parity
+from export.references import References
 from toolkit.stylizer import Stylizer
 
 METHOD = "feed-forward"
@@ -28,12 +29,19 @@ class FeedForward:
         self.model = stylizer
         self.source: Source = {"method": METHOD, **source}
         self.exporters: Mapping[str, Exporter] = EXPORTERS
-        self._pictures = parity.Reference(stylizer)
-        self._in_style = baked.References(stylizer)
+        self._references = References(stylizer, stylizer)
 
     def save_reference(self, path: Path) -> None:
         """Writes the stylizer as a `.keras` file."""
         self.model.save(path)
+
+    def measure_on(self, pairs: Pairs) -> None:
+        """Measures on other pairs of pictures than the samples from here on.
+
+        Args:
+            pairs: contents and styles with their names, as `export.gates.Pairs` has them.
+        """
+        self._references = References(self.model, self.model, pairs)
 
     def measure(self, artifact: Artifact, folder: Path) -> Parity:
         """Holds an artifact's pictures against the stylizer's.
@@ -46,5 +54,4 @@ class FeedForward:
             Figures and verdict.
         """
         runner = self.exporters[artifact.format].load(folder)
-        reference = self._in_style.of(artifact, folder) if artifact.style else self._pictures
-        return parity.hold(runner, artifact, reference)
+        return parity.hold(runner, artifact, self._references.of(artifact, folder))

@@ -10,9 +10,10 @@ from export import baked, mirrors, parity, policy, saved_model, tflite, web
 from export.artifact import Artifact, ExportOptions, Progress
 from export.exportable import Exportable, Exporter, Source
 from export.feed_forward import METHOD as FEED_FORWARD
-from export.gates import Parity
+from export.gates import Pairs, Parity
 from export.one_piece import saved_model as whole_saved_model
 from export.one_piece import tflite as whole_tflite
+from export.references import References
 from toolkit import hub, models
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
@@ -81,8 +82,8 @@ class Foreign:
         self.exporters: Mapping[str, Exporter] = EXPORTERS[method]
         self.reference = REFERENCES[source["kind"]]
         self._path = path
-        self._pictures = parity.Reference(whole)
-        self._in_style = baked.References(model)
+        self._whole = whole
+        self._references = References(whole, model)
 
     def save_reference(self, path: Path) -> None:
         """Copies the source as it is."""
@@ -93,6 +94,14 @@ class Foreign:
             target = path / file.relative_to(self._path)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
+
+    def measure_on(self, pairs: Pairs) -> None:
+        """Measures on other pairs of pictures than the samples from here on.
+
+        Args:
+            pairs: contents and styles with their names, as `export.gates.Pairs` has them.
+        """
+        self._references = References(self._whole, self.model, pairs)
 
     def measure(self, artifact: Artifact, folder: Path) -> Parity:
         """Holds an artifact's pictures against the source's.
@@ -105,8 +114,7 @@ class Foreign:
             Figures and verdict.
         """
         runner = self.exporters[artifact.format].load(folder)
-        reference = self._in_style.of(artifact, folder) if artifact.style else self._pictures
-        return parity.hold(runner, artifact, reference)
+        return parity.hold(runner, artifact, self._references.of(artifact, folder))
 
 
 def reopen(path: Path, source: Source) -> Exportable:

@@ -2,12 +2,16 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from toolkit.errors import InputError
+
+# A content's name, the content [H, W, 3] float32 in [0, 1], and the same of a style.
+Pairs = Sequence[tuple[str, np.ndarray, str, np.ndarray]]
 # Of these figures the least is the worst, of all others the greatest.
 MORE_IS_BETTER = ("psnr", "ssim", "cosine")
 
@@ -33,6 +37,26 @@ class Gate:
     def bounds(self) -> dict[str, float]:
         """Returns the bounds that apply, by figure."""
         return {name: bound for name, bound in dataclasses.asdict(self).items() if bound is not None}
+
+    def narrowed(self, bounds: Mapping[str, float]) -> "Gate":
+        """Returns the gate with other bounds in place of some of its own, or beside them.
+
+        Args:
+            bounds: by figure; each at least as strict as the gate's own.
+
+        Raises:
+            InputError: a bound is of no figure, is no number, or is wider than the gate's own.
+        """
+        own = self.bounds()
+        for name, bound in bounds.items():
+            if name not in {field.name for field in dataclasses.fields(self)}:
+                known = ", ".join(field.name for field in dataclasses.fields(self))
+                raise InputError(f"no gate is of {name!r}: choose from {known}")
+            if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not math.isfinite(bound):
+                raise InputError(f"the gate of {name} is {bound!r}: give a number")
+            if name in own and (bound < own[name] if name in MORE_IS_BETTER else bound > own[name]):
+                raise InputError(f"the gate of {name} is {bound:g}: it may be narrower than {own[name]:g}, never wider")
+        return Gate(**{**own, **{name: float(bound) for name, bound in bounds.items()}})
 
     def failures(self, figures: "Figures") -> list[str]:
         """Returns the figures that are out of bounds, each with its bound; a NaN is out of every bound."""
@@ -136,6 +160,10 @@ class Parity:
         worst = {name: (np.min if name in MORE_IS_BETTER else np.max)(values) for name, values in columns.items()}
         return Figures(**{name: float(value) for name, value in worst.items()})
 
+    def under(self, gate: Gate) -> "Parity":
+        """Returns the same measurements, held against another gate."""
+        return dataclasses.replace(self, gate=gate, failures=_failures(self.figures, gate))
+
     def to_json(self) -> dict[str, Any]:
         """Returns the record that the manifest keeps; JSON has no NaN, so a figure without a value is None."""
         extremes = self.extremes().measured()
@@ -157,6 +185,10 @@ def _badness(figures: Figures) -> float:
     return math.inf if likeness is None or math.isnan(likeness) else -likeness
 
 
+def _failures(figures: Mapping[str, Figures], gate: Gate) -> list[str]:
+    return [f"{name}: {failure}" for name, measured in figures.items() for failure in gate.failures(measured)]
+
+
 def judge(measurements: Iterable[Measurement], gate: Gate) -> Parity:
     """Holds measurements against a gate.
 
@@ -168,11 +200,9 @@ def judge(measurements: Iterable[Measurement], gate: Gate) -> Parity:
         The verdict and what it rests on.
     """
     figures: dict[str, Figures] = {}
-    failures: list[str] = []
     worst: list[Measurement] = []
     for one in measurements:
         figures[one.case.name] = one.figures
-        failures += [f"{one.case.name}: {failure}" for failure in gate.failures(one.figures)]
         if not worst or _badness(one.figures) > _badness(worst[0].figures):
             worst = [one]
-    return Parity(gate, figures, worst[0], failures)
+    return Parity(gate, figures, worst[0], _failures(figures, gate))

@@ -1,14 +1,15 @@
 """Measures a stylizer's artifacts: real pairs in, pictures held against the float32 model's, figures out."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from export.artifact import DEFAULT_SIZE, PAGE_SIZES, Artifact
-from export.gates import Case, Figures, Gate, Measurement, Parity, judge
+from export.gates import Case, Figures, Gate, Measurement, Pairs, Parity, judge
 from toolkit import images, samples
+from toolkit.errors import InputError
 
 # The height and width of the second size: neither square nor a multiple of four, as users' pictures are.
 SECOND_SIZE = (250, 333)
@@ -44,6 +45,24 @@ GATES = {
 }
 
 
+def narrowed_gates(narrower: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Returns the bounds of every kind of artifact, with narrower ones where they are given.
+
+    Args:
+        narrower: bounds by figure, by kind of artifact, such as `tflite/int8`.
+
+    Raises:
+        InputError: there is no such kind or figure, or a bound is wider than the gate's own.
+    """
+    try:
+        if unknown := [kind for kind in narrower if kind not in GATES]:
+            raise InputError(f"no gate is of {unknown[0]!r}: choose from {', '.join(GATES)}")
+        bounds = {kind: gate.narrowed(narrower.get(kind, {})).bounds() for kind, gate in GATES.items()}
+    except (TypeError, AttributeError) as error:
+        raise InputError("gates are bounds by figure, by kind of artifact") from error
+    return {kind: {name: float(bound) for name, bound in by_figure.items()} for kind, by_figure in bounds.items()}
+
+
 def compare(reference: np.ndarray, picture: np.ndarray) -> Figures:
     """Measures how far a picture is from its reference.
 
@@ -69,39 +88,48 @@ def compare(reference: np.ndarray, picture: np.ndarray) -> Figures:
     )
 
 
-def cases(size: tuple[int, int], style_size: tuple[int, int] | None = None) -> list[Case]:
-    """Prepares four photos x three styles at one size.
+def cases(size: tuple[int, int], style_size: tuple[int, int] | None = None, pairs: Pairs | None = None) -> list[Case]:
+    """Prepares pairs of pictures at one size.
 
     Args:
         size: height and width of the contents in pixels, at least 16.
         style_size: of the styles; by default what a predictor was trained on.
+        pairs: contents and styles with their names; four photos x three styles by default.
 
     Returns:
-        Twelve cases; the samples are those of 8-bit pictures, which is what every format is fed.
+        One case a pair; the samples are those of 8-bit pictures, which is what every format is fed.
     """
     style_size = style_size or ((256, 256) if size[0] == size[1] else (256, 320))
     return [
         Case(_title(photo_name, style_name, size), size, _prepared(photo, *size), _prepared(style, *style_size))
-        for photo_name, photo, style_name, style in samples.sample_pairs()
+        for photo_name, photo, style_name, style in (samples.sample_pairs() if pairs is None else pairs)
     ]
 
 
-def cases_in_style(size: tuple[int, int], name: str, style: np.ndarray) -> list[Case]:
-    """Prepares as many contents for one style, at one size: four photos, each whole and two quarters of it.
+def cases_in_style(
+    size: tuple[int, int], name: str, style: np.ndarray, contents: Mapping[str, np.ndarray] | None = None
+) -> list[Case]:
+    """Prepares contents for one style, at one size.
 
     Args:
         size: height and width of the contents in pixels, at least 16.
         name: the style's.
         style: what a report shows of it, [1, h, w, 3] float32 in [0, 1].
+        contents: by name, [H, W, 3] float32 in [0, 1]; by default four photos, each whole and two quarters of it.
 
     Returns:
-        Twelve cases; the samples are those of 8-bit pictures.
+        One case a content; the samples are those of 8-bit pictures.
     """
-    views: dict[str, np.ndarray] = {}
-    for photo_name, photo in samples.photos().items():
-        top_left, _, _, bottom_right = images.quarters(photo)
-        views |= {photo_name: photo, f"{photo_name} top left": top_left, f"{photo_name} bottom right": bottom_right}
+    views = _views() if contents is None else contents
     return [Case(_title(view, name, size), size, _prepared(views[view], *size), style) for view in views]
+
+
+def _views() -> dict[str, np.ndarray]:
+    views: dict[str, np.ndarray] = {}
+    for name, photo in samples.photos().items():
+        top_left, _, _, bottom_right = images.quarters(photo)
+        views |= {name: photo, f"{name} top left": top_left, f"{name} bottom right": bottom_right}
+    return views
 
 
 def _title(content: str, style: str, size: tuple[int, int]) -> str:
@@ -134,7 +162,7 @@ class Reference:
         self._pictures: dict[tuple[int, int], list[tuple[Case, np.ndarray]]] = {}
 
     def pictures(self, size: tuple[int, int]) -> list[tuple[Case, np.ndarray]]:
-        """Returns the twelve cases of a size, each with the picture [H, W, 3] it must give."""
+        """Returns the cases of a size, each with the picture [H, W, 3] it must give."""
         if size not in self._pictures:
             self._pictures[size] = [
                 (case, np.asarray(self._stylizer(case.content, case.style))[0]) for case in self._cases_of(size)

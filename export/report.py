@@ -150,12 +150,30 @@ def write(bundle: Path, manifest: Manifest, measured: dict[Artifact, Parity], si
         measured: the parity of each artifact.
         sizes: bytes of each artifact by path.
     """
-    folder = bundle / "report"
+    card = f"model_card_{manifest['source']['method']}.md"
+    write_page(bundle / "report", manifest, measured, sizes, {card: bundle / "MODEL_CARD.md"})
+
+
+def write_page(
+    folder: Path,
+    manifest: Manifest,
+    measured: dict[Artifact, Parity],
+    sizes: dict[str, int],
+    beside: Mapping[str, Path] | None = None,
+) -> None:
+    """Writes `index.html` and its pictures.
+
+    Args:
+        folder: made by this.
+        manifest: source, toolchain and options of the export.
+        measured: the parity of each artifact.
+        sizes: bytes of each artifact by path.
+        beside: further files by their templates, filled with the same.
+    """
     folder.mkdir()
     rows = [
         {**row(folder, artifact.path, parity), "artifact": artifact, "bytes": sizes[artifact.path]}
         for artifact, parity in measured.items()
     ]
-    card = f"model_card_{manifest['source']['method']}.md"
-    for template, path in (("report.html", folder / "index.html"), (card, bundle / "MODEL_CARD.md")):
+    for template, path in {"report.html": folder / "index.html", **(beside or {})}.items():
         path.write_text(render(template, rows, manifest=manifest), encoding="utf-8")

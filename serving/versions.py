@@ -134,10 +134,10 @@ def publish(
     try:
         with bundles.work_folder(base_path, WORK_PREFIX) as folder:
             progress("copying")
-            _copy(bundle, record, folder)
+            copy_artifact(bundle, record, folder)
             progress("writing warmup requests")
             count = warmup.write(folder, record["signatures"], warmup_sizes, base_path.resolve().name)
-            _write_provenance(folder, bundle, verification.manifest, record, count)
+            write_provenance(folder, bundle, verification.manifest, record, count)
             progress("flushing to the disk")
             bundles.seal(folder)
             number = _rename(folder, base_path, version)
@@ -180,8 +180,17 @@ def _make_base(base_path: Path) -> None:
         raise InputError(f"{base_path}: cannot be created: {reason}") from error
 
 
-def _copy(bundle: Path, record: Record, folder: Path) -> None:
-    """Copies the artifact's files and holds the copies, not what was verified a while ago, against the manifest."""
+def copy_artifact(bundle: Path, record: Record, folder: Path) -> None:
+    """Copies the artifact's files and holds the copies, not what was verified a while ago, against the manifest.
+
+    Args:
+        bundle: the bundle's folder.
+        record: of its SavedModel, in the manifest.
+        folder: of the version.
+
+    Raises:
+        InputError: a file is missing or not as recorded.
+    """
     source = manifests.resolve(bundle, ARTIFACT)
     for file in _inner_files(record):
         target = folder / file["path"]
@@ -195,10 +204,28 @@ def _inner_files(record: Record) -> list[Record]:
     return [{**file, "path": file["path"].removeprefix(f"{record['path']}/")} for file in record["files"]]
 
 
-def _write_provenance(folder: Path, bundle: Path, manifest: Record, record: Record, warmup_requests: int) -> None:
+def write_provenance(
+    folder: Path,
+    bundle: Path,
+    manifest: Record,
+    record: Record,
+    warmup_requests: int,
+    run: dict[str, str] | None = None,
+) -> None:
+    """Writes where a version comes from, for `styleport versions` and `styleport lineage`.
+
+    Args:
+        folder: of the version.
+        bundle: the bundle's folder.
+        manifest: the bundle's.
+        record: of its SavedModel, in the manifest.
+        warmup_requests: how many there are.
+        run: the pipeline and its step that made the version; None where `styleport publish` did.
+    """
     provenance = {
         "schema_version": 1,
         "published": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "run": run or {"by": "styleport publish"},
         "bundle": {
             "created": manifest["created"],
             "manifest_sha256": manifests.sha256(bundle / manifests.MANIFEST_FILE),

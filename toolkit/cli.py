@@ -20,11 +20,13 @@ COMMANDS = {
     "serve": "serving.commands.serve",
     "publish": "serving.commands.publish",
     "versions": "serving.commands.versions",
+    "lineage": "serving.commands.lineage",
     "label": "serving.commands.label",
     "rollback": "serving.commands.rollback",
     "prune": "serving.commands.prune",
     "request": "serving.commands.request",
     "batch": "serving.commands.batch",
+    "pipeline": "serving.commands.pipeline",
 }
 
 # The extra that brings each optional package.
@@ -43,6 +45,7 @@ EXTRAS = {
     "tensorflow": "export",
     "tensorflow_hub": "export",
     "tensorflow_serving": "serving",
+    "tfx": "tfx",
     "uvicorn": "serving",
 }
 

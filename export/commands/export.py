@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptions
+from export.commands.options import sizes, split
 from toolkit.commands import objective_options
 from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
 from toolkit.errors import InputError
@@ -99,9 +100,9 @@ def export(
     _refuse_options_of_others(context, method)
     styles = _styles(context, bake or [], bake_strength)
     options = ExportOptions(
-        formats=tuple(dict.fromkeys((*_split(formats), *(["baked"] if styles else [])))),
-        quantizations=None if quantize is None else _split(quantize),
-        sizes=None if size is None else _sizes(size),
+        formats=tuple(dict.fromkeys((*split(formats), *(["baked"] if styles else [])))),
+        quantizations=None if quantize is None else split(quantize),
+        sizes=None if size is None else sizes(size),
         max_size=max_size,
         integer_io=integer_io,
         method=method,
@@ -176,15 +177,3 @@ def _styles(context: typer.Context, bake: list[str], strength: float) -> "tuple[
 
 def _is_given(context: typer.Context, name: str) -> bool:
     return str(context.get_parameter_source(name)).endswith("COMMANDLINE")
-
-
-def _split(value: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
-
-
-def _sizes(value: str) -> tuple[int | None, ...]:
-    parts = _split(value)
-    unknown = [part for part in parts if part != "any" and not (part.isascii() and part.isdigit())]
-    if unknown or not parts:
-        raise InputError(f"--size {value!r}: give pixels or any, separated by commas")
-    return tuple(None if part == "any" else int(part) for part in parts)

@@ -6,7 +6,7 @@ from typing import Any
 
 from export.artifact import Artifact
 from export.exportable import Exporter, Source
-from export.gates import Parity, judge
+from export.gates import Pairs, Parity, judge
 from export.optimisation import parity, saved_model, tflite
 from toolkit.errors import InputError
 from toolkit.lbfgs import LBFGS
@@ -95,6 +95,14 @@ class Optimisation:
     def save_reference(self, path: Path) -> None:
         """Writes the extractor as a `.keras` file; all else stands in the manifest."""
         self.model.features.save(path)
+
+    def measure_on(self, pairs: Pairs) -> None:
+        """Refuses: its steps drift apart on pictures that they were not chosen for.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError("style transfer by optimisation is measured on the samples only")
 
     def measure(self, artifact: Artifact, folder: Path) -> Parity:
         """Holds an artifact's features and steps against Keras's.

@@ -1,1 +1,1 @@
-"""Pipelines over bundles: whole collections of pictures with Apache Beam."""
+"""Models and whole collections as pipelines of other engines."""

@@ -2,7 +2,8 @@
 
 An export is run up to the exporter with the options of the page: what the exporter makes of them is held by
 tests/export, and takes minutes. In its place the bundle that all tests share is put at the target. The commands of
-the pages on models made elsewhere and on serving are those of the README, which tests/hub and tests/serving run.
+the pages on models made elsewhere, on serving and on TFX are those of the README, which tests/hub, tests/serving and
+tests/tfx run.
 """
 
 import functools
@@ -22,7 +23,7 @@ from toolkit import cli, images, samples
 from toolkit import manifest as manifests
 
 PAGES = ["index", "stylize", "optimise", "export", "device", "on-device", "batch"]
-OF_THE_README = ["own-model", "serve"]
+OF_THE_README = ["own-model", "serve", "tfx"]
 # What makes a command of optimisation take seconds; of two options of a name the last one counts.
 FEW_STEPS = ["--steps", "1", "--vgg-weights", "random", "--size", "64"]
 

@@ -1,6 +1,7 @@
 """Figures are those a reader computes by hand, and the worst pair decides against the gates."""
 
 import dataclasses
+import functools
 import json
 import math
 
@@ -14,6 +15,7 @@ from export import gates, parity
 from export.artifact import Artifact, ExportOptions
 from export.gates import Case, Figures, Gate, Measurement
 from toolkit import samples
+from toolkit.errors import InputError
 
 OPEN = Gate(max_abs=None, mean_abs=1.0, psnr=0.0, ssim=-1.0)
 PERFECT = Figures(0.0, 0.0, 0.0, parity.MAX_PSNR, 1.0)
@@ -231,3 +233,48 @@ def test_the_reference_paints_each_picture_once_and_measures_the_artifact_on_eve
 def test_cases_have_the_size_asked_for(height, width):
     picture = samples.photos()["chelsea"]
     assert parity._fill(picture, height, width).shape == (height, width, 3)
+
+
+# Gates that a caller narrows, and pairs that a caller brings
+
+
+def test_a_gate_may_be_narrowed_and_keeps_its_other_bounds():
+    assert gates.Gate(psnr=42, ssim=0.99).narrowed({"psnr": 45}) == gates.Gate(psnr=45, ssim=0.99)
+    assert gates.Gate(mean_abs=0.1).narrowed({"max_abs": 0.2}) == gates.Gate(mean_abs=0.1, max_abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        ({"psnr": 41}, "may be narrower than 42, never wider"),
+        ({"mean_abs": 0.006}, "may be narrower than 0.005, never wider"),
+        ({"sharpness": 1}, "no gate is of 'sharpness'"),
+        ({"psnr": "45"}, "give a number"),
+        ({"psnr": math.nan}, "give a number"),
+        ({"psnr": True}, "give a number"),
+    ],
+)
+def test_a_gate_is_never_widened(bounds, message):
+    with pytest.raises(InputError, match=message):
+        parity.GATES["tflite/float16"].narrowed(bounds)
+
+
+def test_every_kind_of_artifact_has_its_gate_and_one_of_them_is_narrower():
+    bounds = parity.narrowed_gates({"tflite/int8": {"psnr": 30}})
+    assert set(bounds) == set(parity.GATES)
+    assert bounds["tflite/int8"] == {"mean_abs": 3e-2, "psnr": 30, "ssim": 0.90}
+    assert bounds["saved_model"] == parity.GATES["saved_model"].bounds()
+
+
+@pytest.mark.parametrize("narrower", [7, [[]], {"saved_model": 7}, {"saved_model": [["psnr", 1]]}])
+def test_what_are_no_gates_is_refused(narrower):
+    with pytest.raises(InputError, match="gates are bounds by figure, by kind of artifact"):
+        parity.narrowed_gates(narrower)
+
+
+def test_the_reference_paints_the_pairs_that_it_is_given():
+    pairs = [("cat", np.full((20, 30, 3), 0.5, np.float32), "plain", np.full((16, 16, 3), 0.25, np.float32))]
+    reference = parity.Reference(lambda content, style: content, functools.partial(parity.cases, pairs=pairs))
+    ((case, picture),) = reference.pictures((24, 24))
+    assert case.name == "cat + plain, 24x24"
+    assert picture.shape == (24, 24, 3)

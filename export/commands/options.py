@@ -1,0 +1,24 @@
+"""Reads options that several commands share: what to export, as the command line has it."""
+
+from toolkit.errors import InputError
+
+
+def split(value: str) -> tuple[str, ...]:
+    """Returns the parts between commas, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+
+
+def sizes(value: str) -> tuple[int | None, ...]:
+    """Reads sides in pixels, or `any`, which gives None.
+
+    Args:
+        value: with commas between.
+
+    Raises:
+        InputError: it is something else.
+    """
+    parts = split(value)
+    unknown = [part for part in parts if part != "any" and not (part.isascii() and part.isdigit())]
+    if unknown or not parts:
+        raise InputError(f"--size {value!r}: give pixels or any, separated by commas")
+    return tuple(None if part == "any" else int(part) for part in parts)

@@ -1,0 +1,65 @@
+"""`styleport lineage`: where a version comes from."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from serving.commands.options import AsJson, BasePath
+
+
+def lineage(
+    base_path: BasePath,
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="Its number.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tell where a version comes from: source, bundle, parity figures, toolchain, and the run that made it.
+
+    Everything is read from the version's own folder, and its files are held against their recorded hashes.
+    """
+    from serving.lineage import lineage as lineage_of
+
+    found = lineage_of(base_path, version)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        _print(found)
+
+
+def _print(found: dict[str, Any]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from export.table import stdout_console
+
+    table = Table(show_header=False)
+    for name, text in _lines(found):
+        table.add_row(name, escape(text))
+    stdout_console().print(table)
+
+
+def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    artifact, bundle, changed = found["artifact"], found["bundle"], found["changed"]
+    return [
+        ("version", str(found["version"])),
+        ("published", str(found["published"] or "-")),
+        ("run", _told(found["run"])),
+        ("source", _told({name: value for name, value in found["source"].items() if name != "description"})),
+        ("bundle", f"manifest sha256 {bundle.get('manifest_sha256')}, created {bundle.get('created')}"),
+        ("model", f"{artifact['path']} sha256 {artifact['sha256']}"),
+        ("parity", f"{artifact['verdict']}: {_told(artifact['parity'])}"),
+        ("gate", _told(artifact["gate"])),
+        ("toolchain", _told(found["toolchain"])),
+        ("files", "; ".join(changed) or "as recorded"),
+    ]
+
+
+def _told(record: Any) -> str:
+    """A record in one line."""
+    if not isinstance(record, dict):
+        return "-"
+    return ", ".join(f"{name} {_value(value)}" for name, value in record.items())
+
+
+def _value(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

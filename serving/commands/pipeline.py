@@ -1,0 +1,101 @@
+"""`styleport pipeline`: export, parity blessing and push as a TFX pipeline."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from export.artifact import DEFAULT_FORMATS, QUANTIZATIONS, ExportOptions
+from export.commands.options import sizes, split
+from serving.commands.options import AsJson
+from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
+from toolkit.errors import InputError, WorkError, first_of
+
+if TYPE_CHECKING:
+    from serving.pipelines.tfx.runs import Run
+
+MAX_GATES_BYTES = 1 << 16
+
+
+def pipeline(
+    root: Annotated[str, typer.Argument(metavar="ROOT", help="Where the pipeline keeps artifacts and metadata.")],
+    base_path: Annotated[
+        str, typer.Argument(metavar="BASE_PATH", help="The folder of the versions; its name is the model's.")
+    ],
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
+    inputs: Annotated[str | None, typer.Option(help=INPUTS_HELP)] = None,
+    split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
+    formats: Annotated[
+        str, typer.Option(help="What the bundle holds, as in export; saved_model is what is pushed.")
+    ] = ",".join(DEFAULT_FORMATS),
+    quantize: Annotated[str | None, typer.Option(help="As in export.", show_default=",".join(QUANTIZATIONS))] = None,
+    size: Annotated[str | None, typer.Option(help="As in export.", show_default="384,any")] = None,
+    max_size: Annotated[int, typer.Option(help="As in export.")] = 1024,
+    gates: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help='Narrower gates as JSON, such as {"tflite/int8": {"psnr": 30}}.'),
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Measure on its contents/ and styles/, each with each, not on the samples."),
+    ] = None,
+    warmup_size: Annotated[str, typer.Option(metavar="SIZES", help="As in publish.")] = "256,384",
+    compile_to: Annotated[
+        Path | None, typer.Option("--compile", metavar="FILE", help="Run nothing; write it for Kubeflow as YAML.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="For Kubeflow: a container that has styleport[tfx] installed.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Export a model, and push it to a base path if every artifact keeps its gate and it answers a request.
+
+    The pipeline is TFX's: what has not changed since the last run is taken from its cache, and its metadata have the
+    lineage of every artifact.
+    """
+    from toolkit.console import quiet_libraries
+
+    if (compile_to is None) != (image is None):
+        raise InputError("--compile and --image go together: give the YAML to write and the container to run")
+    quantizations, sides = (None if quantize is None else split(quantize)), (None if size is None else sizes(size))
+    options = ExportOptions(split(formats), quantizations, sides, max_size)
+    with quiet_libraries():
+        from serving.pipelines.tfx.pipeline import Settings, compile_for_kubeflow, run_locally
+
+        narrower = {} if gates is None else _read_gates(gates)
+        settings = Settings(
+            root, base_path, model, inputs, split_at, options, narrower, pictures, warmup_sizes=warmup_size
+        )
+        if compile_to is not None and image is not None:
+            compile_for_kubeflow(settings, compile_to, image)
+            typer.echo(str(compile_to))
+            return
+        run = run_locally(settings)
+    _report(run, as_json)
+
+
+def _read_gates(path: Path) -> Any:
+    try:
+        if path.stat().st_size > MAX_GATES_BYTES:
+            raise InputError(f"{path}: larger than {MAX_GATES_BYTES} bytes, not a file of gates")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; give a file of gates") from error
+    except (ValueError, RecursionError) as error:
+        raise error if isinstance(error, InputError) else InputError(f"{path}: not JSON ({error})") from error
+
+
+def _report(run: "Run", as_json: bool) -> None:
+    if as_json:
+        told = {name: str(value) if isinstance(value, Path) else value for name, value in vars(run).items()}
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        for name, state in run.components.items():
+            typer.echo(f"{name}: {state}")
+        typer.echo(f"report: {run.report or 'none'}")
+    if not run.blessed:
+        raise WorkError(f"not blessed and not pushed: {first_of(run.failures)}")
+    if not as_json and run.pushed:
+        verb = "pushed" if run.components["Pusher"] == "complete" else "nothing changed; already pushed"
+        typer.echo(f"{verb}: version {run.pushed.name} in {run.pushed.parent}")

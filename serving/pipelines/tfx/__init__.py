@@ -1,0 +1,1 @@
+"""Export, parity blessing and push as a TensorFlow Extended pipeline; needs the extra `tfx`."""

@@ -1,0 +1,25 @@
+"""The type of artifact that TFX has none for: a whole bundle."""
+
+from typing import Any, ClassVar
+
+from tfx.types import artifact
+
+
+class Bundle(artifact.Artifact):
+    """A bundle as `styleport export` writes it: every artifact, the float32 model, manifest and report.
+
+    * Properties:
+        - `manifest_sha256`: the SHA-256 of its manifest, which accounts for every other file.
+
+    * File structure:
+        - `{uri}/`
+            - `manifest.json`
+            - `manifest.json.sha256`
+            - `MODEL_CARD.md`
+            - `source/`
+            - `saved_model/`
+            - Other artifacts and the report.
+    """
+
+    TYPE_NAME = "StyleportBundle"
+    PROPERTIES: ClassVar[dict[str, Any]] = {"manifest_sha256": artifact.Property(type=artifact.PropertyType.STRING)}

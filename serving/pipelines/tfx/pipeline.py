@@ -1,0 +1,199 @@
+"""The pipeline: StylizerSource, BundleExporter, WarmupWriter, ParityEvaluator, and TFX's own Pusher.
+
+One definition for two orchestrators: LocalDagRunner, which runs it on this machine with its metadata in SQLite, and
+Kubeflow Pipelines, which takes it as YAML.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from tfx.components.pusher.component import Pusher
+from tfx.orchestration import metadata
+from tfx.orchestration import pipeline as pipelines
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.proto import pusher_pb2
+
+from export.artifact import ExportOptions
+from export.parity import narrowed_gates
+from serving import versions, warmup
+from serving.pipelines.tfx import pairs, runs
+from serving.pipelines.tfx.bundle_exporter import BundleExporter
+from serving.pipelines.tfx.parity_evaluator import ParityEvaluator
+from serving.pipelines.tfx.stylizer_source import StylizerSource
+from serving.pipelines.tfx.warmup_writer import WarmupWriter
+from toolkit import hub, presets
+from toolkit import manifest as manifests
+from toolkit.errors import InputError
+from toolkit.locate import locate
+
+DEFAULT_SOURCE = "magenta-mobile"
+METADATA_FILE = "metadata.sqlite"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What the pipeline makes, from what, and where to.
+
+    Attributes:
+        root: where it keeps its artifacts; for Kubeflow a bucket's address.
+        base_path: the folder of the versions that a server is given; its name is the model's.
+        source: a preset, a handle or a path, as `export.sources.open_source` takes it.
+        inputs: of a model made elsewhere: which input is which.
+        split_at: of a model made elsewhere: the tensor that is its bottleneck.
+        options: what to export; the SavedModel is what is pushed.
+        gates: narrower bounds by figure, by kind of artifact.
+        pictures: a folder with `contents/` and `styles/` to measure on in place of the samples.
+        warmup_sizes: of the pictures that a server is warmed up with, as `serving.warmup.parse_sizes` reads them.
+        name: the pipeline's; by default the model's.
+    """
+
+    root: str
+    base_path: str
+    source: str = DEFAULT_SOURCE
+    inputs: str | None = None
+    split_at: str | None = None
+    options: ExportOptions = dataclasses.field(default_factory=ExportOptions)
+    gates: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    pictures: Path | None = None
+    warmup_sizes: str = "256,384"
+    name: str | None = None
+
+    @property
+    def model(self) -> str:
+        """The model's name on the server."""
+        return self.base_path.rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def pipeline_name(self) -> str:
+        """The pipeline's name."""
+        return self.name or self.model
+
+
+def create_pipeline(settings: Settings, examples: Any = None, **options: Any) -> pipelines.Pipeline:
+    """Puts the pipeline together.
+
+    Args:
+        settings: what it makes.
+        examples: an ExampleGen component to measure on the pairs of, in place of the samples or a folder.
+        options: of `tfx.orchestration.pipeline.Pipeline`, such as `metadata_connection_config`.
+
+    Returns:
+        The pipeline, for any orchestrator of TFX.
+
+    Raises:
+        InputError: a setting is out of range, or a local source or folder is not there.
+    """
+    from export.exporting import toolchain
+
+    if versions.ARTIFACT not in settings.options.formats:
+        raise InputError(f"the formats have no {versions.ARTIFACT}, which is what is pushed: add it")
+    warmup.parse_sizes(settings.warmup_sizes)
+    source = StylizerSource(
+        source=settings.source,
+        inputs=settings.inputs or "",
+        split_at=settings.split_at or "",
+        fingerprint=_fingerprint(settings.source),
+    )
+    exporter = BundleExporter(
+        stylizer=source.outputs["model"],
+        formats=list(settings.options.formats),
+        # What the options leave to the method, the component does too: TFX's parameters have no None.
+        quantizations=list(settings.options.quantizations or ()),
+        sizes=[size or 0 for size in settings.options.sizes or ()],
+        max_size=settings.options.max_size,
+        integer_io=settings.options.integer_io,
+        toolchain=toolchain(),
+    )
+    warmer = WarmupWriter(
+        model=exporter.outputs["model"],
+        bundle=exporter.outputs["bundle"],
+        sizes=settings.warmup_sizes,
+        model_name=settings.model,
+        pipeline_name=settings.pipeline_name,
+    )
+    evaluator = ParityEvaluator(
+        model=warmer.outputs["warmed_model"],
+        bundle=exporter.outputs["bundle"],
+        gates=narrowed_gates(settings.gates),
+        **_measured_on(settings, examples),
+    )
+    pusher = Pusher(
+        model=warmer.outputs["warmed_model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=settings.base_path)
+        ),
+    )
+    return pipelines.Pipeline(
+        pipeline_name=settings.pipeline_name,
+        pipeline_root=settings.root,
+        components=[*([examples] if examples else []), source, exporter, warmer, evaluator, pusher],
+        enable_cache=True,
+        **options,
+    )
+
+
+def _fingerprint(source: str) -> str:
+    """What TFX's cache tells a source by, beside its name."""
+    if source in presets.names():
+        return presets.provenance(source)["sha256"]
+    if hub.is_handle(source):  # names one version for good, and is not fetched to find out
+        return ""
+    located = locate(source)
+    if located.kind == "bundle":
+        return manifests.sha256(Path(source) / manifests.MANIFEST_FILE)
+    return located.origin["sha256"]
+
+
+def _measured_on(settings: Settings, examples: Any) -> dict[str, Any]:
+    if examples is not None:
+        return {"examples": examples.outputs["examples"]}
+    if settings.pictures is None:
+        return {}
+    return {"pictures": str(settings.pictures.resolve()), "fingerprint": pairs.fingerprint(settings.pictures)}
+
+
+def run_locally(settings: Settings) -> runs.Run:
+    """Runs the pipeline on this machine; what has not changed since an earlier run comes from the cache.
+
+    Args:
+        settings: what it makes; the root is a local folder.
+
+    Returns:
+        What was run, blessed and pushed.
+
+    Raises:
+        InputError: a setting is out of range, or a component was given something that it cannot use.
+        WorkError: an artifact missed its gate while it was exported, or the disk is full.
+    """
+    root = Path(settings.root).resolve()
+    local = dataclasses.replace(settings, root=str(root), base_path=str(Path(settings.base_path).resolve()))
+    connection = metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))
+    pipeline = create_pipeline(local, metadata_connection_config=connection)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{root}: cannot be created: {error.strerror}; choose a folder you may write to") from error
+    LocalDagRunner().run(pipeline)
+    return runs.last_run(connection, settings.pipeline_name)
+
+
+def compile_for_kubeflow(settings: Settings, file: Path, image: str) -> None:
+    """Writes the pipeline for Kubeflow Pipelines.
+
+    Args:
+        settings: what it makes; root and base path are addresses that the cluster can write to.
+        file: the YAML to write.
+        image: a container with `styleport[tfx]`.
+
+    Raises:
+        InputError: a setting is out of range, or the file cannot be written.
+    """
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
+
+    if file.suffix not in (".yaml", ".yml") or not file.parent.is_dir():
+        raise InputError(f"{file}: cannot be written: give a name that ends in .yaml, in a folder that is there")
+    config = kubeflow.KubeflowV2DagRunnerConfig(display_name=settings.pipeline_name, default_image=image)
+    runner = kubeflow.KubeflowV2DagRunner(config, output_dir=str(file.parent), output_filename=file.name)
+    runner.run(create_pipeline(settings))

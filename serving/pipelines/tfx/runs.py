@@ -1,0 +1,86 @@
+"""What a run of the pipeline did, as TFX's metadata has it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration import metadata
+
+from serving.pipelines.tfx.parity_evaluator import EVALUATION_FILE
+
+COMPLETE, CACHED = "complete", "cached"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run.
+
+    Attributes:
+        id: as the metadata has it.
+        components: `complete` or `cached`, by the component's name.
+        blessed: the model keeps every gate, and answers.
+        failures: one line for each reason why it is not blessed.
+        pushed: the version that the model is in, pushed by this run or, where Pusher was cached, by an earlier one.
+        report: the report's page, where there is one.
+    """
+
+    id: str
+    components: dict[str, str]
+    blessed: bool
+    failures: list[str]
+    pushed: Path | None
+    report: Path | None
+
+
+def last_run(connection: Any, pipeline: str) -> Run:
+    """Reads what the last run of a pipeline did.
+
+    Args:
+        connection: of the metadata.
+        pipeline: its name.
+
+    Returns:
+        The run.
+    """
+    with metadata.Metadata(connection) as handle:
+        store = handle.store
+        of_pipeline = store.get_context_by_type_and_name("pipeline", pipeline)
+        context = max(store.get_children_contexts_by_context(of_pipeline.id), key=lambda one: one.id)
+        executions = {
+            _component(store, execution): execution for execution in store.get_executions_by_context(context.id)
+        }
+        outputs = {name: _outputs(store, execution) for name, execution in executions.items()}
+    return _run(context.name, executions, outputs)
+
+
+def _component(store: Any, execution: Any) -> str:
+    kinds = {kind.id: kind.name for kind in store.get_context_types()}
+    (node,) = (one.name for one in store.get_contexts_by_execution(execution.id) if kinds[one.type_id] == "node")
+    return node.rsplit(".", 1)[-1]
+
+
+def _outputs(store: Any, execution: Any) -> dict[str, Any]:
+    """The artifacts that an execution put out, by their type, whether it made or remembered them."""
+    kinds = {kind.id: kind.name for kind in store.get_artifact_types()}
+    ids = [
+        event.artifact_id
+        for event in store.get_events_by_execution_ids([execution.id])
+        if event.type == metadata_store_pb2.Event.OUTPUT
+    ]
+    return {kinds[artifact.type_id]: artifact for artifact in store.get_artifacts_by_id(ids)}
+
+
+def _run(run_id: str, executions: dict[str, Any], outputs: dict[str, Any]) -> Run:
+    cached = metadata_store_pb2.Execution.CACHED
+    states = {
+        name: CACHED if executions[name].last_known_state == cached else COMPLETE
+        for name in sorted(executions, key=lambda name: executions[name].id)
+    }
+    evaluation = Path(outputs["ParityEvaluator"]["ModelEvaluation"].uri)
+    told = json.loads((evaluation / EVALUATION_FILE).read_text(encoding="utf-8"))
+    page = evaluation / "report" / "index.html"
+    pushed = outputs["Pusher"]["PushedModel"].custom_properties
+    target = Path(pushed["pushed_destination"].string_value) if pushed["pushed"].int_value else None
+    return Run(run_id, states, told["blessed"], told["failures"], target, page if page.is_file() else None)

@@ -1,0 +1,49 @@
+"""StylizerSource: a stylizer enters the pipeline as a Model artifact."""
+
+import json
+
+from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
+
+from serving.pipelines.tfx import folders
+from toolkit.errors import InputError
+
+# Beside the float32 model: what a bundle's manifest says of its origin.
+SOURCE_FILE = "source.json"
+
+
+@component
+def StylizerSource(  # noqa: N802 components are named like classes
+    source: Parameter[str],
+    model: OutputArtifact[standard_artifacts.Model],
+    inputs: Parameter[str] = "",
+    split_at: Parameter[str] = "",
+    fingerprint: Parameter[str] = "",
+) -> None:
+    """Brings a stylizer into the pipeline: the float32 model that everything later is held against.
+
+    Args:
+        source: A preset, a TensorFlow Hub or Kaggle handle, a `.keras` file, or whatever else `styleport export` takes
+            as `--model`.
+        model: The float32 model as it was loaded, and `source.json` with where it comes from.
+        inputs: Of a model made elsewhere: which input is which, such as `content=photo,style=painting`.
+        split_at: Of a model made elsewhere: the tensor that is its bottleneck, or `none`.
+        fingerprint: The SHA-256 of a local source. Read by nothing but TFX's cache, which knows a file by its path.
+
+    Raises:
+        InputError: There is no such model, it is damaged, or it is no stylizer.
+        WorkError: An address cannot be reached.
+    """
+    from export.optimisation.exportable import METHOD as OPTIMISATION
+    from export.sources import open_source
+
+    exportable = open_source(source, inputs or None, split_at or None)
+    if exportable.source["method"] == OPTIMISATION:
+        raise InputError(f"{source}: style transfer by optimisation has no image_bytes to serve: give a stylizer")
+    with folders.writing(model.uri) as folder:
+        reference = folder / exportable.reference
+        reference.parent.mkdir()
+        exportable.save_reference(reference)
+        record = {"source": {**exportable.source, "reference": exportable.reference}}
+        (folder / SOURCE_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

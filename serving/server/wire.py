@@ -75,7 +75,7 @@ def tensor(array: np.ndarray) -> _Parts:
         proto.string_val.extend(array.ravel().tolist())
     elif dtype.name in _FLOATING_FIELDS:
         values = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-        memory = _field(_FLOATING_FIELDS[dtype.name], [memoryview(values.reshape(-1).view(np.uint8))])
+        memory = _field(_FLOATING_FIELDS[dtype.name], [values.reshape(-1).view(np.uint8).data])
     elif dtype.name in _INTEGER_FIELDS:
         getattr(proto, _INTEGER_FIELDS[dtype.name]).extend(array.ravel().tolist())
     elif dtype in (tf.float16, tf.bfloat16):

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from tensorflow import make_ndarray
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
+from serving.grpc_transport import write_tensor
 from serving.server import wire
 from serving.server.json_answer import write_predict
 from serving.server.json_request import read_predict
@@ -141,6 +143,14 @@ def test_an_answer_on_the_wire_is_the_message_with_its_arrays(outputs, name, ver
         read = to_array("x", proto, LIMITS)
         assert (read.dtype, read.shape) == (values.dtype, values.shape)
         assert read.tobytes() == values.tobytes() if values.dtype != object else read.tolist() == values.tolist()
+
+
+@given(ARRAYS)
+def test_an_array_written_into_a_request_is_what_tensorflow_and_the_server_read(values) -> None:
+    proto = tensor_pb2.TensorProto()
+    write_tensor(values, proto)
+    for read in (make_ndarray(proto), to_array("x", proto, LIMITS)):
+        assert (read.dtype, read.shape, read.tobytes()) == (values.dtype, values.shape, values.tobytes())
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=3))

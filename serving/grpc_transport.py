@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import numpy as np
 from google.protobuf.message import DecodeError
-from tensorflow import make_ndarray, make_tensor_proto
+from tensorflow import as_dtype, make_ndarray, make_tensor_proto
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -79,7 +79,7 @@ class GrpcTransport:
         """Runs a signature; see `Transport`."""
         request = predict_pb2.PredictRequest(model_spec=_spec(target, signature))
         for name, value in inputs.items():
-            request.inputs[name].CopyFrom(make_tensor_proto(value))
+            write_tensor(value, request.inputs[name])
         response = self._call(self._prediction.Predict, request, timeout)
         if len(response.outputs) != 1:
             raise self._odd(f"{len(response.outputs)} outputs, not one")
@@ -151,6 +151,22 @@ def _tensors(infos: Any) -> dict[str, Any]:
 
 def _side(size: int) -> int | None:
     return None if size < 0 else size
+
+
+def write_tensor(value: np.ndarray | list[bytes], tensor: Any) -> None:
+    """Writes an input into a request.
+
+    Args:
+        value: numbers, or encoded pictures.
+        tensor: an empty TensorProto, filled in place: to make one and copy it takes half as long again.
+    """
+    if not isinstance(value, np.ndarray):
+        tensor.CopyFrom(make_tensor_proto(value))
+        return
+    tensor.dtype = as_dtype(value.dtype).as_datatype_enum
+    for size in value.shape:
+        tensor.tensor_shape.dim.add(size=size)
+    tensor.tensor_content = value.tobytes()
 
 
 def _array(tensor: Any) -> np.ndarray:

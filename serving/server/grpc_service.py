@@ -9,32 +9,28 @@ from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
     model_management_pb2,
+    model_pb2,
     model_service_pb2_grpc,
-    predict_pb2,
     prediction_service_pb2_grpc,
 )
 
+from serving.server import wire
 from serving.server.loader import Arrays, Call
 from serving.server.logs import event
 from serving.server.manager import ModelManager
 from serving.server.options import Limits
 from serving.server.predict import Predictor
 from serving.server.status import ServingError, from_exception, invalid, to_proto
-from serving.server.tensors import write_proto
 from serving.server.version import Version
 
 SIGNATURE_DEF = "signature_def"
 
 
-def predict_response(version: Version, call: Call, outputs: Arrays) -> Any:
+def _predict_response(version: Version, call: Call, outputs: Arrays) -> bytes:
     """Makes the answer to a PredictRequest, telling which version gave it."""
-    response = predict_pb2.PredictResponse()
-    response.model_spec.name = version.model
-    response.model_spec.version.value = version.number
-    response.model_spec.signature_name = call.signature
-    for alias, array in outputs.items():
-        write_proto(array, response.outputs[alias])
-    return response
+    spec = model_pb2.ModelSpec(name=version.model, signature_name=call.signature)
+    spec.version.value = version.number
+    return wire.predict_response(spec, outputs)
 
 
 def model_metadata(manager: ModelManager, spec: Any) -> Any:
@@ -89,7 +85,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         return await self._predictor.predict(
             request.model_spec,
             lambda servable: servable.call(request, self._limits),
-            predict_response,
+            _predict_response,
             context.time_remaining(),
             "GRPC",
         )
@@ -154,7 +150,10 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 
 class SafeHandlers(grpc.aio.ServerInterceptor):
-    """Turns whatever a method raises into a code and a message, and refuses bytes that are no message."""
+    """Turns whatever a method raises into a code and a message, and refuses bytes that are no message.
+
+    Methods answer with their message, or with its bytes.
+    """
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
         """Wraps the handler of one method."""
@@ -164,14 +163,16 @@ class SafeHandlers(grpc.aio.ServerInterceptor):
 
         async def answer(content: bytes, context: Any) -> Any:
             try:
-                return await handler.unary_unary(_parsed(handler.request_deserializer, content), context)
+                answered = await handler.unary_unary(_parsed(handler.request_deserializer, content), context)
+                # An answer that is bytes was made by a thread, where the event loop need not wait for it.
+                return answered if isinstance(answered, bytes) else handler.response_serializer(answered)
             except Exception as error:
                 failure = from_exception(error)
                 if failure is not error and failure.code == "INTERNAL":
                     event("method_crashed", logging.ERROR, exc_info=error, method=handler_call_details.method)
                 await context.abort(grpc.StatusCode[failure.code], failure.message)
 
-        return grpc.unary_unary_rpc_method_handler(answer, None, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(answer)
 
 
 def _parsed(parse: Callable[[bytes], Any], content: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""TensorProto to arrays and back, as the C++ server reads and writes them."""
+"""TensorProto to arrays, as the C++ server reads them."""
 
 from typing import Any
 
@@ -6,22 +6,7 @@ import numpy as np
 
 from serving.server.limits import check_elements
 from serving.server.options import Limits
-from serving.server.status import ServingError, invalid
-
-# The field of TensorProto that holds the values of a type, and its number where it is packed little-endian memory.
-_FLOATING_FIELDS = {"float32": 5, "float64": 6, "complex64": 9, "complex128": 12}
-_LENGTH_DELIMITED = 2
-_INTEGER_FIELDS = {
-    "int8": "int_val",
-    "int16": "int_val",
-    "int32": "int_val",
-    "uint8": "int_val",
-    "uint16": "int_val",
-    "int64": "int64_val",
-    "uint32": "uint32_val",
-    "uint64": "uint64_val",
-    "bool": "bool_val",
-}
+from serving.server.status import invalid
 
 
 def type_name(dtype: int) -> str:
@@ -53,52 +38,14 @@ def to_array(name: str, proto: Any, limits: Limits) -> np.ndarray:
     count = check_elements(name, shape, limits)
     try:
         dtype = tf.as_dtype(proto.dtype)
-        if proto.tensor_content and dtype != tf.string and len(proto.tensor_content) != count * dtype.size:
-            raise ValueError(f"{len(proto.tensor_content)} bytes are not {count} values of type {dtype.name}")
-        if proto.tensor_content and dtype != tf.string:
-            return np.frombuffer(proto.tensor_content, dtype.as_numpy_dtype).reshape(shape)  # without a copy
+        content = proto.tensor_content  # a copy at each look at it
+        if content and dtype != tf.string:
+            if len(content) != count * dtype.size:
+                raise ValueError(f"{len(content)} bytes are not {count} values of type {dtype.name}")
+            return np.frombuffer(content, dtype.as_numpy_dtype).reshape(shape)  # without another
         array = tf.make_ndarray(proto)
     except (TypeError, ValueError, OverflowError, MemoryError) as error:
         raise invalid(f"tensor parsing error: {name}: {error}") from error
     if array.size != count:
         raise invalid(f"tensor parsing error: {name}: {array.size} values for a shape of {count}")
     return array
-
-
-def write_proto(array: np.ndarray, proto: Any) -> None:
-    """Writes an array as the server answers: in the typed fields, not as raw content.
-
-    Args:
-        array: numbers, or objects that are bytes.
-        proto: an empty TensorProto, filled in place: copying one costs more than making it.
-
-    Raises:
-        ServingError: UNIMPLEMENTED, the type is none that a response carries.
-    """
-    import tensorflow as tf
-
-    dtype = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
-    proto.dtype = dtype.as_datatype_enum
-    for size in array.shape:
-        proto.tensor_shape.dim.add(size=size)
-    if dtype == tf.string:
-        proto.string_val.extend(array.ravel().tolist())
-    elif dtype.name in _FLOATING_FIELDS:
-        # Packed floats are their memory: parsing it back is a copy, where `extend` would go through Python objects.
-        memory = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-        key = _FLOATING_FIELDS[dtype.name] << 3 | _LENGTH_DELIMITED
-        proto.MergeFromString(bytes([key]) + _varint(len(memory)) + memory)
-    elif dtype.name in _INTEGER_FIELDS:
-        getattr(proto, _INTEGER_FIELDS[dtype.name]).extend(array.ravel().tolist())
-    elif dtype in (tf.float16, tf.bfloat16):
-        proto.half_val.extend(array.ravel().view(np.uint16).tolist())
-    else:
-        raise ServingError("UNIMPLEMENTED", f"output of type {dtype.name} cannot be sent")
-
-
-def _varint(value: int) -> bytes:
-    parts = bytearray()
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*parts, value])

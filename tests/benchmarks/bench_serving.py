@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tensorflow_serving.apis import predict_pb2
 
 import serving
+from serving.grpc_transport import write_tensor
 from serving.server.options import Limits
 from tests.benchmarks.figures import Figure, run
 from tests.contract import servers
@@ -86,7 +88,11 @@ def _served(base_path: Path, *flags: str) -> Iterator[servers.ServerProcess]:
 
 
 def _ask(client: servers.Client, call: dict[str, np.ndarray]) -> np.ndarray:
-    answer = client.prediction.Predict(client.request(model="stylizer", **call), timeout=600)
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "stylizer"
+    for name, picture in call.items():
+        write_tensor(picture, request.inputs[name])
+    answer = client.prediction.Predict(request, timeout=600)
     tensor = answer.outputs["stylized_image"]
     return np.array(tensor.float_val, np.float32).reshape([dim.size for dim in tensor.tensor_shape.dim])
 

@@ -10,15 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from tensorflow import make_ndarray
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import model_pb2, predict_pb2
 
+from serving.grpc_transport import write_tensor
+from serving.server import wire
 from serving.server.json_answer import write_predict
 from serving.server.json_request import read_predict
 from serving.server.limits import inflate
 from serving.server.options import Limits
 from serving.server.status import ServingError
-from serving.server.tensors import to_array, write_proto
+from serving.server.tensors import to_array
 from serving.server.version_policy import versions_on_disk
 
 LIMITS = Limits(max_tensor_elements=1000)
@@ -119,21 +123,34 @@ def test_bytes_of_a_tensor_make_an_array_or_one_error(content) -> None:
 NUMBERS = [np.float32, np.float64, np.float16, np.int8, np.uint8, np.int32, np.int64, np.uint32, np.uint64, np.bool_]
 
 
-@given(st.data())
-def test_an_array_written_to_a_proto_is_read_again(data) -> None:
-    dtype = data.draw(st.sampled_from(NUMBERS))
-    values = data.draw(arrays.arrays(dtype, arrays.array_shapes(min_dims=0, max_dims=3, min_side=0)))
-    proto = tensor_pb2.TensorProto()
-    write_proto(values, proto)
-    assert not proto.tensor_content
-    assert np.array_equal(to_array("x", proto, LIMITS), values, equal_nan=dtype is not np.bool_)
+ARRAYS = st.sampled_from(NUMBERS).flatmap(
+    lambda dtype: arrays.arrays(dtype, arrays.array_shapes(min_dims=0, max_dims=3, min_side=0))
+)
+STRINGS = arrays.arrays(object, arrays.array_shapes(min_dims=0, max_dims=2), elements=st.binary(max_size=200))
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 
 
-def test_strings_written_to_a_proto_are_read_again() -> None:
-    values = np.array([[b"\x00\xff", b""]], object)
+@given(st.dictionaries(NAMES, ARRAYS | STRINGS, max_size=3), NAMES, st.integers(0, 2**63 - 1))
+def test_an_answer_on_the_wire_is_the_message_with_its_arrays(outputs, name, version) -> None:
+    spec = model_pb2.ModelSpec(name=name, signature_name=name)
+    spec.version.value = version
+    response = predict_pb2.PredictResponse.FromString(wire.predict_response(spec, outputs))
+    assert response.model_spec == spec
+    assert set(response.outputs) == set(outputs)
+    for alias, values in outputs.items():
+        proto = response.outputs[alias]
+        assert not proto.tensor_content, "the C++ server answers in the typed fields"
+        read = to_array("x", proto, LIMITS)
+        assert (read.dtype, read.shape) == (values.dtype, values.shape)
+        assert read.tobytes() == values.tobytes() if values.dtype != object else read.tolist() == values.tolist()
+
+
+@given(ARRAYS)
+def test_an_array_written_into_a_request_is_what_tensorflow_and_the_server_read(values) -> None:
     proto = tensor_pb2.TensorProto()
-    write_proto(values, proto)
-    assert to_array("x", proto, LIMITS).tolist() == values.tolist()
+    write_tensor(values, proto)
+    for read in (make_ndarray(proto), to_array("x", proto, LIMITS)):
+        assert (read.dtype, read.shape, read.tobytes()) == (values.dtype, values.shape, values.tobytes())
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=3))

@@ -120,7 +120,8 @@ def _fixed_part(pattern: str) -> str:
 
 def _names(paths: list[str], root: str | None) -> dict[str, str]:
     """Names each result by its picture alone, so that another run finds it whatever has come to the collection."""
-    names, taken = {}, {}
+    names: dict[str, str] = {}
+    taken: dict[str, str] = {}
     for path in paths:
         kept = path.removeprefix(root) if root else posixpath.basename(path)
         name = str(PurePosixPath(kept).with_suffix(SUFFIX))

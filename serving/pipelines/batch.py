@@ -101,7 +101,7 @@ class Stylize(beam.PTransform):
         self._handler, self._output, self._max_size = handler, output, max_size
 
     def expand(self, pictures: beam.PCollection) -> beam.PCollection:
-        """Builds the steps, without what Beam's DaskRunner lacks: tagged outputs, batches that end with a bundle."""
+        """Builds the steps from what every engine has: DaskRunner knows no tagged outputs, and no end of a bundle."""
         inspected = pictures | "Deal out" >> beam.Reshuffle() | "Inspect" >> beam.ParDo(Inspect(self._max_size))
         unreadable = inspected | "Unreadable" >> beam.Filter(_is_outcome).with_output_types(Outcome)
         written = (

@@ -12,13 +12,16 @@ from toolkit.errors import InputError
 LOCAL = "FnApiRunner"
 # DirectRunner is Beam's name for whatever runs here; of its own accord it would fetch a binary, Prism.
 _LOCAL_NAMES = ("directrunner", "direct", "fnapirunner", "fnapi")
+# Beam brings this one, and lists it among none of its names.
+_DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
 # Where the names do not lead to what they promise: to tests, to other front ends, or through a binary that is fetched.
 _HIDDEN = ("Test", "Interactive", "Bundle", "Switching", "KafkaStreams")
 
 
 def names() -> list[str]:
     """Returns the names of the runners that there are."""
-    return sorted(name for name in StandardOptions.KNOWN_RUNNER_NAMES if not name.startswith(_HIDDEN))
+    known = [name for name in StandardOptions.KNOWN_RUNNER_NAMES if not name.startswith(_HIDDEN)]
+    return sorted([*known, "DaskRunner"])
 
 
 def open_runner(name: str) -> PipelineRunner:
@@ -35,6 +38,8 @@ def open_runner(name: str) -> PipelineRunner:
     """
     if is_local(name):
         name = LOCAL
+    elif name.lower() in ("dask", "daskrunner"):
+        name = _DASK
     known = {known.lower() for known in StandardOptions.KNOWN_RUNNER_NAMES}
     if "." not in name and not {name.lower(), f"{name.lower()}runner"} & known:
         raise InputError(f"unknown runner {name!r}: choose from {', '.join(names())}, or give a class's full name")

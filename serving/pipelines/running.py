@@ -69,12 +69,14 @@ def _run(plan: Plan, bundle: str, look: Look, runner: PipelineRunner, options: P
 def _told(error: Exception) -> StyleportError:
     """The error of ours that an engine's error is about, or its last line."""
     text = str(error)
+    if "Channel closed" in text:  # all that Beam's own runner says of it
+        return WorkError("a worker process has ended before its work was done: run again: what is written is kept")
     if ours := _OURS.search(text):
         kind: type[StyleportError] = getattr(errors, ours[1])
         return kind(ours[2])
     last = (text.strip().splitlines() or [""])[-1]
     return WorkError(
-        f"the engine failed: {type(error).__name__}: {last}; STYLEPORT_LOGS=1 shows all; what is written is kept"
+        f"the engine failed: {type(error).__name__}: {last}; STYLEPORT_LOGS=1 shows all, and what is written is kept"
     )
 
 

@@ -25,6 +25,7 @@ from toolkit import manifest as manifests
 from toolkit.device import TFLiteNetwork
 from toolkit.errors import InputError
 from toolkit.models import open_model
+from toolkit.tflite_metadata import read_metadata
 from toolkit.vgg19 import VGG19Features
 
 REAL_WEIGHTS = os.environ.get("STYLEPORT_VGG19_WEIGHTS", "")
@@ -239,6 +240,9 @@ def test_a_tflite_file_gives_the_features_of_any_size_in_its_share_of_bytes(expo
         assert parity.cosine(array, found[name]) >= parity.GATES[f"tflite/{mode}"].cosine, name
     whole = (exported[0] / "tflite" / "float32_any" / FEATURES_FILE).stat().st_size
     assert path.stat().st_size == pytest.approx(share * whole, rel=0.1)
+    source, told = manifests.read(exported[0])["source"], read_metadata(path)
+    assert told.name == f"{source['name']} features, {mode}"
+    assert told.licence == source.get("licence", "that of the source")
 
 
 # Gates

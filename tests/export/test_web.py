@@ -15,6 +15,7 @@ from tests.export.fake_npm import FakeNpm
 from toolkit import cli, manifest
 from toolkit.errors import InputError, WorkError
 from toolkit.models import open_model
+from toolkit.tflite_metadata import read_metadata
 
 # Large enough for the networks, small enough to be quick.
 SIDES = (64, 96)
@@ -94,6 +95,15 @@ def test_it_is_held_against_the_model_at_every_size_it_offers(record):
     assert record["parity"]["pairs"] == 12 * len(SIDES)
     assert record["gate"] == parity.GATES["tflite/float16"].bounds()
     assert record["verdict"] == "pass"
+
+
+def test_each_of_its_networks_says_what_it_is(page_bundle):
+    told = {path.stem: read_metadata(path).name for path in (page_bundle / "web").glob("*.tflite")}
+    assert told == {
+        "predictor": "magenta-mobile predictor, float16",
+        "transformer": "magenta-mobile transformer, float16",
+        "transformer_96": "magenta-mobile transformer, float16",
+    }
 
 
 def test_its_signatures_are_those_of_its_networks(record):

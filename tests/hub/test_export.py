@@ -13,6 +13,7 @@ from tests.hub import servers
 from toolkit import hub, images, samples
 from toolkit import manifest as manifests
 from toolkit.models import open_model
+from toolkit.tflite_metadata import read_metadata
 
 CONTENT = images.resize(samples.photos()["chelsea"], 45, 62)[None]
 STYLE = images.square(samples.styles()["swirls"], 64)[None]
@@ -95,6 +96,9 @@ def test_a_model_in_one_piece_keeps_every_gate_in_one_file_a_mode(keras_bundle, 
         if record["format"] == "tflite":
             assert [file["path"] for file in record["files"]] == [f"{record['path']}/stylizer.tflite"]
             assert set(record["signatures"]["serving_default"]["inputs"]) == {"content_image", "style_image"}
+            told = read_metadata(keras_bundle / record["path"] / "stylizer.tflite")
+            assert told.name == f"{manifest['source']['name']} stylizer, {record['quantization']}"
+            assert told.licence == "that of the source"
         if record["size"] is None:
             painted = open_model(keras_bundle, record["path"])(CONTENT, STYLE)
             np.testing.assert_allclose(painted, expected, atol=0.05, err_msg=record["path"])

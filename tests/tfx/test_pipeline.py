@@ -183,11 +183,13 @@ def test_the_lineage_of_a_pushed_version_is_complete(place):
         ({"source": "no such model"}, "no model 'no such model'"),
         ({"pictures": Path("nowhere")}, "cannot read nowhere/contents"),
         ({"warmup_sizes": "big"}, "give pixels"),
+        ({"root": "gs://bucket/pipeline"}, "not a folder of this machine"),
+        ({"base_path": "gs://bucket/stylizer"}, "not to a URI"),
     ],
 )
 def test_what_cannot_be_made_is_refused_before_anything_runs(settings, changes, message):
     with pytest.raises(InputError, match=message):
-        run_locally(dataclasses.replace(settings, root="never made", **changes))
+        run_locally(dataclasses.replace(settings, **{"root": "never made", **changes}))
     assert not Path("never made").exists()
 
 

@@ -24,7 +24,7 @@ from serving.pipelines.tfx.stylizer_source import StylizerSource
 from serving.pipelines.tfx.warmup_writer import WarmupWriter
 from toolkit import hub, presets
 from toolkit import manifest as manifests
-from toolkit.errors import InputError
+from toolkit.errors import InputError, WorkError
 from toolkit.locate import locate
 
 DEFAULT_SOURCE = "magenta-mobile"
@@ -167,6 +167,9 @@ def run_locally(settings: Settings) -> runs.Run:
         InputError: a setting is out of range, or a component was given something that it cannot use.
         WorkError: an artifact missed its gate while it was exported, or the disk is full.
     """
+    if "://" in settings.root:
+        raise InputError(f"{settings.root}: not a folder of this machine: addresses are for --compile")
+    versions.check_base(Path(settings.base_path), None)
     root = Path(settings.root).resolve()
     local = dataclasses.replace(settings, root=str(root), base_path=str(Path(settings.base_path).resolve()))
     connection = metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))
@@ -175,7 +178,11 @@ def run_locally(settings: Settings) -> runs.Run:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{root}: cannot be created: {error.strerror}; choose a folder you may write to") from error
-    LocalDagRunner().run(pipeline)
+    try:
+        LocalDagRunner().run(pipeline)
+    except OSError as error:
+        reason = error.strerror or error
+        raise WorkError(f"{root}: the run failed: {reason}; run it again: what is done is kept") from error
     return runs.last_run(connection, settings.pipeline_name)
 
 

@@ -21,5 +21,6 @@ class Bundle(artifact.Artifact):
             - Other artifacts and the report.
     """
 
-    TYPE_NAME = "StyleportBundle"
+    # In the form that Kubeflow takes the names of types in.
+    TYPE_NAME = "styleport.Bundle"
     PROPERTIES: ClassVar[dict[str, Any]] = {"manifest_sha256": artifact.Property(type=artifact.PropertyType.STRING)}

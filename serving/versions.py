@@ -125,7 +125,7 @@ def publish(
             there already.
         WorkError: the bundle misses a parity gate, or the disk is full.
     """
-    _check_base(base_path, version)
+    check_base(base_path, version)
     verification = verify(bundle, progress)
     if verification.failures:
         raise WorkError(f"{bundle}: not published: parity gate missed: {first_of(verification.failures)}")
@@ -148,8 +148,16 @@ def publish(
     return Version(number, target, _provenance(target))
 
 
-def _check_base(base_path: Path, version: int | None) -> None:
-    """Finds out before the work whether the version can be put there."""
+def check_base(base_path: Path, version: int | None) -> None:
+    """Finds out before the work whether a version can be put into a base path.
+
+    Args:
+        base_path: the folder that a server is given.
+        version: its number; None for any.
+
+    Raises:
+        InputError: it cannot be written, or the version is there already or out of range.
+    """
     if "://" in str(base_path) or re.match(r"[a-z0-9]+:/", str(base_path)):
         raise InputError(f"{base_path}: versions are published to a local folder, not to a URI")
     if version is not None and not 1 <= version <= MAX_VERSION:

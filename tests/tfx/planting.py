@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
@@ -18,7 +19,7 @@ def scale_one_layer(version: Path) -> str:
     reader = tf.train.load_checkpoint(prefix)
     shapes = reader.get_variable_to_shape_map()
     tensors = {name: reader.get_tensor(name) for name in sorted(shapes)}
-    kernel = next(name for name, tensor in tensors.items() if tensor.ndim == 4)
+    kernel = next(name for name, tensor in tensors.items() if np.ndim(tensor) == 4)
     tensors[kernel] = tensors[kernel] * tensors[kernel].dtype.type(FACTOR)
     tf.raw_ops.SaveV2(
         prefix=prefix,

@@ -84,7 +84,7 @@ def test_a_model_that_cannot_be_loaded_is_not_blessed(place, copied, tmp_path):
 
 def test_a_model_whose_warmup_fails_is_not_blessed(copied):
     version = copied("WarmupWriter", "warmed_model") / "Format-Serving"
-    (version / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"no records")
+    (version / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"no records" * 10)
     assert "Failed to parse warmup record" in smoke_test.check(version)
 
 

@@ -5,17 +5,20 @@ import json
 from pathlib import Path
 
 import pytest
-from tfx.components.pusher.component import Pusher
 from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import pusher_pb2
 
-from export.parity import narrowed_gates
 from serving.lineage import lineage
-from serving.pipelines.tfx import pairs, runs
-from serving.pipelines.tfx.parity_evaluator import ParityEvaluator
-from serving.pipelines.tfx.pipeline import METADATA_FILE, create_pipeline, run_locally
+from serving.pipelines.tfx import runs
+from serving.pipelines.tfx.pipeline import (
+    METADATA_FILE,
+    create_pipeline,
+    exporting_components,
+    fingerprint,
+    pushing_components,
+    run_locally,
+)
 from serving.pipelines.tfx.stylizer_source import StylizerSource
 from tests.tfx.planting import Planting
 from toolkit import manifest as manifests
@@ -94,26 +97,15 @@ def test_a_narrower_gate_is_evaluated_anew_and_what_misses_it_is_not_pushed(plac
 
 def test_a_planted_error_is_neither_blessed_nor_pushed(place, settings, pictures):
     before = place.versions()
-    source, exporter, warmer, *_ = create_pipeline(settings).components
+    quick = dataclasses.replace(settings, pictures=pictures)
+    source, exporter, warmer = exporting_components(quick)
     planting = Planting(model=warmer.outputs["warmed_model"])
-    evaluator = ParityEvaluator(
-        model=planting.outputs["planted"],
-        bundle=exporter.outputs["bundle"],
-        gates=narrowed_gates({}),
-        pictures=str(pictures),
-        fingerprint=pairs.fingerprint(pictures),
-    )
-    destination = pusher_pb2.PushDestination.Filesystem(base_directory=str(place.base_path))
-    pusher = Pusher(
-        model=planting.outputs["planted"],
-        model_blessing=evaluator.outputs["blessing"],
-        push_destination=pusher_pb2.PushDestination(filesystem=destination),
-    )
+    pushing = pushing_components(quick, planting.outputs["planted"], exporter.outputs["bundle"])
     connection = metadata.sqlite_metadata_connection_config(str(place.root / METADATA_FILE))
     pipeline = Pipeline(
         pipeline_name=settings.pipeline_name,
         pipeline_root=settings.root,
-        components=[source, exporter, warmer, planting, evaluator, pusher],
+        components=[source, exporter, warmer, planting, *pushing],
         enable_cache=True,
         metadata_connection_config=connection,
     )
@@ -127,8 +119,6 @@ def test_a_planted_error_is_neither_blessed_nor_pushed(place, settings, pictures
 
 
 def test_a_source_that_changes_under_the_same_name_is_not_taken_from_the_cache(tmp_path, stylizer):
-    from serving.pipelines.tfx.pipeline import _fingerprint
-
     connection = metadata.sqlite_metadata_connection_config(str(tmp_path / METADATA_FILE))
     path = tmp_path / "mine.keras"
     changed = Stylizer.from_preset("magenta-mobile")
@@ -140,7 +130,7 @@ def test_a_source_that_changes_under_the_same_name_is_not_taken_from_the_cache(t
         return run_saved()
 
     def run_saved():
-        source = StylizerSource(source=str(path), fingerprint=_fingerprint(str(path)))
+        source = StylizerSource(source=str(path), fingerprint=fingerprint(str(path)))
         pipeline = Pipeline(
             "sources", str(tmp_path / "root"), [source], enable_cache=True, metadata_connection_config=connection
         )
@@ -151,13 +141,12 @@ def test_a_source_that_changes_under_the_same_name_is_not_taken_from_the_cache(t
 
 
 def test_another_preset_has_another_fingerprint(monkeypatch):
-    from serving.pipelines.tfx import pipeline
     from toolkit import presets
 
-    before = pipeline._fingerprint("magenta-mobile")
+    before = fingerprint("magenta-mobile")
     assert before == presets.provenance("magenta-mobile")["sha256"]
     monkeypatch.setattr(presets, "provenance", lambda name: {"sha256": "of the next release"})
-    assert pipeline._fingerprint("magenta-mobile") != before
+    assert fingerprint("magenta-mobile") != before
 
 
 def test_the_lineage_of_a_pushed_version_is_complete(place):
@@ -183,11 +172,13 @@ def test_the_lineage_of_a_pushed_version_is_complete(place):
         ({"source": "no such model"}, "no model 'no such model'"),
         ({"pictures": Path("nowhere")}, "cannot read nowhere/contents"),
         ({"warmup_sizes": "big"}, "give pixels"),
+        ({"root": "gs://bucket/pipeline"}, "not a folder of this machine"),
+        ({"base_path": "gs://bucket/stylizer"}, "not to a URI"),
     ],
 )
 def test_what_cannot_be_made_is_refused_before_anything_runs(settings, changes, message):
     with pytest.raises(InputError, match=message):
-        run_locally(dataclasses.replace(settings, root="never made", **changes))
+        run_locally(dataclasses.replace(settings, **{"root": "never made", **changes}))
     assert not Path("never made").exists()
 
 

@@ -1,14 +1,12 @@
 """The type of artifact that TFX has none for: a whole bundle."""
 
-from typing import Any, ClassVar
-
 from tfx.types import artifact
 
 
 class Bundle(artifact.Artifact):
     """A bundle as `styleport export` writes it: every artifact, the float32 model, manifest and report.
 
-    * Properties:
+    * Custom properties:
         - `manifest_sha256`: the SHA-256 of its manifest, which accounts for every other file.
 
     * File structure:
@@ -21,5 +19,5 @@ class Bundle(artifact.Artifact):
             - Other artifacts and the report.
     """
 
-    TYPE_NAME = "StyleportBundle"
-    PROPERTIES: ClassVar[dict[str, Any]] = {"manifest_sha256": artifact.Property(type=artifact.PropertyType.STRING)}
+    # In the form that Kubeflow takes the names of types in.
+    TYPE_NAME = "styleport.Bundle"

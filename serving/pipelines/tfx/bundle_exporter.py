@@ -64,4 +64,4 @@ def BundleExporter(  # noqa: N802
         manifest = export_bundle(exportable, target, options)
         record = manifests.artifact(manifest, versions.ARTIFACT)
         versions.copy_artifact(target, record, pushed / path_utils.serving_model_dir(""))
-        bundle.manifest_sha256 = manifests.sha256(target / manifests.MANIFEST_FILE)
+        bundle.set_string_custom_property("manifest_sha256", manifests.sha256(target / manifests.MANIFEST_FILE))

@@ -24,7 +24,7 @@ from serving.pipelines.tfx.stylizer_source import StylizerSource
 from serving.pipelines.tfx.warmup_writer import WarmupWriter
 from toolkit import hub, presets
 from toolkit import manifest as manifests
-from toolkit.errors import InputError
+from toolkit.errors import InputError, WorkError
 from toolkit.locate import locate
 
 DEFAULT_SOURCE = "magenta-mobile"
@@ -84,25 +84,50 @@ def create_pipeline(settings: Settings, examples: Any = None, **options: Any) ->
     Raises:
         InputError: a setting is out of range, or a local source or folder is not there.
     """
+    exporting = exporting_components(settings)
+    _, exporter, warmer = exporting
+    pushing = pushing_components(settings, warmer.outputs["warmed_model"], exporter.outputs["bundle"], examples)
+    return pipelines.Pipeline(
+        pipeline_name=settings.pipeline_name,
+        pipeline_root=settings.root,
+        components=[*([examples] if examples else []), *exporting, *pushing],
+        enable_cache=True,
+        **options,
+    )
+
+
+def exporting_components(settings: Settings) -> tuple[Any, Any, Any]:
+    """Makes the components up to the model as it is to be pushed.
+
+    Args:
+        settings: what they make.
+
+    Returns:
+        StylizerSource, BundleExporter and WarmupWriter.
+
+    Raises:
+        InputError: a setting is out of range, or a local source is not there.
+    """
     from export.exporting import toolchain
 
-    if versions.ARTIFACT not in settings.options.formats:
+    options = settings.options
+    if versions.ARTIFACT not in options.formats:
         raise InputError(f"the formats have no {versions.ARTIFACT}, which is what is pushed: add it")
     warmup.parse_sizes(settings.warmup_sizes)
     source = StylizerSource(
         source=settings.source,
         inputs=settings.inputs or "",
         split_at=settings.split_at or "",
-        fingerprint=_fingerprint(settings.source),
+        fingerprint=fingerprint(settings.source),
     )
     exporter = BundleExporter(
         stylizer=source.outputs["model"],
-        formats=list(settings.options.formats),
+        formats=list(options.formats),
         # What the options leave to the method, the component does too: TFX's parameters have no None.
-        quantizations=list(settings.options.quantizations or ()),
-        sizes=[size or 0 for size in settings.options.sizes or ()],
-        max_size=settings.options.max_size,
-        integer_io=settings.options.integer_io,
+        quantizations=list(options.quantizations or ()),
+        sizes=[size or 0 for size in options.sizes or ()],
+        max_size=options.max_size,
+        integer_io=options.integer_io,
         toolchain=toolchain(),
     )
     warmer = WarmupWriter(
@@ -112,30 +137,48 @@ def create_pipeline(settings: Settings, examples: Any = None, **options: Any) ->
         model_name=settings.model,
         pipeline_name=settings.pipeline_name,
     )
+    return source, exporter, warmer
+
+
+def pushing_components(settings: Settings, model: Any, bundle: Any, examples: Any = None) -> tuple[Any, Any]:
+    """Makes the components that bless and push a model.
+
+    Args:
+        settings: gates, pictures and the base path.
+        model: the channel of the model.
+        bundle: the channel of the bundle that it is from.
+        examples: an ExampleGen component, as `create_pipeline` takes it.
+
+    Returns:
+        ParityEvaluator and Pusher.
+
+    Raises:
+        InputError: a gate is wider than the project's own, or the pictures are not there.
+    """
     evaluator = ParityEvaluator(
-        model=warmer.outputs["warmed_model"],
-        bundle=exporter.outputs["bundle"],
-        gates=narrowed_gates(settings.gates),
-        **_measured_on(settings, examples),
+        model=model, bundle=bundle, gates=narrowed_gates(settings.gates), **_measured_on(settings, examples)
     )
+    destination = pusher_pb2.PushDestination.Filesystem(base_directory=settings.base_path)
     pusher = Pusher(
-        model=warmer.outputs["warmed_model"],
+        model=model,
         model_blessing=evaluator.outputs["blessing"],
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=settings.base_path)
-        ),
+        push_destination=pusher_pb2.PushDestination(filesystem=destination),
     )
-    return pipelines.Pipeline(
-        pipeline_name=settings.pipeline_name,
-        pipeline_root=settings.root,
-        components=[*([examples] if examples else []), source, exporter, warmer, evaluator, pusher],
-        enable_cache=True,
-        **options,
-    )
+    return evaluator, pusher
 
 
-def _fingerprint(source: str) -> str:
-    """What TFX's cache tells a source by, beside its name."""
+def fingerprint(source: str) -> str:
+    """Returns what TFX's cache tells a source by, beside its name.
+
+    Args:
+        source: as `Settings` has it.
+
+    Returns:
+        The SHA-256 of a preset or of what is on this machine; nothing for a handle.
+
+    Raises:
+        InputError: there is no such model.
+    """
     if source in presets.names():
         return presets.provenance(source)["sha256"]
     if hub.is_handle(source):  # names one version for good, and is not fetched to find out
@@ -167,15 +210,23 @@ def run_locally(settings: Settings) -> runs.Run:
         InputError: a setting is out of range, or a component was given something that it cannot use.
         WorkError: an artifact missed its gate while it was exported, or the disk is full.
     """
+    if "://" in settings.root:
+        raise InputError(f"{settings.root}: not a folder of this machine: addresses are for --compile")
+    versions.check_base(Path(settings.base_path), None)
     root = Path(settings.root).resolve()
     local = dataclasses.replace(settings, root=str(root), base_path=str(Path(settings.base_path).resolve()))
-    connection = metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))
-    pipeline = create_pipeline(local, metadata_connection_config=connection)
+    pipeline = create_pipeline(local)
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        # Makes the folder, so not before all else is known to be right.
+        connection = metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))
     except OSError as error:
         raise InputError(f"{root}: cannot be created: {error.strerror}; choose a folder you may write to") from error
-    LocalDagRunner().run(pipeline)
+    pipeline.metadata_connection_config = connection
+    try:
+        LocalDagRunner().run(pipeline)
+    except OSError as error:
+        reason = error.strerror or error
+        raise WorkError(f"{root}: the run failed: {reason}; run it again: what is done is kept") from error
     return runs.last_run(connection, settings.pipeline_name)
 
 

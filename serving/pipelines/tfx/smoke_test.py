@@ -84,7 +84,8 @@ def main() -> None:
     try:
         answer(Path(sys.argv[1]))
     except StyleportError as error:
-        sys.exit(str(error))
+        # In one line, for the one that `check` reads is the last.
+        sys.exit(" ".join(str(error).split()))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.pages import ROOT
 from tests.export import forging
 from tests.pipelines import conftest
 from toolkit import images
@@ -240,3 +243,18 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_written(place, bundle, tmp_p
     with pytest.raises(WorkError, match=r"cannot write .*: No space left on device; mend it and run again"):
         running.run(planned, str(bundle), Look(), runner, PipelineOptions([]), Console(quiet=True))
     assert sorted(str(path) for path in (place / "out").rglob("*") if path.is_file()) == sorted(renamed)
+
+
+def test_the_command_of_the_readme_runs(place, bundle, run):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^styleport (batch .*)$", text, re.MULTILINE)
+    (place / "build").mkdir()
+    (place / "build" / "bundle").symlink_to(bundle)
+    images.save_image(images.load_image("swirls.png"), "painting.jpg")
+    for photo in (place / "photos").rglob("*.jpg"):
+        if photo.stem not in ("rocket0", "coffee0"):
+            photo.unlink()
+    code, _, error = run(*shlex.split(command))
+    assert code == 0, error
+    names = sorted(files(place / "gallery"))
+    assert names == [f"{style}/{name}.png" for style in ("mosaic", "painting") for name in ("coffee0", "rocket0")]

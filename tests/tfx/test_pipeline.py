@@ -132,7 +132,11 @@ def test_a_source_that_changes_under_the_same_name_is_not_taken_from_the_cache(t
     def run_saved():
         source = StylizerSource(source=str(path), fingerprint=fingerprint(str(path)))
         pipeline = Pipeline(
-            "sources", str(tmp_path / "root"), [source], enable_cache=True, metadata_connection_config=connection
+            pipeline_name="sources",
+            pipeline_root=str(tmp_path / "root"),
+            components=[source],
+            enable_cache=True,
+            metadata_connection_config=connection,
         )
         LocalDagRunner().run(pipeline)
         return len(list((tmp_path / "root" / "StylizerSource" / "model").iterdir()))

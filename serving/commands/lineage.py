@@ -62,4 +62,6 @@ def _told(record: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    from export.report import number
+
+    return number(value) if isinstance(value, float) else str(value)

@@ -132,7 +132,11 @@ def test_a_source_that_changes_under_the_same_name_is_not_taken_from_the_cache(t
     def run_saved():
         source = StylizerSource(source=str(path), fingerprint=fingerprint(str(path)))
         pipeline = Pipeline(
-            "sources", str(tmp_path / "root"), [source], enable_cache=True, metadata_connection_config=connection
+            pipeline_name="sources",
+            pipeline_root=str(tmp_path / "root"),
+            components=[source],
+            enable_cache=True,
+            metadata_connection_config=connection,
         )
         LocalDagRunner().run(pipeline)
         return len(list((tmp_path / "root" / "StylizerSource" / "model").iterdir()))
@@ -176,10 +180,11 @@ def test_the_lineage_of_a_pushed_version_is_complete(place):
         ({"base_path": "gs://bucket/stylizer"}, "not to a URI"),
     ],
 )
-def test_what_cannot_be_made_is_refused_before_anything_runs(settings, changes, message):
+def test_what_cannot_be_made_is_refused_before_anything_runs(settings, changes, message, tmp_path):
+    root = tmp_path / "never made"
     with pytest.raises(InputError, match=message):
-        run_locally(dataclasses.replace(settings, **{"root": "never made", **changes}))
-    assert not Path("never made").exists()
+        run_locally(dataclasses.replace(settings, **{"root": str(root), **changes}))
+    assert not root.exists()
 
 
 def test_what_is_pushed_must_be_among_the_formats(settings):

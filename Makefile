@@ -37,7 +37,7 @@ test: $(READY) ## run the test suite
 	$(BIN)/python -m pytest
 
 .PHONY: test-slow
-test-slow: $(READY) ## run the tests on large networks that make test leaves out
+test-slow: $(READY) ## run what make test leaves out: large networks, clusters, fresh environments
 	$(BIN)/python -m pytest -m slow
 
 .PHONY: test-contract

@@ -109,6 +109,7 @@ def test_a_second_run_paints_only_what_is_missing(painted, place, bundle, tmp_pa
     assert (code, json.loads(said)["done"], json.loads(said)["skipped"]) == (0, 0, 20), error
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_finished_by_running_it_again(painted, place, bundle, tmp_path):
     output = tmp_path / "out"
     words = ["batch", "photos/**/*.jpg", *styles(place), "-o", str(output), "--model", str(bundle)]
@@ -145,6 +146,7 @@ def cluster(tmp_path):
         process.wait()
 
 
+@pytest.mark.slow
 def test_two_machines_share_the_work_and_one_that_dies_loses_nothing(cluster, painted, place, bundle, tmp_path):
     scheduler, workers = cluster
     output = tmp_path / "out"

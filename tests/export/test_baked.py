@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from export import baked, parity
 from export import bundle as bundles
 from export.artifact import Artifact, ExportOptions
+from export.references import References
 from export.style import MAX_SLUG, Style
 from tests.export import forging, tflite_graph
 from toolkit import cli, images, manifest, samples
@@ -340,7 +341,7 @@ def test_a_style_that_is_damaged_is_told(stylizer, copy, change, said):
     change_style(copy / FLOAT32, change)
     artifact = Artifact.from_record(manifest.artifact(manifest.read(copy), FLOAT32))
     with pytest.raises(InputError, match=re.escape(said)):
-        baked.References(stylizer).of(artifact, copy / FLOAT32)
+        References(stylizer, stylizer).of(artifact, copy / FLOAT32)
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def quick_export(monkeypatch, painted):
         reference = parity.Reference(painted)
         monkeypatch.setitem(feed_forward.EXPORTERS, "saved_model", KerasForm(runner, on_export))
         monkeypatch.setattr(parity, "sizes_of", lambda artifact: [(32, 32)])
-        monkeypatch.setattr(parity, "Reference", lambda stylizer, cases_of: reference)
+        monkeypatch.setattr(parity, "Reference", lambda stylizer, cases_of=None: reference)
 
     return replace
 

@@ -238,6 +238,7 @@ def test_a_blend_is_the_mean_of_the_bottlenecks_by_their_shares(single_styles, p
     assert_near(BakedStylizer(single_styles / BLENDED)(content), expected, 1e-4)
 
 
+@pytest.mark.slow
 def test_integer_pictures_are_uint8_in_and_out(half_strength):
     record = manifest.artifact(manifest.read(half_strength), HALF_INT8)
     picture = {"shape": [1, SIDE, SIDE, 3], "dtype": "uint8"}

@@ -123,6 +123,7 @@ def test_each_artifact_records_the_gate_of_the_design(exported):
     assert gates == [{"max_abs": 1e-4, "cosine": 0.9999}, {"cosine": 0.9999}, {"cosine": 0.999}, {"cosine": 0.99}]
 
 
+@pytest.mark.slow
 def test_it_verifies_from_its_files_alone(exported):
     verification = exporting.verify_bundle(exported[0])
     assert verification.failures == []

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from tests.hub import servers
 from toolkit import images, samples
@@ -52,6 +53,7 @@ def paint_elsewhere(folder, *handles):
     return [np.load(folder / f"painted-{index}.npy") for index in range(len(handles))]
 
 
+@pytest.mark.slow
 def test_a_bundle_is_a_hub_module_by_its_path_and_by_its_address(bundle, two_inputs, cache, server, tmp_path, run):
     whole = tmp_path / "whole"
     options = ["--formats", "saved_model", "--max-size", "64"]

@@ -49,6 +49,7 @@ def workplace(tmp_path, monkeypatch, cache, tf2_module):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_command_of_the_section_runs(workplace, run):
     given = commands()

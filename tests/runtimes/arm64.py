@@ -18,7 +18,7 @@ from tests.runtimes.runtime import CONSTRAINTS, PIP_INSTALL, ROOT, MissingRuntim
 
 # LiteRT 2.3 crashes in older releases of QEMU than this suite's.
 SUITE, PYTHON = "trixie", "3.13"
-MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
+MIRROR_VARIABLE = "DEBIAN_MIRROR"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 PROGRAMS = ("apt-get", "apt-config", "dpkg", "dpkg-deb")
 PACKAGES = (f"python{PYTHON}-minimal:arm64", f"libpython{PYTHON}-stdlib:arm64", "libstdc++6:arm64")
@@ -95,6 +95,17 @@ def make(folder: Path) -> None:
     call(sys.executable, *PIP_INSTALL, *options, *where, *REQUIREMENTS)
 
 
+def mirror() -> str:
+    """Returns the address of Debian's archive: that of the environment variable, or that of the system's own apt."""
+    if named := os.environ.get(MIRROR_VARIABLE):
+        return named
+    known = call("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").split()
+    for address in known:
+        if address.rstrip("/").endswith("/debian"):
+            return address
+    raise MissingRuntimeError(f"apt knows no archive of Debian: set {MIRROR_VARIABLE} to the address of one")
+
+
 def download(folder: Path) -> list[Path]:
     """Downloads the Debian packages, by a configuration of apt that knows of this folder only.
 
@@ -109,7 +120,7 @@ def download(folder: Path) -> list[Path]:
         (folder / name).mkdir(parents=True)
     # The packages that are installed there: none.
     (folder / "status").touch()
-    (folder / "sources.list").write_text(f"deb [arch={native},arm64 signed-by={KEYRING}] {MIRROR} {SUITE} main\n")
+    (folder / "sources.list").write_text(f"deb [arch={native},arm64 signed-by={KEYRING}] {mirror()} {SUITE} main\n")
     # Of the system's configuration only how to reach a mirror, such as proxies.
     acquire = call("apt-config", "dump", "--no-empty", "--format", '%F "%v";%n', "Acquire")
     (folder / "apt.conf").write_text(

@@ -1,5 +1,6 @@
 """Exports single-style .tflite files: the style's bottleneck is a constant of the transformer, and no input."""
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -126,7 +127,8 @@ def convert(
 
     dtype = tf.uint8 if integer_io else tf.float32
     function = tf.function(stylize, [tf.TensorSpec((1, size, size, 3), dtype, "content_image")])
-    return conversion.convert(function, SIGNATURE, [variable.value for variable in stylizer.variables])
+    model = conversion.convert(function, SIGNATURE, [variable.value for variable in stylizer.variables])
+    return model if size else conversion.with_default_shapes(model, DEFAULT_SHAPES)
 
 
 def calibration_inputs(content_size: int, integer_io: bool) -> list[dict[str, np.ndarray]]:
@@ -158,30 +160,26 @@ def export(
     Yields:
         Each artifact, once its files are written.
     """
+    # All styles are calibrated on the same contents.
+    calibrated = functools.cache(calibration_inputs)
     for style in options.bakes:
-        baked, converted = BakedStyle.of(style, stylizer), dict[tuple[int | None, bool], bytes]()
+        baked = BakedStyle.of(style, stylizer)
+        converted = functools.cache(functools.partial(convert, stylizer, baked, form=treatment.form))
         for artifact in options.artifacts("baked"):
             if artifact.style != style:
                 continue
             progress(f"exporting {artifact.path}")
-            key = (artifact.size, options.integer_io and artifact.quantization == "int8")
-            if key not in converted:
-                converted[key] = convert(stylizer, baked, *key, treatment.form)
-                if not artifact.size:
-                    converted[key] = conversion.with_default_shapes(converted[key], DEFAULT_SHAPES)
+            is_int8 = artifact.quantization == "int8"
+            integer_io = options.integer_io and is_int8
+            model = converted(artifact.size, integer_io)
+            rules = treatment.rules(model, "baked", artifact.quantization)
+            inputs = calibrated(artifact.size or DEFAULT_SIZE, integer_io) if is_int8 else []
             folder = bundle / artifact.path
             folder.mkdir(parents=True)
-            model = _quantized(converted[key], artifact, key[1], treatment)
+            model = apply_rules(model, rules, SIGNATURE, inputs)
             tflite_metadata.write(folder / BAKED_FILE, model, "baked", artifact, options, str(style))
             baked.write(folder)
             yield artifact
-
-
-def _quantized(model: bytes, artifact: Artifact, integer_io: bool, treatment: Treatment) -> bytes:
-    mode = artifact.quantization
-    rules = [] if mode == "float32" else treatment.rules(model, "baked", mode)
-    inputs = calibration_inputs(artifact.size or DEFAULT_SIZE, integer_io) if mode == "int8" else []
-    return apply_rules(model, rules, SIGNATURE, inputs)
 
 
 def load(folder: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

@@ -77,12 +77,14 @@ def rules(model: bytes, mode: str, content: str | None) -> list[dict[str, Any]]:
 
     Args:
         model: the float32 .tflite file.
-        mode: `float16`, `dynamic` or `int8`.
+        mode: `float16`, `dynamic` or `int8`; `float32` has no rules.
         content: the signature's input for content pictures; None where it takes none.
 
     Returns:
         Rules that the LiteRT quantizer reads.
     """
+    if mode == "float32":
+        return []
     generic = recipe(mode)["generic"]
     if mode == "float16":
         return generic["all"]

@@ -93,11 +93,13 @@ def named_rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
         model: the float32 .tflite file.
         network: `predictor`, `transformer`, `baked` (which may hold both) or, but for int8, the optimisation's
             `features`.
-        mode: `float16`, `dynamic` or `int8`.
+        mode: `float16`, `dynamic` or `int8`; `float32` has no rules.
 
     Returns:
         Rules that the LiteRT quantizer reads.
     """
+    if mode == "float32":
+        return []
     networks = ("predictor", "transformer") if network == "baked" else (network,)
     rules = [rule for one in networks for rule in recipe(mode)[one]]
     # What holds for every layer comes first, so that it overrides no network's exceptions.

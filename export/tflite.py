@@ -1,5 +1,6 @@
 """Exports a stylizer as a pair of .tflite files, predictor and transformer, in four quantisations."""
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,8 @@ def convert(
         WorkError: the network has an operation that TFLite lacks.
     """
     function = _network_function(stylizer, network, size, integer_io, form)
-    return conversion.convert(function, SIGNATURE_NAMES[network], [variable.value for variable in stylizer.variables])
+    model = conversion.convert(function, SIGNATURE_NAMES[network], [variable.value for variable in stylizer.variables])
+    return model if size else conversion.with_default_shapes(model, DEFAULT_SHAPES)
 
 
 def export(
@@ -124,28 +126,24 @@ def export(
     Yields:
         Each artifact, once its files are written.
     """
-    # What several artifacts share is made once: real bottlenecks to calibrate on, and the slow conversion.
-    calibrated: dict[tuple[int, bool], dict[str, list[dict[str, np.ndarray]]]] = {}
-    converted: dict[tuple[str, int | None, bool], bytes] = {}
+    # What several artifacts share is made once: the slow conversion, and real bottlenecks to calibrate on.
+    converted = functools.cache(functools.partial(convert, stylizer, form=treatment.form))
+
+    @functools.cache
+    def calibrated(content_size: int, integer_io: bool) -> dict[str, list[dict[str, np.ndarray]]]:
+        return network_inputs(stylizer, calibration_pairs(), content_size, integer_io)
+
     for artifact in options.artifacts("tflite"):
         progress(f"exporting {artifact.path}")
         folder = bundle / artifact.path
         folder.mkdir(parents=True)
         is_int8 = artifact.quantization == "int8"
         integer_io = options.integer_io and is_int8
-        calibration = (artifact.size or DEFAULT_SIZE, integer_io)
-        if is_int8 and calibration not in calibrated:
-            calibrated[calibration] = network_inputs(stylizer, calibration_pairs(), *calibration)
-        inputs = calibrated[calibration] if is_int8 else {}
+        inputs = calibrated(artifact.size or DEFAULT_SIZE, integer_io) if is_int8 else {}
         for network, file in FILES.items():
-            key = (network, artifact.size, integer_io)
-            if key not in converted:
-                converted[key] = convert(stylizer, *key, treatment.form)
-                if not artifact.size:
-                    converted[key] = conversion.with_default_shapes(converted[key], DEFAULT_SHAPES)
-            mode = artifact.quantization
-            rules = [] if mode == "float32" else treatment.rules(converted[key], network, mode)
-            model = apply_rules(converted[key], rules, SIGNATURE_NAMES[network], inputs.get(network, []))
+            model = converted(network, artifact.size, integer_io)
+            rules = treatment.rules(model, network, artifact.quantization)
+            model = apply_rules(model, rules, SIGNATURE_NAMES[network], inputs.get(network, []))
             tflite_metadata.write(folder / file, model, network, artifact, options)
         yield artifact
 

@@ -116,9 +116,7 @@ def export(whole: WholeStylizer, bundle: Path, options: ExportOptions, progress:
         if key not in converted:
             converted[key] = convert(whole, graph, *key)
         model = converted[key]
-        rules = (
-            [] if artifact.quantization == "float32" else policy.rules(model, artifact.quantization, "content_image")
-        )
+        rules = policy.rules(model, artifact.quantization, "content_image")
         inputs = calibration_inputs(whole, artifact.size or DEFAULT_SIZE, key[1]) if is_int8 else []
         folder = bundle / artifact.path
         folder.mkdir(parents=True)

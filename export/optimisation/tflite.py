@@ -55,9 +55,8 @@ def export(transfer: StyleTransfer, bundle: Path, options: ExportOptions, progre
             converted[artifact.size] = convert(transfer, artifact.size)
         folder = bundle / artifact.path
         folder.mkdir(parents=True)
-        model, mode = converted[artifact.size], artifact.quantization
-        rules = [] if mode == "float32" else named_rules(model, SIGNATURE, mode)
-        model = apply_rules(model, rules, SIGNATURE, ())
+        model = converted[artifact.size]
+        model = apply_rules(model, named_rules(model, SIGNATURE, artifact.quantization), SIGNATURE, ())
         tflite_metadata.write(folder / FEATURES_FILE, model, "features", artifact, options)
         yield artifact
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toolkit.commands.options import MaxSize, PreserveColor, Strength, StyleSize
 from toolkit.errors import InputError, WorkError
 
 if TYPE_CHECKING:
@@ -28,12 +29,10 @@ def batch(
         str, typer.Option(help="Of Beam: FnApiRunner works here; DataflowRunner, FlinkRunner, SparkRunner, DaskRunner.")
     ] = "FnApiRunner",
     workers: Annotated[int, typer.Option(min=1, help="Processes of FnApiRunner, each with its own model.")] = 1,
-    strength: Annotated[float, typer.Option(help="From the content's own style (0) to the style's (1).")] = 1.0,
-    max_size: Annotated[int, typer.Option(min=16, help="Bound on the longer side, in pixels.")] = 1024,
-    style_size: Annotated[
-        int, typer.Option(min=16, help="Side the style is cropped and resized to; the networks were trained on 256.")
-    ] = 256,
-    preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the content's colours.")] = False,
+    strength: Strength = 1.0,
+    max_size: MaxSize = 1024,
+    style_size: StyleSize = 256,
+    preserve_color: PreserveColor = False,
     keep_folders: Annotated[
         bool, typer.Option("--keep-folders", help="Name results by their folders, too: STYLE/2024/NAME.png.")
     ] = False,

@@ -120,7 +120,7 @@ def _is_outcome(element: object) -> bool:
 
 
 def _is_keyed(element: object) -> bool:
-    return not isinstance(element, Outcome)
+    return not _is_outcome(element)
 
 
 def _in_one_tally(outcome: Outcome) -> tuple[int, Outcome]:

@@ -1,4 +1,8 @@
-"""Options that several commands share: how a model is named."""
+"""Options that several commands share: how a model is named, and how pictures are read and painted."""
+
+from typing import Annotated
+
+import typer
 
 MODEL_HELP = (
     "A preset, a TensorFlow Hub or Kaggle handle, the address or path of a .tar.gz, a SavedModel's folder, "
@@ -11,3 +15,11 @@ SPLIT_HELP = (
     "Of a model made elsewhere: the tensor that is its bottleneck; none keeps it in one piece. "
     "Known for Magenta's modules."
 )
+
+# Fields of `toolkit.look.Look`.
+Strength = Annotated[float, typer.Option(help="From the content's own style (0) to the style's (1).")]
+MaxSize = Annotated[int, typer.Option(min=16, help="Bound on the longer side, in pixels.")]
+StyleSize = Annotated[
+    int, typer.Option(min=16, help="Side the style is cropped and resized to; the networks were trained on 256.")
+]
+PreserveColor = Annotated[bool, typer.Option("--preserve-color", help="Keep the content's colours.")]

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
+from toolkit.commands.options import (
+    INPUTS_HELP,
+    MODEL_HELP,
+    SPLIT_HELP,
+    MaxSize,
+    PreserveColor,
+    Strength,
+    StyleSize,
+)
 from toolkit.errors import InputError, StyleportError, WorkError
 
 if TYPE_CHECKING:
@@ -38,12 +46,10 @@ def stylize(
     ] = None,
     inputs: Annotated[str | None, typer.Option(help=INPUTS_HELP)] = None,
     split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
-    strength: Annotated[float, typer.Option(help="From the content's own style (0) to the style's (1).")] = 1.0,
-    max_size: Annotated[int, typer.Option(min=16, help="Bound on the longer side, in pixels.")] = 1024,
-    style_size: Annotated[
-        int, typer.Option(min=16, help="Side the style is cropped and resized to; the networks were trained on 256.")
-    ] = 256,
-    preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the content's colours.")] = False,
+    strength: Strength = 1.0,
+    max_size: MaxSize = 1024,
+    style_size: StyleSize = 256,
+    preserve_color: PreserveColor = False,
     suffix: Annotated[str, typer.Option(help="Format of the pictures in an output folder.")] = ".png",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of a TFLite pair; all by default.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,

@@ -17,7 +17,7 @@ import numpy as np
 from tensorflow_serving.apis import predict_pb2
 
 import serving
-from serving.grpc_transport import write_tensor
+from serving.grpc_transport import read_tensor, write_tensor
 from serving.server.options import Limits
 from tests.benchmarks.figures import Figure, run
 from tests.contract import servers
@@ -93,8 +93,7 @@ def _ask(client: servers.Client, call: dict[str, np.ndarray]) -> np.ndarray:
     for name, picture in call.items():
         write_tensor(picture, request.inputs[name])
     answer = client.prediction.Predict(request, timeout=600)
-    tensor = answer.outputs["stylized_image"]
-    return np.array(tensor.float_val, np.float32).reshape([dim.size for dim in tensor.tensor_shape.dim])
+    return read_tensor(answer.outputs["stylized_image"])
 
 
 def _in_turns(direct: Callable[[], Any], served: Callable[[int], Any], count: int, rounds: int) -> tuple[float, float]:

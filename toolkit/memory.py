@@ -13,10 +13,10 @@ _CONVOLUTIONS = {"1": 2, "2": 2, "3": 4, "4": 4, "5": 4}
 
 _FLOAT = 4
 # Held at the peak for each float of a convolution's output: the output itself, and what the backward pass of the
-# widest layers holds beside it. Measured on a CPU from 256 to 1024 pixels (4.5), rounded up.
-ACTIVATION_COPIES = 5
-# TensorFlow, the weights and their transformed copies.
-FIXED_BYTES = 1_100_000_000
+# widest layers holds beside it. Measured on CPUs from 256 to 2048 pixels (2.0; with oneDNN 2.7), rounded up.
+ACTIVATION_COPIES = 3
+# TensorFlow, the weights, their transformed copies, and strips of tiles.
+FIXED_BYTES = 1_600_000_000
 
 
 @dataclass(frozen=True)

@@ -243,6 +243,7 @@ class StyleTransfer(keras.Model):
         self._check_prepared()
         return self.objective(inputs, self._seen(inputs), *self._targets)
 
+    @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and looking for it takes seconds
     def train_step(self, data: Any = None) -> dict[str, Any]:
         """Moves the picture once.
 

@@ -1,5 +1,7 @@
-"""The same features in less time on a CPU: deep convolutions by Winograd's minimal filtering."""
+"""The same features in less time on a CPU: 3x3 convolutions by Winograd's minimal filtering."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,24 +11,17 @@ from keras import layers
 # F(4x4, 3x3): a tile of 6x6 samples gives 4x4 results with 36 products instead of 144.
 TILE, OUT = 6, 4
 
-# Lavin and Gray 2015 (arXiv 1509.09308), section 4.3: what takes samples, kernel and products to and fro.
-_SAMPLES = np.array(
-    [
-        [4, 0, -5, 0, 1, 0],
-        [0, -4, -4, 1, 1, 0],
-        [0, 4, -4, -1, 1, 0],
-        [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0],
-        [0, 4, 0, -5, 0, 1],
-    ]
-)
-_KERNEL = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
-_RESULTS = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
+# Lavin and Gray 2015 (arXiv 1509.09308), section 4.3: G, which takes a kernel to where products are pointwise.
+# Its first and last row are negative here, so that what they give is subtracted: TensorFlow makes of sums of three
+# one operation, which adds in the order in which memory comes free, and no run would be another's to the bit.
+_KERNEL = np.array([[-6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, -24]]) / 24
 
-# Measured against oneDNN's direct convolution: transforms run at half its rate, and with few tiles reading
-# the transformed kernel, four times the size, takes longer than the products.
-WORTHWHILE_SHARE = 0.5
-WORTHWHILE_TILES = 24
+# Measured against the direct convolutions of Eigen and of oneDNN: with few channels the transforms take longer
+# than the products they save, and with few tiles reading the transformed kernel, four times the size, does.
+WORTHWHILE_CHANNELS = 16
+WORTHWHILE_TILES = 12
+# Of what a strip of tiles holds while it is computed: with more, memory would grow by twice the picture's features.
+STRIP_BYTES = 32_000_000
 
 
 def tiles(side: int) -> int:
@@ -35,7 +30,7 @@ def tiles(side: int) -> int:
 
 
 def is_worthwhile(height: int, width: int, channels: int, filters: int) -> bool:
-    """Tells whether a 3x3 convolution is faster this way.
+    """Tells whether a 3x3 convolution and its gradient are faster this way.
 
     Args:
         height: of the input, pixels.
@@ -44,65 +39,97 @@ def is_worthwhile(height: int, width: int, channels: int, filters: int) -> bool:
         filters: channels of the output.
 
     Returns:
-        True if the products saved outweigh those of the transforms.
+        True if the products saved outweigh the transforms.
     """
+    return min(channels, filters) >= WORTHWHILE_CHANNELS and tiles(height) * tiles(width) >= WORTHWHILE_TILES
+
+
+def _to_tile(d0: Any, d1: Any, d2: Any, d3: Any, d4: Any, d5: Any) -> list[Any]:
+    """The transform of samples along one axis: B^T of Lavin and Gray, what its rows share computed once."""
+    fours, threes, twos, ones = d4 - 4 * d2, d3 - 4 * d1, d4 - d2, 2 * (d3 - d1)
+    return [4 * d0 - 5 * d2 + d4, fours + threes, fours - threes, twos + ones, twos - ones, 4 * d1 - 5 * d3 + d5]
+
+
+def _from_tile(m0: Any, m1: Any, m2: Any, m3: Any, m4: Any, m5: Any) -> list[Any]:
+    """The transform of products to results along one axis: A^T of Lavin and Gray, for the kernel's signs."""
+    near, nearer, far, farther = m1 + m2, m1 - m2, m3 + m4, m3 - m4
+    return [near - m0 + far, nearer + 2 * farther, near + 4 * far, nearer - m5 + 8 * farther]
+
+
+@functools.lru_cache(maxsize=256)
+def _strip_function(down: int, across: int, channels: int, filters: int, dtype: Any) -> Callable[..., Any]:
+    """Makes the function of one strip of tiles, a graph of its own that layers and strips of a size share.
+
+    Inlined in each place, the nodes would be so many that TensorFlow took longer to optimise them than a hundred
+    steps take. Written with slices, sums and plain matrix products, which are fast with and without oneDNN, as
+    batched products and convolutions are not.
+    """
+
+    def convolve(samples: Any, kernel: list[Any]) -> Any:
+        """Maps samples [OUT (down + 1), OUT (across + 1), C] to results [OUT down, OUT across, D]."""
+        lines = tf.reshape(samples, (down + 1, OUT, OUT * (across + 1), channels))
+        lines = tf.stack(_to_tile(*(lines[i // OUT : i // OUT + down, i % OUT] for i in range(TILE))))
+        lines = tf.reshape(lines, (TILE * down, across + 1, OUT, channels))
+        columns = _to_tile(*(lines[:, j // OUT : j // OUT + across, j % OUT] for j in range(TILE)))
+        columns = [tf.reshape(column, (TILE, down * across, channels)) for column in columns]
+        products = [
+            tf.stack([tf.matmul(columns[j][i], kernel[TILE * i + j]) for i in range(TILE)]) for j in range(TILE)
+        ]
+        lines = tf.reshape(tf.stack(_from_tile(*products), axis=2), (TILE, down, OUT * across, filters))
+        results = tf.stack(_from_tile(*tf.unstack(lines)), axis=1)
+        return tf.reshape(results, (OUT * down, OUT * across, filters))
+
+    samples = tf.TensorSpec((OUT * (down + 1), OUT * (across + 1), channels), dtype)
+    kernel = [tf.TensorSpec((channels, filters), dtype)] * TILE**2
+    return tf.function(convolve, [samples, kernel], autograph=False, experimental_attributes={"_noinline": True})
+
+
+def _convolve(x: Any, kernel: list[Any]) -> Any:
+    """Convolves [1, H, W, C] of a known shape with a transformed kernel, strip by strip."""
+    _, height, width, channels = x.shape
+    filters = kernel[0].shape[1]
     down, across = tiles(height), tiles(width)
-    products = (TILE * down) * (TILE * across) * channels * filters
-    transforms = (channels + filters) * (TILE * down) * width * (height + TILE * across)
-    share = (products + transforms) / (9 * height * width * channels * filters)
-    return share < WORTHWHILE_SHARE and down * across >= WORTHWHILE_TILES
+    line = TILE**2 * across * (channels + filters) * x.dtype.size
+    strips = -(-down // max(1, STRIP_BYTES // line))
+    rows = -(-down // strips)
+    # Zeros around the picture, and as many behind it as make whole tiles and one more, which the last overlaps.
+    bottom, right = OUT * (strips * rows + 1) - 1 - height, OUT * (across + 1) - 1 - width
+    samples = tf.pad(x[0], ((1, bottom), (1, right), (0, 0)))
+    convolve = _strip_function(rows, across, channels, filters, x.dtype)
+    starts = range(0, OUT * rows * strips, OUT * rows)
+    results = [convolve(samples[start : start + OUT * (rows + 1)], kernel) for start in starts]
+    return tf.concat(results, axis=0)[tf.newaxis, :height, :width]
 
 
-def _transforms(side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Matrices from samples to tiles [6 tiles, side], padding included, and back [side, 6 tiles]."""
-    count = tiles(side)
-    into, back = np.zeros((TILE, count, side), np.float32), np.zeros((side, TILE, count), np.float32)
-    for tile in range(count):
-        for offset in range(TILE):
-            place = OUT * tile - 1 + offset
-            if 0 <= place < side:
-                into[:, tile, place] = _SAMPLES[:, offset]
-        for offset in range(min(OUT, side - OUT * tile)):
-            back[OUT * tile + offset, :, tile] = _RESULTS[offset]
-    return into.reshape(TILE * count, side), back.reshape(side, TILE * count)
+def _transformed(kernel: np.ndarray) -> list[Any]:
+    """Takes a kernel [3, 3, C, D] to its 36 matrices [C, D]."""
+    _, _, channels, filters = kernel.shape
+    transform = np.kron(_KERNEL, _KERNEL).astype(kernel.dtype)
+    matrices = (transform @ kernel.reshape(9, -1)).reshape(TILE**2, channels, filters)
+    return [tf.constant(matrix) for matrix in matrices]
 
 
 class WinogradConvolution:
-    """A 3x3 convolution with zero padding over pictures of one size, with frozen weights.
+    """A 3x3 convolution with zero padding and frozen weights.
 
-    A picture's transforms are products with small fixed matrices, which padding and cropping are part of, so
-    that everything is a matrix product and the gradient is too.
+    Its gradient is one too: with the kernel turned by half a turn, and channels and filters in each other's place.
 
     Args:
         kernel: [3, 3, C, D].
-        height: of the input, pixels.
-        width: of the input, pixels.
     """
 
-    def __init__(self, kernel: np.ndarray, height: int, width: int) -> None:
-        _, _, self.channels, self.filters = kernel.shape
-        self.height, self.width = height, width
-        transformed = np.kron(_KERNEL, _KERNEL) @ kernel.reshape(9, -1).astype(np.float64)
-        transformed = transformed.astype(kernel.dtype).reshape(TILE * TILE, self.channels, self.filters)
-        self.kernel = tf.constant(transformed)
-        self.rows_in, self.rows_out = (tf.constant(matrix, kernel.dtype) for matrix in _transforms(height))
-        self.columns_in, self.columns_out = (tf.constant(matrix, kernel.dtype) for matrix in _transforms(width))
+    def __init__(self, kernel: np.ndarray) -> None:
+        self._kernel = _transformed(kernel)
+        self._turned = _transformed(kernel[::-1, ::-1].swapaxes(2, 3))
 
     def __call__(self, x: Any) -> Any:
-        """Returns [1, height, width, D] for an input of [1, height, width, C]."""
-        down, across = tiles(self.height), tiles(self.width)
-        x = tf.matmul(self.rows_in, tf.reshape(x, (self.height, self.width * self.channels)))
-        x = tf.matmul(self.columns_in, tf.reshape(x, (TILE * down, self.width, self.channels)))
-        x = _swapped(x, (TILE, down, TILE, across, self.channels))
-        x = tf.matmul(tf.reshape(x, (TILE * TILE, down * across, self.channels)), self.kernel)
-        x = _swapped(x, (TILE, TILE, down, across, self.filters))
-        x = tf.matmul(self.columns_out, tf.reshape(x, (TILE * down, TILE * across, self.filters)))
-        x = tf.matmul(self.rows_out, tf.reshape(x, (TILE * down, self.width * self.filters)))
-        return tf.reshape(x, (1, self.height, self.width, self.filters))
+        """Returns [1, H, W, D] for an input of [1, H, W, C], whose shape is known."""
 
+        @tf.custom_gradient
+        def convolved(x: Any) -> Any:
+            return _convolve(x, self._kernel), lambda upstream: _convolve(upstream, self._turned)
 
-def _swapped(x: Any, shape: tuple[int, ...]) -> Any:
-    return tf.transpose(tf.reshape(x, shape), (0, 2, 1, 3, 4))
+        return convolved(x)
 
 
 class FastFeatures:
@@ -122,11 +149,8 @@ class FastFeatures:
         for layer in features.layers:
             if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
                 height, width = height // 2, width // 2
-            elif isinstance(layer, layers.Conv2D):
-                channels = layer.kernel.shape[2]
-                if is_worthwhile(height, width, channels, layer.filters):
-                    kernel = np.asarray(layer.kernel)
-                    self._convolutions[layer.name] = WinogradConvolution(kernel, height, width)
+            elif isinstance(layer, layers.Conv2D) and is_worthwhile(height, width, *layer.kernel.shape[2:]):
+                self._convolutions[layer.name] = WinogradConvolution(np.asarray(layer.kernel))
 
     @property
     def accelerated(self) -> tuple[str, ...]:

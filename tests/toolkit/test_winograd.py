@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from toolkit import winograd
 from toolkit.vgg19 import VGG19Features
 from toolkit.winograd import FastFeatures, WinogradConvolution, is_worthwhile
 
@@ -13,7 +14,7 @@ def test_a_convolution_and_its_gradient_are_the_direct_ones(height, width):
     rng = np.random.default_rng(0)
     x = tf.constant(rng.standard_normal((1, height, width, 6)))
     kernel, weights = rng.standard_normal((3, 3, 6, 5)), rng.standard_normal((1, height, width, 5))
-    fast = WinogradConvolution(kernel, height, width)
+    fast = WinogradConvolution(kernel)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
         ours, direct = fast(x), tf.nn.conv2d(x, kernel, 1, "SAME")
@@ -22,10 +23,26 @@ def test_a_convolution_and_its_gradient_are_the_direct_ones(height, width):
     np.testing.assert_allclose(tape.gradient(sums[0], x), tape.gradient(sums[1], x), atol=1e-11)
 
 
-def test_it_is_worthwhile_for_deep_layers_and_not_for_wide_or_tiny_ones():
-    assert is_worthwhile(21, 32, 512, 512)
-    assert not is_worthwhile(170, 256, 64, 64)
-    assert not is_worthwhile(10, 16, 512, 512)
+@pytest.mark.parametrize("height", [4, 37, 40])
+def test_strips_are_parts_of_the_whole(height, monkeypatch):
+    rng = np.random.default_rng(0)
+    x, kernel = tf.constant(rng.standard_normal((1, height, 9, 4))), rng.standard_normal((3, 3, 4, 3))
+    monkeypatch.setattr(winograd, "STRIP_BYTES", 3 * 36 * 3 * (4 + 3) * 8)  # three rows of three tiles
+    np.testing.assert_allclose(WinogradConvolution(kernel)(x), tf.nn.conv2d(x, kernel, 1, "SAME"), atol=1e-12)
+
+
+def test_the_same_samples_give_the_same_results_to_the_bit():
+    rng = np.random.default_rng(0)
+    x, kernel = tf.constant(rng.random((1, 40, 48, 64), np.float32)), rng.random((3, 3, 64, 64), np.float32)
+    convolve = tf.function(WinogradConvolution(kernel))
+    assert len({convolve(x).numpy().tobytes() for _ in range(100)}) == 1
+
+
+def test_it_is_worthwhile_but_for_the_first_layer_and_tiny_pictures():
+    assert is_worthwhile(170, 256, 64, 64)
+    assert is_worthwhile(10, 16, 512, 512)
+    assert not is_worthwhile(170, 256, 3, 64)
+    assert not is_worthwhile(4, 6, 512, 512)
 
 
 def test_fast_features_are_the_features():

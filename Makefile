@@ -33,8 +33,8 @@ serve: build/demo/bundle/manifest.json ## serve the demo's bundle: in a containe
 	$(BIN)/python -m serving.demo build/demo/bundle build/models
 
 .PHONY: test
-test: $(READY) ## run the test suite
-	$(BIN)/python -m pytest
+test: $(READY) ## run the test suite, files of tests side by side
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: test-slow
 test-slow: $(READY) ## run what make test leaves out: large networks, clusters, fresh environments

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from toolkit import cli, images, samples
 
@@ -37,13 +38,22 @@ def style() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of every artifact; tests that change it work on a copy.
+    """A bundle of every artifact, one for all processes that tests run in; tests that change it work on a copy.
 
     Exporting it takes more than a minute. Where the environment variable STYLEPORT_TEST_BUNDLE names the folder
     of a bundle that `styleport export` made before, a copy of that is used: for work on the tests themselves,
     never for judging an exporter.
     """
-    target = tmp_path_factory.mktemp("bundles") / "magenta-mobile"
+    # Each process of pytest-xdist has a folder of its own within that of the session.
+    apart = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    target = (base.parent if apart else base) / "bundles" / "magenta-mobile"
+    target.parent.mkdir(exist_ok=True)
+    with FileLock(target.with_suffix(".lock")):
+        return target if target.exists() else _exported(target)
+
+
+def _exported(target: Path) -> Path:
     if ready := os.environ.get("STYLEPORT_TEST_BUNDLE"):
         return Path(shutil.copytree(ready, target))
     from export.exporting import export_bundle

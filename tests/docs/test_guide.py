@@ -88,12 +88,14 @@ def test_it_uses_public_names_alone(guide):
                     assert not node.attr.startswith("_"), f"{cell.id}: {node.attr}"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_it_runs_from_top_to_bottom(executed):
     counts = [cell.execution_count for cell in executed.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
 
 
+@pytest.mark.slow
 def test_every_picture_is_a_picture(executed):
     shown = {cell.id: pictures(cell) for cell in executed.cells if cell.cell_type == "code" and pictures(cell)}
     assert {name: len(found) for name, found in shown.items()} == {name: len(sizes) for name, sizes in SHOWN.items()}
@@ -105,6 +107,7 @@ def test_every_picture_is_a_picture(executed):
             assert np.asarray(picture).std() > 12, f"{name} is flat"
 
 
+@pytest.mark.slow
 def test_each_step_of_the_way_is_another_picture(executed):
     cells = {cell.id: cell for cell in executed.cells}
     shown = [picture for name in ("steps", "fit", "stylizer") for picture in pictures(cells[name])]
@@ -113,6 +116,7 @@ def test_each_step_of_the_way_is_another_picture(executed):
         assert np.abs(first - second).max() > 2
 
 
+@pytest.mark.slow
 def test_the_parity_table_has_both_artifacts_and_they_pass(executed):
     (cell,) = [cell for cell in executed.cells if cell.id == "export"]
     (table,) = [output["data"]["text/plain"] for output in cell.outputs if "text/plain" in output.get("data", {})]

@@ -23,6 +23,7 @@ from toolkit import cli, images, samples
 from toolkit import manifest as manifests
 
 PAGES = ["index", "stylize", "optimise", "export", "device", "on-device", "batch"]
+LARGE = {"optimise": pytest.mark.slow}
 OF_THE_README = ["own-model", "serve", "tfx"]
 # What makes a command of optimisation take seconds; of two options of a name the last one counts.
 FEW_STEPS = ["--steps", "1", "--vgg-weights", "random", "--size", "64"]
@@ -106,7 +107,8 @@ def check_pip(words):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", PAGES)
+# That of optimisation exports VGG19 too.
+@pytest.mark.parametrize("page", [pytest.param(page, marks=LARGE.get(page, ())) for page in PAGES])
 def test_every_command_of_a_page_runs(page, place, quick):
     found = pages.commands(DOCS / f"{page}.md")
     assert found

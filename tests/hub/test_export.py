@@ -48,7 +48,9 @@ def pair_bundle(tf1_module, tmp_path_factory):
     return target
 
 
-SOURCES = ["handle", "archive", "tf1_module", "two_inputs", "keras_bundle"]
+# Each is opened quickly in test_whole.py; here one is exported for each way of being read.
+SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("archive", "tf1_module")]
+SOURCES = ["handle", *SLOW, "two_inputs", "keras_bundle"]
 
 
 @pytest.mark.parametrize("kind", SOURCES)

@@ -37,7 +37,7 @@ test: $(READY) ## run the test suite, files of tests side by side
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: test-slow
-test-slow: $(READY) ## run what make test leaves out: large networks, clusters, fresh environments
+test-slow: $(READY) ## run what make test leaves out: large networks, whole bundles, clusters, fresh environments
 	$(BIN)/python -m pytest -m slow
 
 .PHONY: test-contract

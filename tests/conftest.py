@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from toolkit import cli, images, samples
+from toolkit import cli, images, manifest, samples
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -60,6 +60,19 @@ def _exported(target: Path) -> Path:
     from export.sources import from_preset
 
     export_bundle(from_preset("magenta-mobile"), target)
+    return target
+
+
+@pytest.fixture(scope="session")
+def saved_model_bundle(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shared bundle with its SavedModel alone, which is verified in seconds."""
+    from tests.export import forging
+
+    target = tmp_path_factory.mktemp("saved_model") / "magenta-mobile"
+    shutil.copytree(bundle, target, ignore=shutil.ignore_patterns("tflite"))
+    record = manifest.read(target)
+    record["artifacts"] = [artifact for artifact in record["artifacts"] if artifact["path"] == "saved_model"]
+    forging.write(target, record)
     return target
 
 

@@ -18,26 +18,15 @@ import pytest
 
 from tests.docs import pages
 from tests.docs.pages import DOCS, ROOT
-from tests.export import forging
 from toolkit import cli, images, samples
 from toolkit import manifest as manifests
 
 PAGES = ["index", "stylize", "optimise", "export", "device", "on-device", "batch"]
-LARGE = {"optimise": pytest.mark.slow}
+# Their commands take more than ten seconds, with a network to export or a process to start.
+LARGE = dict.fromkeys(["optimise", "export", "device", "batch"], pytest.mark.slow)
 OF_THE_README = ["own-model", "serve", "tfx"]
 # What makes a command of optimisation take seconds; of two options of a name the last one counts.
 FEW_STEPS = ["--steps", "1", "--vgg-weights", "random", "--size", "64"]
-
-
-@pytest.fixture(scope="module")
-def one_artifact(bundle, tmp_path_factory):
-    """The shared bundle with its SavedModel alone, which is verified in seconds."""
-    target = tmp_path_factory.mktemp("pages") / "bundle"
-    shutil.copytree(bundle, target, ignore=shutil.ignore_patterns("tflite"))
-    manifest = manifests.read(target)
-    manifest["artifacts"] = [record for record in manifest["artifacts"] if record["path"] == "saved_model"]
-    forging.write(target, manifest)
-    return target
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +52,11 @@ def place(files, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def verify(one_artifact):
+def verify(saved_model_bundle):
     """Verifies the SavedModel of the shared bundle, once."""
     from export.exporting import verify_bundle
 
-    return functools.cache(lambda: verify_bundle(one_artifact))
+    return functools.cache(lambda: verify_bundle(saved_model_bundle))
 
 
 @pytest.fixture
@@ -107,7 +96,6 @@ def check_pip(words):
 
 
 @pytest.mark.timeout(600)
-# That of optimisation exports VGG19 too.
 @pytest.mark.parametrize("page", [pytest.param(page, marks=LARGE.get(page, ())) for page in PAGES])
 def test_every_command_of_a_page_runs(page, place, quick):
     found = pages.commands(DOCS / f"{page}.md")

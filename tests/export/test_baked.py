@@ -246,6 +246,7 @@ def test_integer_pictures_are_uint8_in_and_out(half_strength):
     assert record["signatures"] == {"stylize": expected}
 
 
+@pytest.mark.slow
 def test_under_a_strength_of_1_the_content_keeps_some_of_its_own_style(half_strength, paintings, stylizer, content):
     style = images.square(images.load_image(paintings / "Night Swirls.png"), 256)[None]
     picture = images.square(content[0], SIDE)[None]
@@ -258,6 +259,7 @@ def test_under_a_strength_of_1_the_content_keeps_some_of_its_own_style(half_stre
 # What a bundle says of it
 
 
+@pytest.mark.slow
 def test_every_artifact_is_held_against_the_model_on_twelve_contents(single_styles, half_strength):
     records = [record for folder in (single_styles, half_strength) for record in manifest.read(folder)["artifacts"]]
     assert [record["path"] for record in records] == [FLOAT32, BLENDED, HALF, HALF_INT8]

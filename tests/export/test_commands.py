@@ -125,6 +125,7 @@ def verified(bundle):
     return subprocess.run(command, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_verify_passes_on_the_whole_bundle_and_says_nothing_else(verified):
     assert verified.returncode == 0, verified.stderr
     assert verified.stderr == ""
@@ -134,6 +135,7 @@ def test_verify_passes_on_the_whole_bundle_and_says_nothing_else(verified):
     assert {record["verdict"] for record in result["artifacts"]} == {"pass"}
 
 
+@pytest.mark.slow
 def test_verify_measures_the_figures_that_the_manifest_records(verified, bundle):
     recorded = {record["path"]: record for record in manifests.read(bundle)["artifacts"]}
     for record in json.loads(verified.stdout)["artifacts"]:
@@ -261,6 +263,7 @@ def test_inspect_loads_no_tensorflow(bundle):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_figures_are_printed_as_numbers(verified):
     for record in json.loads(verified.stdout)["artifacts"]:
         assert all(np.isfinite(value) for name, value in record["parity"].items() if name != "worst_pair")

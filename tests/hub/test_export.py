@@ -48,9 +48,9 @@ def pair_bundle(tf1_module, tmp_path_factory):
     return target
 
 
-# Each is opened quickly in test_whole.py; here one is exported for each way of being read.
-SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("archive", "tf1_module")]
-SOURCES = ["handle", *SLOW, "two_inputs", "keras_bundle"]
+# Each is opened quickly in test_whole.py; here the shortest are exported.
+SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("handle", "archive", "tf1_module")]
+SOURCES = [*SLOW, "two_inputs", "keras_bundle"]
 
 
 @pytest.mark.parametrize("kind", SOURCES)

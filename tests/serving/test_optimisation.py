@@ -13,6 +13,8 @@ from tests.serving import small_bundles
 from toolkit import images, samples
 from toolkit import manifest as manifests
 
+pytestmark = pytest.mark.slow
+
 FEW = {"style_layers": ("block1_conv1",), "content_layers": ("block1_conv2",), "content_weight": 1.0}
 
 

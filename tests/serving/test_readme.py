@@ -38,10 +38,10 @@ LIVE = section("## From bundle to running TensorFlow Serving in five commands")
 
 
 @pytest.fixture(scope="module")
-def place(bundle, tmp_path_factory):
+def place(saved_model_bundle, tmp_path_factory):
     """A folder with the files that the commands name."""
     place = tmp_path_factory.mktemp("readme")
-    shutil.copytree(bundle, place / "build" / "bundle")
+    shutil.copytree(saved_model_bundle, place / "build" / "bundle")
     (place / "serving").symlink_to(ROOT / "serving")
     from toolkit import samples
 

@@ -75,6 +75,7 @@ def test_the_losses_of_ten_steps_are_the_tutorial_s(pictures):
     np.testing.assert_allclose([point["loss"] for point in transfer.curve], expected, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_default_optimizer_needs_fewer_steps(pictures):
     content, style = pictures
     losses = {}

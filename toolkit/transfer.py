@@ -45,7 +45,7 @@ class StyleTransfer(keras.Model):
         averaging: share of the past in the running mean of pictures that is the result, in [0, 1); 0 gives
             the last picture.
         seed: of noise and random weights.
-        winograd: deep convolutions take Winograd's way where that is faster, which rounds otherwise.
+        winograd: convolutions take Winograd's way where that is faster, which rounds otherwise.
 
     Raises:
         InputError: an option is unknown or out of range, or the weights cannot be used.

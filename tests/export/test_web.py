@@ -77,6 +77,7 @@ class FormerNetworks:
             yield artifact
 
 
+@pytest.mark.slow
 def test_the_page_is_complete_and_every_file_is_recorded(page_bundle, record):
     names = {file["path"].removeprefix("web/") for file in record["files"]}
     sources = {path.name for path in web.SOURCES.iterdir()}
@@ -90,6 +91,7 @@ def test_the_page_is_complete_and_every_file_is_recorded(page_bundle, record):
     assert on_disk == {file["path"] for file in record["files"]}
 
 
+@pytest.mark.slow
 def test_it_is_held_against_the_model_at_every_size_it_offers(record):
     assert (record["format"], record["quantization"], record["size"]) == ("web", "float16", None)
     assert record["parity"]["pairs"] == 12 * len(SIDES)
@@ -97,6 +99,7 @@ def test_it_is_held_against_the_model_at_every_size_it_offers(record):
     assert record["verdict"] == "pass"
 
 
+@pytest.mark.slow
 def test_each_of_its_networks_says_what_it_is(page_bundle):
     told = {path.stem: read_metadata(path).name for path in (page_bundle / "web").glob("*.tflite")}
     assert told == {
@@ -106,6 +109,7 @@ def test_each_of_its_networks_says_what_it_is(page_bundle):
     }
 
 
+@pytest.mark.slow
 def test_its_signatures_are_those_of_its_networks(record):
     assert set(record["signatures"]) == {"bottleneck", "transform_64", "transform_96"}
     transform = record["signatures"]["transform_96"]
@@ -113,11 +117,13 @@ def test_its_signatures_are_those_of_its_networks(record):
     assert transform["inputs"]["content_image"] == {"shape": [1, 96, 96, 3], "dtype": "float32"}
 
 
+@pytest.mark.slow
 def test_verify_recomputes_its_figures(page_bundle, capsys):
     assert cli.run(["verify", str(page_bundle)]) == 0
     assert "web" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_verify_finds_a_changed_page(page_bundle, tmp_path, capsys):
     copy = Path(shutil.copytree(page_bundle, tmp_path / "copy"))
     with (copy / "web" / "app.js").open("a") as stream:
@@ -126,12 +132,14 @@ def test_verify_finds_a_changed_page(page_bundle, tmp_path, capsys):
     assert "app.js: changed" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_command_line_paints_with_its_networks(page_bundle, content, style):
     model = open_model(page_bundle, "web")
     painted = model.transform(content, model.bottleneck(style))
     assert painted.shape == content.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("side", "expected"), [(40, 64), (64, 64), (65, 96), (200, 96)])
 def test_a_content_is_painted_by_the_least_network_that_holds_it(page_bundle, style, side, expected):
     content = np.tile(np.linspace(0, 1, side, dtype=np.float32)[None, None, :, None], (1, 30, 1, 3))
@@ -140,6 +148,7 @@ def test_a_content_is_painted_by_the_least_network_that_holds_it(page_bundle, st
     assert np.array_equal(chosen, web.PageStylizer(folder, expected)(content, style))
 
 
+@pytest.mark.slow
 def test_large_files_are_asked_for_by_their_hash(page_bundle):
     folder = page_bundle / "web"
     settings = json.loads((folder / "page.json").read_text())
@@ -150,6 +159,7 @@ def test_large_files_are_asked_for_by_their_hash(page_bundle):
     assert [size["side"] for size in settings["sizes"]] == list(SIDES)
 
 
+@pytest.mark.slow
 def test_the_pages_own_part_is_small(page_bundle):
     folder = page_bundle / "web"
     own = sum((folder / path.name).stat().st_size for path in web.SOURCES.iterdir())
@@ -158,6 +168,7 @@ def test_the_pages_own_part_is_small(page_bundle):
     assert pictures < 600_000
 
 
+@pytest.mark.slow
 def test_every_import_is_of_a_file_of_the_page(page_bundle):
     folder = page_bundle / "web"
     assert (folder / "litert" / "index.js").read_text().startswith("// Changed by styleport")

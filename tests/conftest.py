@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from filelock import FileLock
 
 from toolkit import cli, images, manifest, samples
 
@@ -44,16 +43,21 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     of a bundle that `styleport export` made before, a copy of that is used: for work on the tests themselves,
     never for judging an exporter.
     """
-    # Each process of pytest-xdist has a folder of its own within that of the session.
-    apart = "PYTEST_XDIST_WORKER" in os.environ
     base = tmp_path_factory.getbasetemp()
-    target = (base.parent if apart else base) / "bundles" / "magenta-mobile"
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return _exported(base / "bundles" / "magenta-mobile")
+    # The environment of TFX has neither pytest-xdist nor this.
+    from filelock import FileLock
+
+    # Each process of pytest-xdist has a folder of its own within that of the session.
+    target = base.parent / "bundles" / "magenta-mobile"
     target.parent.mkdir(exist_ok=True)
     with FileLock(target.with_suffix(".lock")):
         return target if target.exists() else _exported(target)
 
 
 def _exported(target: Path) -> Path:
+    target.parent.mkdir(exist_ok=True)
     if ready := os.environ.get("STYLEPORT_TEST_BUNDLE"):
         return Path(shutil.copytree(ready, target))
     from export.exporting import export_bundle

@@ -106,7 +106,7 @@ def advance(
     promise = _dot(state.accepted_gradient, point - state.accepted)
     # Near the end losses differ by less than their own rounding.
     rounding = 1e-7 * tf.abs(state.accepted_loss)
-    kept = loss <= state.accepted_loss + SUFFICIENT_DECREASE * promise + rounding
+    kept = loss - state.accepted_loss <= SUFFICIENT_DECREASE * promise + rounding
     state = tf.cond(
         first | kept,
         lambda: _accept(state, loss, gradient, point, first, rate, gain),

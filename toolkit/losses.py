@@ -4,6 +4,8 @@ from typing import Any
 
 from keras import ops
 
+from toolkit.repeatable import fan_out
+
 
 def gram_matrix(features: Any) -> Any:
     """Correlates the channels of a layer over all places: its style.
@@ -49,6 +51,7 @@ def total_variation(picture: Any) -> Any:
     Returns:
         A scalar: the sum over all pictures, rows, columns and channels.
     """
-    down = ops.sum(ops.abs(picture[:, 1:] - picture[:, :-1]))
-    across = ops.sum(ops.abs(picture[:, :, 1:] - picture[:, :, :-1]))
+    upper, lower, left, right = fan_out(picture, 4)
+    down = ops.sum(ops.abs(lower[:, 1:] - upper[:, :-1]))
+    across = ops.sum(ops.abs(right[:, :, 1:] - left[:, :, :-1]))
     return down + across

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from toolkit.losses import content_loss, gram_matrix, style_loss, total_variation
+from toolkit.repeatable import fan_out, ordered_sum
 from toolkit.vgg19 import check_layers
 
 # By layer: the activations of the content, and the Gram matrices of a style.
@@ -74,19 +75,25 @@ class Objective:
         Returns:
             Scalars, each with its weight: `loss`, the sum, `content_loss`, `style_loss` and `variation_loss`.
         """
-        content = sum(share * content_loss(seen[name], contents[name]) for name, share in self.content_layers.items())
-        grams = self.grams(seen)
-        style = sum(
-            style_share * share * style_loss(grams[name], targets[name])
-            for style_share, targets in styles
+        # With the layer behind it, a layer that both terms look at has three readers.
+        readers = {name: (name in self.style_layers) + (name in self.content_layers) for name in self.layer_names}
+        copies = {name: fan_out(seen[name], count) for name, count in readers.items()}
+        content = ordered_sum(
+            share * content_loss(copies[name][-1], contents[name]) for name, share in self.content_layers.items()
+        )
+        style = ordered_sum(
+            style_share * share * style_loss(gram, targets[name])
             for name, share in self.style_layers.items()
+            for gram, (style_share, targets) in zip(
+                fan_out(gram_matrix(copies[name][0]), len(styles)), styles, strict=True
+            )
         )
         weighted = {
             "content_loss": self.content_weight * content,
             "style_loss": self.style_weight * style,
             "variation_loss": self.variation_weight * total_variation(picture),
         }
-        return {"loss": sum(weighted.values()), **weighted}
+        return {"loss": ordered_sum(weighted.values()), **weighted}
 
     def gradient(self, picture: Any, features: Any, *targets: Any) -> tuple[dict[str, Any], Any]:
         """Computes the losses of a picture and the gradient of their sum.

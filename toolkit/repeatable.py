@@ -1,0 +1,35 @@
+"""Sums that add their terms in one order, so that a run on a CPU can be repeated to the bit.
+
+Of sums of three and more, TensorFlow's optimiser of graphs makes AddN, and so does a gradient that flows back to a
+tensor from three places. AddN begins with the term whose memory it can take, which depends on what is done by then.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import tensorflow as tf
+
+
+def ordered_sum(terms: Iterable[Any]) -> Any:
+    """Adds tensors of one shape and dtype, the first first."""
+    return tf.reduce_sum(tf.stack(list(terms)), axis=0)
+
+
+def fan_out(x: Any, count: int) -> list[Any]:
+    """Gives each of several readers its own copy of a tensor, so that their gradients are added in order.
+
+    Args:
+        x: a tensor.
+        count: of its readers, at least 1.
+
+    Returns:
+        The tensor, so many times.
+    """
+    if count == 1:
+        return [x]
+
+    @tf.custom_gradient
+    def copies(x: Any) -> Any:
+        return [tf.identity(x)] * count, lambda *upstream: ordered_sum(upstream)
+
+    return list(copies(x))

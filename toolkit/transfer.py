@@ -13,6 +13,7 @@ from toolkit import images
 from toolkit.checkpoints import Checkpoints
 from toolkit.errors import InputError
 from toolkit.images import Picture
+from toolkit.interrupts import Interrupts
 from toolkit.lbfgs import LBFGS
 from toolkit.objective import Objective
 from toolkit.problem import Problem, fingerprint
@@ -313,16 +314,17 @@ class StyleTransfer(keras.Model):
             self._restore(saves.read())
             own.append(Saving(saves, checkpoint_every))
         history = keras.callbacks.History()
-        listeners = keras.callbacks.CallbackList(
-            [*own, *callbacks, history],
-            add_progbar=verbose != 0,
-            model=self,
-            verbose=1 if verbose == "auto" else verbose,
-            epochs=epochs,
-            steps=steps_per_epoch,
-        )
-        for scale, end in self._plan(epochs):
-            self._paint(scale, end, steps_per_epoch, listeners)
+        with Interrupts() as interrupts:
+            listeners = keras.callbacks.CallbackList(
+                [*own, *callbacks, history, interrupts],
+                add_progbar=verbose != 0,
+                model=self,
+                verbose=1 if verbose == "auto" else verbose,
+                epochs=epochs,
+                steps=steps_per_epoch,
+            )
+            for scale, end in self._plan(epochs):
+                self._paint(scale, end, steps_per_epoch, listeners)
         self._settle()
         return history
 

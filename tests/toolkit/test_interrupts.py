@@ -33,6 +33,7 @@ def interrupting(step):
     return keras.callbacks.LambdaCallback(on_train_batch_end=interrupt)
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("step", [0, 3])
 def test_an_interrupt_that_was_dropped_ends_the_run_with_its_step(step):
     callback = interrupting(step)

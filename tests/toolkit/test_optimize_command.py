@@ -115,6 +115,7 @@ def test_tensorboard_that_is_not_installed_is_named(pictures, monkeypatch):
     assert not (pictures / "out.png").exists()
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_run_stopped_by_an_interrupt_goes_on_where_it_was(pictures):
     options = ("--steps", 300, "--checkpoint", pictures / "run", "--checkpoint-every", 5)
     script = "from toolkit.cli import main; main()"

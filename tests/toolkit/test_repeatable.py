@@ -46,6 +46,7 @@ def step_of(transfer, content, style):
     return step
 
 
+@pytest.mark.slow
 def test_the_losses_and_the_gradient_are_repeated_to_the_bit(pictures):
     step, picture = step_of(StyleTransfer(vgg_weights="random"), *pictures), noise_like(pictures[0])
     results = {b"".join(tensor.numpy().tobytes() for tensor in step(picture)) for _ in range(30)}

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -43,28 +45,37 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     of a bundle that `styleport export` made before, a copy of that is used: for work on the tests themselves,
     never for judging an exporter.
     """
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return _exported(base / "bundles" / "magenta-mobile")
-    # The environment of TFX has neither pytest-xdist nor this.
-    from filelock import FileLock
-
-    # Each process of pytest-xdist has a folder of its own within that of the session.
-    target = base.parent / "bundles" / "magenta-mobile"
-    target.parent.mkdir(exist_ok=True)
-    with FileLock(target.with_suffix(".lock")):
-        return target if target.exists() else _exported(target)
+    return made_once(tmp_path_factory, "bundles", _export) / "magenta-mobile"
 
 
-def _exported(target: Path) -> Path:
-    target.parent.mkdir(exist_ok=True)
+def _export(folder: Path) -> None:
+    target = folder / "magenta-mobile"
     if ready := os.environ.get("STYLEPORT_TEST_BUNDLE"):
-        return Path(shutil.copytree(ready, target))
+        shutil.copytree(ready, target)
+        return
     from export.exporting import export_bundle
     from export.sources import from_preset
 
     export_bundle(from_preset("magenta-mobile"), target)
-    return target
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that `make` fills when the first of the processes that tests run in asks for it."""
+    base, lock = tmp_path_factory.getbasetemp(), nullcontext
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # The environment of TFX has neither pytest-xdist nor this.
+        from filelock import FileLock
+
+        # Each process of pytest-xdist has a folder of its own within that of the session.
+        base, lock = base.parent, FileLock
+    folder = base / "made-once" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    done = folder.with_suffix(".done")
+    with lock(folder.with_suffix(".lock")):
+        if not done.exists():
+            make(folder)
+            done.touch()
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from export.artifact import Artifact
+from tests.conftest import made_once
 from toolkit import cli
 
 SMALL_SIZE = 128
+SMALL_TARGET = Path("made", "on the way", "bundle")
 CREATED = 1_700_000_000
 
 
@@ -23,25 +25,22 @@ def damaged(bundle: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def small_export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
     """`styleport export` of two TFLite pairs at another size, with integer pictures: folder, exit code, output."""
+    folder = made_once(tmp_path_factory, "small", _export_small)
+    outcome = json.loads((folder / "outcome.json").read_text())
+    return folder / SMALL_TARGET, outcome["code"], outcome["output"]
+
+
+def _export_small(folder: Path) -> None:
     import contextlib
     import io
 
-    target = tmp_path_factory.mktemp("small") / "made" / "on the way" / "bundle"
-    arguments = [
-        "--formats",
-        "tflite",
-        "--quantize",
-        "float32,int8",
-        "--size",
-        str(SMALL_SIZE),
-        "--integer-io",
-        "--json",
-    ]
+    target = str(folder / SMALL_TARGET)
+    forms = ["--formats", "tflite", "--quantize", "float32,int8", "--size", str(SMALL_SIZE), "--integer-io"]
     output = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output):
         patch.setenv("SOURCE_DATE_EPOCH", str(CREATED))
-        code = cli.run(["export", str(target), *arguments])
-    return target, code, output.getvalue()
+        code = cli.run(["export", target, *forms, "--json"])
+    (folder / "outcome.json").write_text(json.dumps({"code": code, "output": output.getvalue()}))
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ serve: build/demo/bundle/manifest.json ## serve the demo's bundle: in a containe
 
 .PHONY: test
 test: $(READY) ## run the test suite, files of tests side by side
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-slow
 test-slow: $(READY) ## run what make test leaves out: large networks, whole bundles, clusters, fresh environments

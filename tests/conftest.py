@@ -18,6 +18,14 @@ SHARED = ROOT.parent / "shared"
 PACKAGES = ("toolkit", "export", "serving")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts one file of tests that use the bundle first and the others last: no process waits while one exports it."""
+    of_bundle = {item.path: None for item in items if "bundle" in getattr(item, "fixturenames", ())}
+    first = next(iter(of_bundle), None)
+    items.sort(key=lambda item: (item.path != first, item.path in of_bundle))
+
+
 @pytest.fixture(scope="session")
 def stylizer():
     from toolkit.stylizer import Stylizer

@@ -217,6 +217,7 @@ def full_disk_at(step, limit):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.slow
 def test_a_disk_full_while_tensorflow_writes_leaves_nothing(tmp_path, stylizer):
     with full_disk_at("exporting saved_model", 3_000_000) as progress:
         message = failure(stylizer, tmp_path / "made" / "bundle", progress=progress)

@@ -245,6 +245,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_written(place, bundle, tmp_p
     assert sorted(str(path) for path in (place / "out").rglob("*") if path.is_file()) == sorted(renamed)
 
 
+@pytest.mark.slow
 def test_the_command_of_the_readme_runs(place, bundle, run):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (command,) = re.findall(r"^styleport (batch .*)$", text, re.MULTILINE)

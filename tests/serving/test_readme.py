@@ -130,6 +130,7 @@ def test_every_curl_line_works(place, running):
     assert images.load_image(place / "painted.png").shape == (90, 133, 3)
 
 
+@pytest.mark.slow
 def test_the_local_server_is_started_with_flags_that_it_has(place, published):
     (command,) = commands(LIVE, block=1)
     words = shlex.split(command)

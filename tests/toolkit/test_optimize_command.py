@@ -117,7 +117,7 @@ def test_tensorboard_that_is_not_installed_is_named(pictures, monkeypatch):
 
 @pytest.mark.usefixtures("interruptible")
 def test_a_run_stopped_by_an_interrupt_goes_on_where_it_was(pictures):
-    options = ("--steps", 300, "--checkpoint", pictures / "run", "--checkpoint-every", 5)
+    options = ("--steps", 120, "--checkpoint", pictures / "run", "--checkpoint-every", 5)
     script = "from toolkit.cli import main; main()"
     arguments = ["optimize", *(str(pictures / f"{name}.png") for name in ("content", "style"))]
     command = [sys.executable, "-c", script, *arguments, "-o", str(pictures / "out.png"), *FEW, *map(str, options)]
@@ -131,8 +131,8 @@ def test_a_run_stopped_by_an_interrupt_goes_on_where_it_was(pictures):
     assert "interrupted; the same command continues from" in told
     assert not (pictures / "out.png").exists()
     resumed = json.loads(run(pictures, *options, "--json").stdout)
-    assert resumed["steps"] == 300
-    run(pictures, "--steps", 300, output="whole.png")
+    assert resumed["steps"] == 120
+    run(pictures, "--steps", 120, output="whole.png")
     np.testing.assert_array_equal(
         images.to_uint8(images.load_image(pictures / "out.png")),
         images.to_uint8(images.load_image(pictures / "whole.png")),

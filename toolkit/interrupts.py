@@ -22,19 +22,18 @@ class Interrupts(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self._came = self._listens = False
+        self._came = False
 
     def __enter__(self) -> "Interrupts":
         """Starts to listen."""
         in_main_thread = threading.current_thread() is threading.main_thread()
-        self._listens = in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if self._listens:
+        if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._hear)
         return self
 
     def __exit__(self, *exception: Any) -> None:
         """Leaves the signal to Python again."""
-        if self._listens:
+        if signal.getsignal(signal.SIGINT) == self._hear:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:

@@ -76,17 +76,16 @@ class Objective:
             Scalars, each with its weight: `loss`, the sum, `content_loss`, `style_loss` and `variation_loss`.
         """
         # With the layer behind it, a layer that both terms look at has three readers.
-        readers = {name: (name in self.style_layers) + (name in self.content_layers) for name in self.layer_names}
-        copies = {name: fan_out(seen[name], count) for name, count in readers.items()}
+        counts = {name: (name in self.style_layers) + (name in self.content_layers) for name in self.layer_names}
+        copies = {name: fan_out(seen[name], count) for name, count in counts.items()}
         content = ordered_sum(
             share * content_loss(copies[name][-1], contents[name]) for name, share in self.content_layers.items()
         )
+        grams = self.grams({name: readers[0] for name, readers in copies.items()})
         style = ordered_sum(
             style_share * share * style_loss(gram, targets[name])
             for name, share in self.style_layers.items()
-            for gram, (style_share, targets) in zip(
-                fan_out(gram_matrix(copies[name][0]), len(styles)), styles, strict=True
-            )
+            for gram, (style_share, targets) in zip(fan_out(grams[name], len(styles)), styles, strict=True)
         )
         weighted = {
             "content_loss": self.content_weight * content,

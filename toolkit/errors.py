@@ -28,3 +28,9 @@ class MissingExtraError(InputError, ImportError):
 
 class WorkError(StyleportError, RuntimeError):
     """The work was started and failed: a gate was missed, a disk was full (exit code 1)."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Returns whether an error says that there is too little memory: Python's, or that of TensorFlow."""
+    # By its name, for TensorFlow may not be loaded, and is not to be.
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"

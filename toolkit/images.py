@@ -3,14 +3,11 @@
 A picture is float32 RGB in [0, 1], shape [H, W, 3]; 8-bit samples exist at the edges only.
 """
 
-import errno
 import io
-import os
-import secrets
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +16,7 @@ from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from toolkit.errors import InputError, WorkError
 from toolkit.inputs import MIN_SIDE
+from toolkit.whole_files import write_whole
 
 Picture = np.ndarray
 """float32 RGB in [0, 1], shape [H, W, 3]."""
@@ -50,17 +48,6 @@ _ORIENTATIONS = {
 }
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # the Y row of YIQ
-
-# What the caller can mend by naming another place; any other failed write is the machine's doing.
-_BAD_PLACE = {
-    errno.EACCES: "choose a folder that can be written",
-    errno.EPERM: "choose a folder that can be written",
-    errno.EROFS: "choose a folder that can be written",
-    errno.ENOENT: "create the folder first",
-    errno.ENOTDIR: "choose a path inside a folder",
-    errno.EISDIR: "give the name of a file",
-    errno.ENAMETOOLONG: "choose a shorter name",
-}
 
 # Changing the warning filters, as decoding does, is not safe in two threads at once.
 _DECODING = threading.Lock()
@@ -322,7 +309,7 @@ def save_image(picture: Picture, path: str | Path, quality: int = 95) -> None:
             f"cannot write {path}: {family} cannot hold this {_extent(picture)} picture "
             f"({_one_line(error)}); choose another format"
         ) from error
-    _write_whole(data, path)
+    write_whole(data, path)
 
 
 def save_animation(pictures: Sequence[Picture], path: str | Path, seconds: float = 4.0) -> None:
@@ -348,7 +335,7 @@ def save_animation(pictures: Sequence[Picture], path: str | Path, seconds: float
     durations[-1] += 1000
     stream = io.BytesIO()
     frames[0].save(stream, family, save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    _write_whole(stream.getvalue(), path)
+    write_whole(stream.getvalue(), path)
 
 
 def find_images(path: str | Path) -> list[Path]:
@@ -575,24 +562,6 @@ def _encode(picture: Picture, family: str, quality: int) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(to_uint8(picture)).save(stream, family, **options)
     return stream.getvalue()
-
-
-def _write_whole(data: bytes, path: Path) -> None:
-    """Writes beside the target and renames, so that no reader ever sees half a file."""
-    staged = path.with_name(f".styleport-{secrets.token_hex(8)}.tmp")
-    try:
-        with staged.open("xb") as stream:  # unlike tempfile's, with the permissions the umask gives
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        staged.replace(path)
-    except OSError as error:
-        if error.errno in _BAD_PLACE:
-            raise InputError(f"cannot write {path}: {error.strerror}; {_BAD_PLACE[error.errno]}") from error
-        raise WorkError(f"cannot write {path}: {error.strerror or error}; make room or choose another disk") from error
-    finally:
-        with suppress(OSError):  # after the rename there is nothing left to remove
-            staged.unlink()
 
 
 def _extent(picture: np.ndarray) -> str:

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from serving.commands.options import AsJson, BasePath, ModelConfig
-from toolkit.errors import InputError
 
 
 def publish(
@@ -34,11 +33,12 @@ def publish(
     from serving import labels, warmup
     from serving.versions import publish as publish_version
     from toolkit import manifest as manifests
+    from toolkit import targets
     from toolkit.console import progress_bar, quiet_libraries
 
     sizes = warmup.parse_sizes(warmup_size)
-    if model_config is not None and not model_config.parent.is_dir():
-        raise InputError(f"{model_config}: cannot be written: {model_config.parent} is not a folder; create it first")
+    config = targets.File("--model-config", model_config) if model_config else None
+    targets.check([bundle], [targets.Folder("BASE_PATH", base_path), config])
     count = len(manifests.read(bundle)["artifacts"])
     with quiet_libraries() as console, progress_bar(console, count + 3) as step:
         published = publish_version(bundle, base_path, version, sizes, progress=step)

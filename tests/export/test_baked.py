@@ -175,7 +175,7 @@ def test_two_styles_of_one_slug_are_both_named(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--bake-strength", "0.5"], "--bake-strength 0.5: there is no style to bake"),
+        (["--bake-strength", "0.5"], "--bake-strength has no effect without --bake STYLE"),
         (["--bake", "{a}", "--bake-strength", "0"], "the strength to bake is 0: give more than 0, and at most 1"),
         (["--bake", "{a}", "--bake-strength", "1.5"], "the strength to bake is 1.5"),
         (["--bake", "{a}", "--bake-strength", "nan"], "the strength to bake is nan"),

@@ -14,6 +14,7 @@ from toolkit.bottleneck_cache import BottleneckCache
 from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.fitting import paint_timed, resized
 from toolkit.inputs import check_bottleneck, check_pictures, check_styles
+from toolkit.names import check_utf8
 from toolkit.stage_times import StageClock, StageTimes
 from toolkit.tflite_file import TFLiteFile, read_tflite
 
@@ -79,6 +80,7 @@ class TFLiteNetwork:
         if threads is not None and threads < 1:
             raise InputError(f"threads is {threads}: give at least 1")
         self._path = Path(path)
+        check_utf8(self._path)
         _check_runnable(self._path, read_tflite(self._path))
         try:
             self._interpreter = interpreter_class(str(path), num_threads=threads or os.cpu_count())

@@ -10,6 +10,7 @@ from toolkit import hub, presets
 from toolkit import manifest as manifests
 from toolkit.archive import SUFFIXES
 from toolkit.errors import InputError
+from toolkit.names import check_utf8
 
 # `styleport fetch` writes this beside the copy.
 RECORD_SUFFIX = ".fetched.json"
@@ -56,6 +57,7 @@ def locate(source: str | Path, limits: hub.Limits | None = None) -> Located:
     path = Path(source)
     if not _exists(path):
         raise InputError(f"no model {name!r}: {_choices()}")
+    check_utf8(path)
     if hub.is_archive(path):
         return _fetched(path, limits)
     if path.is_file() and path.suffix == ".keras":

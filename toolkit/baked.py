@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from toolkit import memory
 from toolkit.device import TFLiteNetwork
 from toolkit.fitting import paint_timed
 from toolkit.inputs import check_pictures
@@ -41,6 +42,7 @@ class BakedStylizer:
         self._network = TFLiteNetwork(Path(folder) / BAKED_FILE, runtime, threads)
         self._network.check_role("transformer of one style", {"content_image"}, "stylized_image")
         self.content_size = self._network.input_size("content_image")
+        self.pixel_cost = memory.of_pair(self.content_size is not None)
         self.times = StageTimes()
 
     def __call__(self, content: np.ndarray) -> np.ndarray:

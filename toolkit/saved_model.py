@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from toolkit import memory
 from toolkit.errors import InputError
 from toolkit.inputs import check_bottleneck, check_pictures, check_strength, check_styles
 
@@ -66,6 +67,8 @@ class SavedModelStylizer(SavedModel):
     Raises:
         InputError: the folder is not a SavedModel with a stylizer's signatures.
     """
+
+    pixel_cost = memory.SAVED_MODEL
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__(folder, SIGNATURES, "a stylizer")

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from toolkit import keras_file, presets
+from toolkit import keras_file, memory, presets
 from toolkit.bottleneck import interpolate
 from toolkit.inputs import check_bottleneck, check_pictures, check_strength
 from toolkit.predictor import StylePredictor
@@ -32,6 +32,8 @@ class Stylizer(keras.Model):
         pictures = [stylizer.transform(content, bottleneck) for content in contents]
         ```
     """
+
+    pixel_cost = memory.KERAS
 
     def __init__(self, bottleneck_dim: int = 100, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shlex
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -116,6 +117,8 @@ def export(
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
     _refuse_idle(context, options)
+    # What converts models needs one, and says so only after all else.
+    tempfile.gettempdir()
     check_utf8(bundle)
     check_target(bundle, force)
     reads = [objective_options.weights_file(vgg_weights)] if method == "optimisation" else [local_path(model)]

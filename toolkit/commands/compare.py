@@ -36,7 +36,7 @@ def compare(
     seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0,
 ) -> None:
     """Paint a picture by optimisation and by the feed-forward network, and show both with their sources."""
-    from toolkit import targets
+    from toolkit import memory, targets
     from toolkit.console import quiet_libraries
     from toolkit.images import WRITABLE_SUFFIXES, save_image
     from toolkit.locate import local_path
@@ -56,6 +56,7 @@ def compare(
 
         check_memory(content_picture, list(CONTENT_LAYERS), optimizer)
         network = open_model(model, artifact, inputs=inputs, split_at=split_at)
+        memory.check_painting(network, content_picture.shape[:2], style_size)
         transfer = StyleTransfer(vgg_weights=vgg_weights, seed=seed)
         transfer.compile(optimizer)
         with ProgressBar(console, steps) as bar:

@@ -12,7 +12,7 @@ import typer
 from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from toolkit.commands import objective_options
-from toolkit.commands.idle import is_given, refuse_idle
+from toolkit.commands.idle import refuse_idle
 from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
 from toolkit.errors import InputError
 
@@ -96,12 +96,8 @@ def export(
 ) -> None:
     """Export a model in every form asked for, and verify each against the float32 model."""
     from export import litert_js
-    from export.bundle import check_target, failed_folder
-    from export.style import style_paths
-    from toolkit import targets
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.locate import local_path
-    from toolkit.names import check_utf8
 
     _refuse_options_of_others(context, method)
     styles = _styles(context, bake or [], bake_strength)
@@ -117,15 +113,8 @@ def export(
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
     _refuse_idle(context, options)
-    # What converts models needs one, and says so only after all else.
-    tempfile.gettempdir()
-    check_utf8(bundle)
-    check_target(bundle, force)
-    reads = [objective_options.weights_file(vgg_weights)] if method == "optimisation" else [local_path(model)]
-    targets.check(
-        [*reads, *(path for text in bake or [] for path in style_paths(text))],
-        [targets.WholeFolder("BUNDLE", bundle), targets.WholeFolder("BUNDLE", failed_folder(bundle))],
-    )
+    source = objective_options.weights_file(vgg_weights) if method == "optimisation" else local_path(model)
+    _check_targets(bundle, force, source, bake or [])
     if "web" in options.formats:
         litert_js.fetch()
     with quiet_libraries() as console, progress_bar(console, 2 * len(options.artifacts()) + 2) as step:
@@ -163,6 +152,23 @@ def export(
         typer.echo(f"page:   python3 -m http.server --directory {shlex.quote(str(bundle / 'web'))}")
 
 
+def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[str]) -> None:
+    """Finds out before the work, not after it, whether the bundle can be written."""
+    from export.bundle import check_target, failed_folder
+    from export.style import style_paths
+    from toolkit import targets
+    from toolkit.names import check_utf8
+
+    # What converts models needs one, and says so only after all else.
+    tempfile.gettempdir()
+    check_utf8(bundle)
+    check_target(bundle, force)
+    targets.check(
+        [source, *(path for text in bake for path in style_paths(text))],
+        [targets.WholeFolder("BUNDLE", bundle), targets.WholeFolder("BUNDLE", failed_folder(bundle))],
+    )
+
+
 def _stylizer_method(asked: str, exportable: "Exportable") -> str:
     """What is asked for as a feed-forward stylizer may turn out to be in one piece."""
     found = exportable.source["method"]
@@ -174,10 +180,8 @@ def _refuse_options_of_others(context: typer.Context, method: str) -> None:
     if method not in OPTIONS:
         hint = "; a stylizer is kept in one piece by --split-at none" if method == "one-piece" else ""
         raise InputError(f"unknown method {method!r}: choose from {', '.join(OPTIONS)}{hint}")
-    for other, names in OPTIONS.items():
-        given = [name for name in names if is_given(context, name)]
-        if other != method and given:
-            raise InputError(f"--{given[0].replace('_', '-')} is of --method {other}: leave it out for {method}")
+    others = [name for other, names in OPTIONS.items() if other != method for name in names]
+    refuse_idle(context, dict.fromkeys(others, f"with --method {method}"))
 
 
 def _refuse_idle(context: typer.Context, options: ExportOptions) -> None:

@@ -5,16 +5,6 @@ import typer
 from toolkit.errors import InputError
 
 
-def is_given(context: typer.Context, name: str) -> bool:
-    """Returns whether an option was given.
-
-    Args:
-        context: of the command.
-        name: of the parameter, such as `style_size`.
-    """
-    return str(context.get_parameter_source(name)).endswith("COMMANDLINE")
-
-
 def refuse_idle(context: typer.Context, idle: dict[str, str | None]) -> None:
     """Refuses options that have no effect beside the others.
 
@@ -27,5 +17,9 @@ def refuse_idle(context: typer.Context, idle: dict[str, str | None]) -> None:
         InputError: one is given.
     """
     for name, reason in idle.items():
-        if reason is not None and is_given(context, name):
+        if reason is not None and _is_given(context, name):
             raise InputError(f"--{name.replace('_', '-')} has no effect {reason}: leave it out")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    return str(context.get_parameter_source(name)).endswith("COMMANDLINE")

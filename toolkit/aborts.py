@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -11,7 +10,7 @@ _WATCHER = """
 import os
 if not os.read(0, 1):
     size = os.fstat(1).st_size
-    said = os.pread(1, 4096, max(0, size - 4096)).strip()
+    said = os.pread(1, 16384, max(0, size - 16384)).strip()
     os.write(2, said + b"\\n" * bool(said) + b"styleport: the process was ended by a library or from "
              b"outside; most often there is too little memory: take smaller pictures, or free some\\n")
 """
@@ -35,6 +34,8 @@ def watched(said: int, told: int) -> Iterator[None]:
     if not _watched or not sys.executable:
         yield
         return
+    import subprocess  # not at the top: it takes longer than what most commands do before
+
     alive, ends = os.pipe()
     try:
         watcher = subprocess.Popen(

@@ -84,6 +84,8 @@ class NumberedFiles(Target):
     def check(self) -> None:
         """Refuses what cannot be written; see `Target.check`."""
         _check_folder(self.path, self.path.parent)
+        for path in self.files(()):
+            File(self.option, path).check()
 
     def files(self, others: Iterable[Path]) -> Iterator[Path]:
         """Yields those that are there already, and those that are among the others."""

@@ -98,6 +98,13 @@ def test_numbered_files_are_told_from_those_of_other_numbers(here, name, is_writ
             check(here, numbered, *others, reads=reads)
 
 
+def test_a_folder_of_a_numbered_name_is_refused(here):
+    (here / "out-00002.png").mkdir()
+    with pytest.raises(InputError, match=r"out-00002\.png: it is a folder"):
+        check(here, targets.NumberedFiles("--save-every", here / "out.png", every=1, last=2))
+    check(here, targets.NumberedFiles("--save-every", here / "out.png", every=1, last=1))
+
+
 def test_a_hard_link_to_a_numbered_file_counts(here):
     (here / "out-00001.png").hardlink_to(here / "photo.png")
     with pytest.raises(InputError, match=r"--save-every .*out-00001\.png: .*photo\.png is read"):

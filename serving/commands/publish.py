@@ -38,10 +38,10 @@ def publish(
     from toolkit.names import check_utf8
 
     sizes = warmup.parse_sizes(warmup_size)
+    count = len(manifests.read(bundle)["artifacts"])
     check_utf8(bundle, base_path)
     config = targets.File("--model-config", model_config) if model_config else None
     targets.check([bundle], [targets.Folder("BASE_PATH", base_path), config])
-    count = len(manifests.read(bundle)["artifacts"])
     with quiet_libraries() as console, progress_bar(console, count + 3) as step:
         published = publish_version(bundle, base_path, version, sizes, progress=step)
         file = labels.ModelsFile(model_config or labels.default_config(base_path), base_path)

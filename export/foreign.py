@@ -18,6 +18,7 @@ from toolkit import hub, models
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.locate import Located
+from toolkit.source_options import NO_SPLIT, SourceOptions
 from toolkit.split import SplitStylizer
 from toolkit.whole import WholeStylizer
 
@@ -135,7 +136,7 @@ def reopen(path: Path, source: Source) -> Exportable:
         raise InputError(
             f"{path}: not the model that the manifest names: its sha256 is {sha256}, not {source['sha256']}"
         )
-    split_at = source.get("split_at", models.NO_SPLIT)
-    model = models.load(Located(source["kind"], source["name"], path), source["inputs"], split_at)
+    options = SourceOptions(source["inputs"], source.get("split_at", NO_SPLIT))
+    model = models.load(Located(source["kind"], source["name"], path), options)
     kept = {key: value for key, value in source.items() if key not in ("method", "inputs", "split_at")}
     return Foreign(model, kept, path)

@@ -11,6 +11,7 @@ _PUBLIC = {
     "DeviceStylizer": "toolkit.device",
     "InputError": "toolkit.errors",
     "SavedModelStylizer": "toolkit.saved_model",
+    "SourceOptions": "toolkit.source_options",
     "StyleportError": "toolkit.errors",
     "StyleTransfer": "toolkit.transfer",
     "Stylizer": "toolkit.stylizer",

@@ -11,7 +11,7 @@ import typer
 from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from toolkit.commands import objective_options
-from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
+from toolkit.commands.options import MODEL_HELP, Inputs, SplitAt, ValueRange
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What each method takes beyond what all of them take.
 OPTIONS = {
-    "feed-forward": ("model", "inputs", "split_at", "max_size", "integer_io", "bake", "bake_strength"),
+    "feed-forward": ("model", "inputs", "split_at", "value_range", "max_size", "integer_io", "bake", "bake_strength"),
     "optimisation": (
         *("vgg_weights", "style_layer", "content_layer", "content_weight", "style_weight", "variation_weight"),
         *("pooling", "learning_rate"),
@@ -36,8 +36,9 @@ def export(
         typer.Option(help="feed-forward (a stylizer) or optimisation (VGG19 and its train_step)."),
     ] = "feed-forward",
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
-    inputs: Annotated[str | None, typer.Option(help=INPUTS_HELP)] = None,
-    split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
+    inputs: Inputs = None,
+    split_at: SplitAt = None,
+    value_range: ValueRange = None,
     formats: Annotated[
         str,
         typer.Option(
@@ -96,8 +97,10 @@ def export(
     from export import litert_js
     from export.bundle import check_target
     from toolkit.console import progress_bar, quiet_libraries
+    from toolkit.source_options import SourceOptions
 
     _refuse_options_of_others(context, method)
+    elsewhere = SourceOptions(inputs, split_at, value_range)
     styles = _styles(context, bake or [], bake_strength)
     options = ExportOptions(
         formats=tuple(dict.fromkeys((*split(formats), *(["baked"] if styles else [])))),
@@ -134,7 +137,7 @@ def export(
             from export.sources import open_source
 
             step(f"opening {model}")
-            exportable = open_source(model, inputs, split_at)
+            exportable = open_source(model, elsewhere)
             options = dataclasses.replace(options, method=_stylizer_method(method, exportable))
         manifest = export_bundle(exportable, bundle, options, force, step)
     if as_json:
@@ -162,7 +165,7 @@ def _refuse_options_of_others(context: typer.Context, method: str) -> None:
     for other, names in OPTIONS.items():
         given = [name for name in names if _is_given(context, name)]
         if other != method and given:
-            raise InputError(f"--{given[0].replace('_', '-')} is of --method {other}: leave it out for {method}")
+            raise InputError(f"{_named(context, given[0])} is of --method {other}: leave it out for {method}")
 
 
 def _styles(context: typer.Context, bake: list[str], strength: float) -> "tuple[Style, ...]":
@@ -173,6 +176,11 @@ def _styles(context: typer.Context, bake: list[str], strength: float) -> "tuple[
     from export.style import Style
 
     return tuple(Style.read(text, strength) for text in bake)
+
+
+def _named(context: typer.Context, parameter: str) -> str:
+    """What a parameter is called on the command line."""
+    return next(one.opts[0] for one in context.command.params if one.name == parameter)
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

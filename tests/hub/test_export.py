@@ -13,6 +13,7 @@ from tests.hub import servers
 from toolkit import hub, images, samples
 from toolkit import manifest as manifests
 from toolkit.models import open_model
+from toolkit.source_options import SourceOptions
 from toolkit.tflite_metadata import read_metadata
 
 CONTENT = images.resize(samples.photos()["chelsea"], 45, 62)[None]
@@ -82,7 +83,10 @@ def test_every_source_is_exported_and_verified_through_the_same_path(
     assert {key: manifest["source"].get(key) for key in expected} == expected
     if "module" in kind:
         assert manifest["source"]["sha256"] == hub.digest(source) == hub.digest(target / "source" / "saved_model")
-    painted, original = open_model(target)(CONTENT, STYLE), open_model(target / "saved_model", split_at="none")
+    painted, original = (
+        open_model(target)(CONTENT, STYLE),
+        open_model(target / "saved_model", options=SourceOptions(split_at="none")),
+    )
     np.testing.assert_array_equal(painted, original(CONTENT, STYLE))
 
 
@@ -142,7 +146,7 @@ def test_what_is_quantised_keeps_its_gate_because_of_the_policy(tf2_module, tmp_
     from export.quantization import apply_rules
     from toolkit.split import freeze
 
-    whole = open_model(tf2_module, split_at="none")
+    whole = open_model(tf2_module, options=SourceOptions(split_at="none"))
     model = tflite.convert(whole, mirrors.sliced(freeze(whole)), 128)
     inputs, reference, psnr = tflite.calibration_inputs(whole, 128), parity.Reference(whole), {}
     chosen = policy.rules(model, "int8", "content_image")
@@ -291,7 +295,7 @@ def test_mirrored_borders_are_the_same_as_slices(paddings):
 def test_a_graph_with_mirrored_borders_is_rewritten_without_and_paints_the_same(tf1_module):
     from toolkit.split import freeze
 
-    graph = freeze(open_model(tf1_module, split_at="none"))
+    graph = freeze(open_model(tf1_module, options=SourceOptions(split_at="none")))
     rewritten = mirrors.sliced(graph)
     kinds = [{node.op for node in one.definition.node} for one in (graph, rewritten)]
     assert "MirrorPad" in kinds[0]

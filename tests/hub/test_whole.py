@@ -14,6 +14,7 @@ from toolkit.device import DeviceWholeStylizer
 from toolkit.errors import InputError, WorkError
 from toolkit.locate import locate
 from toolkit.models import open_model
+from toolkit.source_options import SourceOptions
 from toolkit.split import SplitStylizer
 from toolkit.whole import WholeStylizer, from_keras_model
 
@@ -37,7 +38,7 @@ def expected(stylizer):
 @pytest.mark.parametrize("kind", ["tf1_module", "tf1_hub_module", "tf2_module"])
 def test_a_saved_model_of_any_age_is_opened_cut_and_paints_what_its_networks_paint(kind, request, expected, stylizer):
     folder = request.getfixturevalue(kind)
-    whole, split = open_model(folder, split_at="none"), open_model(folder)
+    whole, split = open_model(folder, options=SourceOptions(split_at="none")), open_model(folder)
     assert (type(whole), type(split)) == (WholeStylizer, SplitStylizer)
     np.testing.assert_allclose(whole(CONTENT, STYLE), expected, atol=1e-5)
     np.testing.assert_allclose(split(CONTENT, STYLE), expected, atol=1e-5)
@@ -51,12 +52,12 @@ def test_a_picture_that_comes_back_larger_is_cut_to_the_content(tf2_module):
     raw = hub.load(tf2_module)(tf.constant(content), tf.constant(STYLE))[0]
     assert raw.shape == (1, 48, 64, 3)
     for split_at in (None, "none"):
-        painted = open_model(tf2_module, split_at=split_at)(content, STYLE)
+        painted = open_model(tf2_module, options=SourceOptions(split_at=split_at))(content, STYLE)
         np.testing.assert_allclose(painted, raw[:, :45, :62], atol=1e-5)
 
 
 def test_several_contents_share_a_style_or_have_their_own(tf2_module):
-    model = open_model(tf2_module, split_at="none")
+    model = open_model(tf2_module, options=SourceOptions(split_at="none"))
     contents = np.concatenate([CONTENT, CONTENT[:, :, ::-1]])
     styles = np.concatenate([STYLE, 1 - STYLE])
     both = model(contents, styles)
@@ -76,7 +77,7 @@ def test_a_keras_file_of_layers_of_its_own_is_opened_by_the_names_of_its_inputs(
 
 
 def test_a_keras_file_can_be_cut_where_it_is_told(two_inputs):
-    model = open_model(two_inputs, split_at="code_1/BiasAdd")
+    model = open_model(two_inputs, options=SourceOptions(split_at="code_1/BiasAdd"))
     assert type(model) is SplitStylizer
     assert model.bottleneck(STYLE).shape == (1, 1, 1, 6)
     np.testing.assert_allclose(model(CONTENT, STYLE), open_model(two_inputs)(CONTENT, STYLE), atol=1e-6)
@@ -130,15 +131,15 @@ def swapped(tmp_path):
 def test_inputs_settle_which_is_which(swapped):
     said = refusal(swapped)
     assert "cannot be told; give --inputs content=NAME,style=NAME; its signatures: paint(first float32" in said
-    painted = open_model(swapped, inputs="content=second,style=first")(CONTENT, STYLE)
+    painted = open_model(swapped, options=SourceOptions("content=second,style=first"))(CONTENT, STYLE)
     np.testing.assert_allclose(painted, (CONTENT + STYLE.mean((1, 2), keepdims=True)) / 2, atol=1e-6)
 
 
 def test_options_for_models_made_elsewhere_are_refused_for_ours(bundle, stylizer, tmp_path):
     stylizer.save(tmp_path / "mine.keras")
     for source in ("magenta-mobile", bundle, tmp_path / "mine.keras"):
-        assert "--inputs content=a,style=b: " in refusal(source, inputs="content=a,style=b")
-        assert "leave the option out" in refusal(source, split_at="x")
+        assert "--inputs content=a,style=b: " in refusal(source, options=SourceOptions(inputs="content=a,style=b"))
+        assert "leave the option out" in refusal(source, options=SourceOptions(split_at="x"))
 
 
 def test_an_artifact_of_what_is_no_bundle_is_refused(tf2_module, two_inputs):

@@ -7,7 +7,7 @@ import typer
 
 from toolkit.commands import objective_options
 from toolkit.commands.optimize import check_memory, load_pictures
-from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
+from toolkit.commands.options import MODEL_HELP, Inputs, SplitAt, ValueRange
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ def compare(
     artifact: Annotated[
         str | None, typer.Option(help="Of a bundle: saved_model (the default) or a TFLite pair.")
     ] = None,
-    inputs: Annotated[str | None, typer.Option(help=INPUTS_HELP)] = None,
-    split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
+    inputs: Inputs = None,
+    split_at: SplitAt = None,
+    value_range: ValueRange = None,
     style_size: Annotated[
         int, typer.Option(min=16, help="Side to which the feed-forward method's style is cropped and resized.")
     ] = 256,
@@ -38,11 +39,13 @@ def compare(
     from toolkit.console import quiet_libraries
     from toolkit.images import WRITABLE_SUFFIXES, save_image
     from toolkit.panels import side_by_side
+    from toolkit.source_options import SourceOptions
 
     if output.suffix.lower() not in WRITABLE_SUFFIXES:
         raise InputError(f"cannot write {output}: end its name in one of {' '.join(sorted(WRITABLE_SUFFIXES))}")
     if not output.parent.is_dir():
         raise InputError(f"cannot write {output}: {output.parent} is not a folder; create it first")
+    options = SourceOptions(inputs, split_at, value_range)
     content_picture, (style_picture,) = load_pictures(content, [style], size)
     with quiet_libraries() as console:
         from toolkit.models import open_model
@@ -51,7 +54,7 @@ def compare(
         from toolkit.vgg19 import CONTENT_LAYERS
 
         check_memory(content_picture, list(CONTENT_LAYERS), optimizer)
-        network = open_model(model, artifact, inputs=inputs, split_at=split_at)
+        network = open_model(model, artifact, options=options)
         transfer = StyleTransfer(vgg_weights=vgg_weights, seed=seed)
         transfer.compile(optimizer)
         with ProgressBar(console, steps) as bar:

@@ -16,6 +16,15 @@ SPLIT_HELP = (
     "Known for Magenta's modules."
 )
 
+RANGE_HELP = (
+    "Of a model made elsewhere: its samples of black and white, as 0..1, -1..1 or 0..255, or apart as "
+    "input=-1..1,output=0..255; pictures are converted."
+)
+
+# Fields of `toolkit.source_options.SourceOptions`.
+Inputs = Annotated[str | None, typer.Option(help=INPUTS_HELP)]
+SplitAt = Annotated[str | None, typer.Option(help=SPLIT_HELP)]
+ValueRange = Annotated[str | None, typer.Option("--range", metavar="LOW..HIGH", help=RANGE_HELP)]
 # Fields of `toolkit.look.Look`.
 Strength = Annotated[float, typer.Option(help="From the content's own style (0) to the style's (1).")]
 MaxSize = Annotated[int, typer.Option(min=16, help="Bound on the longer side, in pixels.")]

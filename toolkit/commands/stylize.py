@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.commands.options import (
-    INPUTS_HELP,
     MODEL_HELP,
-    SPLIT_HELP,
+    Inputs,
     MaxSize,
     PreserveColor,
+    SplitAt,
     Strength,
     StyleSize,
+    ValueRange,
 )
 from toolkit.errors import InputError, StyleportError, WorkError
 
 if TYPE_CHECKING:
     from toolkit.look import Look
     from toolkit.painting import Painter
+    from toolkit.source_options import SourceOptions
     from toolkit.stage_times import StageTimes
 
 
@@ -44,8 +46,9 @@ def stylize(
         str | None,
         typer.Option(help="Of a bundle: saved_model (the default) or one of the others, as inspect lists them."),
     ] = None,
-    inputs: Annotated[str | None, typer.Option(help=INPUTS_HELP)] = None,
-    split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
+    inputs: Inputs = None,
+    split_at: SplitAt = None,
+    value_range: ValueRange = None,
     strength: Strength = 1.0,
     max_size: MaxSize = 1024,
     style_size: StyleSize = 256,
@@ -59,11 +62,13 @@ def stylize(
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.look import Look
     from toolkit.models import is_baked
+    from toolkit.source_options import SourceOptions
 
+    options = SourceOptions(inputs, split_at, value_range)
     look = Look(strength, max_size, style_size, preserve_color)
     baked = artifact if is_baked(model, artifact) else None
     if baked:
-        _check_baked(baked, look, inputs, split_at)
+        _check_baked(baked, look, options)
     elif len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")
     contents = [path for given in (pictures if baked else pictures[:-1]) for path in images.find_images(given)]
@@ -82,7 +87,7 @@ def stylize(
         from toolkit.models import open_baked, open_model
         from toolkit.painting import Painter
 
-        opened = open_baked(model, baked, threads) if baked else open_model(model, artifact, threads, inputs, split_at)
+        opened = open_baked(model, baked, threads) if baked else open_model(model, artifact, threads, options)
         studio = Studio(Painter(opened, look))
         with progress_bar(console, len(jobs)) as step:
             for outcome in studio.paint_all(jobs, step):
@@ -92,14 +97,13 @@ def stylize(
     _report(done, failed, as_json)
 
 
-def _check_baked(artifact: str, look: "Look", inputs: str | None, split_at: str | None) -> None:
+def _check_baked(artifact: str, look: "Look", options: "SourceOptions") -> None:
     """Refuses options that would have no effect on an artifact with its style inside."""
     default = type(look)()
     given = {
         "strength": look.strength != default.strength,
         "style-size": look.style_size != default.style_size,
-        "inputs": inputs is not None,
-        "split-at": split_at is not None,
+        **dict.fromkeys(options.given(), True),
     }
     for name, is_given in given.items():
         if is_given:

@@ -172,18 +172,37 @@ def read_models(path: str | Path) -> Any:
     return parse_models(_read(Path(path)), str(path))
 
 
+def read_first_models(path: str | Path) -> Any:
+    """Reads the models.config file that a server starts with, which must have a list of models.
+
+    Args:
+        path: the file.
+
+    Returns:
+        A tensorflow.serving.ModelServerConfig.
+
+    Raises:
+        InputError: as for `read_models`, or it is empty.
+    """
+    config = read_models(path)
+    if config.WhichOneof("config") is None:
+        raise InputError(f"{path}: empty: there is nothing to serve; write model_config_list {{ config {{ ... }} }}")
+    return config
+
+
 def read_head(path: str | Path) -> str:
     """Returns the comment lines at the head of a configuration file, and the blank ones among them."""
     return _head_comment(_read(Path(path)))
 
 
-def write_models(path: str | Path, config: Any, head: str | None = None) -> None:
+def write_models(path: str | Path, config: Any, head: str | None = None, mode: int | None = None) -> None:
     """Replaces a models.config file in one step, so that a polling server never reads half of it.
 
     Args:
         path: the file.
         config: a tensorflow.serving.ModelServerConfig.
         head: comment lines to begin with; by default those that the file begins with.
+        mode: its permissions; by default they stay, and a new file is readable by all.
 
     Raises:
         InputError: the server would refuse the configuration.
@@ -197,7 +216,7 @@ def write_models(path: str | Path, config: Any, head: str | None = None) -> None
     if head is None:
         head = read_head(path) if path.exists() else ""
     try:
-        _replace(path.resolve(), head + text_format.MessageToString(config))
+        _replace(path.resolve(), head + text_format.MessageToString(config), mode)
     except OSError as error:
         raise WorkError(f"{path}: could not be written: {error.strerror}; it was left as it was") from error
 
@@ -208,8 +227,9 @@ def _head_comment(text: str) -> str:
     return "".join(lines[:count])
 
 
-def _replace(path: Path, text: str) -> None:
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+def _replace(path: Path, text: str, mode: int | None) -> None:
+    if mode is None:
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     descriptor, staging = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:

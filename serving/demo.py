@@ -92,7 +92,9 @@ def main() -> int:
     parser.add_argument("bundle", type=Path, help="the bundle's folder")
     parser.add_argument("models", type=Path, help="the folder of models.config and the base path")
     arguments = parser.parse_args()
-    models = arguments.models.resolve()
+    from serving.versions import spelled
+
+    models = spelled(arguments.models)
     try:
         published = is_published(arguments.bundle, models / MODEL)
     except StyleportError as error:

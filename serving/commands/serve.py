@@ -157,9 +157,9 @@ def serve(
 
 def _check_models(file: Path) -> None:
     """Refuses a file before TensorFlow is loaded, which takes seconds."""
-    from serving.config_files import read_models
+    from serving.config_files import read_first_models
 
-    read_models(file)
+    read_first_models(file)
 
 
 def _one_model(name: str, base_path: Path) -> Any:

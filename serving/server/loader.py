@@ -12,6 +12,7 @@ from serving.server.limits import check_pictures
 from serving.server.options import Limits, LoadOptions
 from serving.server.status import ServingError, from_exception, invalid
 from serving.server.tensors import to_array, type_name
+from serving.server.version_policy import missing_graph
 
 DEFAULT_SIGNATURE = "serving_default"
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -146,11 +147,23 @@ class Servable:
 
 
 def _load(session: Any, path: Path) -> Any:
-    """Loads a version into a session and returns its MetaGraphDef."""
+    """Loads a version into a session and returns its MetaGraphDef; refusals have the words of the C++ loader."""
     import tensorflow as tf
 
+    if missing := missing_graph(path):
+        raise ServingError("NOT_FOUND", missing)
     try:
         return tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], str(path))
+    except OSError as error:
+        raise ServingError("DATA_LOSS", f"Can't parse {path / 'saved_model.pb'} as binary proto") from error
+    except RuntimeError as error:
+        if "MetaGraphDef" not in str(error):
+            raise
+        raise ServingError(
+            "NOT_FOUND",
+            f"Could not find meta graph def matching supplied tags: {{ {tf.saved_model.SERVING} }}. To inspect "
+            "available tag-sets in the SavedModel, please use the SavedModel CLI: `saved_model_cli`",
+        ) from error
     except ValueError:
         if (path / "variables" / "variables.index").is_file():
             raise

@@ -260,8 +260,7 @@ class SplitStylizer:
     def __init__(self, whole: WholeStylizer, graph: FrozenGraph, tensor: str) -> None:
         if not whole.takes_any_size:
             raise InputError(
-                f"--split-at {tensor!r}: the model takes {whole.content_shape} and {whole.style_shape} only; "
-                f"what takes pictures of one size stays in one piece"
+                f"--split-at {tensor!r}: what takes pictures of one size, or batches of one length, stays in one piece"
             )
         self.whole, self.graph, self.tensor = whole, graph, _located(graph, tensor)
         shapes = graph.shapes

@@ -7,7 +7,7 @@ import typer
 
 from toolkit.commands import objective_options
 from toolkit.commands.optimize import check_memory, load_pictures
-from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
+from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP, Imports
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def compare(
     ] = None,
     inputs: Annotated[str | None, typer.Option(help=INPUTS_HELP)] = None,
     split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
+    imports: Imports = None,
     style_size: Annotated[
         int, typer.Option(min=16, help="Side to which the feed-forward method's style is cropped and resized.")
     ] = 256,
@@ -45,12 +46,14 @@ def compare(
         raise InputError(f"cannot write {output}: {output.parent} is not a folder; create it first")
     content_picture, (style_picture,) = load_pictures(content, [style], size)
     with quiet_libraries() as console:
+        from toolkit.custom_objects import import_modules
         from toolkit.models import open_model
         from toolkit.recording import ProgressBar
         from toolkit.transfer import StyleTransfer
         from toolkit.vgg19 import CONTENT_LAYERS
 
         check_memory(content_picture, list(CONTENT_LAYERS), optimizer)
+        import_modules(imports or [])
         network = open_model(model, artifact, inputs=inputs, split_at=split_at)
         transfer = StyleTransfer(vgg_weights=vgg_weights, seed=seed)
         transfer.compile(optimizer)

@@ -16,6 +16,16 @@ SPLIT_HELP = (
     "Known for Magenta's modules."
 )
 
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        metavar="MODULE",
+        help="A Python module that registers classes of a Keras model's own, looked for on Python's path and in the "
+        "current folder. May be given several times.",
+    ),
+]
+
 # Fields of `toolkit.look.Look`.
 Strength = Annotated[float, typer.Option(help="From the content's own style (0) to the style's (1).")]
 MaxSize = Annotated[int, typer.Option(min=16, help="Bound on the longer side, in pixels.")]

@@ -14,6 +14,7 @@ from toolkit.commands.options import (
     INPUTS_HELP,
     MODEL_HELP,
     SPLIT_HELP,
+    Imports,
     MaxSize,
     PreserveColor,
     Strength,
@@ -46,6 +47,7 @@ def stylize(
     ] = None,
     inputs: Annotated[str | None, typer.Option(help=INPUTS_HELP)] = None,
     split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
+    imports: Imports = None,
     strength: Strength = 1.0,
     max_size: MaxSize = 1024,
     style_size: StyleSize = 256,
@@ -79,9 +81,11 @@ def stylize(
     done: list[Outcome] = []
     failed: list[Outcome] = []
     with quiet_libraries() as console:
+        from toolkit.custom_objects import import_modules
         from toolkit.models import open_baked, open_model
         from toolkit.painting import Painter
 
+        import_modules(imports or [])
         opened = open_baked(model, baked, threads) if baked else open_model(model, artifact, threads, inputs, split_at)
         studio = Studio(Painter(opened, look))
         with progress_bar(console, len(jobs)) as step:

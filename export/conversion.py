@@ -45,12 +45,14 @@ def convert(function: Any, signature: str, variables: Iterable[Any]) -> bytes:
 def _unsupported(error: Exception) -> str:
     """What the converter says that TFLite lacks: operations, with the place in the model that each is from."""
     # The class of the converter's errors is not public; each carries a record of what it met.
-    records = [record for record in getattr(error, "errors", ()) if record.operator.name]
-    found = {}
-    for record in records:
+    found: dict[str, list[str]] = {}
+    for record in getattr(error, "errors", ()):
         calls = [call.name.partition("@")[0] for call in record.location.call if call.name]
-        found[record.operator.name.removeprefix("tf.")] = calls[0] if calls else "a place that is not known"
-    return ", ".join(f"{operation} ({place})" for operation, place in found.items())
+        if record.operator.name:
+            found[record.operator.name.removeprefix("tf.")] = calls[:1]
+    # What has no place is a part of another.
+    named = [f"{operation} ({calls[0]})" for operation, calls in found.items() if calls]
+    return ", ".join(named or found)
 
 
 def with_default_shapes(model: bytes, shapes: Mapping[str, tuple[int, ...]]) -> bytes:

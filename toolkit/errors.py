@@ -8,6 +8,8 @@ from collections.abc import Iterator
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 # What comes before the reason in the messages of Keras and of AutoGraph.
 _PREAMBLES = ("Exception encountered", "in user code", "File ", "Traceback")
+_RAISED = re.compile(r"[\w.]*(Error|Exception): ")
+_CALLED = re.compile(r"Exception encountered when calling (\S+?)\.?$")
 _MAX_REASON = 300
 
 
@@ -51,9 +53,11 @@ def reason(error: Exception) -> str:
     """
     lines = [line.strip() for line in _ESCAPES.sub("", str(error)).splitlines() if line.strip()]
     if lines and lines[0].startswith("in user code"):  # AutoGraph's own traceback, with the error at its end
-        lines = [line for line in lines if re.match(r"[\w.]*(Error|Exception): ", line)] or lines
+        starts = [index for index, line in enumerate(lines) if _RAISED.match(line)]
+        lines = [_RAISED.sub("", lines[starts[-1]]), *lines[starts[-1] + 1 :]] if starts else lines
+    called = next(filter(None, map(_CALLED.match, lines)), None)
     told = [line for line in lines if not line.startswith(_PREAMBLES)] or lines or [type(error).__name__]
-    return told[0][:_MAX_REASON]
+    return told[0][:_MAX_REASON] + (f" (in {called[1]})" if called else "")
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from toolkit import hub, keras_file
 from toolkit.convention import Convention, Signature, Tensor, find, tensor_of
 from toolkit.errors import InputError, told_in_one_line
 from toolkit.fitting import Size, paint_at, resized
+from toolkit.free_size import free_upsampling
 from toolkit.inputs import MIN_SIDE, check_pictures, check_styles
 from toolkit.precision import in_float32
 
@@ -262,8 +263,9 @@ def from_keras_model(model: Any, source: str, names: Mapping[str, str]) -> Whole
         raise InputError(
             f"{source}: holds a {type(model).__name__} whose inputs are not known: save a functional model"
         )
-    with told_in_one_line(f"{source}: could not be brought to float32"):
+    with told_in_one_line(f"{source}: could not be prepared"):
         model = in_float32(model)
+        free_upsampling(model)
     inputs = {tensor.name: tensor for tensor in model.inputs}
     names_of_outputs = getattr(model, "output_names", [f"output_{index}" for index in range(len(model.outputs))])
     outputs = dict(zip(names_of_outputs, model.outputs, strict=True))

@@ -156,7 +156,9 @@ def _refuse_options_of_others(context: typer.Context, method: str) -> None:
         raise InputError(f"unknown method {method!r}: choose from {', '.join(OPTIONS)}{hint}")
     for other, names in OPTIONS.items():
         given = [
-            option.opts[0] for option in context.command.params if option.name in names and _is_given(context, option.name)
+            option.opts[0]
+            for option in context.command.params
+            if option.name in names and _is_given(context, option.name)
         ]
         if other != method and given:
             raise InputError(f"{given[0]} is of --method {other}: leave it out for {method}")

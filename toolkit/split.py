@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from toolkit.bottleneck import interpolate
-from toolkit.errors import InputError
+from toolkit.errors import InputError, reason, told_in_one_line
 from toolkit.inputs import as_pictures, check_bottleneck
 from toolkit.whole import WholeStylizer, cut, cut_picture
 
@@ -98,12 +98,12 @@ def freeze(whole: WholeStylizer) -> FrozenGraph:
     """
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    traced = whole.trace()
+    with told_in_one_line("the model could not be traced as one graph"):
+        traced = whole.trace()
     try:
         frozen = convert_variables_to_constants_v2(traced.concrete, lower_control_flow=False)
     except (ValueError, KeyError, NotImplementedError, tf.errors.OpError) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise InputError(f"the model's variables cannot be made constants: {lines[0][:300]}") from error
+        raise InputError(f"the model's variables cannot be made constants: {reason(error)}") from error
     content, style = (frozen.inputs[index].op.name for index in (traced.content, traced.style))
     output = frozen.outputs[traced.output]
     definition = frozen.graph.as_graph_def()
@@ -262,8 +262,7 @@ class SplitStylizer:
     def __init__(self, whole: WholeStylizer, graph: FrozenGraph, tensor: str) -> None:
         if not whole.takes_any_size:
             raise InputError(
-                f"--split-at {tensor!r}: the model takes {whole.content_shape} and {whole.style_shape} only; "
-                f"what takes pictures of one size stays in one piece"
+                f"--split-at {tensor!r}: what takes pictures of one size, or batches of one length, stays in one piece"
             )
         self.whole, self.graph, self.tensor = whole, graph, _located(graph, tensor)
         shapes = graph.shapes

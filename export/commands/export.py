@@ -1,6 +1,5 @@
 """`styleport export`: a model in, a verified bundle out."""
 
-import dataclasses
 import json
 import shlex
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from toolkit.commands import objective_options
-from toolkit.commands.options import MODEL_HELP, Inputs, SplitAt, ValueRange
+from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, ValueRange
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
 
 # What each method takes beyond what all of them take.
 OPTIONS = {
-    "feed-forward": ("model", "inputs", "split_at", "value_range", "max_size", "integer_io", "bake", "bake_strength"),
+    "feed-forward": (
+        *("model", "inputs", "split_at", "value_range", "imports", "max_size", "integer_io", "bake", "bake_strength"),
+    ),
     "optimisation": (
         *("vgg_weights", "style_layer", "content_layer", "content_weight", "style_weight", "variation_weight"),
         *("pooling", "learning_rate"),
@@ -39,6 +40,7 @@ def export(
     inputs: Inputs = None,
     split_at: SplitAt = None,
     value_range: ValueRange = None,
+    imports: Imports = None,
     formats: Annotated[
         str,
         typer.Option(
@@ -108,7 +110,7 @@ def export(
         sizes=None if size is None else sizes(size),
         max_size=max_size,
         integer_io=integer_io,
-        method=method,
+        method=None if method == "feed-forward" else method,  # a stylizer may turn out to be in one piece
         bakes=styles,
     )
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
@@ -135,10 +137,11 @@ def export(
             )
         else:
             from export.sources import open_source
+            from toolkit.custom_objects import import_modules
 
             step(f"opening {model}")
+            import_modules(imports or [])
             exportable = open_source(model, elsewhere)
-            options = dataclasses.replace(options, method=_stylizer_method(method, exportable))
         manifest = export_bundle(exportable, bundle, options, force, step)
     if as_json:
         typer.echo(json.dumps(manifest, indent=2))
@@ -151,21 +154,19 @@ def export(
         typer.echo(f"page:   python3 -m http.server --directory {shlex.quote(str(bundle / 'web'))}")
 
 
-def _stylizer_method(asked: str, exportable: "Exportable") -> str:
-    """What is asked for as a feed-forward stylizer may turn out to be in one piece."""
-    found = exportable.source["method"]
-    return found if found == "one-piece" else asked
-
-
 def _refuse_options_of_others(context: typer.Context, method: str) -> None:
     """Refuses an option that would have no effect."""
     if method not in OPTIONS:
         hint = "; a stylizer is kept in one piece by --split-at none" if method == "one-piece" else ""
         raise InputError(f"unknown method {method!r}: choose from {', '.join(OPTIONS)}{hint}")
     for other, names in OPTIONS.items():
-        given = [name for name in names if _is_given(context, name)]
+        given = [
+            option.opts[0]
+            for option in context.command.params
+            if option.name in names and _is_given(context, option.name)
+        ]
         if other != method and given:
-            raise InputError(f"{_named(context, given[0])} is of --method {other}: leave it out for {method}")
+            raise InputError(f"{given[0]} is of --method {other}: leave it out for {method}")
 
 
 def _styles(context: typer.Context, bake: list[str], strength: float) -> "tuple[Style, ...]":
@@ -176,11 +177,6 @@ def _styles(context: typer.Context, bake: list[str], strength: float) -> "tuple[
     from export.style import Style
 
     return tuple(Style.read(text, strength) for text in bake)
-
-
-def _named(context: typer.Context, parameter: str) -> str:
-    """What a parameter is called on the command line."""
-    return next(one.opts[0] for one in context.command.params if one.name == parameter)
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from serving.commands.options import AsJson, BasePath, ModelConfig
+from toolkit.commands.options import Imports
 from toolkit.errors import InputError
 
 
@@ -24,6 +25,7 @@ def publish(
             help="Sizes in pixels that the server is warmed up with, such as 256,640x480 (width first), or none.",
         ),
     ] = "256,384",
+    imports: Imports = None,
     model_config: ModelConfig = None,
     mode: Annotated[
         str | None,
@@ -45,12 +47,14 @@ def publish(
     from serving.versions import publish as publish_version
     from toolkit import manifest as manifests
     from toolkit.console import progress_bar, quiet_libraries
+    from toolkit.custom_objects import import_modules
 
     sizes, permissions = warmup.parse_sizes(warmup_size), _parse_mode(mode)
     if model_config is not None and not model_config.parent.is_dir():
         raise InputError(f"{model_config}: cannot be written: {model_config.parent} is not a folder; create it first")
     count = len(manifests.read(bundle)["artifacts"])
     with quiet_libraries() as console, progress_bar(console, count + 3) as step:
+        import_modules(imports or [])
         published = publish_version(bundle, base_path, version, sizes, progress=step, mode=permissions)
         file = ModelsFile(model_config or default_config(base_path), base_path)
         first = file.write_first(published.number, permissions and permissions & 0o666)

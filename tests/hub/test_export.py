@@ -224,7 +224,7 @@ def test_a_model_of_one_size_says_which_size_to_give(run, tmp_path):
     assert code == 0, error
     assert run("verify", tmp_path / "bundle")[0] == 0
     code, _, error = run("export", tmp_path / "cut", "--model", tmp_path / "fixed.keras", "--split-at", "x")
-    assert "what takes pictures of one size stays in one piece" in error
+    assert "what takes pictures of one size, or batches of one length, stays in one piece" in error
 
 
 def test_one_piece_is_no_method_to_ask_for(run, tmp_path):

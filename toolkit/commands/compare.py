@@ -7,7 +7,7 @@ import typer
 
 from toolkit.commands import objective_options
 from toolkit.commands.optimize import check_memory, load_pictures
-from toolkit.commands.options import MODEL_HELP, Inputs, SplitAt, ValueRange
+from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, ValueRange
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def compare(
     inputs: Inputs = None,
     split_at: SplitAt = None,
     value_range: ValueRange = None,
+    imports: Imports = None,
     style_size: Annotated[
         int, typer.Option(min=16, help="Side to which the feed-forward method's style is cropped and resized.")
     ] = 256,
@@ -48,12 +49,14 @@ def compare(
     options = SourceOptions(inputs, split_at, value_range)
     content_picture, (style_picture,) = load_pictures(content, [style], size)
     with quiet_libraries() as console:
+        from toolkit.custom_objects import import_modules
         from toolkit.models import open_model
         from toolkit.recording import ProgressBar
         from toolkit.transfer import StyleTransfer
         from toolkit.vgg19 import CONTENT_LAYERS
 
         check_memory(content_picture, list(CONTENT_LAYERS), optimizer)
+        import_modules(imports or [])
         network = open_model(model, artifact, options=options)
         transfer = StyleTransfer(vgg_weights=vgg_weights, seed=seed)
         transfer.compile(optimizer)

@@ -25,6 +25,16 @@ RANGE_HELP = (
 Inputs = Annotated[str | None, typer.Option(help=INPUTS_HELP)]
 SplitAt = Annotated[str | None, typer.Option(help=SPLIT_HELP)]
 ValueRange = Annotated[str | None, typer.Option("--range", metavar="LOW..HIGH", help=RANGE_HELP)]
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        metavar="MODULE",
+        help="A Python module that registers classes of a Keras model's own, looked for on Python's path and in the "
+        "current folder. May be given several times.",
+    ),
+]
+
 # Fields of `toolkit.look.Look`.
 Strength = Annotated[float, typer.Option(help="From the content's own style (0) to the style's (1).")]
 MaxSize = Annotated[int, typer.Option(min=16, help="Bound on the longer side, in pixels.")]

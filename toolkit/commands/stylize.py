@@ -12,6 +12,7 @@ import typer
 
 from toolkit.commands.options import (
     MODEL_HELP,
+    Imports,
     Inputs,
     MaxSize,
     PreserveColor,
@@ -49,6 +50,7 @@ def stylize(
     inputs: Inputs = None,
     split_at: SplitAt = None,
     value_range: ValueRange = None,
+    imports: Imports = None,
     strength: Strength = 1.0,
     max_size: MaxSize = 1024,
     style_size: StyleSize = 256,
@@ -84,9 +86,11 @@ def stylize(
     done: list[Outcome] = []
     failed: list[Outcome] = []
     with quiet_libraries() as console:
+        from toolkit.custom_objects import import_modules
         from toolkit.models import open_baked, open_model
         from toolkit.painting import Painter
 
+        import_modules(imports or [])
         opened = open_baked(model, baked, threads) if baked else open_model(model, artifact, threads, options)
         studio = Studio(Painter(opened, look))
         with progress_bar(console, len(jobs)) as step:

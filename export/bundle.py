@@ -205,6 +205,11 @@ def _replace(staging: Path, target: Path, force: bool) -> None:
     sync(target.parent)
 
 
+def failed_folder(target: Path) -> Path:
+    """Returns where a failed export is kept: the target's name with `.failed`."""
+    return target.with_name(target.name + ".failed")
+
+
 def set_aside(staging: Path, target: Path, reasons: list[str]) -> Path:
     """Keeps a failed export for inspection, under a name that is never taken for a bundle.
 
@@ -216,7 +221,7 @@ def set_aside(staging: Path, target: Path, reasons: list[str]) -> Path:
     Returns:
         The folder it was moved to: the target's name with `.failed`.
     """
-    failed = target.with_name(target.name + ".failed")
+    failed = failed_folder(target)
     if (failed / FAILURE_FILE).is_file():
         shutil.rmtree(failed)
     elif failed.exists():

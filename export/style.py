@@ -122,6 +122,11 @@ class Style:
         )
 
 
+def style_paths(text: str) -> list[Path]:
+    """Returns the pictures that a style is read from; see `Style.read`."""
+    return [path for path, _ in _parsed(text)]
+
+
 def _pixels(picture: StylePicture) -> np.ndarray:
     if picture.pixels is None:
         raise InputError(f"{picture.name}: a bundle does not keep its style pictures; give the picture itself")

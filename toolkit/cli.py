@@ -7,7 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.errors import InputError, MissingExtraError, StyleportError
+from toolkit import aborts, signals, streams
+from toolkit.errors import InputError, MissingExtraError, StyleportError, WorkError, out_of_memory
 
 COMMANDS = {
     "stylize": "toolkit.commands.stylize",
@@ -107,6 +108,9 @@ def run(arguments: list[str]) -> int:
 
     Returns:
         The exit code: 0, 1 for failed work, 2 for bad use, 130 when interrupted.
+
+    Raises:
+        Terminated: a signal has asked the process to end.
     """
     try:
         try:
@@ -118,7 +122,22 @@ def run(arguments: list[str]) -> int:
         return _fail(error.format_message(), 2)
     except StyleportError as error:
         return _fail(str(error), error.exit_code)
+    except Exception as error:
+        if (told := _outside(error)) is None:
+            raise
+        return _fail(str(told), told.exit_code)
     return code if isinstance(code, int) else 0
+
+
+def _outside(error: Exception) -> StyleportError | None:
+    """What nearly every line can fail on, and no line is to blame for: told here, for all commands."""
+    if out_of_memory(error):
+        return WorkError("there is too little memory: take smaller pictures, or fewer at once, or free some")
+    if isinstance(error, FileNotFoundError) and error.filename is None and "temporary directory" in str(error):
+        return InputError("there is no folder for temporary files that can be written: set TMPDIR to one")
+    if isinstance(error, UnicodeEncodeError) and any("\udc80" <= letter <= "\udcff" for letter in error.object):
+        return InputError(f"{error.object!a}: a name that is not UTF-8 cannot be used here: rename it")
+    return None
 
 
 def _fail(message: str, exit_code: int) -> int:
@@ -127,5 +146,8 @@ def _fail(message: str, exit_code: int) -> int:
 
 
 def main() -> None:
-    """Runs the command with the process's arguments and exits."""
+    """Runs the command with the process's arguments and exits; ends in good order where a signal asks for it."""
+    streams.mend_standard()
+    signals.end_in_order()
+    aborts.watch()
     sys.exit(run(sys.argv[1:]))

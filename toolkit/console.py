@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from typing import IO
 
 from rich.console import Console
 from rich.progress import (
@@ -18,7 +19,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from toolkit.errors import StyleportError
+from toolkit import streams
+from toolkit.aborts import watched
+from toolkit.errors import StyleportError, out_of_memory
 
 # Set to see all that TensorFlow and its like print.
 LOGS_VARIABLE = "STYLEPORT_LOGS"
@@ -34,20 +37,19 @@ def quiet_libraries() -> Iterator[Console]:
     Yields:
         A console on the real standard error.
     """
-    if os.environ.get(LOGS_VARIABLE):
+    chatter = None if os.environ.get(LOGS_VARIABLE) else _unnamed_file()
+    if chatter is None:
         yield Console(stderr=True)
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as chatter, os.fdopen(os.dup(2), "w") as real:
+    with chatter, streams.told(os.dup(2)) as real, watched(chatter.fileno(), real.fileno()):
         os.dup2(chatter.fileno(), 2)
         failed = False
         try:
             yield Console(file=real)
-        except (StyleportError, KeyboardInterrupt):
-            raise
-        except BaseException:
-            failed = True
+        except BaseException as error:
+            failed = not _told_in_one_line(error)
             raise
         finally:
             sys.stderr.flush()
@@ -55,6 +57,24 @@ def quiet_libraries() -> Iterator[Console]:
             if failed:
                 chatter.seek(0)
                 real.write(chatter.read().decode(errors="replace"))
+
+
+def _unnamed_file() -> IO[bytes] | None:
+    """A file without a name; in memory where the system has such, for there may be no folder that can be written."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("chatter"), "w+b")
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return None
+
+
+def _told_in_one_line(error: BaseException) -> bool:
+    return isinstance(error, StyleportError | KeyboardInterrupt | SystemExit) or out_of_memory(error)
+
+
+# Names of files are shown as they are: what stands in brackets is no markup.
+_DESCRIPTION = TextColumn("{task.description}", markup=False)
 
 
 @contextlib.contextmanager
@@ -68,7 +88,7 @@ def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]
     Yields:
         A function to call with a description at the start of each step.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (_DESCRIPTION, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=total)
         started = False
@@ -92,7 +112,7 @@ def bytes_bar(console: Console, description: str) -> Iterator[Callable[[int, int
     Yields:
         A function to call with the bytes received so far, and how many there will be, if that is known.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (_DESCRIPTION, BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(description, total=None)
         yield lambda received, expected: progress.update(task, completed=received, total=expected)
@@ -110,7 +130,7 @@ def counting_bar(console: Console, total: int, line_seconds: float) -> Iterator[
     Yields:
         A function to call with how many there are.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (_DESCRIPTION, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     told = time.monotonic()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=total)

@@ -31,6 +31,11 @@ def check_target(folder: Path) -> None:
         raise InputError(f"{folder}: cannot be written: {error.strerror}; choose another path") from error
 
 
+def record_path(folder: Path) -> Path:
+    """Returns the path of the file beside a copy that says where it came from."""
+    return folder.with_name(folder.name + RECORD_SUFFIX)
+
+
 def keep(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
     """Copies a module out of TensorFlow Hub's cache; whole or not at all.
 
@@ -46,7 +51,7 @@ def keep(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
         WorkError: the disk is full.
     """
     check_target(folder)
-    record_path = folder.with_name(folder.name + RECORD_SUFFIX)
+    record_file = record_path(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.staging-", dir=folder.parent))
@@ -60,11 +65,11 @@ def keep(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
             record |= {"handle": resolved.handle, "url": resolved.url}
         _write(staging / "record", json.dumps(record, indent=2).encode() + b"\n")
         # The record first: without its folder it says nothing, while a folder without it would be of unknown origin.
-        (staging / "record").replace(record_path)
+        (staging / "record").replace(record_file)
         copied.rename(folder)
     except OSError as error:
         if not folder.exists():
-            record_path.unlink(missing_ok=True)
+            record_file.unlink(missing_ok=True)
         reason = error.strerror or str(error)
         raise WorkError(f"{folder}: could not be written: {reason}; nothing was left behind") from error
     finally:

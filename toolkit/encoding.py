@@ -1,11 +1,7 @@
 """Writes pictures: as Pillow images, as the bytes of files, and as files that are whole or not there."""
 
-import errno
 import io
-import os
-import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +12,7 @@ from toolkit.errors import InputError, WorkError
 from toolkit.formats import FORMAT_OF
 from toolkit.inputs import as_picture
 from toolkit.picture import Picture, check_finite, extent, to_uint8
-
-# What the caller can mend by naming another place; any other failed write is the machine's doing.
-_BAD_PLACE = {
-    errno.EACCES: "choose a folder that can be written",
-    errno.EPERM: "choose a folder that can be written",
-    errno.EROFS: "choose a folder that can be written",
-    errno.ENOENT: "create the folder first",
-    errno.ENOTDIR: "choose a path inside a folder",
-    errno.EISDIR: "give the name of a file",
-    errno.ENAMETOOLONG: "choose a shorter name",
-}
+from toolkit.whole_files import write_whole
 
 
 def to_pillow(picture: Any) -> Image.Image:
@@ -91,7 +77,7 @@ def save_image(picture: Any, path: str | Path, quality: int = 95) -> None:
             f"cannot write {path}: {family} cannot hold this {extent(picture)} picture "
             f"({_one_line(error)}); choose another format"
         ) from error
-    _write_whole(data, path)
+    write_whole(data, path)
 
 
 def save_animation(pictures: Sequence[Any], path: str | Path, seconds: float = 4.0) -> None:
@@ -118,7 +104,7 @@ def save_animation(pictures: Sequence[Any], path: str | Path, seconds: float = 4
     durations[-1] += 1000
     stream = io.BytesIO()
     frames[0].save(stream, family, save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    _write_whole(stream.getvalue(), path)
+    write_whole(stream.getvalue(), path)
 
 
 def _checked(picture: Any) -> Picture:
@@ -136,24 +122,6 @@ def _encode(picture: Picture, family: str, quality: int) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(to_uint8(picture)).save(stream, family, **options)
     return stream.getvalue()
-
-
-def _write_whole(data: bytes, path: Path) -> None:
-    """Writes beside the target and renames, so that no reader ever sees half a file."""
-    staged = path.with_name(f".styleport-{secrets.token_hex(8)}.tmp")
-    try:
-        with staged.open("xb") as stream:  # unlike tempfile's, with the permissions the umask gives
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        staged.replace(path)
-    except OSError as error:
-        if error.errno in _BAD_PLACE:
-            raise InputError(f"cannot write {path}: {error.strerror}; {_BAD_PLACE[error.errno]}") from error
-        raise WorkError(f"cannot write {path}: {error.strerror or error}; make room or choose another disk") from error
-    finally:
-        with suppress(OSError):  # after the rename there is nothing left to remove
-            staged.unlink()
 
 
 def _one_line(error: Exception) -> str:

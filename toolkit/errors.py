@@ -76,3 +76,9 @@ def told_in_one_line(failure: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise WorkError(f"{failure}: {reason(error)}") from error
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Returns whether an error says that there is too little memory: Python's, or that of TensorFlow."""
+    # By its name, for TensorFlow may not be loaded, and is not to be.
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"

@@ -1,4 +1,4 @@
-"""Ctrl-C during a run is heard: Keras, which converts each step's losses under a bare `except`, drops some."""
+"""Signals during a run are heard: Keras, which converts each step's losses under a bare `except`, drops some."""
 
 import signal
 import threading
@@ -7,11 +7,14 @@ from typing import Any
 
 import keras
 
+from toolkit import signals
+
 
 class Interrupts(keras.callbacks.Callback):
-    """Raises `KeyboardInterrupt` again, after the step, if it came during a `with` block and is still unheard.
+    """Raises again, after the step, what a signal raised during a `with` block if it is still unheard.
 
-    Does nothing outside the main thread, or where a program handles the signal in its own way.
+    These are Ctrl-C and those that end a command. Does nothing outside the main thread, or where a program handles
+    a signal in its own way.
 
     Example:
         ```python
@@ -22,28 +25,37 @@ class Interrupts(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self._came = False
+        self._handlers: dict[int, Any] = {}
+        self._raised: BaseException | None = None
 
     def __enter__(self) -> "Interrupts":
         """Starts to listen."""
-        in_main_thread = threading.current_thread() is threading.main_thread()
-        if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._hear)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, *signals.ENDING):
+                handler = signal.getsignal(number)
+                if handler is signal.default_int_handler or isinstance(handler, signals.Ending):
+                    self._handlers[number] = handler
+                    signal.signal(number, self._hear)
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        """Leaves the signal to Python again."""
-        if signal.getsignal(signal.SIGINT) == self._hear:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        """Leaves the signals to their handlers again."""
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) == self._hear:
+                signal.signal(number, handler)
+        self._handlers = {}
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        self._came = True
-        raise KeyboardInterrupt
+        try:
+            self._handlers[number](number, frame)
+        except (KeyboardInterrupt, SystemExit) as raised:
+            self._raised = raised
+            raise
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Raises what was dropped."""
-        if self._came:
-            raise KeyboardInterrupt
+        if self._raised:
+            raise self._raised
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Raises what was dropped."""

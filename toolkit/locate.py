@@ -76,6 +76,19 @@ def locate(source: str | Path, limits: hub.Limits | None = None) -> Located:
     raise InputError(f"no model {name!r}: {_choices()}")
 
 
+def local_path(source: str | Path) -> Path | None:
+    """Returns the path that a model is read from, if what names it is one.
+
+    Args:
+        source: see `locate`.
+
+    Returns:
+        The path, whether something is there or not; None for a preset and for an address.
+    """
+    name = str(source)
+    return None if name in presets.names() or hub.is_handle(name) else Path(source)
+
+
 def _choices() -> str:
     known = ", ".join(presets.names())
     return (

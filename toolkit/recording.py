@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from toolkit import images
 from toolkit.checkpoints import Checkpoints
 from toolkit.errors import MissingExtraError, WorkError
+from toolkit.targets import numbered
 
 LOSSES = ("loss", "content_loss", "style_loss", "variation_loss")
 
@@ -86,8 +87,7 @@ class NumberedPictures(keras.callbacks.Callback):
         """Saves the picture when it is time."""
         step = len(self.model.curve)
         if step % self._every == 0:
-            path = self._path.with_name(f"{self._path.stem}-{step:05d}{self._path.suffix}")
-            images.save_image(self.model.image, path)
+            images.save_image(self.model.image, numbered(self._path, step))
 
 
 class Animation(keras.callbacks.Callback):

@@ -10,6 +10,7 @@ import typer
 from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from toolkit.commands import objective_options
+from toolkit.commands.idle import is_given, option_of, refuse_idle
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, ValueRange
 from toolkit.errors import InputError
 
@@ -97,8 +98,11 @@ def export(
 ) -> None:
     """Export a model in every form asked for, and verify each against the float32 model."""
     from export import litert_js
-    from export.bundle import check_target
+    from export.bundle import check_target, failed_folder
+    from export.style import style_paths
+    from toolkit import targets
     from toolkit.console import progress_bar, quiet_libraries
+    from toolkit.locate import local_path
     from toolkit.source_options import SourceOptions
 
     _refuse_options_of_others(context, method)
@@ -115,7 +119,13 @@ def export(
     )
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
+    _refuse_idle(context, options)
     check_target(bundle, force)
+    reads = [objective_options.weights_file(vgg_weights)] if method == "optimisation" else [local_path(model)]
+    targets.check(
+        [*reads, *(path for text in bake or [] for path in style_paths(text))],
+        [targets.WholeFolder("BUNDLE", bundle), targets.WholeFolder("BUNDLE", failed_folder(bundle))],
+    )
     if "web" in options.formats:
         litert_js.fetch()
     with quiet_libraries() as console, progress_bar(console, 2 * len(options.artifacts()) + 2) as step:
@@ -160,24 +170,30 @@ def _refuse_options_of_others(context: typer.Context, method: str) -> None:
         hint = "; a stylizer is kept in one piece by --split-at none" if method == "one-piece" else ""
         raise InputError(f"unknown method {method!r}: choose from {', '.join(OPTIONS)}{hint}")
     for other, names in OPTIONS.items():
-        given = [
-            option.opts[0]
-            for option in context.command.params
-            if option.name in names and _is_given(context, option.name)
-        ]
+        given = [option_of(context, name) for name in names if is_given(context, name)]
         if other != method and given:
             raise InputError(f"{given[0]} is of --method {other}: leave it out for {method}")
 
 
+def _refuse_idle(context: typer.Context, options: ExportOptions) -> None:
+    artifacts = options.artifacts()
+    for_tflite = any(artifact.format in ("tflite", "baked") for artifact in artifacts)
+    has_int8 = any(artifact.quantization == "int8" for artifact in artifacts)
+    no_tflite = None if for_tflite else "without tflite or baked among the formats"
+    refuse_idle(
+        context,
+        {
+            **dict.fromkeys(("quantize", "size"), no_tflite),
+            "integer_io": None if has_int8 else "without an int8 TFLite artifact",
+            "max_size": None if "saved_model" in options.formats else "without saved_model among the formats",
+        },
+    )
+
+
 def _styles(context: typer.Context, bake: list[str], strength: float) -> "tuple[Style, ...]":
     if not bake:
-        if _is_given(context, "bake_strength"):
-            raise InputError(f"--bake-strength {strength:g}: there is no style to bake; give --bake STYLE")
+        refuse_idle(context, {"bake_strength": "without --bake STYLE"})
         return ()
     from export.style import Style
 
     return tuple(Style.read(text, strength) for text in bake)
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    return str(context.get_parameter_source(name)).endswith("COMMANDLINE")

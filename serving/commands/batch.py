@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,6 +44,7 @@ def batch(
     Results that are there already are skipped: a run that was killed is finished by running it again. What cannot be
     read is listed in OUTPUT/_failed.jsonl.
     """
+    from toolkit import targets
     from toolkit.console import quiet_libraries
     from toolkit.look import Look
 
@@ -58,6 +60,8 @@ def batch(
         if runners.is_local(runner):
             runners.set_workers(options, workers)
         bundle = files.absolute(model)
+        if "://" not in output:
+            targets.check([Path(bundle)], [targets.Folder("--output", Path(output))])
         bundle_copy.check(bundle)
         planned = plan.make(pattern, styles, output, keep_folders)
         summary = run(planned, bundle, look, opened, options, console)

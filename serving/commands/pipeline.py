@@ -56,13 +56,22 @@ def pipeline(
     The pipeline is TFX's: what has not changed since the last run is taken from its cache, and its metadata have the
     lineage of every artifact.
     """
+    from toolkit import targets
     from toolkit.console import quiet_libraries
+    from toolkit.locate import local_path
 
     if (compile_to is None) != (image is None):
         raise InputError("--compile and --image go together: give the YAML to write and the container to run")
     quantizations, sides = (None if quantize is None else split(quantize)), (None if size is None else sizes(size))
     elsewhere = SourceOptions(inputs, split_at, value_range)
     options = ExportOptions(split(formats), quantizations, sides, max_size)
+    yaml = targets.File("--compile", compile_to, {".yaml", ".yml"}) if compile_to else None
+    folders = [
+        targets.Folder(name, Path(path))
+        for name, path in (("ROOT", root), ("BASE_PATH", base_path))
+        if "://" not in path
+    ]
+    targets.check([local_path(model), gates, pictures], [yaml] if yaml else folders)
     with quiet_libraries():
         from serving.pipelines.tfx.pipeline import Settings, compile_for_kubeflow, run_locally
 

@@ -46,12 +46,13 @@ def publish(
     from serving.versions import closed_to_others
     from serving.versions import publish as publish_version
     from toolkit import manifest as manifests
+    from toolkit import targets
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.custom_objects import import_modules
 
     sizes, permissions = warmup.parse_sizes(warmup_size), _parse_mode(mode)
-    if model_config is not None and not model_config.parent.is_dir():
-        raise InputError(f"{model_config}: cannot be written: {model_config.parent} is not a folder; create it first")
+    config = targets.File("--model-config", model_config) if model_config else None
+    targets.check([bundle], [targets.Folder("BASE_PATH", base_path), config])
     count = len(manifests.read(bundle)["artifacts"])
     with quiet_libraries() as console, progress_bar(console, count + 3) as step:
         import_modules(imports or [])

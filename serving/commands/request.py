@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from serving.commands.options import DEFAULT_SERVER, AsJson, RootCertificates, TokenFile
-from toolkit.errors import InputError
 
 
 def request(
@@ -39,11 +38,12 @@ def request(
     """Paint a picture on TensorFlow Serving, or on `styleport serve`."""
     from serving.client import StylizerClient
     from serving.commands.options import read_token
-    from toolkit import images
+    from toolkit import images, targets
     from toolkit.console import quiet_libraries
 
-    if output.suffix.lower() not in images.WRITABLE_SUFFIXES:
-        raise InputError(f"cannot write {output}: end its name in one of {' '.join(sorted(images.WRITABLE_SUFFIXES))}")
+    targets.check(
+        [content, style, token_file, root_certificates], [targets.File("--output", output, images.WRITABLE_SUFFIXES)]
+    )
     with (
         quiet_libraries(),
         StylizerClient(

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from toolkit.console import LOGS_VARIABLE, progress_bar, quiet_libraries
+from toolkit.console import LOGS_VARIABLE, bytes_bar, progress_bar, quiet_libraries
 from toolkit.errors import InputError, WorkError
+from toolkit.signals import Terminated
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,15 @@ def test_standard_output_is_left_alone(capfd):
     assert capfd.readouterr().out == "result\n"
 
 
+def test_libraries_are_kept_quiet_where_no_temporary_file_can_be_made(capfd, monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:  # pytest makes some, too
+        patch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+        with quiet_libraries() as console:
+            chatter()
+            console.print("shown")
+    assert capfd.readouterr().err == "shown\n"
+
+
 def test_standard_error_is_itself_again_afterwards(capfd):
     with quiet_libraries():
         chatter()
@@ -52,7 +62,9 @@ def test_standard_error_is_itself_again_afterwards(capfd):
 
 
 @pytest.mark.parametrize(
-    "error", [InputError("bad"), WorkError("bad"), KeyboardInterrupt()], ids=lambda e: type(e).__name__
+    "error",
+    [InputError("bad"), WorkError("bad"), KeyboardInterrupt(), Terminated(143), MemoryError()],
+    ids=lambda e: type(e).__name__,
 )
 def test_a_failure_that_is_told_in_one_line_keeps_the_noise_hidden(capfd, error):
     with pytest.raises(type(error)), quiet_libraries():
@@ -108,6 +120,15 @@ def test_a_bar_counts_the_steps_that_are_done():
     assert "three" in text
     assert "2/3" in text
     assert "3/3" not in text, "the last step was under way, not done"
+
+
+@pytest.mark.parametrize("name", ["[red]cat.png", "[/x]", "[link=http://a]"])
+def test_a_name_in_brackets_is_no_markup(name):
+    assert name in shown([name], terminal=True)
+    stream = io.StringIO()
+    with bytes_bar(Console(file=stream, force_terminal=True, width=100), name):
+        pass
+    assert name in stream.getvalue()
 
 
 def test_nothing_is_drawn_where_there_is_no_terminal():

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.toolkit import tiny_pairs
 from toolkit import cli, images, samples
-from toolkit.commands import stylize
+from toolkit.commands import jobs, stylize
 from toolkit.device import DeviceStylizer
 from toolkit.errors import InputError, WorkError
 from toolkit.look import Look
@@ -201,7 +201,8 @@ def test_results_that_would_overwrite_each_other_are_refused(capfd, pictures, st
     shutil.copy(pictures / "cat.png", pictures / "below")
     said = refusal(capfd, pictures / "cat.png", pictures / second, styles / "swirls.png", "-o", out)
     assert said.startswith("'cat")
-    assert said.endswith("is given twice: its results would overwrite each other")
+    hint = "; give --keep-folders" if "/" in second else ""
+    assert said.endswith(f"is given twice: its results would overwrite each other{hint}")
     assert tree(out) == {}
 
 
@@ -225,6 +226,7 @@ def test_json_tells_what_was_done(capfd, pictures, styles, out):
             for style in ("mosaic", "swirls")
         ],
         "failed": [],
+        "skipped": [],
     }
 
 
@@ -395,7 +397,6 @@ def names_of_bad_places(out):
         out / "missing" / "cat.png": "is not a folder; create it first",
         out / "file" / "cat.png": "is not a folder; create it first",
         out / ("long" * 99 + ".png"): "File name too long",
-        out / "cat": "end its name in one of .bmp",
         out / "cat.txt": "end its name in one of .bmp",
     }
 
@@ -417,8 +418,7 @@ def test_a_folder_without_permission_is_refused_before_the_work(capfd, pictures,
     contents = [pictures / "cat.png", *([pictures / "mosaic.png"] if several else [])]
     place = out / ("new" if several else "cat.png")
     said = refusal(capfd, *contents, pictures / "swirls.png", "-o", place)
-    folder = place if several else out
-    assert said == f"cannot write to {folder}: no permission; choose a folder that can be written"
+    assert said == f"cannot write{' to' if several else ''} {place}: no permission; choose a folder that can be written"
     assert tree(out) == {}
 
 
@@ -426,7 +426,7 @@ def test_a_folder_without_permission_is_refused_before_the_work(capfd, pictures,
 def test_a_folder_that_is_read_only_on_the_disk_is_refused(capfd, pictures, out):
     out.chmod(stat.S_IRUSR | stat.S_IXUSR)
     said = refusal(capfd, pictures / "cat.png", pictures / "swirls.png", "-o", out / "cat.png")
-    assert said == f"cannot write to {out}: no permission; choose a folder that can be written"
+    assert said == f"cannot write {out / 'cat.png'}: no permission; choose a folder that can be written"
     assert tree(out) == {}
 
 
@@ -549,8 +549,8 @@ def test_a_model_that_diverges_fails_the_picture(capfd, pictures, out, stylizer,
 
 def test_a_studio_reads_and_writes_as_the_command_does(pictures, out, stylizer):
     studio = stylize.Studio(Painter(stylizer, Look()))
-    good = stylize.Job(pictures / "cat.png", pictures / "swirls.png", out / "cat.png")
-    bad = stylize.Job(pictures / "missing.png", pictures / "swirls.png", out / "missing.png")
+    good = jobs.Job(pictures / "cat.png", pictures / "swirls.png", out / "cat.png")
+    bad = jobs.Job(pictures / "missing.png", pictures / "swirls.png", out / "missing.png")
     steps = []
     outcomes = list(studio.paint_all([good, bad], steps.append))
     assert [outcome.job for outcome in outcomes] == [good, bad]
@@ -559,6 +559,69 @@ def test_a_studio_reads_and_writes_as_the_command_does(pictures, out, stylizer):
     assert not isinstance(outcomes[1].error, WorkError)
     assert steps == ["cat.png", "missing.png"]
     assert shapes(out) == {"cat.png": (50, 70, 3)}
+
+
+# Folders and what they hold
+
+
+def test_a_folder_of_one_picture_is_painted_into_a_folder(capfd, pictures, out, tmp_path):
+    holiday = tmp_path / "holiday"
+    holiday.mkdir()
+    shutil.copy(pictures / "cat.png", holiday)
+    for name in ("painted/", "dotted.png/", "bare"):
+        painted(capfd, holiday, pictures / "swirls.png", "-o", f"{out}/{name}", "--max-size", 24)
+    assert sorted(shapes(out)) == ["bare/cat.png", "dotted.png/cat.png", "painted/cat.png"]
+
+
+def test_folders_with_equal_names_in_them_are_painted_at_once_when_they_are_kept(capfd, pictures, out, tmp_path):
+    for name in ("2024", "2025"):
+        (tmp_path / name).mkdir()
+        shutil.copy(pictures / "cat.png", tmp_path / name)
+    arguments = (tmp_path / "2024", tmp_path / "2025", pictures / "swirls.png", "-o", out, "--max-size", 24)
+    assert refusal(capfd, *arguments).endswith("would overwrite each other; give --keep-folders")
+    painted(capfd, *arguments, "--keep-folders")
+    assert sorted(shapes(out)) == ["2024/cat.png", "2025/cat.png"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_files_of_kinds_that_are_not_read_are_told(capfd, pictures, styles, out, as_json):
+    for name in ("clip.mov", "raw.heic", ".hidden"):
+        (pictures / name).touch()
+    (pictures / "below.txt").mkdir()
+    options = ["--json"] if as_json else []
+    code = run(pictures, styles / "swirls.png", "-o", out, "--max-size", 24, *options)
+    printed = capfd.readouterr()
+    assert code == 0
+    assert printed.err == "styleport: skipped 2 of kinds that are not read: clip.mov, raw.heic\n"
+    if as_json:
+        assert json.loads(printed.out)["skipped"] == [str(pictures / "clip.mov"), str(pictures / "raw.heic")]
+
+
+def test_a_name_in_brackets_is_no_markup(capfd, pictures, out, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # has Rich draw the bar
+    name = "[red]cat.png"
+    (pictures / "cat.png").rename(pictures / name)
+    assert run(pictures / name, pictures / "swirls.png", "-o", out / name, "--max-size", 24) == 0
+    printed = capfd.readouterr()
+    assert name in printed.err, "the bar names the picture"
+    assert printed.out == f"{out / name}\n"
+
+
+def test_a_picture_that_memory_is_lacking_for_does_not_keep_the_others_from_being_done(
+    capfd, pictures, styles, out, stylizer, monkeypatch
+):
+    transform = stylizer.transform
+
+    def greedy(content, bottleneck):
+        if content.shape[1] == 50:
+            raise MemoryError
+        return transform(content, bottleneck)
+
+    monkeypatch.setattr(stylizer, "transform", greedy)
+    images.save_image(np.zeros((16, 16, 3), np.float32), pictures / "tom.png")
+    said = refusal(capfd, pictures, styles / "swirls.png", "-o", out, code=1)
+    assert said.startswith(f"1 of 2 pictures failed: {pictures / 'cat.png'}: there is too little memory")
+    assert sorted(shapes(out)) == ["tom.png"]
 
 
 def test_a_result_never_replaces_a_picture_that_is_read(capsys, tmp_path):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.commands import objective_options
+from toolkit.commands.idle import refuse_idle
 from toolkit.commands.optimize import check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, ValueRange
-from toolkit.errors import InputError
 
 if TYPE_CHECKING:
     from toolkit.images import Picture
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def compare(
+    context: typer.Context,
     content: Annotated[Path, typer.Argument(help="The picture to paint.")],
     style: Annotated[Path, typer.Argument(help="The style picture.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture's file.")],
@@ -37,16 +38,19 @@ def compare(
     seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0,
 ) -> None:
     """Paint a picture by optimisation and by the feed-forward network, and show both with their sources."""
+    from toolkit import targets
     from toolkit.console import quiet_libraries
     from toolkit.images import WRITABLE_SUFFIXES, save_image
+    from toolkit.locate import local_path
     from toolkit.panels import side_by_side
     from toolkit.source_options import SourceOptions
 
-    if output.suffix.lower() not in WRITABLE_SUFFIXES:
-        raise InputError(f"cannot write {output}: end its name in one of {' '.join(sorted(WRITABLE_SUFFIXES))}")
-    if not output.parent.is_dir():
-        raise InputError(f"cannot write {output}: {output.parent} is not a folder; create it first")
     options = SourceOptions(inputs, split_at, value_range)
+    refuse_idle(context, {"seed": None if vgg_weights == "random" else "without --vgg-weights random"})
+    targets.check(
+        [content, style, local_path(model), objective_options.weights_file(vgg_weights)],
+        [targets.File("--output", output, WRITABLE_SUFFIXES)],
+    )
     content_picture, (style_picture,) = load_pictures(content, [style], size)
     with quiet_libraries() as console:
         from toolkit.custom_objects import import_modules

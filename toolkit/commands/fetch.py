@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError
 
 
 def fetch(
+    context: typer.Context,
     handle: Annotated[
         str, typer.Argument(help="A TensorFlow Hub or Kaggle handle, or the address or path of a .tar.gz.")
     ],
@@ -22,15 +24,17 @@ def fetch(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was fetched as JSON.")] = False,
 ) -> None:
     """Fetch a module through TensorFlow Hub's cache and keep a copy, with its sha256 in a file beside it."""
+    from toolkit import hub, targets
     from toolkit.console import bytes_bar, quiet_libraries
+    from toolkit.copies import check_target, keep, record_path
 
+    archive = None if hub.is_handle(handle) else Path(handle)
+    if archive and not hub.is_archive(archive):
+        raise InputError(f"{handle}: give an address such as https://tfhub.dev/…, or the path of a .tar.gz")
+    refuse_idle(context, dict.fromkeys(("timeout", "total_timeout"), "on a file" if archive else None))
+    check_target(folder)
+    targets.check([archive], [targets.WholeFolder("DIR", folder, [record_path(folder)])])
     with quiet_libraries() as console:
-        from toolkit import hub
-        from toolkit.copies import check_target, keep
-
-        if not hub.is_handle(handle) and not hub.is_archive(Path(handle)):
-            raise InputError(f"{handle}: give an address such as https://tfhub.dev/…, or the path of a .tar.gz")
-        check_target(folder)
         limits = hub.Limits(timeout, total_timeout, max_size * 1_000_000)
         with bytes_bar(console, handle) as progress:
             resolved = hub.resolve(handle, limits, progress)

@@ -1,5 +1,6 @@
 """Options of every command that makes or exports style transfer by optimisation, each defined once."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,6 +35,11 @@ Pooling = Annotated[str, typer.Option(help="Pooling of VGG19: max or average.")]
 LearningRate = Annotated[
     float, typer.Option(help="Adam's rate; of L-BFGS the mean change of a sample in the first step.")
 ]
+
+
+def weights_file(given: str) -> Path | None:
+    """Returns the file of weights that is read, if --vgg-weights names one."""
+    return None if given in ("imagenet", "random") else Path(given)
 
 
 def layer_weights(option: str, given: list[str] | None) -> dict[str, float] | None:

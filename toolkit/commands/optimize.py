@@ -1,7 +1,6 @@
 """`styleport optimize`: a picture painted by optimisation, in one or more styles."""
 
 import json
-import os
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -10,13 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.commands import objective_options
-from toolkit.errors import InputError, WorkError
+from toolkit.commands.idle import refuse_idle
+from toolkit.errors import InputError, StyleportError, WorkError
+from toolkit.whole_files import write_whole
 
 if TYPE_CHECKING:
     from toolkit.transfer import StyleTransfer
 
+ANIMATION_SUFFIXES = frozenset({".gif", ".webp"})
+
 
 def optimize(
+    context: typer.Context,
     content: Annotated[Path, typer.Argument(help="The picture to paint.")],
     styles: Annotated[list[Path], typer.Argument(metavar="STYLE...", help="One style picture or several.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture's file.")],
@@ -58,11 +62,25 @@ def optimize(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Paint a picture by optimisation (Gatys et al. 2015): slower than stylize, and closer to the style."""
+    from toolkit import targets
+    from toolkit.checkpoints import STATE_FILE
     from toolkit.console import quiet_libraries
+    from toolkit.images import WRITABLE_SUFFIXES
 
     began = time.monotonic()
+    _refuse_idle(context, styles, style_share, start, vgg_weights, checkpoint, steps)
     epochs, steps_per_epoch = _length(steps, epochs, steps_per_epoch, scales)
-    _check_outputs(output, animation, trace)
+    if save_every and save_every > epochs * steps_per_epoch:
+        raise InputError(f"--save-every {save_every} has no effect in {epochs * steps_per_epoch} steps: give fewer")
+    written = [
+        targets.File("--output", output, WRITABLE_SUFFIXES),
+        targets.NumberedFiles("--save-every", output, save_every, epochs * steps_per_epoch) if save_every else None,
+        targets.File("--animation", animation, ANIMATION_SUFFIXES) if animation else None,
+        targets.File("--trace", trace) if trace else None,
+        targets.Folder("--checkpoint", checkpoint, [checkpoint / STATE_FILE]) if checkpoint else None,
+        targets.Folder("--tensorboard", tensorboard) if tensorboard else None,
+    ]
+    targets.check([content, *styles, _start_file(start), objective_options.weights_file(vgg_weights)], written)
     content_picture, style_pictures = load_pictures(content, styles, size)
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
@@ -108,9 +126,10 @@ def optimize(
                     checkpoint=checkpoint,
                     checkpoint_every=checkpoint_every,
                 )
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SystemExit):
                 if checkpoint:
-                    console.print(f"styleport: interrupted; the same command continues from {checkpoint}")
+                    told = f"styleport: interrupted; the same command continues from {checkpoint}"
+                    console.print(told, markup=False, highlight=False, soft_wrap=True)
                 raise
         images.save_image(transfer.image, output)
         if animation:
@@ -170,19 +189,30 @@ def _length(steps: int | None, epochs: int, steps_per_epoch: int, scales: int) -
     return fewest, steps // fewest
 
 
-def _check_outputs(output: Path, animation: Path | None, trace: Path | None) -> None:
-    """Finds out before the work, not after it, whether the results can be written."""
-    from toolkit.images import WRITABLE_SUFFIXES
+def _refuse_idle(
+    context: typer.Context,
+    styles: list[Path],
+    style_share: list[float] | None,
+    start: str,
+    vgg_weights: str,
+    checkpoint: Path | None,
+    steps: int | None,
+) -> None:
+    random = start == "noise" or vgg_weights == "random"
+    refuse_idle(
+        context,
+        {
+            "epochs": None if steps is None else "beside --steps",
+            "steps_per_epoch": None if steps is None else "beside --steps",
+            "style_share": "with one style" if len(styles) == len(style_share or []) == 1 else None,
+            "seed": None if random else "without --start noise or --vgg-weights random",
+            "checkpoint_every": None if checkpoint else "without --checkpoint",
+        },
+    )
 
-    for path, suffixes in ((output, WRITABLE_SUFFIXES), (animation, {".gif", ".webp"}), (trace, None)):
-        if path is None:
-            continue
-        if suffixes and path.suffix.lower() not in suffixes:
-            raise InputError(f"cannot write {path}: end its name in one of {' '.join(sorted(suffixes))}")
-        if not path.parent.is_dir():
-            raise InputError(f"cannot write {path}: {path.parent} is not a folder; create it first")
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise InputError(f"cannot write {path}: no permission; choose a folder that can be written")
+
+def _start_file(start: str) -> Path | None:
+    return None if start in ("content", "noise") else Path(start)
 
 
 def _result(transfer: "StyleTransfer", output: Path, seconds: float) -> dict[str, Any]:
@@ -198,6 +228,6 @@ def _write_trace(path: Path, transfer: "StyleTransfer", result: dict[str, Any], 
         "curve": list(transfer.curve),
     }
     try:
-        path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise WorkError(f"cannot write {path}: {error.strerror}; the picture is in {result['output']}") from error
+        write_whole(json.dumps(record, indent=2).encode() + b"\n", path)
+    except StyleportError as error:
+        raise WorkError(f"{error}; the picture is in {result['output']}") from error

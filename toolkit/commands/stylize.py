@@ -1,8 +1,7 @@
 """`styleport stylize`: pictures in, stylized pictures out."""
 
+import itertools
 import json
-import os
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.commands.idle import refuse_idle
 from toolkit.commands.options import (
     MODEL_HELP,
     Imports,
@@ -21,16 +21,19 @@ from toolkit.commands.options import (
     StyleSize,
     ValueRange,
 )
-from toolkit.errors import InputError, StyleportError, WorkError
+from toolkit.errors import InputError, StyleportError, WorkError, out_of_memory
 
 if TYPE_CHECKING:
-    from toolkit.look import Look
+    from toolkit.commands.jobs import Job, Output
     from toolkit.painting import Painter
-    from toolkit.source_options import SourceOptions
     from toolkit.stage_times import StageTimes
+
+# How many of the files that are skipped are named.
+_NAMED = 5
 
 
 def stylize(
+    context: typer.Context,
     pictures: Annotated[
         list[Path],
         typer.Argument(
@@ -40,7 +43,13 @@ def stylize(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="A picture's file, or a folder when there are several.")
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="A picture's file; or a folder: one that is there, ends in a slash, or has no suffix.",
+        ),
     ],
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
     artifact: Annotated[
@@ -56,12 +65,17 @@ def stylize(
     style_size: StyleSize = 256,
     preserve_color: PreserveColor = False,
     suffix: Annotated[str, typer.Option(help="Format of the pictures in an output folder.")] = ".png",
+    keep_folders: Annotated[
+        bool, typer.Option("--keep-folders", help="In an output folder, keep the folders that the pictures lie in.")
+    ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of a TFLite pair; all by default.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Paint pictures in the style of other pictures."""
-    from toolkit import images
+    from toolkit import images, targets
+    from toolkit.commands.jobs import Output, unread
     from toolkit.console import progress_bar, quiet_libraries
+    from toolkit.locate import local_path
     from toolkit.look import Look
     from toolkit.models import is_baked
     from toolkit.source_options import SourceOptions
@@ -69,20 +83,22 @@ def stylize(
     options = SourceOptions(inputs, split_at, value_range)
     look = Look(strength, max_size, style_size, preserve_color)
     baked = artifact if is_baked(model, artifact) else None
-    if baked:
-        _check_baked(baked, look, options)
-    elif len(pictures) < 2:
+    if not baked and len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")
-    contents = [path for given in (pictures if baked else pictures[:-1]) for path in images.find_images(given)]
-    styles: list[Path] | list[None] = [None] if baked else images.find_images(pictures[-1])
-    if baked and len(contents) > 1 and output.suffix.lower() in images.WRITABLE_SUFFIXES and not _is_folder(output):
+    found = {path: images.find_images(path) for path in dict.fromkeys(pictures)}
+    contents = [picture for path in (pictures if baked else pictures[:-1]) for picture in found[path]]
+    place = Output.read(output, suffix, keep_folders)
+    _refuse_idle(context, baked, artifact, place)
+    if baked and len(contents) > 1 and not place.is_folder:
         raise InputError(
             f"{baked} has its style inside and takes no STYLE: {len(contents)} pictures to paint are given, and "
             f"--output {output} is one picture; give one, or a folder as --output"
         )
-    jobs = _jobs(contents, styles, output, suffix)
-    _check_sources_are_kept(jobs)
-    _check_writable(jobs[0].output.parent if len(jobs) == 1 else output, may_create=len(jobs) > 1)
+    jobs = place.jobs(contents, [None] if baked else found[pictures[-1]])
+    targets.check([*itertools.chain(*found.values()), local_path(model)], [place.target(jobs)])
+    skipped = [file for path, pictures in found.items() for file in unread(path, pictures)]
+    if skipped:
+        typer.echo(_skipped(skipped), err=True)
     done: list[Outcome] = []
     failed: list[Outcome] = []
     with quiet_libraries() as console:
@@ -98,35 +114,28 @@ def stylize(
                 (failed if outcome.error else done).append(outcome)
                 if outcome.error and len(jobs) == 1:
                     raise outcome.error
-    _report(done, failed, as_json)
+    _report(done, failed, skipped, as_json)
 
 
-def _check_baked(artifact: str, look: "Look", options: "SourceOptions") -> None:
-    """Refuses options that would have no effect on an artifact with its style inside."""
-    default = type(look)()
-    given = {
-        "strength": look.strength != default.strength,
-        "style-size": look.style_size != default.style_size,
-        **dict.fromkeys(options.given(), True),
-    }
-    for name, is_given in given.items():
-        if is_given:
-            raise InputError(f"{artifact} has its style inside, as strong as it was exported: leave --{name} out")
+def _refuse_idle(context: typer.Context, baked: str | None, artifact: str | None, output: "Output") -> None:
+    inside = f"on {baked}, which has its style inside, as strong as it was exported" if baked else None
+    one = None if output.is_folder else "on one picture, which --output names"
+    # All artifacts of a bundle but this are run by LiteRT.
+    unthreaded = "but on a TFLite artifact of a bundle" if artifact in (None, "saved_model") else None
+    refuse_idle(
+        context,
+        {
+            **dict.fromkeys(("strength", "style_size", "inputs", "split_at", "value_range", "imports"), inside),
+            **dict.fromkeys(("suffix", "keep_folders"), one),
+            "threads": unthreaded,
+        },
+    )
 
 
-@dataclass(frozen=True)
-class Job:
-    """One picture to paint.
-
-    Attributes:
-        content: path of the content picture.
-        style: path of the style picture; None where the model has it inside.
-        output: path of the picture to write.
-    """
-
-    content: Path
-    style: Path | None
-    output: Path
+def _skipped(files: list[Path]) -> str:
+    names = ", ".join(path.name for path in files[:_NAMED])
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    return f"styleport: skipped {len(files)} of kinds that are not read: {names}{more}"
 
 
 @dataclass(frozen=True)
@@ -139,67 +148,9 @@ class Outcome:
         times: what the model's stages took, where the model tells.
     """
 
-    job: Job
+    job: "Job"
     error: StyleportError | None = None
     times: "StageTimes | None" = None
-
-
-def _jobs(contents: list[Path], styles: list[Path] | list[None], output: Path, suffix: str) -> list[Job]:
-    from toolkit.images import WRITABLE_SUFFIXES
-
-    suffix = "." + suffix.lstrip(".").lower()
-    if suffix not in WRITABLE_SUFFIXES:
-        raise InputError(f"unknown --suffix {suffix!r}: use one of {' '.join(sorted(WRITABLE_SUFFIXES))}")
-    if not _is_folder(output) and len(contents) == len(styles) == 1:
-        if output.suffix.lower() not in WRITABLE_SUFFIXES:
-            raise InputError(f"cannot write {output}: end its name in one of {' '.join(sorted(WRITABLE_SUFFIXES))}")
-        return [Job(contents[0], styles[0], output)]
-    style_names, content_names = _names([style for style in styles if style]), _names(contents)
-    return [
-        Job(content, style, output / _subfolder(style, style_names) / (content_names[content] + suffix))
-        for style in styles
-        for content in contents
-    ]
-
-
-def _subfolder(style: Path | None, names: dict[Path, str]) -> str:
-    """Each of several styles has a folder of its own."""
-    return names[style] if style and len(names) > 1 else ""
-
-
-def _check_sources_are_kept(jobs: list[Job]) -> None:
-    sources = {path.resolve() for job in jobs for path in (job.content, job.style) if path}
-    replaced = [job.output for job in jobs if job.output.resolve() in sources]
-    if replaced:
-        raise InputError(f"{replaced[0]} is one of the pictures to read and would be replaced: choose another --output")
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError as error:  # a name too long, or a folder on the way that may not be searched
-        raise InputError(f"cannot write to {path}: {error.strerror}; choose another path") from error
-
-
-def _names(paths: list[Path]) -> dict[Path, str]:
-    """Names results by their pictures' stems, or by the whole names where stems meet."""
-    stems = Counter(path.stem.lower() for path in paths)
-    names = {path: path.stem if stems[path.stem.lower()] == 1 else path.name for path in paths}
-    doubled = [name for name, count in Counter(names[path] for path in paths).items() if count > 1]
-    if doubled:
-        raise InputError(f"{doubled[0]!r} is given twice: its results would overwrite each other")
-    return names
-
-
-def _check_writable(folder: Path, may_create: bool) -> None:
-    """Finds out before the work, not after it, whether the results can be written."""
-    nearest = folder
-    while may_create and not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    if not nearest.is_dir():
-        raise InputError(f"cannot write to {folder}: {nearest} is not a folder; create it first")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write to {folder}: no permission; choose a folder that can be written")
 
 
 class Studio:
@@ -213,7 +164,7 @@ class Studio:
         self._painter = painter
         self._style: tuple[Path, Any] | None = None
 
-    def paint_all(self, jobs: list[Job], step: Any) -> Iterator[Outcome]:
+    def paint_all(self, jobs: "list[Job]", step: Any) -> Iterator[Outcome]:
         """Yields each job, with what went wrong with it; a broken picture does not stop the others."""
         for job in jobs:
             step(job.content.name)
@@ -221,10 +172,14 @@ class Studio:
                 self.paint(job)
             except StyleportError as error:
                 yield Outcome(job, error)
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
+                yield Outcome(job, WorkError(f"{job.content}: there is too little memory: take a smaller --max-size"))
             else:
                 yield Outcome(job, times=self._painter.take_times())
 
-    def paint(self, job: Job) -> None:
+    def paint(self, job: "Job") -> None:
         """Paints one picture and writes it, whole or not at all."""
         from toolkit import images
 
@@ -249,7 +204,7 @@ def _make_folder(folder: Path) -> None:
         raise InputError(f"cannot create {folder}: {error.strerror}; choose a folder that can be written") from error
 
 
-def _paths(job: Job, *names: str) -> dict[str, Any]:
+def _paths(job: "Job", *names: str) -> dict[str, Any]:
     paths = asdict(job)
     return {name: str(paths[name]) if paths[name] else None for name in names}
 
@@ -259,11 +214,12 @@ def _result(outcome: Outcome) -> dict[str, Any]:
     return paths if outcome.times is None else {**paths, "milliseconds": outcome.times.milliseconds()}
 
 
-def _report(done: list[Outcome], failed: list[Outcome], as_json: bool) -> None:
+def _report(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_json: bool) -> None:
     if as_json:
         results = [_result(outcome) for outcome in done]
         errors = [{**_paths(one.job, "content", "style"), "error": str(one.error)} for one in failed]
-        typer.echo(json.dumps({"done": results, "failed": errors}, indent=2))
+        told = {"done": results, "failed": errors, "skipped": [str(path) for path in skipped]}
+        typer.echo(json.dumps(told, indent=2))
     else:
         for outcome in done:
             typer.echo(str(outcome.job.output))

@@ -1,0 +1,162 @@
+"""What `styleport stylize` is to paint: which pictures, in which styles, under which names."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit import images, targets
+from toolkit.errors import InputError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to paint.
+
+    Attributes:
+        content: path of the content picture.
+        style: path of the style picture; None where the model has it inside.
+        output: path of the picture to write.
+    """
+
+    content: Path
+    style: Path | None
+    output: Path
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where the results go.
+
+    Attributes:
+        path: as it was given; of a folder without the slash at its end.
+        is_folder: it is a folder, there or not.
+        suffix: of the pictures in a folder, in lower case, with its dot.
+        keep_folders: results lie in folders as their contents do.
+    """
+
+    path: Path
+    is_folder: bool
+    suffix: str
+    keep_folders: bool = False
+
+    @classmethod
+    def read(cls, given: str, suffix: str, keep_folders: bool = False) -> "Output":
+        """Tells a folder from a picture.
+
+        Args:
+            given: a folder if it is one, or ends in a slash, or has no suffix; else a picture's file.
+            suffix: see the attribute; its dot may be missing.
+            keep_folders: see the attribute.
+
+        Returns:
+            Where the results go.
+
+        Raises:
+            InputError: the suffix is of no kind of picture, or the path cannot be looked at.
+        """
+        suffix = "." + suffix.lstrip(".").lower()
+        if suffix not in images.WRITABLE_SUFFIXES:
+            raise InputError(f"unknown --suffix {suffix!r}: use one of {_suffixes()}")
+        path = Path(given)
+        is_folder = given.endswith(("/", os.sep)) or not path.suffix or _is_folder(path)
+        return cls(path, is_folder, suffix, keep_folders)
+
+    def jobs(self, contents: list[Path], styles: Sequence[Path | None]) -> list[Job]:
+        """Lays down what is to be painted.
+
+        Args:
+            contents: at least one.
+            styles: at least one; None for that which the model has inside.
+
+        Returns:
+            A job for each content and style.
+
+        Raises:
+            InputError: two results would have one name, or several are to go into one picture.
+        """
+        if self.is_folder:
+            return self._in_folder(contents, styles)
+        if len(contents) > 1 or len(styles) > 1:
+            raise InputError(
+                f"--output {self.path} is one picture, and {len(contents) * len(styles)} are to be painted: "
+                f"give a folder, such as {self.path.with_suffix('')}/"
+            )
+        return [Job(contents[0], styles[0], self.path)]
+
+    def _in_folder(self, contents: list[Path], styles: Sequence[Path | None]) -> list[Job]:
+        top = _common_folder(contents) if self.keep_folders else None
+        names = _names(contents, top)
+        folders: dict[Path | None, str] = {}
+        if len(styles) > 1:  # each has a folder of its own
+            folders.update(_names([style for style in styles if style]).items())
+        return [
+            Job(
+                content,
+                style,
+                self.path / folders.get(style, "") / (name + self.suffix),
+            )
+            for style in styles
+            for content, name in names.items()
+        ]
+
+    def target(self, jobs: list[Job]) -> targets.Target:
+        """Returns what is written, to be held against what is read."""
+        if self.is_folder:
+            return targets.Folder("--output", self.path, [job.output for job in jobs])
+        return targets.File("--output", self.path, images.WRITABLE_SUFFIXES)
+
+
+def unread(given: Path, found: list[Path]) -> list[Path]:
+    """Lists what a folder of pictures holds besides.
+
+    Args:
+        given: a picture or a folder.
+        found: the pictures that it stands for.
+
+    Returns:
+        The files of a folder, but for hidden ones, that are of no kind that is read; sorted.
+    """
+    if not _is_folder(given):
+        return []
+    there = {path for path in given.iterdir() if not path.name.startswith(".") and path.is_file()}
+    return sorted(there - {*found})
+
+
+def _suffixes() -> str:
+    return " ".join(sorted(images.WRITABLE_SUFFIXES))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:  # a name too long, or a folder on the way that may not be searched
+        raise InputError(f"cannot write to {path}: {error.strerror}; choose another path") from error
+
+
+def _common_folder(paths: list[Path]) -> Path:
+    """The lowest folder that all files are in."""
+    return Path(os.path.commonpath([path.absolute().parent for path in paths]))
+
+
+def _names(paths: list[Path], top: Path | None = None) -> dict[Path, str]:
+    """Names results by their pictures' stems, or by the whole names where stems meet; below a top folder, if given."""
+    folders = {path: "" if top is None else os.path.relpath(path.absolute().parent, top) for path in paths}
+    stems = Counter((folders[path], path.stem.lower()) for path in paths)
+    names = {
+        path: str(Path(folder) / (path.stem if stems[folder, path.stem.lower()] == 1 else path.name))
+        for path, folder in folders.items()
+    }
+    for path, other in _doubled(paths, names):
+        hint = "; give --keep-folders" if path.absolute().parent != other.absolute().parent else ""
+        raise InputError(f"{names[path]!r} is given twice: its results would overwrite each other{hint}")
+    return names
+
+
+def _doubled(paths: list[Path], names: dict[Path, str]) -> Iterator[tuple[Path, Path]]:
+    taken: dict[str, int] = {}
+    for index, path in enumerate(paths):
+        first = taken.setdefault(names[path], index)
+        if first != index:
+            yield path, paths[first]

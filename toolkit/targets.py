@@ -1,0 +1,284 @@
+"""What a command writes, held against what it reads: nothing is lost, nothing is in the way."""
+
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from toolkit.errors import InputError
+
+Identity = tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something that a command is going to write.
+
+    Attributes:
+        option: how the command line names it, such as `--output`.
+        path: what was given.
+    """
+
+    option: str
+    path: Path
+
+    def check(self) -> None:
+        """Refuses what cannot be written.
+
+        Raises:
+            InputError: something else is there, or there is no such folder, or no permission.
+        """
+        raise NotImplementedError
+
+    def files(self, others: Iterable[Path]) -> Iterator[Path]:
+        """Yields the files that are written, as far as they can meet another path.
+
+        Args:
+            others: all other paths that the command reads or writes.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class File(Target):
+    """One file, written in a folder that is there.
+
+    Attributes:
+        suffixes: in lower case, those that its name may end in; any by default.
+    """
+
+    suffixes: Collection[str] = ()
+
+    def check(self) -> None:
+        """Refuses what cannot be written; see `Target.check`."""
+        if self.suffixes and self.path.suffix.lower() not in self.suffixes:
+            raise InputError(f"cannot write {self.path}: end its name in one of {' '.join(sorted(self.suffixes))}")
+        mode = _mode(self.path)
+        if mode is not None and stat.S_ISDIR(mode):
+            raise InputError(f"cannot write {self.path}: it is a folder; give the name of a file")
+        if (mode is not None and not stat.S_ISREG(mode)) or _is_of_devices(self.path.parent):
+            raise InputError(f"cannot write {self.path}: it is a device or a pipe; give the name of a file")
+        _check_folder(self.path, self.path.parent)
+
+    def files(self, others: Iterable[Path]) -> Iterator[Path]:
+        """Yields the file."""
+        yield self.path
+
+
+@dataclass(frozen=True)
+class NumberedFiles(Target):
+    """Files beside a path, named as `numbered` names them.
+
+    Attributes:
+        every: their numbers are its multiples.
+        last: the largest number.
+    """
+
+    every: int
+    last: int
+
+    def check(self) -> None:
+        """Refuses what cannot be written; see `Target.check`."""
+        _check_folder(self.path, self.path.parent)
+
+    def files(self, others: Iterable[Path]) -> Iterator[Path]:
+        """Yields those that are there already, and those that are among the others."""
+        folder = _identity(self.path.parent)
+        there = _listed(self.path.parent)
+        beside = (path for path in others if _identity(path.parent) == folder)
+        for path in dict.fromkeys((*there, *beside)):
+            number = number_of(path, self.path)
+            if number and number <= self.last and number % self.every == 0:
+                yield path
+
+
+@dataclass(frozen=True)
+class Folder(Target):
+    """A folder that is made where it is missing, and keeps what is in it.
+
+    Attributes:
+        inside: the files that are written into it, as far as they are known.
+    """
+
+    inside: Sequence[Path] = ()
+
+    def check(self) -> None:
+        """Refuses what cannot be written; see `Target.check`."""
+        nearest = self.path
+        while _mode(nearest) is None and nearest != nearest.parent:
+            nearest = nearest.parent
+        _check_folder(self.path, nearest, "write to")
+
+    def files(self, others: Iterable[Path]) -> Iterator[Path]:
+        """Yields the files that are known."""
+        yield from self.inside
+
+
+@dataclass(frozen=True)
+class WholeFolder(Folder):
+    """A folder that is written as a whole, and replaces what has its name."""
+
+
+def numbered(path: Path, number: int) -> Path:
+    """Returns the path of a numbered file: `painting-00100.png` beside `painting.png`."""
+    return path.with_name(f"{path.stem}-{number:05d}{path.suffix}")
+
+
+def number_of(path: Path, unnumbered: Path) -> int | None:
+    """Returns the number that `numbered` gave a path of the same folder; None where it gave none.
+
+    Case makes no difference, as on some file systems.
+    """
+    stem, suffix = re.escape(unnumbered.stem), re.escape(unnumbered.suffix)
+    match = re.fullmatch(rf"{stem}-(\d{{5,18}}){suffix}", path.name, re.IGNORECASE)
+    return int(match[1]) if match else None
+
+
+def check(reads: Iterable[Path | None], targets: Iterable[Target | None]) -> None:
+    """Refuses a command that would write over what it reads, or one thing twice, or what cannot be written.
+
+    Paths are told apart by what they lead to, not by how they are spelled.
+
+    Args:
+        reads: files, and folders that are read with all that is in them, such as a model's; None counts for nothing,
+            nor does what is not there.
+        targets: what is to be written; None counts for nothing.
+
+    Raises:
+        InputError: one would be replaced, changed or written twice, or cannot be written; the option is named.
+    """
+    given = [target for target in targets if target is not None]
+    for target in given:
+        target.check()
+    _Meetings([path for path in reads if path is not None and _exists(path)], given).refuse()
+
+
+@dataclass(frozen=True)
+class _Written:
+    option: str
+    path: Path
+    is_folder: bool
+    is_whole: bool  # nothing else may be at or below it
+
+
+@dataclass
+class _Meetings:
+    """Finds where what is read and what is written meet."""
+
+    reads: list[Path]
+    targets: list[Target]
+    written: list[_Written] = field(init=False)
+    # Many files lie in few folders, and each is looked at once.
+    parents: Callable[[Path], tuple[Identity, ...]] = field(default_factory=lambda: cache(_with_parents))
+
+    def __post_init__(self) -> None:
+        self.written = [
+            _Written(target.option, target.path, True, isinstance(target, WholeFolder))
+            for target in self.targets
+            if isinstance(target, Folder)
+        ]
+        paths = [*self.reads, *(target.path for target in self.targets)]
+        for target in self.targets:
+            self.written += [_Written(target.option, path, False, True) for path in target.files(paths)]
+
+    def refuse(self) -> None:
+        """Raises an InputError where they meet."""
+        self._refuse_changes()
+        self._refuse_losses()
+        self._refuse_two_of_one()
+
+    def _refuse_changes(self) -> None:
+        """What is read as a whole folder is changed by whatever is written into it."""
+        there = {_identity(path): path for path in self.reads}
+        folders = {_identity(path): path for path in self.reads if path.is_dir()}
+        for one in self.written:
+            if read := there.get(_identity(one.path)):
+                raise InputError(f"{one.option} {one.path}: {read} is read and would be replaced; choose another path")
+            for above in self._above(one.path):
+                if read := folders.get(above):
+                    raise InputError(f"{one.option} {one.path}: lies in {read}, which is read; choose a path outside")
+
+    def _refuse_losses(self) -> None:
+        below = {above: path for path in self.reads for above in self._above(path)}
+        for one in self.written:
+            if one.is_whole and (read := below.get(_identity(one.path))):
+                raise InputError(f"{one.option} {one.path}: {read}, which is read, lies in it; choose another path")
+
+    def _refuse_two_of_one(self) -> None:
+        taken: dict[Identity, _Written] = {}
+        for one in self.written:
+            other = taken.setdefault(_identity(one.path), one)
+            if other is not one and not (one.is_folder and other.is_folder and not one.is_whole):
+                raise _twice(other, one)
+        for one in self.written:
+            for above in self._above(one.path):
+                if above in taken and taken[above].is_whole:
+                    raise _twice(taken[above], one)
+
+    def _above(self, path: Path) -> tuple[Identity, ...]:
+        return self.parents(Path(os.path.realpath(path.parent)))
+
+
+def _twice(first: _Written, second: _Written) -> InputError:
+    if first.option == second.option:
+        return InputError(f"{first.option}: {second.path} would be written twice; choose another path")
+    return InputError(f"{first.option} and {second.option} would both write {second.path}: give two different paths")
+
+
+def _identity(path: Path) -> Identity:
+    """What a path leads to: a file by its number, or the nearest folder by that and the names that follow."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        if path == path.parent:
+            return (str(path),)
+        # File systems that take two spellings of a name for one are not to surprise anybody.
+        return (*_identity(path.absolute().parent), unicodedata.normalize("NFC", path.name).casefold())
+    return found.st_dev, found.st_ino
+
+
+def _with_parents(folder: Path) -> tuple[Identity, ...]:
+    return tuple(_identity(path) for path in (folder, *folder.parents))
+
+
+def _mode(path: Path) -> int | None:
+    """The kind of what is at a path; None where nothing is."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:  # a name too long, or a folder on the way that may not be searched
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot write {path}: {reason}; choose another path") from error
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except (OSError, ValueError):  # whatever reads it says why it cannot be
+        return False
+    return True
+
+
+def _is_of_devices(folder: Path) -> bool:
+    """Whether a folder has names of open files and devices, which a rename would replace: /dev, /dev/fd, /proc."""
+    real = os.path.realpath(folder)
+    return real in ("/dev", "/dev/fd") or f"{real}/".startswith("/proc/")
+
+
+def _check_folder(path: Path, folder: Path, verb: str = "write") -> None:
+    if not folder.is_dir():
+        raise InputError(f"cannot {verb} {path}: {folder} is not a folder; create it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"cannot {verb} {path}: no permission; choose a folder that can be written")
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:  # which can be written all the same
+        return []

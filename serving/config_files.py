@@ -1,4 +1,4 @@
-"""The three protobuf text files that TensorFlow Serving reads: models, batching, monitoring."""
+"""The protobuf text files that TensorFlow Serving reads: models, batching, monitoring, TLS."""
 
 import contextlib
 import os
@@ -32,6 +32,14 @@ MESSAGES: dict[str, dict[str, dict[str, tuple[int, str]]]] = {
     "monitoring_config.proto": {
         "PrometheusConfig": {"enable": (1, "bool"), "path": (2, "string")},
         "MonitoringConfig": {"prometheus_config": (1, ".tensorflow.serving.PrometheusConfig")},
+    },
+    "ssl_config.proto": {
+        "SSLConfig": {
+            "server_key": (1, "string"),
+            "server_cert": (2, "string"),
+            "custom_ca": (3, "string"),
+            "client_verify": (4, "bool"),
+        }
     },
 }
 
@@ -315,3 +323,29 @@ def parse_monitoring(text: str, origin: str = "monitoring.pbtxt") -> Any:
 def read_monitoring(path: str | Path) -> Any:
     """Reads a monitoring configuration file; see `parse_monitoring`."""
     return parse_monitoring(_read(Path(path)), str(path))
+
+
+def parse_ssl(text: str, origin: str = "ssl.pbtxt") -> Any:
+    """Parses a TLS configuration.
+
+    Args:
+        text: protobuf text form.
+        origin: what errors call it.
+
+    Returns:
+        A tensorflow.serving.SSLConfig.
+
+    Raises:
+        InputError: the text is not one, or it lacks a PEM that the server needs.
+    """
+    config = _parse(text, _message("SSLConfig", "ssl_config.proto"), origin)
+    needed = ["server_key", "server_cert", *(["custom_ca"] if config.client_verify else [])]
+    for name in [*needed, *(["custom_ca"] if config.custom_ca else [])]:
+        if "-----BEGIN " not in getattr(config, name):
+            raise InputError(f"{origin}: {name} is no PEM: put the text of the file there, not its name")
+    return config
+
+
+def read_ssl(path: str | Path) -> Any:
+    """Reads a TLS configuration file; see `parse_ssl`."""
+    return parse_ssl(_read(Path(path)), str(path))

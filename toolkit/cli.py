@@ -67,7 +67,8 @@ class LazyGroup(TyperGroup):
             return None
         module = importlib.import_module(COMMANDS[cmd_name])
         app = typer.Typer(add_completion=False)
-        app.command(cmd_name, context_settings=getattr(module, "CONTEXT", None))(getattr(module, cmd_name))
+        kind, context = getattr(module, "CLASS", None), getattr(module, "CONTEXT", None)
+        app.command(cmd_name, cls=kind, context_settings=context)(getattr(module, cmd_name))
         return typer.main.get_command(app)
 
 

@@ -84,7 +84,7 @@ class ModelServer:
             # A batch that runs, and the one that fills up meanwhile, are not the queue.
             places = batching.max_execution_size * batching.num_threads
         self._gate_places = places + options.limits.max_queue_length
-        self._predictor = Predictor(self._manager, scheduler, Gate(self._gate_places), self._metrics)
+        self._predictor = Predictor(self._manager, scheduler, Gate(self._gate_places))
         self._polls: list[asyncio.Task[None]] = []
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[Addresses], None]) -> None:
@@ -153,18 +153,39 @@ class ModelServer:
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),
+                *self._options.grpc_arguments,
             ],
         )
-        predictions = PredictionService(self._predictor, self._manager, self._options.limits)
+        predictions = PredictionService(
+            self._predictor, self._manager, self._metrics, self._options.limits, self._options.outputs_as_content
+        )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._manager), server)
         if self._options.health_service:
             health_pb2_grpc.add_HealthServicer_to_server(await _health_service(), server)
         host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
         try:
-            return server, server.add_insecure_port(f"{host}:{self._options.port}")
+            port = self._add_port(server, f"{host}:{self._options.port}")
         except RuntimeError as error:
+            if self._options.ssl is not None and not _is_taken(self._options.host, self._options.port):
+                raise InputError("--ssl_config_file: gRPC cannot use its key and certificate") from error
             raise _taken("--port", self._options.host, self._options.port) from error
+        if socket_path := self._options.grpc_socket_path:
+            try:
+                self._add_port(server, f"unix:{socket_path}")
+            except RuntimeError as error:
+                raise InputError(
+                    f"--grpc_socket_path={socket_path}: cannot listen there; choose another path"
+                ) from error
+        return server, port
+
+    def _add_port(self, server: Any, address: str) -> int:
+        ssl: Any = self._options.ssl
+        if ssl is None:
+            return server.add_insecure_port(address)
+        pair = (ssl.server_key.encode(), ssl.server_cert.encode())
+        credentials = grpc.ssl_server_credentials([pair], ssl.custom_ca.encode() or None, ssl.client_verify)
+        return server.add_secure_port(address, credentials)
 
     def _bound(self, flag: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._options.host else socket.AF_INET
@@ -179,7 +200,9 @@ class ModelServer:
 
     def _rest_server(self) -> _RestServer:
         limits = self._options.limits
-        api = RestApi(self._predictor, self._manager, self._metrics, limits, self._options.metrics_path)
+        api = RestApi(
+            self._predictor, self._manager, self._metrics, limits, self._options.metrics_path, self._options.cors
+        )
         return _RestServer(
             uvicorn.Config(
                 application(api),
@@ -231,3 +254,14 @@ class ModelServer:
 
 def _taken(flag: str, host: str, port: int) -> InputError:
     return InputError(f"{flag} {port}: cannot listen on {host}:{port}: it is taken or not yours; choose another port")
+
+
+def _is_taken(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False

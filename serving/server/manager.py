@@ -147,7 +147,7 @@ class ModelManager:
         try:
             if self._options.enable_warmup:
                 started = time.perf_counter()
-                if count := warm_up(servable, version.path, self._limits):
+                if count := warm_up(servable, version.path, self._limits, self._options.warmup_iterations):
                     self._metrics.warmup(str(version.path), time.perf_counter() - started)
                     event("warmed_up", model=version.model, version=version.number, records=count)
         except BaseException:

@@ -11,8 +11,9 @@ import typer
 from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from toolkit.commands import objective_options
-from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
+from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP, Trust
 from toolkit.errors import InputError
+from toolkit.gate import trusted
 
 if TYPE_CHECKING:
     from export.exportable import Exportable
@@ -89,6 +90,7 @@ def export(
     variation_weight: objective_options.VariationWeight = 30.0,
     pooling: objective_options.Pooling = "max",
     learning_rate: objective_options.LearningRate = 0.05,
+    trust: Trust = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
@@ -113,7 +115,11 @@ def export(
     check_target(bundle, force)
     if "web" in options.formats:
         litert_js.fetch()
-    with quiet_libraries() as console, progress_bar(console, 2 * len(options.artifacts()) + 2) as step:
+    with (
+        quiet_libraries() as console,
+        progress_bar(console, 2 * len(options.artifacts()) + 2) as step,
+        trusted(trust),
+    ):
         from export.exporting import export_bundle
 
         exportable: Exportable

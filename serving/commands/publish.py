@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from serving.commands.options import AsJson, BasePath, ModelConfig
+from toolkit.commands.options import Trust
 from toolkit.errors import InputError
+from toolkit.gate import trusted
 
 
 def publish(
@@ -24,6 +26,7 @@ def publish(
         ),
     ] = "256,384",
     model_config: ModelConfig = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Verify a bundle and publish its SavedModel as a new version, whole or not at all.
@@ -40,7 +43,7 @@ def publish(
     if model_config is not None and not model_config.parent.is_dir():
         raise InputError(f"{model_config}: cannot be written: {model_config.parent} is not a folder; create it first")
     count = len(manifests.read(bundle)["artifacts"])
-    with quiet_libraries() as console, progress_bar(console, count + 3) as step:
+    with quiet_libraries() as console, progress_bar(console, count + 3) as step, trusted(trust):
         published = publish_version(bundle, base_path, version, sizes, progress=step)
         file = labels.ModelsFile(model_config or labels.default_config(base_path), base_path)
         first = file.write_first(published.number)

@@ -52,6 +52,14 @@ def serve(
     enable_model_warmup: Annotated[
         bool, typer.Option("--enable_model_warmup/--noenable_model_warmup", help="Run a version's warmup records.")
     ] = True,
+    check_operations: Annotated[
+        bool,
+        typer.Option(
+            "--check_operations",
+            help="Load no version that reads or writes files, or does what else no stylizer needs. TensorFlow Serving "
+            "loads any.",
+        ),
+    ] = False,
     enable_batching: Annotated[bool, typer.Option("--enable_batching", help="Join requests into batches.")] = False,
     batching_parameters_file: Annotated[
         Path | None, typer.Option("--batching_parameters_file", help="BatchingParameters as text.")
@@ -150,6 +158,7 @@ def serve(
             enable_warmup=enable_model_warmup,
             intra_op_threads=tensorflow_intra_op_parallelism,
             inter_op_threads=tensorflow_inter_op_parallelism,
+            check_operations=check_operations,
         ),
     )
     _run(options, log_level)

@@ -12,6 +12,7 @@ from serving.server.limits import check_pictures
 from serving.server.options import Limits, LoadOptions
 from serving.server.status import ServingError, from_exception, invalid
 from serving.server.tensors import to_array, type_name
+from toolkit import gate
 
 DEFAULT_SIGNATURE = "serving_default"
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -63,8 +64,10 @@ class Servable:
         self._runners: dict[tuple[str, tuple[str, ...]], tuple[list[str], Callable[..., Any]]] = {}
         self._lock = threading.Lock()
         try:
-            with graph.as_default():
-                self.signatures: dict[str, Any] = dict(_load(self._session, path).signature_def)
+            if options.check_operations:
+                gate.check(path)
+            loaded = gate.in_time(path, lambda: _load(self._session, path))
+            self.signatures: dict[str, Any] = dict(loaded.signature_def)
         except BaseException as error:
             self.close()
             if isinstance(error, (RuntimeError, ValueError, LookupError, TypeError)):
@@ -150,7 +153,8 @@ def _load(session: Any, path: Path) -> Any:
     import tensorflow as tf
 
     try:
-        return tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], str(path))
+        with session.graph.as_default():
+            return tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], str(path))
     except ValueError:
         if (path / "variables" / "variables.index").is_file():
             raise

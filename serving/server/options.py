@@ -47,6 +47,7 @@ class LoadOptions:
         enable_warmup: a version's warmup records are run before it is AVAILABLE.
         intra_op_threads: of TensorFlow, within one operation; 0 leaves it to TensorFlow.
         inter_op_threads: of TensorFlow, between operations; 0 leaves it to TensorFlow.
+        check_operations: a version passes `toolkit.gate` before it is loaded; TensorFlow Serving loads any.
     """
 
     poll_seconds: float = 1.0
@@ -56,6 +57,7 @@ class LoadOptions:
     enable_warmup: bool = True
     intra_op_threads: int = 0
     inter_op_threads: int = 0
+    check_operations: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ import typer
 
 from toolkit.commands import objective_options
 from toolkit.commands.optimize import check_memory, load_pictures
-from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
+from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP, Trust
 from toolkit.errors import InputError
+from toolkit.gate import trusted
 
 if TYPE_CHECKING:
     from toolkit.images import Picture
@@ -33,6 +34,7 @@ def compare(
     vgg_weights: objective_options.VggWeights = "imagenet",
     optimizer: Annotated[str, typer.Option(help="lbfgs (with bounds) or adam.")] = "lbfgs",
     seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0,
+    trust: Trust = False,
 ) -> None:
     """Paint a picture by optimisation and by the feed-forward network, and show both with their sources."""
     from toolkit.console import quiet_libraries
@@ -44,7 +46,7 @@ def compare(
     if not output.parent.is_dir():
         raise InputError(f"cannot write {output}: {output.parent} is not a folder; create it first")
     content_picture, (style_picture,) = load_pictures(content, [style], size)
-    with quiet_libraries() as console:
+    with quiet_libraries() as console, trusted(trust):
         from toolkit.models import open_model
         from toolkit.recording import ProgressBar
         from toolkit.transfer import StyleTransfer

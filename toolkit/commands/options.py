@@ -16,6 +16,14 @@ SPLIT_HELP = (
     "Known for Magenta's modules."
 )
 
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Load a SavedModel whatever operations it has, even such as read and write files: it may do what you may.",
+    ),
+]
+
 # Fields of `toolkit.look.Look`.
 Strength = Annotated[float, typer.Option(help="From the content's own style (0) to the style's (1).")]
 MaxSize = Annotated[int, typer.Option(min=16, help="Bound on the longer side, in pixels.")]

@@ -18,8 +18,10 @@ from toolkit.commands.options import (
     PreserveColor,
     Strength,
     StyleSize,
+    Trust,
 )
 from toolkit.errors import InputError, StyleportError, WorkError
+from toolkit.gate import trusted
 
 if TYPE_CHECKING:
     from toolkit.look import Look
@@ -52,6 +54,7 @@ def stylize(
     preserve_color: PreserveColor = False,
     suffix: Annotated[str, typer.Option(help="Format of the pictures in an output folder.")] = ".png",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of a TFLite pair; all by default.")] = None,
+    trust: Trust = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Paint pictures in the style of other pictures."""
@@ -78,7 +81,7 @@ def stylize(
     _check_writable(jobs[0].output.parent if len(jobs) == 1 else output, may_create=len(jobs) > 1)
     done: list[Outcome] = []
     failed: list[Outcome] = []
-    with quiet_libraries() as console:
+    with quiet_libraries() as console, trusted(trust):
         from toolkit.models import open_baked, open_model
         from toolkit.painting import Painter
 

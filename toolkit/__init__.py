@@ -26,6 +26,7 @@ _PUBLIC = {
     "save_image": "toolkit.images",
     "side_by_side": "toolkit.panels",
     "to_pillow": "toolkit.images",
+    "trusted": "toolkit.gate",
 }
 
 __all__ = sorted(_PUBLIC)

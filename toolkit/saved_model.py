@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import InputError
+from toolkit import gate
+from toolkit.errors import InputError, StyleportError
 from toolkit.inputs import Pictures, as_pictures, check_bottleneck, check_strength, check_styles
 
 SIGNATURES = ("serving_default", "strength", "bottleneck", "transform", "image_bytes")
@@ -21,7 +22,8 @@ class SavedModel:
         kind: what a complaint calls a model with these signatures.
 
     Raises:
-        InputError: the folder is not a SavedModel, or lacks a signature.
+        InputError: the folder is not a SavedModel, lacks a signature, or does not pass; see `toolkit.gate`.
+        WorkError: it was not loaded in time.
     """
 
     def __init__(self, folder: str | Path, required: Sequence[str], kind: str) -> None:
@@ -29,7 +31,9 @@ class SavedModel:
 
         try:
             # Kept: the signatures hold only weak references to the variables.
-            self._model = tf.saved_model.load(str(folder))
+            self._model = gate.load(Path(folder), lambda: tf.saved_model.load(str(folder)))
+        except StyleportError:
+            raise
         except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
             raise InputError(f"{folder}: not a SavedModel ({str(error).splitlines()[0]})") from error
         missing = [name for name in required if name not in self._model.signatures]

@@ -11,8 +11,9 @@ from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptio
 from export.commands.options import sizes, split
 from toolkit.commands import objective_options
 from toolkit.commands.idle import is_given, option_of, refuse_idle
-from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, ValueRange
+from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError
+from toolkit.gate import trusted
 
 if TYPE_CHECKING:
     from export.exportable import Exportable
@@ -93,6 +94,7 @@ def export(
     variation_weight: objective_options.VariationWeight = 30.0,
     pooling: objective_options.Pooling = "max",
     learning_rate: objective_options.LearningRate = 0.05,
+    trust: Trust = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
@@ -128,7 +130,11 @@ def export(
     )
     if "web" in options.formats:
         litert_js.fetch()
-    with quiet_libraries() as console, progress_bar(console, 2 * len(options.artifacts()) + 2) as step:
+    with (
+        quiet_libraries() as console,
+        progress_bar(console, 2 * len(options.artifacts()) + 2) as step,
+        trusted(trust),
+    ):
         from export.exporting import export_bundle
 
         exportable: Exportable

@@ -9,8 +9,9 @@ import typer
 from export.artifact import DEFAULT_FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from serving.commands.options import AsJson
-from toolkit.commands.options import MODEL_HELP, Inputs, SplitAt, ValueRange
+from toolkit.commands.options import MODEL_HELP, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError, WorkError, first_of
+from toolkit.gate import trusted
 from toolkit.source_options import SourceOptions
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def pipeline(
     image: Annotated[
         str | None, typer.Option(help="For Kubeflow: a container that has styleport[tfx] installed.")
     ] = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Export a model, and push it to a base path if every artifact keeps its gate and it answers a request.
@@ -62,6 +64,8 @@ def pipeline(
 
     if (compile_to is None) != (image is None):
         raise InputError("--compile and --image go together: give the YAML to write and the container to run")
+    if trust and compile_to is not None:
+        raise InputError("--trust is for runs on this machine: leave it out with --compile")
     quantizations, sides = (None if quantize is None else split(quantize)), (None if size is None else sizes(size))
     elsewhere = SourceOptions(inputs, split_at, value_range)
     options = ExportOptions(split(formats), quantizations, sides, max_size)
@@ -72,7 +76,7 @@ def pipeline(
         if "://" not in path
     ]
     targets.check([local_path(model), gates, pictures], [yaml] if yaml else folders)
-    with quiet_libraries():
+    with quiet_libraries(), trusted(trust):
         from serving.pipelines.tfx.pipeline import Settings, compile_for_kubeflow, run_locally
 
         narrower = {} if gates is None else _read_gates(gates)

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from serving.commands.options import AsJson, BasePath, ModelConfig
-from toolkit.commands.options import Imports
+from toolkit.commands.options import Imports, Trust
 from toolkit.errors import InputError
+from toolkit.gate import trusted
 
 
 def publish(
@@ -34,6 +35,7 @@ def publish(
             help="Permissions of the folders it makes, such as 755; files get them without x. By default the umask's.",
         ),
     ] = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Verify a bundle and publish its SavedModel as a new version, whole or not at all.
@@ -54,7 +56,7 @@ def publish(
     config = targets.File("--model-config", model_config) if model_config else None
     targets.check([bundle], [targets.Folder("BASE_PATH", base_path), config])
     count = len(manifests.read(bundle)["artifacts"])
-    with quiet_libraries() as console, progress_bar(console, count + 3) as step:
+    with quiet_libraries() as console, progress_bar(console, count + 3) as step, trusted(trust):
         import_modules(imports or [])
         published = publish_version(bundle, base_path, version, sizes, progress=step, mode=permissions)
         file = ModelsFile(model_config or default_config(base_path), base_path)

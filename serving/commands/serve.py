@@ -83,6 +83,14 @@ def serve(
     num_request_iterations_for_warmup: Annotated[
         int, typer.Option("--num_request_iterations_for_warmup", help="How often each is run, where above 0.")
     ] = 0,
+    check_operations: Annotated[
+        Switch,
+        typer.Option(
+            "--check_operations",
+            help="Load no version that reads or writes files, or does what else no stylizer needs. TensorFlow Serving "
+            "loads any.",
+        ),
+    ] = "false",
     enable_batching: Annotated[Switch, typer.Option("--enable_batching", help="Join requests into batches.")] = "false",
     batching_parameters_file: Annotated[
         Path | None, typer.Option("--batching_parameters_file", help="BatchingParameters as text.")
@@ -207,6 +215,7 @@ def serve(
             allow_labels_for_unavailable=allow_version_labels_for_unavailable_models == "true",
             enable_warmup=enable_model_warmup == "true",
             warmup_iterations=max(1, num_request_iterations_for_warmup),
+            check_operations=check_operations == "true",
             tags=tuple(saved_model_tags.split(",")),
             **_threads(
                 tensorflow_session_parallelism, tensorflow_intra_op_parallelism, tensorflow_inter_op_parallelism

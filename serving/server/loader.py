@@ -13,6 +13,7 @@ from serving.server.options import Limits, LoadOptions
 from serving.server.status import ServingError, from_exception, invalid
 from serving.server.tensors import to_array, type_name
 from serving.server.version_policy import missing_graph
+from toolkit import gate
 
 DEFAULT_SIGNATURE = "serving_default"
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -64,8 +65,10 @@ class Servable:
         self._runners: dict[tuple[str, tuple[str, ...]], tuple[list[str], Callable[..., Any]]] = {}
         self._lock = threading.Lock()
         try:
-            with graph.as_default():
-                self.signatures: dict[str, Any] = dict(_load(self._session, path, options.tags).signature_def)
+            if options.check_operations:
+                gate.check(path)
+            loaded = gate.in_time(path, lambda: _load(self._session, path, options.tags))
+            self.signatures: dict[str, Any] = dict(loaded.signature_def)
         except BaseException as error:
             self.close()
             if isinstance(error, (RuntimeError, ValueError, LookupError, TypeError)):
@@ -153,7 +156,8 @@ def _load(session: Any, path: Path, tags: Sequence[str]) -> Any:
     if missing := missing_graph(path):
         raise ServingError("NOT_FOUND", missing)
     try:
-        return tf.compat.v1.saved_model.load(session, list(tags), str(path))
+        with session.graph.as_default():
+            return tf.compat.v1.saved_model.load(session, list(tags), str(path))
     except OSError as error:
         raise ServingError("DATA_LOSS", f"Can't parse {path / 'saved_model.pb'} as binary proto") from error
     except RuntimeError as error:

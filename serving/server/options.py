@@ -49,6 +49,7 @@ class LoadOptions:
         tags: of the graph in a SavedModel that is loaded; it has these and no others.
         intra_op_threads: of TensorFlow, within one operation; 0 leaves it to TensorFlow.
         inter_op_threads: of TensorFlow, between operations; 0 leaves it to TensorFlow.
+        check_operations: a version passes `toolkit.gate` before it is loaded; TensorFlow Serving loads any.
     """
 
     poll_seconds: float = 1.0
@@ -60,6 +61,7 @@ class LoadOptions:
     tags: tuple[str, ...] = ("serve",)
     intra_op_threads: int = 0
     inter_op_threads: int = 0
+    check_operations: bool = False
 
 
 @dataclass(frozen=True)

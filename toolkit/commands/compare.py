@@ -8,7 +8,8 @@ import typer
 from toolkit.commands import objective_options
 from toolkit.commands.idle import refuse_idle
 from toolkit.commands.optimize import check_memory, load_pictures
-from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, ValueRange
+from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
+from toolkit.gate import trusted
 
 if TYPE_CHECKING:
     from toolkit.images import Picture
@@ -36,6 +37,7 @@ def compare(
     vgg_weights: objective_options.VggWeights = "imagenet",
     optimizer: Annotated[str, typer.Option(help="lbfgs (with bounds) or adam.")] = "lbfgs",
     seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0,
+    trust: Trust = False,
 ) -> None:
     """Paint a picture by optimisation and by the feed-forward network, and show both with their sources."""
     from toolkit import targets
@@ -52,7 +54,7 @@ def compare(
         [targets.File("--output", output, WRITABLE_SUFFIXES)],
     )
     content_picture, (style_picture,) = load_pictures(content, [style], size)
-    with quiet_libraries() as console:
+    with quiet_libraries() as console, trusted(trust):
         from toolkit.custom_objects import import_modules
         from toolkit.models import open_model
         from toolkit.recording import ProgressBar

@@ -34,6 +34,13 @@ Imports = Annotated[
         "current folder. May be given several times.",
     ),
 ]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Load a SavedModel whatever operations it has, even such as read and write files: it may do what you may.",
+    ),
+]
 
 # Fields of `toolkit.look.Look`.
 Strength = Annotated[float, typer.Option(help="From the content's own style (0) to the style's (1).")]

@@ -19,9 +19,11 @@ from toolkit.commands.options import (
     SplitAt,
     Strength,
     StyleSize,
+    Trust,
     ValueRange,
 )
 from toolkit.errors import InputError, StyleportError, WorkError, out_of_memory
+from toolkit.gate import trusted
 
 if TYPE_CHECKING:
     from toolkit.commands.jobs import Job, Output
@@ -69,6 +71,7 @@ def stylize(
         bool, typer.Option("--keep-folders", help="In an output folder, keep the folders that the pictures lie in.")
     ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of a TFLite pair; all by default.")] = None,
+    trust: Trust = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Paint pictures in the style of other pictures."""
@@ -101,7 +104,7 @@ def stylize(
         typer.echo(_skipped(skipped), err=True)
     done: list[Outcome] = []
     failed: list[Outcome] = []
-    with quiet_libraries() as console:
+    with quiet_libraries() as console, trusted(trust):
         from toolkit.custom_objects import import_modules
         from toolkit.models import open_baked, open_model
         from toolkit.painting import Painter

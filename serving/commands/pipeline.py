@@ -9,7 +9,7 @@ import typer
 from export.artifact import DEFAULT_FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from serving.commands.options import AsJson
-from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
+from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP, Imports
 from toolkit.errors import InputError, WorkError, first_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def pipeline(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
     inputs: Annotated[str | None, typer.Option(help=INPUTS_HELP)] = None,
     split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
+    imports: Imports = None,
     formats: Annotated[
         str, typer.Option(help="What the bundle holds, as in export; saved_model is what is pushed.")
     ] = ",".join(DEFAULT_FORMATS),
@@ -58,11 +59,15 @@ def pipeline(
 
     if (compile_to is None) != (image is None):
         raise InputError("--compile and --image go together: give the YAML to write and the container to run")
+    if compile_to is not None and imports:
+        raise InputError(f"--import {imports[0]} is of this machine: with --compile nothing here runs the model")
     quantizations, sides = (None if quantize is None else split(quantize)), (None if size is None else sizes(size))
     options = ExportOptions(split(formats), quantizations, sides, max_size)
     with quiet_libraries():
         from serving.pipelines.tfx.pipeline import Settings, compile_for_kubeflow, run_locally
+        from toolkit.custom_objects import import_modules
 
+        import_modules(imports or [])
         narrower = {} if gates is None else _read_gates(gates)
         settings = Settings(
             root, base_path, model, inputs, split_at, options, narrower, pictures, warmup_sizes=warmup_size

@@ -81,7 +81,9 @@ def _is_stored(model: Any, graph: Any, index: int) -> bool:
     from ai_edge_litert import schema_py_generated as schema
 
     tensor = graph.tensors[index]
-    return tensor.type == schema.TensorType.FLOAT32 and model.buffers[tensor.buffer].data is not None
+    buffer = model.buffers[tensor.buffer]
+    # Large buffers lie behind the graph, and only their place and size are in it.
+    return tensor.type == schema.TensorType.FLOAT32 and (buffer.data is not None or buffer.size > 0)
 
 
 def _text(value: Any) -> str:

@@ -58,11 +58,15 @@ def _last_on_the_path(folder: str) -> Iterator[None]:
 
 
 def _check_name(name: str) -> None:
-    if all(part.isidentifier() for part in name.split(".")):
+    if _is_name(name) and not name.endswith(".py"):
         return
     stem = re.sub(r"\.py$", "", name).strip("./").replace("/", ".")
-    hint = f"--import {stem}" if all(part.isidentifier() for part in stem.split(".")) else "--import my_layers"
-    raise InputError(f"--import {name!r}: give the name of a Python module, not a path, such as {hint}")
+    hint = stem if _is_name(stem) else "my_layers"
+    raise InputError(f"--import {name!r}: give the name of a Python module, not a path, such as --import {hint}")
+
+
+def _is_name(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
 
 
 def _why(name: str, error: BaseException, here: str) -> str:

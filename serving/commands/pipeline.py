@@ -9,7 +9,7 @@ import typer
 from export.artifact import DEFAULT_FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from serving.commands.options import AsJson
-from toolkit.commands.options import MODEL_HELP, Inputs, SplitAt, Trust, ValueRange
+from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError, WorkError, first_of
 from toolkit.gate import trusted
 from toolkit.source_options import SourceOptions
@@ -29,6 +29,7 @@ def pipeline(
     inputs: Inputs = None,
     split_at: SplitAt = None,
     value_range: ValueRange = None,
+    imports: Imports = None,
     formats: Annotated[
         str, typer.Option(help="What the bundle holds, as in export; saved_model is what is pushed.")
     ] = ",".join(DEFAULT_FORMATS),
@@ -64,8 +65,9 @@ def pipeline(
 
     if (compile_to is None) != (image is None):
         raise InputError("--compile and --image go together: give the YAML to write and the container to run")
-    if trust and compile_to is not None:
-        raise InputError("--trust is for runs on this machine: leave it out with --compile")
+    for option, given in (("--trust", trust), ("--import", imports)):
+        if compile_to is not None and given:
+            raise InputError(f"{option} has no effect with --compile, where nothing here runs the model: leave it out")
     quantizations, sides = (None if quantize is None else split(quantize)), (None if size is None else sizes(size))
     elsewhere = SourceOptions(inputs, split_at, value_range)
     options = ExportOptions(split(formats), quantizations, sides, max_size)
@@ -78,7 +80,9 @@ def pipeline(
     targets.check([local_path(model), gates, pictures], [yaml] if yaml else folders)
     with quiet_libraries(), trusted(trust):
         from serving.pipelines.tfx.pipeline import Settings, compile_for_kubeflow, run_locally
+        from toolkit.custom_objects import import_modules
 
+        import_modules(imports or [])
         narrower = {} if gates is None else _read_gates(gates)
         settings = Settings(root, base_path, model, elsewhere, options, narrower, pictures, warmup_sizes=warmup_size)
         if compile_to is not None and image is not None:

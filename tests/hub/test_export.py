@@ -2,16 +2,22 @@
 
 import json
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from export import foreign, mirrors, policy
+from export.artifact import ExportOptions
+from export.exporting import export_bundle
 from export.sources import open_source
 from tests.export import forging
-from tests.hub import servers
+from tests.hub import layer_kinds, servers
 from toolkit import hub, images, samples
 from toolkit import manifest as manifests
+from toolkit.custom_objects import import_modules
+from toolkit.errors import InputError
 from toolkit.models import open_model
 from toolkit.source_options import SourceOptions
 from toolkit.tflite_metadata import read_metadata
@@ -190,6 +196,112 @@ def test_a_model_in_one_piece_has_no_strength(run, keras_bundle, pictures):
     code, _, error = run("stylize", *arguments, "--model", keras_bundle)
     assert code == 2
     assert "a model in one piece has none but 1; where it has a bottleneck, --split-at names it" in error
+
+
+# What is opened again in another process, after other models
+
+
+@pytest.mark.usefixtures("small")
+def test_a_bundle_that_was_cut_verifies_whatever_else_was_built(run, tmp_path):
+    import keras
+
+    model = tmp_path / "model.keras"
+    layer_kinds.KINDS["layers nobody named"]().save(model)
+    arguments = ["export", tmp_path / "bundle", "--model", model, "--formats", "saved_model", "--split-at"]
+    code, _, error = run(*arguments, "nowhere")
+    listed = error.partition("tensors that separate them: ")[2].split(", ")
+    assert any("nested" in tensor for tensor in listed), listed
+    tensor = next(tensor for tensor in listed if "nested" in tensor)
+    layer_kinds.KINDS["layers nobody named"]()
+    code, _, error = run(*arguments, tensor)
+    assert code == 0, error
+    assert manifests.read(tmp_path / "bundle")["source"]["split_at"] == tensor
+    for _ in range(2):
+        keras.layers.Dense(3)
+        layer_kinds.KINDS["layers nobody named"]()
+        code, _, error = run("verify", tmp_path / "bundle")
+        assert code == 0, error
+
+
+@pytest.fixture
+def custom(tmp_path, monkeypatch):
+    """A model with a class and a function of its own, both in a module beside it, and what forgets that module."""
+    import keras
+
+    (tmp_path / "layers_of_a_user.py").write_text(
+        "import keras\n"
+        "@keras.saving.register_keras_serializable('users')\n"
+        "class Halved(keras.layers.Layer):\n    def call(self, x):\n        return x / 2\n"
+        "@keras.saving.register_keras_serializable('users')\n"
+        "def shifted(x):\n    return x + 0.25\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    known = keras.saving.get_custom_objects()
+
+    def forget():
+        sys.modules.pop("layers_of_a_user", None)
+        for name in [name for name in known if name.startswith("users>") or name == "Halved"]:
+            del known[name]
+
+    import_modules(["layers_of_a_user"])
+    module = sys.modules["layers_of_a_user"]
+    content, style = (keras.Input((None, None, 3), name=name) for name in ("content", "style"))
+    mean = keras.layers.GlobalAveragePooling2D(keepdims=True)(style)
+    picture = keras.layers.Activation(module.shifted)(module.Halved()(keras.layers.Average()([content, mean])))
+    keras.Model([content, style], picture).save("custom.keras")
+    forget()
+    yield forget
+    forget()
+
+
+@pytest.mark.usefixtures("small")
+def test_a_module_of_a_model_s_own_classes_is_named_to_each_command_and_never_imported_for_a_manifest(
+    run, custom, tmp_path, pictures
+):
+    export = ["export", "bundle", "--model", "custom.keras", "--formats", "saved_model"]
+    code, _, error = run(*export)
+    assert code == 2
+    assert error.startswith(
+        "custom.keras: its class 'Halved' is not known, and the file brings no code along: give --import"
+    )
+    code, _, error = run(*export, "--import", "layers_of_a_user")
+    assert code == 0, error
+    assert manifests.read(Path("bundle"))["source"]["imports"] == ["layers_of_a_user"]
+    told = run("inspect", "bundle")[1]
+    assert "verify and publish take --import layers_of_a_user" in told
+
+    custom()
+    for arguments in (["verify", "bundle"], ["publish", "bundle", "versions"]):
+        code, _, error = run(*arguments)
+        assert code == 2
+        assert error.endswith("model.keras: this bundle's model needs --import layers_of_a_user"), error
+        assert "layers_of_a_user" not in sys.modules
+    assert run("verify", "bundle", "--import", "layers_of_a_user")[0] == 0
+    custom()
+    arguments = ["--import", "layers_of_a_user", "--warmup-size", "none"]
+    assert run("publish", "bundle", "versions/mine", *arguments)[0] == 0
+    custom()
+    painting = ["stylize", pictures / "cat.png", pictures / "swirls.png", "-o", "out.png", "--model", "custom.keras"]
+    assert run(*painting)[0] == 2
+    assert run(*painting, "--import", "layers_of_a_user")[0] == 0
+
+
+@pytest.mark.parametrize("module", ["os; x", "../evil", "a/b", "", "a b"])
+def test_a_manifest_names_modules_by_names_alone(keras_bundle, tmp_path, run, module):
+    copy = shutil.copytree(keras_bundle, tmp_path / "keras")
+    manifest = manifests.read(copy)
+    manifest["source"]["imports"] = [module]
+    forging.write(copy, manifest)
+    assert run("verify", copy)[0] == 2
+
+
+@pytest.mark.usefixtures("small")
+def test_options_take_the_method_from_the_source(two_inputs, tmp_path):
+    options = ExportOptions(formats=("saved_model",))
+    assert export_bundle(open_source(two_inputs), tmp_path / "bundle", options)["source"]["method"] == "one-piece"
+    with pytest.raises(InputError, match="unknown format 'web': choose from saved_model, tflite"):
+        export_bundle(open_source(two_inputs), tmp_path / "page", ExportOptions(formats=("web",)))
 
 
 # What is refused

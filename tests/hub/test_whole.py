@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.hub import servers
+from tests.hub import layer_kinds, servers
 from toolkit import hub, images, samples
 from toolkit.device import DeviceWholeStylizer
 from toolkit.errors import InputError, WorkError
 from toolkit.locate import locate
 from toolkit.models import open_model
 from toolkit.source_options import SourceOptions
-from toolkit.split import SplitStylizer
+from toolkit.split import SplitStylizer, freeze
 from toolkit.whole import WholeStylizer, from_keras_model
 
 CONTENT = images.resize(samples.photos()["chelsea"], 48, 64)[None]
@@ -115,6 +115,74 @@ def test_a_handle_that_cannot_be_reached_says_that_a_path_can_be_given(cache, se
         open_model(server.address + "/nowhere")
 
 
+# What a user's model may be
+
+
+@pytest.mark.parametrize("kind", ["layers nobody named", "a layer called twice", "a model in the model"])
+def test_what_tensors_are_called_depends_on_the_model_alone(kind, tmp_path):
+    import keras
+
+    def names():
+        return [node.name for node in freeze(open_model(path, split_at="none")).definition.node]
+
+    path = tmp_path / "model.keras"
+    layer_kinds.KINDS[kind]().save(path)
+    first = names()
+    for build in (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Multiply):
+        build(2, 2) if build is keras.layers.Conv2D else build(2) if build is keras.layers.Dense else build()
+    layer_kinds.KINDS["layers nobody named"]()
+    assert names() == first
+    following = keras.layers.Dense(2).name, keras.layers.Dense(2).name
+    assert len(set(following)) == 2, "names of the user's own layers are counted on"
+
+
+@pytest.mark.parametrize("source", ["keras", "saved_model"])
+def test_a_model_of_batches_of_one_length_paints_any_number_of_pictures(source, tmp_path):
+    model = layer_kinds.KINDS["batches of 4"]()
+    path = tmp_path / ("model.keras" if source == "keras" else "model")
+    if source == "keras":
+        model.save(path)
+    else:
+        specs = [tf.TensorSpec((4, None, None, 3), name=name) for name in ("content", "style")]
+        call = tf.function(lambda content, style: {"picture": model([content, style])}, specs)
+        tf.saved_model.save(model, str(path), call.get_concrete_function())
+    opened = open_model(path)
+    contents = np.concatenate([CONTENT, CONTENT[:, ::-1], 1 - CONTENT])
+    styles = np.concatenate([STYLE, 1 - STYLE, STYLE[:, ::-1]])
+    expected = np.asarray(model([np.concatenate([contents, CONTENT]), np.concatenate([styles, STYLE])]))[:3]
+    np.testing.assert_allclose(opened(contents, styles), expected, atol=1e-6)
+    in_a_graph = opened.of_any_batch(freeze(opened).call())
+    np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(styles)), expected, atol=1e-6)
+    np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(STYLE))[0], expected[0], atol=1e-6)
+    with pytest.raises(InputError, match="batches of one length, stays in one piece"):
+        open_model(path, split_at="x")
+
+
+@pytest.mark.parametrize("kind", ["mixed_float16", "mixed_bfloat16", "float16"])
+def test_a_model_of_lower_precision_paints_in_float32(kind, tmp_path):
+    model, path = layer_kinds.KINDS[kind](), tmp_path / "model.keras"
+    model.save(path)
+    opened = open_model(path)
+    operations = {node.attr["T"].type for node in freeze(opened).definition.node if node.op == "Conv2D"}
+    assert operations == {tf.float32.as_datatype_enum}
+    direct = np.asarray(model([CONTENT, STYLE]), np.float32)
+    np.testing.assert_allclose(opened(CONTENT, STYLE), direct, atol=0.02)
+
+
+def test_interpolated_upsampling_of_free_size_is_traced_and_paints_the_same(tmp_path):
+    model = layer_kinds.KINDS["UpSampling2D bilinear"]()
+    expected = np.asarray(model([CONTENT, STYLE]))
+    opened = from_keras_model(model, "x", {})
+    np.testing.assert_array_equal(opened(CONTENT, STYLE), expected)
+    np.testing.assert_allclose(freeze(opened).call()(CONTENT, STYLE), expected, atol=1e-6)
+
+
+def test_a_keras_file_is_known_by_its_ending_in_capitals_too(two_inputs, tmp_path):
+    shutil.copy(two_inputs, tmp_path / "MINE.KERAS")
+    expected = open_model(two_inputs)(CONTENT, STYLE)
+    np.testing.assert_array_equal(open_model(tmp_path / "MINE.KERAS")(CONTENT, STYLE), expected)
+
+
 # What is ambiguous
 
 
@@ -185,7 +253,25 @@ def test_a_keras_file_that_brings_code_along_is_refused(tmp_path):
     path = tmp_path / "code.keras"
     model = keras_model((None, None, 3), (None, None, 3), function=lambda c, s: keras.layers.Lambda(lambda x: x)(c) + s)
     model.save(path)
-    assert "not a Keras model" in refusal(path)
+    said = refusal(path)
+    assert said.startswith(f"{path}: has a Lambda layer, whose code would come from the file, which is refused")
+    assert "write the layer as a class and give --import MODULE" in said
+
+
+def test_a_class_that_is_not_known_is_named_with_the_option_to_give(tmp_path):
+    import keras
+
+    class NowhereElse(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    path = tmp_path / "custom.keras"
+    model = keras_model((None, None, 3), (None, None, 3), function=lambda c, s: NowhereElse()(c) + s)
+    model.save(path)
+    said = refusal(path)
+    assert said.startswith(
+        f"{path}: its class 'NowhereElse' is not known, and the file brings no code along: give --import"
+    )
 
 
 def test_a_keras_file_that_unpacks_to_too_much_is_refused(tmp_path):

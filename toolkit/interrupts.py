@@ -5,7 +5,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-import keras
+from toolkit.backend import keras
 
 
 class Interrupts(keras.callbacks.Callback):

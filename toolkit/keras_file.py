@@ -4,8 +4,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, TypeVar
 
-import keras
-
+from toolkit.backend import keras
 from toolkit.errors import InputError
 
 Kind = TypeVar("Kind")

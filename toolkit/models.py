@@ -177,9 +177,8 @@ def load(
     path: Any = located.path
     names = parse(inputs) if isinstance(inputs, str) else inputs or {}
     if located.kind == "keras":
-        import keras
-
         from toolkit import keras_file
+        from toolkit.backend import keras
 
         model = keras_file.load(path, keras.Model)
         if isinstance(model, Stylizer):

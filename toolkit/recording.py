@@ -5,13 +5,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from toolkit import images
+from toolkit.backend import DTYPE, PINNED, keras
 from toolkit.checkpoints import Checkpoints
 from toolkit.errors import MissingExtraError, WorkError
 
@@ -22,8 +22,8 @@ class Latest(keras.metrics.Metric):
     """The value of the last step: a mean over an epoch says nothing of a picture that moves all the time."""
 
     def __init__(self, name: str, **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
-        self.latest = self.add_variable((), "zeros", name="latest")
+        super().__init__(name=name, **{**PINNED, **kwargs})
+        self.latest = self.add_variable((), "zeros", dtype=DTYPE, name="latest")
 
     def update_state(self, value: Any) -> None:
         """Keeps a scalar."""

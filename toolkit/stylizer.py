@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import keras
-from keras import ops
-
 from toolkit import keras_file, presets
+from toolkit.backend import dtype_of, keras, ops
 from toolkit.bottleneck import interpolate
 from toolkit.inputs import check_bottleneck, check_pictures, check_strength
 from toolkit.predictor import StylePredictor
@@ -22,6 +20,10 @@ class Stylizer(keras.Model):
 
     Args:
         bottleneck_dim: length of the bottleneck between predictor and transformer.
+        dtype: float32, whatever Keras's settings are.
+
+    Raises:
+        InputError: the dtype is another one.
 
     Example:
         ```python
@@ -33,8 +35,8 @@ class Stylizer(keras.Model):
         ```
     """
 
-    def __init__(self, bottleneck_dim: int = 100, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, bottleneck_dim: int = 100, dtype: Any = None, **kwargs: Any) -> None:
+        super().__init__(dtype=dtype_of(type(self).__name__, dtype), **kwargs)
         self.predictor = StylePredictor(bottleneck_dim, name="predictor")
         self.transformer = StyleTransformer(bottleneck_dim, name="transformer")
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from toolkit import images
+from toolkit.backend import keras, pinned_floats
 from toolkit.checkpoints import Checkpoints
 from toolkit.errors import InputError
 from toolkit.images import Picture
@@ -18,7 +18,7 @@ from toolkit.lbfgs import LBFGS
 from toolkit.objective import Objective
 from toolkit.problem import Problem, fingerprint
 from toolkit.recording import LOSSES, Latest, LossCurve, Saving
-from toolkit.vgg19 import CONTENT_LAYERS, MIN_SIDE, STYLE_LAYERS, VGG19Features, check_layers
+from toolkit.vgg19 import CONTENT_LAYERS, MIN_SIDE, STYLE_LAYERS, VGG19Features, check_layers, check_seed
 from toolkit.winograd import FastFeatures
 
 OPTIMIZERS = ("lbfgs", "adam")
@@ -45,8 +45,9 @@ class StyleTransfer(keras.Model):
         scales: sizes the picture passes through, each twice the one before, in [1, 6]; 1 is the full size.
         averaging: share of the past in the running mean of pictures that is the result, in [0, 1); 0 gives
             the last picture.
-        seed: of noise and random weights.
+        seed: of noise and random weights, from 0 to 2^32 - 1.
         winograd: convolutions take Winograd's way where that is faster, which rounds otherwise.
+        dtype: of the extractor and the picture, as `VGG19Features` takes it.
 
     Raises:
         InputError: an option is unknown or out of range, or the weights cannot be used.
@@ -77,9 +78,9 @@ class StyleTransfer(keras.Model):
         averaging: float = 0.0,
         seed: int = 0,
         winograd: bool = True,
+        dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
         _check_at_least_zero(
             content_weight=content_weight, style_weight=style_weight, variation_weight=variation_weight
         )
@@ -87,19 +88,22 @@ class StyleTransfer(keras.Model):
             raise InputError(f"averaging is {averaging}: give a number from 0 to less than 1")
         if not 1 <= scales <= 6:
             raise InputError(f"scales is {scales}: give a whole number from 1 to 6")
-        self.objective = Objective(
+        seed = check_seed(seed)
+        objective = Objective(
             shares("style layer", style_layers),
             shares("content layer", content_layers),
             float(content_weight),
             float(style_weight),
             float(variation_weight),
         )
-        names = self.objective.layer_names
-        self.features = features or VGG19Features(names, vgg_weights, pooling, seed)
-        missing = [name for name in names if name not in self.features.layer_names]
+        names = objective.layer_names
+        features = features or VGG19Features(names, vgg_weights, pooling, seed, dtype)
+        missing = [name for name in names if name not in features.layer_names]
         if missing:
-            given = ", ".join(self.features.layer_names)
+            given = ", ".join(features.layer_names)
             raise InputError(f"the extractor does not give {missing[0]}: it gives {given}")
+        super().__init__(dtype=features.dtype_policy.name, **kwargs)
+        self.objective, self.features = objective, features
         self.start, self.preserve_color, self.scales = start, preserve_color, scales
         self.averaging, self.seed, self.winograd = float(averaging), seed, winograd
         self.trackers = [Latest(name) for name in LOSSES]
@@ -209,7 +213,8 @@ class StyleTransfer(keras.Model):
         if self.averaging:
             self._replace_weight("average", np.zeros_like(picture[None]), trainable=False)
         if self.optimizer.built:
-            self.optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
+            with pinned_floats():
+                self.optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
         self.optimizer.build([self.picture])
         self._seen = FastFeatures(self.features, *content.shape[:2]) if self.winograd else self.features
         self._targets = self._targets_of(self._grey(content), [self._grey(style) for style in styles])
@@ -436,7 +441,8 @@ def _optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
     if name == "lbfgs":
         return LBFGS(learning_rate)
     if name == "adam":
-        return keras.optimizers.Adam(learning_rate)
+        with pinned_floats():
+            return keras.optimizers.Adam(learning_rate)
     raise InputError(f"unknown optimizer {name!r}: choose from {', '.join(OPTIMIZERS)}")
 
 

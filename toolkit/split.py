@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from toolkit.bottleneck import interpolate
 from toolkit.errors import InputError
-from toolkit.inputs import check_bottleneck, check_pictures
+from toolkit.inputs import as_pictures, check_bottleneck
 from toolkit.whole import WholeStylizer, cut, cut_picture
 
 # What the bottleneck is called in the graphs of published modules, as the names of their tensors end. All are a 1x1
@@ -240,6 +240,8 @@ def _located(graph: FrozenGraph, tensor: str) -> str:
 class SplitStylizer:
     """A stylizer made elsewhere, cut in two; called as `toolkit.stylizer.Stylizer` is.
 
+    Threads may share one; their calls run at the same time.
+
     Args:
         whole: the stylizer as it was loaded.
         graph: its graph.
@@ -296,8 +298,7 @@ class SplitStylizer:
         Raises:
             InputError: the shape is another one.
         """
-        check_pictures("style", style)
-        return np.concatenate([np.asarray(self.predictor(one[None])) for one in np.asarray(style)])
+        return np.concatenate([np.asarray(self.predictor(one[None])) for one in as_pictures(style, "style")])
 
     def transform(self, content: Any, bottleneck: Any) -> np.ndarray:
         """Repaints pictures in the style of a bottleneck.
@@ -312,10 +313,10 @@ class SplitStylizer:
         Raises:
             InputError: a shape is another one.
         """
-        check_pictures("content", content)
+        content = as_pictures(content, "content")
         check_bottleneck(bottleneck, self.bottleneck_dim, len(content))
         styles = np.broadcast_to(bottleneck, (len(content), 1, 1, self.bottleneck_dim))
-        return np.stack([self._paint(picture, one) for picture, one in zip(np.asarray(content), styles, strict=True)])
+        return np.stack([self._paint(picture, one) for picture, one in zip(content, styles, strict=True)])
 
     def _paint(self, content: np.ndarray, bottleneck: np.ndarray) -> np.ndarray:
         inner = tf.reshape(tf.constant(bottleneck[None]), self._inner_shape)
@@ -323,7 +324,7 @@ class SplitStylizer:
 
     def __call__(self, content: Any, style: Any, strength: float | None = None) -> np.ndarray:
         """Repaints pictures in the style of other pictures; see `toolkit.stylizer.Stylizer`."""
-        bottleneck = self.bottleneck(style)
+        content, bottleneck = as_pictures(content, "content"), self.bottleneck(style)
         if strength is not None:
             bottleneck = interpolate(self.bottleneck(content), bottleneck, strength)
         return self.transform(content, bottleneck)

@@ -6,14 +6,19 @@ from typing import Any
 from toolkit import keras_file, presets
 from toolkit.backend import dtype_of, keras, ops
 from toolkit.bottleneck import interpolate
-from toolkit.inputs import check_bottleneck, check_pictures, check_strength
+from toolkit.inputs import check_bottleneck, check_strength
 from toolkit.predictor import StylePredictor
+from toolkit.tensors import as_tensor
 from toolkit.transformer import StyleTransformer
 
 
 @keras.saving.register_keras_serializable(package="styleport")
 class Stylizer(keras.Model):
     """Repaints content pictures in the style of other pictures, in one forward pass.
+
+    Pictures are taken in any form (see `toolkit.inputs`): arrays and tensors [B, H, W, 3] of floats in [0, 1] or of
+    unsigned integers, or paths and Pillow images, one of which is a batch of one. Tensors of floats stay as they are,
+    so that gradients flow through them. Threads may share a stylizer; their calls run at the same time.
 
     Follows Ghiasi et al. 2017, "Exploring the structure of a real-time, arbitrary neural artistic stylization
     network" (arXiv 1705.06830), and keeps the calling convention of its TensorFlow Hub module.
@@ -96,8 +101,7 @@ class Stylizer(keras.Model):
         Raises:
             InputError: the shape is another one.
         """
-        check_pictures("style", style)
-        return self.predictor(ops.convert_to_tensor(style))
+        return self.predictor(as_tensor(style, "style"))
 
     def transform(self, content: Any, bottleneck: Any) -> Any:
         """Repaints pictures in the style of a bottleneck.
@@ -112,9 +116,9 @@ class Stylizer(keras.Model):
         Raises:
             InputError: a shape is another one.
         """
-        check_pictures("content", content)
+        content = as_tensor(content, "content")
         check_bottleneck(bottleneck, self.bottleneck_dim, content.shape[0])
-        return self.transformer([ops.convert_to_tensor(content), ops.convert_to_tensor(bottleneck)])
+        return self.transformer([content, ops.convert_to_tensor(bottleneck)])
 
     def __call__(self, content: Any, style: Any, strength: Any = None, **kwargs: Any) -> Any:
         """Repaints pictures in the style of other pictures.
@@ -137,8 +141,8 @@ class Stylizer(keras.Model):
             # A tensor of a graph has no values yet; an exporter puts this check into the graph.
             if hasattr(strength, "numpy"):
                 check_strength(strength.numpy())
-        # Keras takes tensors by position, but no numbers.
-        return super().__call__(content, style, strength=strength, **kwargs)
+        # Keras takes tensors by position, but no numbers, paths or images.
+        return super().__call__(as_tensor(content, "content"), as_tensor(style, "style"), strength=strength, **kwargs)
 
     def call(self, content: Any, style: Any, strength: Any = None) -> Any:
         """Does what calling the stylizer does; see there."""

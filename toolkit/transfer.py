@@ -1,7 +1,9 @@
 """Style transfer by optimisation: a Keras model whose one trained weight is the picture."""
 
 import math
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,29 @@ OPTIMIZERS = ("lbfgs", "adam")
 STARTS = ("content", "noise")
 
 
+def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuses a method of `StyleTransfer` while a run goes on."""
+
+    @wraps(method)
+    def call(self: "StyleTransfer", *args: Any, **kwargs: Any) -> Any:
+        if not self._running.acquire(blocking=False):
+            raise InputError("a run of this StyleTransfer is going on: wait for its end, or make another object")
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            self._running.release()
+
+    return call
+
+
 class StyleTransfer(keras.Model):
     """Repaints a picture by changing its samples until VGG19 sees its content and another's style.
 
     Follows Gatys et al. 2015, "A neural algorithm of artistic style" (arXiv 1508.06576), with the terms
     and weights of TensorFlow's tutorial.
+
+    One run at a time: while one goes on, `fit` and `prepare` of the same object are refused, in other threads and in
+    callbacks. Threads may each have an object of their own; these may share `features`.
 
     Args:
         features: the extractor; by default one with the layers asked for.
@@ -108,6 +128,7 @@ class StyleTransfer(keras.Model):
         self.averaging, self.seed, self.winograd = float(averaging), seed, winograd
         self.trackers = [Latest(name) for name in LOSSES]
         self.curve: list[dict[str, float]] = []
+        self._running = threading.Lock()
         self.built = True  # the picture is made by `prepare`, when its size is known
 
     def compile(
@@ -169,22 +190,28 @@ class StyleTransfer(keras.Model):
         """Steps of the whole run that are done, at all scales."""
         return self._steps_before + self.steps_taken
 
+    @_alone
     def prepare(
         self,
-        content: np.ndarray,
-        style: np.ndarray | Sequence[np.ndarray],
+        content: Any,
+        style: Any,
         style_weights: Sequence[float] | None = None,
     ) -> None:
         """Sets the pictures of a run and puts the picture at its start, so that `train_step` can be called.
 
         Args:
-            content: [H, W, 3] or [1, H, W, 3], float32 in [0, 1], sides from 32 pixels.
+            content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.inputs` tells of, sides
+                from 32 pixels.
             style: likewise, of any size, or several of them.
             style_weights: one for each style, above 0; alike by default.
 
         Raises:
-            InputError: a picture has another shape, range or size, or the weights do not fit the styles.
+            InputError: a picture has another shape, range or size, the weights do not fit the styles, or a run is
+                going on.
         """
+        self._prepare(content, style, style_weights)
+
+    def _prepare(self, content: Any, style: Any, style_weights: Sequence[float] | None) -> None:
         if not self.compiled:
             self.compile()
         self._problem = Problem(content, style, style_weights)
@@ -274,10 +301,11 @@ class StyleTransfer(keras.Model):
             tracker.update_state(losses[tracker.name])
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
+    @_alone
     def fit(  # another signature than Keras's: the data are two pictures
         self,
-        content: np.ndarray,
-        style: np.ndarray | Sequence[np.ndarray],
+        content: Any,
+        style: Any,
         epochs: int = 10,
         steps_per_epoch: int = 100,
         *,
@@ -292,7 +320,8 @@ class StyleTransfer(keras.Model):
         Of several scales each but the full size gets 1 / (scales + 1) of the epochs, at least one.
 
         Args:
-            content: [H, W, 3] or [1, H, W, 3], float32 in [0, 1], sides from 32 pixels.
+            content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.inputs` tells of, sides
+                from 32 pixels.
             style: likewise, of any size, or several of them.
             epochs: at least 1, and at least as many as scales.
             steps_per_epoch: at least 1.
@@ -306,11 +335,11 @@ class StyleTransfer(keras.Model):
             The `keras.callbacks.History`.
 
         Raises:
-            InputError: an argument is out of range, or the checkpoint is of another run.
+            InputError: an argument is out of range, the checkpoint is of another run, or a run is going on.
             WorkError: a loss is no longer finite, or the checkpoint cannot be written.
         """
         self._check_counts(epochs, steps_per_epoch, checkpoint_every)
-        self.prepare(content, style, style_weights)
+        self._prepare(content, style, style_weights)
         own: list[keras.callbacks.Callback] = [LossCurve()]
         if checkpoint is not None:
             # With one scale a finished run may be made longer; with more, the plan depends on the length.

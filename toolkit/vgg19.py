@@ -10,6 +10,7 @@ from typing import Any
 from toolkit import keras_file
 from toolkit.backend import DTYPE, PINNED, PINNED_2D, dtype_of, keras, layers, ops
 from toolkit.errors import InputError, WorkError
+from toolkit.tensors import as_tensor
 
 STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
 CONTENT_LAYERS = ("block5_conv2",)
@@ -123,7 +124,7 @@ class VGG19Features(keras.Model):
     Example:
         ```python
         features = VGG19Features(["block1_conv1", "block5_conv2"])
-        features(picture)  # [B, H, W, 3] float32 in [0, 1] -> {"block1_conv1": [B, H, W, 64], …}
+        features(picture)  # [B, H, W, 3] in [0, 1], in any form -> {"block1_conv1": [B, H, W, 64], …}
         ```
     """
 
@@ -175,6 +176,22 @@ class VGG19Features(keras.Model):
             InputError: the file is missing or is no extractor.
         """
         return keras_file.load(path, cls)
+
+    def __call__(self, pictures: Any, *args: Any, **kwargs: Any) -> Any:
+        """Looks at pictures.
+
+        Args:
+            pictures: [B, H, W, 3] in [0, 1], in any form that `toolkit.inputs` tells of.
+            args: passed on to Keras.
+            kwargs: likewise.
+
+        Returns:
+            The activations of the layers, by their names.
+
+        Raises:
+            InputError: the shape, dtype or range is another.
+        """
+        return super().__call__(as_tensor(pictures, "the picture", min_side=1), *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor; the weights themselves are saved apart."""

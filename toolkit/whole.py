@@ -13,7 +13,7 @@ from toolkit.backend import keras
 from toolkit.convention import Convention, Signature, Tensor, find, tensor_of
 from toolkit.errors import InputError
 from toolkit.fitting import Size, paint_at, resized
-from toolkit.inputs import MIN_SIDE, check_pictures, check_styles
+from toolkit.inputs import MIN_SIDE, as_pictures, check_styles
 
 # Networks that halve their input give back a picture whose sides are rounded up: from the fourth halving on by 15.
 MAX_EXCESS = MIN_SIDE - 1
@@ -66,7 +66,8 @@ class WholeStylizer:
     """A stylizer of which only the call is known.
 
     A picture that comes back a little larger than its content, because the network halves its input, is cut to the
-    content's size. Where the model takes one size only, pictures are scaled to fit and back.
+    content's size. Where the model takes one size only, pictures are scaled to fit and back. Pictures are taken in any
+    form (see `toolkit.inputs`). Threads may share one; their calls run at the same time.
 
     Args:
         function: takes a content and a style, [B, H, W, 3] tensors, and gives the picture; in a graph, too.
@@ -113,12 +114,11 @@ class WholeStylizer:
         Raises:
             InputError: a shape is another one, or the model gives pictures of another size than the content's.
         """
-        check_pictures("content", content)
-        check_pictures("style", style)
+        content, style = as_pictures(content, "content"), as_pictures(style, "style")
         check_styles(len(style), len(content))
-        styles = resized(self.style_size, np.asarray(style))
+        styles = resized(self.style_size, style)
         styles = np.broadcast_to(styles, (len(content), *styles.shape[1:]))
-        pairs = zip(np.asarray(content), styles, strict=True)
+        pairs = zip(content, styles, strict=True)
         return np.stack([paint_at(self.content_size, *self._painting(picture, one)) for picture, one in pairs])
 
     def _painting(self, picture: np.ndarray, style: np.ndarray) -> tuple[np.ndarray, Callable[..., np.ndarray]]:

@@ -50,9 +50,6 @@ EXTRAS = {
     "uvicorn": "serving",
 }
 
-# What importing Keras fails on where its configuration names another backend; `numpy` takes jax along.
-KERAS_BACKENDS = ("jax", "openvino", "torch")
-
 
 class LazyGroup(TyperGroup):
     """A group that imports a command's module when the command is asked for."""
@@ -94,8 +91,6 @@ def styleport(
 
 def _missing_extra(error: ModuleNotFoundError) -> InputError:
     package = (error.name or "").partition(".")[0]
-    if package in KERAS_BACKENDS:
-        return InputError(f"Keras is set to run on {package}: set KERAS_BACKEND=tensorflow")
     if package not in EXTRAS:
         raise error
     return MissingExtraError(f"this needs {package}: pip install 'styleport[{EXTRAS[package]}]'")

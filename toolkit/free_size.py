@@ -3,8 +3,9 @@
 import functools
 from typing import Any
 
-import keras
 import tensorflow as tf
+
+from toolkit.backend import keras
 
 
 def free_upsampling(model: Any) -> None:

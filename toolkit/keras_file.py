@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import keras
-
+from toolkit.backend import keras
 from toolkit.errors import InputError, reason
 
 Kind = TypeVar("Kind")

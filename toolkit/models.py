@@ -164,9 +164,8 @@ def load(located: Located, options: SourceOptions | None = None) -> "Stylizer | 
     path: Any = located.path
     options = options or SourceOptions()
     if located.kind == "keras":
-        import keras
-
         from toolkit import keras_file
+        from toolkit.backend import keras
 
         model = keras_file.load(path, keras.Model)
         if isinstance(model, Stylizer):

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import keras
-
+from toolkit.backend import keras
 from toolkit.keras_file import fresh_names
 
 _DTYPES = ("float16", "bfloat16", "float64")

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import keras
-from keras import ops
-
+from toolkit.backend import keras, ops
 from toolkit.inputs import as_pictures
 from toolkit.picture import MIN_SIDE
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from toolkit import hub, keras_file
+from toolkit.backend import keras
 from toolkit.convention import Convention, Signature, Tensor, find, tensor_of
 from toolkit.errors import InputError, told_in_one_line
 from toolkit.fitting import Size, paint_at, resized

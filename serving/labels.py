@@ -233,7 +233,7 @@ def _copy(message: Any) -> Any:
 
 def _failed(servers: Iterable[Server], step: _Step) -> dict[str, VersionStatus]:
     """Tells which servers failed at the version some time ago: they try again when they are asked for it again."""
-    found = {}
+    found: dict[str, VersionStatus] = {}
     with contextlib.suppress(ServerError):
         for server in servers:
             with contextlib.suppress(ServerError):

@@ -20,6 +20,7 @@ from export.gates import Pairs, Parity
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError, first_of
 from toolkit.manifest import Manifest
+from toolkit.names import check_utf8
 
 TOOLS = ("styleport", "tensorflow", "keras", "numpy", "ai-edge-litert", "litert-quantizer", "scikit-image", "pillow")
 
@@ -183,6 +184,7 @@ def verify_bundle(
         InputError: the folder is no bundle, or a file in it is changed, missing or added.
     """
     bundle = Path(bundle)
+    check_utf8(bundle)
     manifest = manifests.read(bundle)
     bundles.validate(manifest)
     problems = bundles.check_files(bundle, manifest)

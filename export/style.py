@@ -13,6 +13,7 @@ from export.quantization import STYLE_SIZE
 from toolkit import images
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
+from toolkit.names import readable
 
 # An artifact's folder is named by the slug, and a file system takes names of 255 bytes.
 MAX_SLUG = 80
@@ -167,7 +168,7 @@ def _exists(path: str) -> bool:
 
 def _picture(path: Path, share: float) -> StylePicture:
     pixels = images.square(images.load_image(path), STYLE_SIZE)
-    return StylePicture(path.name, manifests.sha256(path), share, pixels)
+    return StylePicture(readable(path.name), manifests.sha256(path), share, pixels)
 
 
 def _slug(pictures: tuple[StylePicture, ...]) -> str:

@@ -15,6 +15,7 @@ from toolkit.bottleneck_cache import BottleneckCache
 from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.fitting import paint_timed, resized
 from toolkit.inputs import Pictures, as_pictures, check_bottleneck, check_styles
+from toolkit.names import check_utf8
 from toolkit.stage_times import LastTimes, StageClock, StageTimes
 from toolkit.tflite_file import TFLiteFile, read_tflite
 
@@ -82,6 +83,7 @@ class TFLiteNetwork:
         if threads is not None and threads < 1:
             raise InputError(f"threads is {threads}: give at least 1")
         self._path, self._lock = Path(path), threading.Lock()
+        check_utf8(self._path)
         _check_runnable(self._path, read_tflite(self._path))
         try:
             self._interpreter = interpreter_class(str(path), num_threads=threads or os.cpu_count())

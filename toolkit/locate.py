@@ -10,6 +10,7 @@ from toolkit import hub, mistaken, presets
 from toolkit import manifest as manifests
 from toolkit.archive import MODEL_FILES, SUFFIXES
 from toolkit.errors import InputError
+from toolkit.names import check_utf8
 
 # `styleport fetch` writes this beside the copy.
 RECORD_SUFFIX = ".fetched.json"
@@ -57,6 +58,7 @@ def locate(source: str | Path, limits: hub.Limits | None = None) -> Located:
     if not _exists(path):
         known = "" if not path.suffix and len(path.parts) < 2 else "no such file or folder; "
         raise InputError(f"no model {name!r}: {known}{_choices()}")
+    check_utf8(path)
     if hub.is_archive(path):
         return _fetched(path, limits)
     if path.is_file() and path.suffix.lower() == ".keras":

@@ -105,6 +105,7 @@ def export(
     from toolkit import targets
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.locate import local_path
+    from toolkit.names import check_utf8
     from toolkit.source_options import SourceOptions
 
     _refuse_options_of_others(context, method)
@@ -122,6 +123,7 @@ def export(
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
     _refuse_idle(context, options)
+    check_utf8(bundle)
     check_target(bundle, force)
     reads = [objective_options.weights_file(vgg_weights)] if method == "optimisation" else [local_path(model)]
     targets.check(

@@ -51,8 +51,10 @@ def publish(
     from toolkit import targets
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.custom_objects import import_modules
+    from toolkit.names import check_utf8
 
     sizes, permissions = warmup.parse_sizes(warmup_size), _parse_mode(mode)
+    check_utf8(bundle, base_path)
     config = targets.File("--model-config", model_config) if model_config else None
     targets.check([bundle], [targets.Folder("BASE_PATH", base_path), config])
     count = len(manifests.read(bundle)["artifacts"])

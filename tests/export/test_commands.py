@@ -11,6 +11,7 @@ import pytest
 from export.artifact import ExportOptions
 from tests.export import forging
 from tests.export.conftest import SMALL_SIZE
+from toolkit import images
 from toolkit import manifest as manifests
 
 # export
@@ -38,6 +39,52 @@ def test_a_bad_option_is_refused_in_one_line(run, tmp_path, arguments, said):
     assert (code, output) == (2, "")
     assert said in error
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--formats web --quantize int8", "--quantize has no effect without tflite or baked among the formats"),
+        ("--formats saved_model --size 384", "--size has no effect without tflite or baked among the formats"),
+        ("--formats web --integer-io", "--integer-io has no effect without an int8 TFLite artifact"),
+        ("--quantize float16 --integer-io", "--integer-io has no effect without an int8 TFLite artifact"),
+        ("--formats tflite --max-size 512", "--max-size has no effect without saved_model among the formats"),
+        ("--method optimisation --formats saved_model --quantize float16", "--quantize has no effect without tflite"),
+    ],
+)
+def test_an_option_that_would_have_no_effect_is_refused_before_any_work(run, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.setitem(sys.modules, "export.exporting", None)
+    code, output, error = run("export", tmp_path / "bundle", *arguments.split())
+    assert (code, output) == (2, "")
+    assert said in error
+    assert error.endswith(": leave it out")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments", "said"),
+    [
+        ("model", "--model model --force", "model: model is read and would be replaced"),
+        ("model", "--model model/saved_model --force", "model/saved_model, which is read, lies in it"),
+        ("model/inner", "--model model", "lies in model, which is read"),
+        ("model", "--bake model/style.png --force", "model/style.png, which is read, lies in it"),
+        ("new", "--model new.failed/saved_model", "new.failed/saved_model, which is read, lies in it"),
+        ("model", "--method optimisation --vgg-weights model/style.png --force", "model/style.png, which is read"),
+        ("file/below", "", "file is not a folder"),
+    ],
+)
+def test_a_bundle_does_not_replace_what_is_read_for_it(run, tmp_path, monkeypatch, target, arguments, said):
+    monkeypatch.setitem(sys.modules, "export.exporting", None)
+    monkeypatch.chdir(tmp_path)
+    for name in ("model/saved_model", "new.failed/saved_model"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "saved_model.pb").touch()
+    (tmp_path / "model" / "manifest.json").write_text("{}")
+    (tmp_path / "file").touch()
+    images.save_image(np.zeros((16, 16, 3), np.float32), tmp_path / "model" / "style.png")
+    code, output, error = run("export", target, *arguments.split())
+    assert (code, output) == (2, "")
+    assert said in error
 
 
 def test_export_needs_a_bundle_to_write(run):

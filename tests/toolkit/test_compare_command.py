@@ -7,7 +7,6 @@ from typer.testing import CliRunner
 
 from toolkit import images
 from toolkit.commands import compare as command
-from toolkit.errors import InputError
 
 app = typer.Typer()
 app.command()(command.compare)
@@ -29,6 +28,21 @@ def test_both_methods_are_shown_beside_their_sources(tmp_path):
     np.testing.assert_allclose(shown[20:, :48], images.load_image(names[0]), atol=1 / 255)
 
 
-def test_an_output_of_no_known_kind_is_refused(tmp_path):
-    with pytest.raises(InputError, match="end its name in one of"):
-        command.compare(tmp_path / "a.png", tmp_path / "b.png", tmp_path / "out.txt")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-o", "out.txt"], "end its name in one of"),
+        (["-o", "content.png"], "content.png is read and would be replaced"),
+        (["-o", "out.png", "--model", "out.png"], "out.png is read and would be replaced"),
+        (["-o", "out.png", "--vgg-weights", "out.png"], "out.png is read and would be replaced"),
+        (["-o", "nowhere/out.png"], "nowhere is not a folder"),
+        (["-o", "new.png", "--seed", "3"], "--seed has no effect without --vgg-weights random"),
+    ],
+)
+def test_what_cannot_be_written_or_has_no_effect_is_refused_before_the_work(run, tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
+    for name in ("content.png", "style.png", "out.png"):
+        (tmp_path / name).write_bytes(b"no picture")
+    code, output, error = run("compare", "content.png", "style.png", *options)
+    assert (code, output) == (2, "")
+    assert said in error

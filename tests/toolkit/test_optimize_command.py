@@ -150,6 +150,15 @@ def test_a_run_stopped_by_an_interrupt_goes_on_where_it_was(pictures):
         (("--style-share", 1, "--style-share", 1), "2 style weights for 1 styles"),
         (("--animation", "way.mp4"), r"end its name in one of \.gif \.webp"),
         (("--trace", "nowhere/run.json"), "nowhere is not a folder"),
+        (("--steps", 4, "--save-every", 5), "--save-every 5 has no effect in 4 steps"),
+        (("--steps", 4, "--epochs", 2), "--epochs has no effect beside --steps"),
+        (("--steps", 4, "--steps-per-epoch", 2), "--steps-per-epoch has no effect beside --steps"),
+        (("--style-share", 1), "--style-share has no effect with one style"),
+        (("--checkpoint-every", 5), "--checkpoint-every has no effect without --checkpoint"),
+        (
+            ("--vgg-weights", "imagenet", "--seed", 5),
+            "--seed has no effect without --start noise or --vgg-weights random",
+        ),
         (("--start", "nothing.png"), "cannot read nothing.png"),
         (("--optimizer", "sgd"), "unknown optimizer 'sgd'"),
         (("--vgg-weights", "none.h5"), "no such weights file"),
@@ -159,6 +168,44 @@ def test_bad_use_is_refused_with_the_value(pictures, options, message):
     with pytest.raises(InputError, match=message):
         run(pictures, *options)
     assert not (pictures / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "output"),
+    [
+        ((), "content.png"),
+        ((), "style.png"),
+        (("--trace", "content.png"), "out.png"),
+        (("--trace", "out.png"), "out.png"),
+        (("--animation", "out.gif"), "out.gif"),
+        (("--save-every", 1), "painted.png"),
+        (("--start", "start.png"), "start.png"),
+        (("--vgg-weights", "start.png"), "start.png"),
+        (("--checkpoint", "run", "--trace", "run/state.npz"), "out.png"),
+    ],
+    ids=str,
+)
+def test_no_source_is_written_and_nothing_twice(pictures, monkeypatch, options, output):
+    monkeypatch.chdir(pictures)
+    (pictures / "run").mkdir()
+    (pictures / "start.png").write_bytes((pictures / "other.png").read_bytes())
+    (pictures / "other.png").rename(pictures / "painted-00001.png")
+    before = {path: path.read_bytes() for path in pictures.glob("*.*")}
+    with pytest.raises(InputError, match=r"is read and would be replaced|would both write"):
+        run(pictures, "--steps", 1, *options, styles=("style", "painted-00001"), output=output)
+    assert {path: path.read_bytes() for path in pictures.glob("*.*")} == before
+
+
+def test_a_trace_is_written_whole_or_not_at_all(pictures, monkeypatch):
+    (pictures / "run.json").write_text("old")
+    monkeypatch.setattr(command, "write_whole", full)
+    with pytest.raises(WorkError, match="disk is full; the picture is in"):
+        run(pictures, "--steps", 1, "--trace", pictures / "run.json")
+    assert (pictures / "run.json").read_text() == "old"
+
+
+def full(data, path):
+    raise WorkError("the disk is full")
 
 
 def test_a_style_equal_to_no_file_is_refused(pictures):

@@ -27,11 +27,13 @@ def fetch(
     from toolkit import hub, targets
     from toolkit.console import bytes_bar, quiet_libraries
     from toolkit.copies import check_target, keep, record_path
+    from toolkit.names import check_utf8
 
     archive = None if hub.is_handle(handle) else Path(handle)
     if archive and not hub.is_archive(archive):
         raise InputError(f"{handle}: give an address such as https://tfhub.dev/…, or the path of a .tar.gz")
     refuse_idle(context, dict.fromkeys(("timeout", "total_timeout"), "on a file" if archive else None))
+    check_utf8(archive)
     check_target(folder)
     targets.check([archive], [targets.WholeFolder("DIR", folder, [record_path(folder)])])
     with quiet_libraries() as console:

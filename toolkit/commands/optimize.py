@@ -66,6 +66,7 @@ def optimize(
     from toolkit.checkpoints import STATE_FILE
     from toolkit.console import quiet_libraries
     from toolkit.images import WRITABLE_SUFFIXES
+    from toolkit.names import check_utf8
 
     began = time.monotonic()
     _refuse_idle(context, styles, style_share, start, vgg_weights, checkpoint, steps)
@@ -80,6 +81,7 @@ def optimize(
         targets.Folder("--checkpoint", checkpoint, [checkpoint / STATE_FILE]) if checkpoint else None,
         targets.Folder("--tensorboard", tensorboard) if tensorboard else None,
     ]
+    check_utf8(tensorboard)
     targets.check([content, *styles, _start_file(start), objective_options.weights_file(vgg_weights)], written)
     content_picture, style_pictures = load_pictures(content, styles, size)
     style_layers = objective_options.layer_weights("--style-layer", style_layer)

@@ -1,0 +1,25 @@
+"""Names that are not UTF-8: file systems have them, some libraries and all texts do not."""
+
+import os
+from pathlib import Path
+
+from toolkit.errors import InputError
+
+
+def check_utf8(*paths: Path | None) -> None:
+    """Refuses a path that TensorFlow, Keras or LiteRT is to open, if they cannot.
+
+    Args:
+        paths: as they are handed on; None counts for nothing.
+
+    Raises:
+        InputError: one is not UTF-8.
+    """
+    for path in paths:
+        if path is not None and readable(str(path)) != str(path):
+            raise InputError(f"{readable(str(path))}: is not UTF-8, and what opens it takes no other names: rename it")
+
+
+def readable(name: str) -> str:
+    """Returns a name as text that any file or table can hold: bytes that are not UTF-8 are written as escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -15,6 +15,7 @@ from toolkit.baked import BakedStylizer
 from toolkit.device import DeviceStylizer, DeviceWholeStylizer
 from toolkit.errors import InputError, StyleportError
 from toolkit.inputs import as_picture, as_pictures, is_symbolic
+from toolkit.problem import Problem
 from toolkit.saved_model import SavedModelStylizer
 
 SIDE = 32
@@ -87,7 +88,6 @@ def calls(tmp_path_factory, bundle, stylizer):
     saved = SavedModelStylizer(bundle / "saved_model")
     whole, split = (open_model(foreign(folder), split_at=tensor) for tensor in ("none", "code_1/Mean"))
     features = VGG19Features(["block1_conv1"], "random")
-    transfer = StyleTransfer(features, **FEW)
 
     def written(picture):
         save_image(picture, folder / "saved.png")
@@ -97,9 +97,9 @@ def calls(tmp_path_factory, bundle, stylizer):
         images.save_animation([picture], folder / "moving.webp")
         return images.load_image(folder / "moving.webp")
 
-    def prepared(content, style):
-        transfer.prepare(content, style)
-        return np.concatenate([transfer._problem.content, *transfer._problem.styles])
+    def problem(content, style):
+        posed = Problem(content, style)
+        return np.concatenate([posed.content, *posed.styles])
 
     calls = {
         "as_picture": as_picture,
@@ -122,7 +122,7 @@ def calls(tmp_path_factory, bundle, stylizer):
         "BakedStylizer": baked_stylizer,
         "BakedStylizer frames": lambda picture: next(baked_stylizer.stylize_frames([picture])),
         "VGG19Features": lambda picture: features(picture)["block1_conv1"],
-        "StyleTransfer start": lambda picture: started(features, picture),
+        "the start of StyleTransfer": lambda picture: started(features, picture),
     }
     for name, model in {
         "Stylizer": stylizer,
@@ -131,11 +131,11 @@ def calls(tmp_path_factory, bundle, stylizer):
         "SavedModelStylizer": saved,
         "WholeStylizer": whole,
         "SplitStylizer": split,
-        "StyleTransfer": prepared,
+        "the problem of StyleTransfer": problem,
     }.items():
         calls[f"{name} content"] = lambda picture, model=model: model(picture, STYLE)
         calls[f"{name} style"] = lambda picture, model=model: model(STYLE, picture)
-        if name in ("Stylizer", "DeviceStylizer", "SavedModelStylizer", "SplitStylizer"):
+        if name in ("DeviceStylizer", "SavedModelStylizer", "SplitStylizer"):
             calls[f"{name} with strength"] = lambda picture, model=model: model(picture, STYLE, strength=0.5)
     return calls
 
@@ -164,6 +164,15 @@ def test_every_call_refuses_what_is_no_picture_in_one_line(calls):
             message = str(caught.value)
             assert said in message, f"{name} of {form}"
             assert "\n" not in message
+
+
+def test_a_run_of_optimization_takes_files_and_8_bit_pictures(path):
+    features = VGG19Features(["block1_conv1"], "random")
+    transfer = StyleTransfer(features, **FEW)
+    transfer.prepare(path, [EIGHT_BIT, Image.fromarray(EIGHT_BIT)])
+    np.testing.assert_array_equal(transfer.image, RIGHT)
+    with pytest.raises(InputError, match="the style has samples from 0 to 255"):
+        transfer.prepare(path, [EIGHT_BIT, EIGHT_BIT.astype(np.float32)])
 
 
 def test_a_list_of_pictures_of_one_size_is_a_batch(path):

@@ -97,9 +97,11 @@ def _what_is_wrong(error: Exception) -> str:
         )
     if "`Lambda` layer" in told or "Python lambda" in told:
         return (
-            "has a Lambda layer, whose code would come from the file, which is refused: write the layer as a class and "
-            "give --import MODULE, the Python module that defines it"
+            "has a Lambda layer or a lambda, whose code would come from the file, which is refused: write it as a "
+            "class and give --import MODULE, the Python module that defines it"
         )
+    if nested := re.findall(r"Exception encountered: ([^\n]+)", told):
+        return f"could not be loaded ({nested[-1][:300]})"
     return f"not a Keras model ({reason(error)})"
 
 

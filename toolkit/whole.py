@@ -156,14 +156,15 @@ class WholeStylizer:
 
     def _painting(self, picture: np.ndarray, style: np.ndarray) -> tuple[np.ndarray, Callable[..., np.ndarray]]:
         def paint(content: np.ndarray) -> np.ndarray:
-            with told_in_one_line(f"the model could not be run on a content of {_pixels(content)}"):
+            with told_in_one_line(f"the model could not be run on a content of {pixels(content)}"):
                 painted = np.asarray(self.function(tf.constant(content[None]), tf.constant(style[None])))
             return cut_picture(painted, content)
 
         return picture, paint
 
 
-def _pixels(picture: np.ndarray) -> str:
+def pixels(picture: np.ndarray) -> str:
+    """Returns the width and height of a picture [H, W, 3], for people."""
     return f"{picture.shape[1]}x{picture.shape[0]} pixels"
 
 

@@ -13,10 +13,9 @@ from export.artifact import ExportOptions
 from export.exporting import export_bundle
 from export.sources import open_source
 from tests.export import forging
-from tests.hub import layer_kinds, servers
+from tests.hub import layer_kinds, modules, servers
 from toolkit import hub, images, samples
 from toolkit import manifest as manifests
-from toolkit.custom_objects import import_modules
 from toolkit.errors import InputError
 from toolkit.models import open_model
 from toolkit.source_options import SourceOptions
@@ -225,34 +224,12 @@ def test_a_bundle_that_was_cut_verifies_whatever_else_was_built(run, tmp_path):
 
 @pytest.fixture
 def custom(tmp_path, monkeypatch):
-    """A model with a class and a function of its own, both in a module beside it, and what forgets that module."""
-    import keras
-
-    (tmp_path / "layers_of_a_user.py").write_text(
-        "import keras\n"
-        "@keras.saving.register_keras_serializable('users')\n"
-        "class Halved(keras.layers.Layer):\n    def call(self, x):\n        return x / 2\n"
-        "@keras.saving.register_keras_serializable('users')\n"
-        "def shifted(x):\n    return x + 0.25\n"
-    )
+    """The folder of a model with a class of its own, and what forgets the module that brings it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    known = keras.saving.get_custom_objects()
-
-    def forget():
-        sys.modules.pop("layers_of_a_user", None)
-        for name in [name for name in known if name.startswith("users>") or name == "Halved"]:
-            del known[name]
-
-    import_modules(["layers_of_a_user"])
-    module = sys.modules["layers_of_a_user"]
-    content, style = (keras.Input((None, None, 3), name=name) for name in ("content", "style"))
-    mean = keras.layers.GlobalAveragePooling2D(keepdims=True)(style)
-    picture = keras.layers.Activation(module.shifted)(module.Halved()(keras.layers.Average()([content, mean])))
-    keras.Model([content, style], picture).save("custom.keras")
-    forget()
-    yield forget
-    forget()
+    modules.write_custom(tmp_path)
+    yield modules.forget_custom
+    modules.forget_custom()
 
 
 @pytest.mark.usefixtures("small")
@@ -265,26 +242,26 @@ def test_a_module_of_a_model_s_own_classes_is_named_to_each_command_and_never_im
     assert error.startswith(
         "custom.keras: its class 'Halved' is not known, and the file brings no code along: give --import"
     )
-    code, _, error = run(*export, "--import", "layers_of_a_user")
+    code, _, error = run(*export, "--import", "my_layers")
     assert code == 0, error
-    assert manifests.read(Path("bundle"))["source"]["imports"] == ["layers_of_a_user"]
+    assert manifests.read(Path("bundle"))["source"]["imports"] == ["my_layers"]
     told = run("inspect", "bundle")[1]
-    assert "verify and publish take --import layers_of_a_user" in told
+    assert "verify and publish take --import my_layers" in told
 
     custom()
     for arguments in (["verify", "bundle"], ["publish", "bundle", "versions"]):
         code, _, error = run(*arguments)
         assert code == 2
-        assert error.endswith("model.keras: this bundle's model needs --import layers_of_a_user"), error
-        assert "layers_of_a_user" not in sys.modules
-    assert run("verify", "bundle", "--import", "layers_of_a_user")[0] == 0
+        assert error.endswith("model.keras: this bundle's model needs --import my_layers"), error
+        assert "my_layers" not in sys.modules
+    assert run("verify", "bundle", "--import", "my_layers")[0] == 0
     custom()
-    arguments = ["--import", "layers_of_a_user", "--warmup-size", "none"]
+    arguments = ["--import", "my_layers", "--warmup-size", "none"]
     assert run("publish", "bundle", "versions/mine", *arguments)[0] == 0
     custom()
     painting = ["stylize", pictures / "cat.png", pictures / "swirls.png", "-o", "out.png", "--model", "custom.keras"]
     assert run(*painting)[0] == 2
-    assert run(*painting, "--import", "layers_of_a_user")[0] == 0
+    assert run(*painting, "--import", "my_layers")[0] == 0
 
 
 @pytest.mark.parametrize("module", ["os; x", "../evil", "a/b", "", "a b"])
@@ -373,8 +350,6 @@ def test_verify_finds_a_source_that_is_not_the_one_named(run, keras_bundle, pair
 
 def test_verify_measures_against_the_source_as_it_is(run, keras_bundle, tmp_path, small):
     """An artifact of another model, every hash made right: its figures tell."""
-    from tests.hub import modules
-
     copy = shutil.copytree(keras_bundle, tmp_path / "keras")
     other = modules.write_keras(tmp_path / "other.keras", seed=1)
     shutil.copy(other, copy / "source" / "model.keras")

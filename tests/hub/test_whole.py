@@ -118,18 +118,21 @@ def test_a_handle_that_cannot_be_reached_says_that_a_path_can_be_given(cache, se
 # What a user's model may be
 
 
-@pytest.mark.parametrize("kind", ["layers nobody named", "a layer called twice", "a model in the model"])
-def test_what_tensors_are_called_depends_on_the_model_alone(kind, tmp_path):
+@pytest.mark.parametrize("kind", ["layers nobody named", "a layer called twice", "a model in the model", "tf2_module"])
+def test_what_tensors_are_called_depends_on_the_model_alone(kind, tmp_path, request):
     import keras
 
     def names():
         return [node.name for node in freeze(open_model(path, split_at="none")).definition.node]
 
     path = tmp_path / "model.keras"
-    layer_kinds.KINDS[kind]().save(path)
+    if kind == "tf2_module":
+        path = request.getfixturevalue(kind)
+    else:
+        layer_kinds.KINDS[kind]().save(path)
     first = names()
-    for build in (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Multiply):
-        build(2, 2) if build is keras.layers.Conv2D else build(2) if build is keras.layers.Dense else build()
+    for made in (keras.layers.Dense(2), keras.layers.Conv2D(2, 2), keras.layers.Multiply()):
+        assert made.name
     layer_kinds.KINDS["layers nobody named"]()
     assert names() == first
     following = keras.layers.Dense(2).name, keras.layers.Dense(2).name
@@ -254,8 +257,10 @@ def test_a_keras_file_that_brings_code_along_is_refused(tmp_path):
     model = keras_model((None, None, 3), (None, None, 3), function=lambda c, s: keras.layers.Lambda(lambda x: x)(c) + s)
     model.save(path)
     said = refusal(path)
-    assert said.startswith(f"{path}: has a Lambda layer, whose code would come from the file, which is refused")
-    assert "write the layer as a class and give --import MODULE" in said
+    assert said.startswith(
+        f"{path}: has a Lambda layer or a lambda, whose code would come from the file, which is refused"
+    )
+    assert "write it as a class and give --import MODULE" in said
 
 
 def test_a_class_that_is_not_known_is_named_with_the_option_to_give(tmp_path):
@@ -272,6 +277,47 @@ def test_a_class_that_is_not_known_is_named_with_the_option_to_give(tmp_path):
     assert said.startswith(
         f"{path}: its class 'NowhereElse' is not known, and the file brings no code along: give --import"
     )
+
+
+def test_a_class_of_the_user_s_that_cannot_be_made_is_told_in_one_line(tmp_path):
+    import keras
+
+    @keras.saving.register_keras_serializable("tests")
+    class Broken(keras.layers.Layer):
+        def __init__(self, made=True, **options):
+            super().__init__(**options)
+            if not made:
+                raise RuntimeError("nobody can make this\nagain")
+
+        def call(self, x):
+            return x
+
+        def get_config(self):
+            return {**super().get_config(), "made": False}
+
+    path = tmp_path / "broken.keras"
+    keras_model((None, None, 3), (None, None, 3), function=lambda c, s: Broken()(c) + s).save(path)
+    said = refusal(path)
+    assert "nobody can make this" in said
+
+
+def test_a_model_that_cannot_be_traced_paints_and_is_not_exported(tmp_path):
+    import keras
+
+    @keras.saving.register_keras_serializable("tests")
+    class Eager(keras.layers.Layer):
+        def call(self, x):
+            return tf.constant(x.numpy())
+
+        def compute_output_spec(self, x):
+            return keras.KerasTensor(x.shape, x.dtype)
+
+    path = tmp_path / "eager.keras"
+    keras_model((None, None, 3), (None, None, 3), function=lambda c, s: Eager()(c) + 0 * s[:, :1, :1]).save(path)
+    opened = open_model(path)
+    np.testing.assert_allclose(opened(CONTENT, STYLE), CONTENT)
+    with pytest.raises(WorkError, match=r"the model could not be traced as one graph: .*numpy.*in Eager.call"):
+        freeze(opened)
 
 
 def test_a_keras_file_that_unpacks_to_too_much_is_refused(tmp_path):

@@ -13,15 +13,19 @@ from typing import Any
 import tensorflow as tf
 
 from export import bundle as bundles
-from export import report, sources
+from export import parity, report, sources
 from export.artifact import Artifact, ExportOptions, Origin, Progress
 from export.exportable import Exportable
 from export.gates import Pairs, Parity
+from export.optimisation.exportable import METHOD as OPTIMISATION
 from toolkit import manifest as manifests
+from toolkit import memory
 from toolkit.errors import InputError, WorkError, first_of
 from toolkit.manifest import Manifest
 from toolkit.names import check_utf8
 
+# What a step of the optimisation is estimated by: its network goes no deeper, and Adam keeps two moments.
+_DEEPEST_LAYER, _ADAM_PICTURES = "block5_conv4", 6
 TOOLS = ("styleport", "tensorflow", "keras", "numpy", "ai-edge-litert", "litert-quantizer", "scikit-image", "pillow")
 
 
@@ -92,13 +96,14 @@ def export_bundle(
         The bundle's manifest.
 
     Raises:
-        InputError: the target may not be written, or an option is out of range.
+        InputError: the target may not be written, an option is out of range, or there is too little memory.
         WorkError: an artifact missed its gate (it is kept aside as `<target>.failed`), or the disk is full.
     """
     target, method = Path(target), exportable.source["method"]
     options = options or ExportOptions()
     if options.method not in (None, method):
         raise InputError(f"the model is of the method {method}, not {options.method}: it cannot be exported as that")
+    _check_memory(exportable, options)
     known = {key: exportable.source[key] for key in ("name", "licence") if key in exportable.source}
     options = replace(options, method=method, origin=Origin(**known))
     with bundles.staged(target, force) as staging:
@@ -106,6 +111,18 @@ def export_bundle(
             return _fill(staging, target, exportable, options, progress)
         except tf.errors.OpError as error:
             raise WorkError(f"{target}: could not be exported: {error.message.splitlines()[0]}") from error
+
+
+def _check_memory(exportable: Exportable, options: ExportOptions) -> None:
+    """Refuses sizes that there is no memory for."""
+    artifacts = options.artifacts()
+    if exportable.source["method"] == OPTIMISATION:
+        for side in {artifact.size for artifact in artifacts if artifact.size}:
+            memory.check(memory.estimate(side, side, _DEEPEST_LAYER, _ADAM_PICTURES))
+    elif "inputs" not in exportable.source:  # what the layers of a model made elsewhere take, nobody knows
+        sides = {artifact: max(map(max, parity.sizes_of(artifact))) for artifact in artifacts}
+        calibrated = [side for artifact, side in sides.items() if artifact.quantization == "int8"]
+        memory.check(memory.exporting(list(sides.values()), calibrated))
 
 
 def _fill(staging: Path, target: Path, exportable: Exportable, options: ExportOptions, progress: Progress) -> Manifest:

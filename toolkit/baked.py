@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from toolkit import memory
 from toolkit.device import TFLiteNetwork
 from toolkit.fitting import paint_timed
 from toolkit.inputs import Pictures, as_picture, as_pictures
@@ -44,6 +45,7 @@ class BakedStylizer:
         self._network = TFLiteNetwork(Path(folder) / BAKED_FILE, runtime, threads)
         self._network.check_role("transformer of one style", {"content_image"}, "stylized_image")
         self.content_size = self._network.input_size("content_image")
+        self.pixel_cost = memory.of_pair(self.content_size is not None)
         self._times = LastTimes()
 
     @property

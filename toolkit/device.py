@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from toolkit import manifest as manifests
+from toolkit import memory
 from toolkit.bottleneck import interpolate
 from toolkit.bottleneck_cache import BottleneckCache
 from toolkit.errors import InputError, MissingExtraError, WorkError
@@ -310,6 +311,7 @@ class DeviceStylizer:
         self.content_size = self.transformer.input_size("content_image")
         self._bottleneck_dim = self.transformer.input_shape("style_bottleneck")[-1]
         self._check_match(predictor, transformer)
+        self.pixel_cost = memory.of_pair(self.content_size is not None, self.style_size is not None)
         self._known = BottleneckCache(REMEMBERED_STYLES)
         self._times = LastTimes()
 

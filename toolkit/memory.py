@@ -1,9 +1,11 @@
-"""What a run of style transfer by optimisation needs of memory, told before it starts."""
+"""What optimisation, painting and exporting need of memory: told, and refused, before it is taken."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from toolkit.errors import InputError
 
@@ -21,29 +23,63 @@ FIXED_BYTES = 1_600_000_000
 
 @dataclass(frozen=True)
 class Need:
-    """What a run needs, in bytes.
+    """What is needed, in bytes.
 
     Attributes:
-        activations: of the network, forward and backward.
-        optimizer: the optimizer's state.
-        fixed: what every run needs.
+        parts: by what takes them; they are taken at the same time.
     """
 
-    activations: int
-    optimizer: int
-    fixed: int = FIXED_BYTES
+    parts: Mapping[str, int]
 
     @property
     def total(self) -> int:
         """The sum."""
-        return self.activations + self.optimizer + self.fixed
+        return sum(self.parts.values())
 
     def arithmetic(self) -> str:
         """Returns the sum in words, in units of 10^9 bytes."""
-        return (
-            f"{_gb(self.total)} GB (activations {_gb(self.activations)}, optimizer {_gb(self.optimizer)}, "
-            f"TensorFlow and weights {_gb(self.fixed)})"
-        )
+        parts = ", ".join(f"{name} {_gb(count)}" for name, count in self.parts.items())
+        return f"{_gb(self.total)} GB ({parts})"
+
+
+@dataclass(frozen=True)
+class PixelCost:
+    """What painting takes at its peak, in bytes a pixel.
+
+    Attributes:
+        content: of the content picture.
+        style: of the style picture, as the predictor is shown it.
+    """
+
+    content: int
+    style: int
+
+
+# Measured on pictures from 512x384 to 3072x2304 and on styles from 256 to 2048 pixels, and rounded up.
+KERAS = PixelCost(1000, 1150)
+SAVED_MODEL = PixelCost(260, 240)
+_TFLITE = PixelCost(390, 180)
+# What takes one size has all pictures scaled to that.
+_TFLITE_OF_ONE_SIZE = PixelCost(60, 40)
+
+
+# Of a stylizer's export, for each pixel of the largest content: the float32 model that artifacts are held against; or
+# the calibration, which keeps every layer's output. Measured on sides from 512 to 1024 pixels, and rounded up.
+EXPORTED_PIXEL, CALIBRATED_PIXEL = 1800, 4000
+# And for each pixel of the others: twelve contents, and the pictures that they must give.
+_KEPT_PIXEL = 300
+
+
+def of_pair(one_content_size: bool, one_style_size: bool = True) -> PixelCost:
+    """Returns what a .tflite pair takes.
+
+    Args:
+        one_content_size: its transformer takes contents of one size.
+        one_style_size: its predictor takes styles of one size.
+    """
+    content = _TFLITE_OF_ONE_SIZE if one_content_size else _TFLITE
+    style = _TFLITE_OF_ONE_SIZE if one_style_size else _TFLITE
+    return PixelCost(content.content, style.style)
 
 
 def estimate(height: int, width: int, deepest: str, pictures: int) -> Need:
@@ -66,7 +102,65 @@ def estimate(height: int, width: int, deepest: str, pictures: int) -> Need:
         if name == block:
             break
         height, width = height // 2, width // 2
-    return Need(_FLOAT * ACTIVATION_COPIES * floats, _FLOAT * samples * pictures)
+    return Need(
+        {
+            "activations": _FLOAT * ACTIVATION_COPIES * floats,
+            "optimizer": _FLOAT * samples * pictures,
+            "TensorFlow and weights": FIXED_BYTES,
+        }
+    )
+
+
+def painting(name: str, height: int, width: int, bytes_per_pixel: int) -> Need:
+    """Estimates what a network takes for one picture.
+
+    Args:
+        name: what to call the picture.
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+        bytes_per_pixel: of a `PixelCost`.
+
+    Returns:
+        The need.
+    """
+    return Need({f"{name} of {width}x{height} pixels, {bytes_per_pixel} bytes each": height * width * bytes_per_pixel})
+
+
+def exporting(sides: Sequence[int], calibrated_sides: Sequence[int]) -> Need:
+    """Estimates what the export of a stylizer takes beside what is loaded already.
+
+    Args:
+        sides: of the content pictures that artifacts are measured on, in pixels; at least one.
+        calibrated_sides: likewise, that artifacts are calibrated on.
+
+    Returns:
+        The need.
+    """
+    largest, calibrated = max(sides), max(calibrated_sides, default=0)
+    peak = max(largest**2 * EXPORTED_PIXEL, calibrated**2 * CALIBRATED_PIXEL)
+    work = "calibration" if calibrated == largest else "conversion"
+    kept = sum(side**2 for side in {*sides} - {largest}) * _KEPT_PIXEL
+    return Need({f"{work} at {largest}x{largest} pixels": peak, "pictures of other sizes": kept})
+
+
+def check_painting(model: Any, content: tuple[int, int] | None = None, style_side: int | None = None) -> None:
+    """Refuses to paint pictures that the machine has no memory for; what is loaded already is not counted.
+
+    Args:
+        model: has a `pixel_cost`; of one made elsewhere, which has none, nobody knows what its layers take.
+        content: height and width of the content picture, if one is painted.
+        style_side: of the square style picture, if one is read.
+
+    Raises:
+        InputError: there is less memory than is needed; the arithmetic is told.
+    """
+    cost: PixelCost | None = getattr(model, "pixel_cost", None)
+    if cost is None:
+        return
+    if style_side is not None:
+        check(painting("a style", style_side, style_side, cost.style), "a smaller --style-size")
+    if content is not None:
+        check(painting("a picture", *content, cost.content), "a smaller --max-size")
 
 
 def available() -> int | None:
@@ -82,30 +176,34 @@ def available() -> int | None:
     return min(found, default=None)
 
 
-def _container_limits(folder: Path) -> Sequence[int]:
-    """What a container leaves free, whatever the machine has."""
-    try:
-        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
-        used = (folder / "memory.current").read_text(encoding="ascii").strip()
-        return [max(0, int(limit) - int(used))]
-    except (OSError, ValueError):  # no container, or one without a limit, which says "max"
-        return []
+def _container_limits(folder: Path) -> list[int]:
+    """What a container leaves free, whatever the machine has, by either version of Linux's control groups."""
+    found = []
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        # There is no container, or one without a limit, which says "max".
+        with suppress(OSError, ValueError):
+            most, now = (int((folder / name).read_text(encoding="ascii")) for name in (limit, used))
+            found.append(max(0, most - now))
+    return found
 
 
-def check(need: Need) -> None:
-    """Refuses a run that the machine has no memory for.
+def check(need: Need, smaller: str = "a smaller --size") -> None:
+    """Refuses what the machine has no memory for.
 
     Args:
-        need: of the run.
+        need: of what is about to be done.
+        smaller: what would take less.
 
     Raises:
-        InputError: there is less memory than the run needs; the arithmetic is told.
+        InputError: there is less memory than is needed; the arithmetic is told.
     """
     free = available()
     if free is not None and free < need.total:
         raise InputError(
-            f"the run needs about {need.arithmetic()} and {_gb(free)} GB are free: "
-            "take a smaller --size or free some memory"
+            f"this needs about {need.arithmetic()} and {_gb(free)} GB are free: take {smaller} or free some memory"
         )
 
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from toolkit import images
+from toolkit import images, memory
 from toolkit.baked import BakedStylizer
 from toolkit.bottleneck import interpolate
 from toolkit.errors import InputError
@@ -52,7 +52,11 @@ class Painter:
 
         Returns:
             The bottleneck [1, 1, 1, D], or the square picture [1, S, S, 3] where the model has no bottleneck.
+
+        Raises:
+            InputError: there is too little memory for the size of the style.
         """
+        memory.check_painting(self._model, style_side=self.look.style_size)
         return self._form.read_style(images.square(picture, self.look.style_size)[None])
 
     def paint(self, content: Picture, style: np.ndarray | None) -> Picture:
@@ -64,7 +68,11 @@ class Painter:
 
         Returns:
             A new picture of the same form and size.
+
+        Raises:
+            InputError: there is too little memory for the size of the content.
         """
+        memory.check_painting(self._model, content.shape[:2])
         stylized = np.asarray(self._timed(self._form.stylize(content[None], style)))[0]
         return images.preserve_color(content, stylized) if self.look.preserve_color else stylized
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit import gate
+from toolkit import gate, memory
 from toolkit.errors import InputError, StyleportError
 from toolkit.inputs import Pictures, as_pictures, check_bottleneck, check_strength, check_styles
 
@@ -72,6 +72,8 @@ class SavedModelStylizer(SavedModel):
     Raises:
         InputError: the folder is not a SavedModel with a stylizer's signatures.
     """
+
+    pixel_cost = memory.SAVED_MODEL
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__(folder, SIGNATURES, "a stylizer")

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from toolkit.commands import objective_options
-from toolkit.commands.idle import is_given, option_of, refuse_idle
+from toolkit.commands.idle import refuse_idle
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError
 from toolkit.gate import trusted
@@ -100,12 +101,8 @@ def export(
 ) -> None:
     """Export a model in every form asked for, and verify each against the float32 model."""
     from export import litert_js
-    from export.bundle import check_target, failed_folder
-    from export.style import style_paths
-    from toolkit import targets
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.locate import local_path
-    from toolkit.names import check_utf8
     from toolkit.source_options import SourceOptions
 
     _refuse_options_of_others(context, method)
@@ -123,13 +120,8 @@ def export(
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
     _refuse_idle(context, options)
-    check_utf8(bundle)
-    check_target(bundle, force)
-    reads = [objective_options.weights_file(vgg_weights)] if method == "optimisation" else [local_path(model)]
-    targets.check(
-        [*reads, *(path for text in bake or [] for path in style_paths(text))],
-        [targets.WholeFolder("BUNDLE", bundle), targets.WholeFolder("BUNDLE", failed_folder(bundle))],
-    )
+    source = objective_options.weights_file(vgg_weights) if method == "optimisation" else local_path(model)
+    _check_targets(bundle, force, source, bake or [])
     if "web" in options.formats:
         litert_js.fetch()
     with (
@@ -172,15 +164,30 @@ def export(
         typer.echo(f"page:   python3 -m http.server --directory {shlex.quote(str(bundle / 'web'))}")
 
 
+def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[str]) -> None:
+    """Finds out before the work, not after it, whether the bundle can be written."""
+    from export.bundle import check_target, failed_folder
+    from export.style import style_paths
+    from toolkit import targets
+    from toolkit.names import check_utf8
+
+    # What converts models needs one, and says so only after all else.
+    tempfile.gettempdir()
+    check_utf8(bundle)
+    check_target(bundle, force)
+    targets.check(
+        [source, *(path for text in bake for path in style_paths(text))],
+        [targets.WholeFolder("BUNDLE", bundle), targets.WholeFolder("BUNDLE", failed_folder(bundle))],
+    )
+
+
 def _refuse_options_of_others(context: typer.Context, method: str) -> None:
     """Refuses an option that would have no effect."""
     if method not in OPTIONS:
         hint = "; a stylizer is kept in one piece by --split-at none" if method == "one-piece" else ""
         raise InputError(f"unknown method {method!r}: choose from {', '.join(OPTIONS)}{hint}")
-    for other, names in OPTIONS.items():
-        given = [option_of(context, name) for name in names if is_given(context, name)]
-        if other != method and given:
-            raise InputError(f"{given[0]} is of --method {other}: leave it out for {method}")
+    others = [name for other, names in OPTIONS.items() if other != method for name in names]
+    refuse_idle(context, dict.fromkeys(others, f"with --method {method}"))
 
 
 def _refuse_idle(context: typer.Context, options: ExportOptions) -> None:

@@ -180,7 +180,10 @@ def test_two_styles_of_one_slug_are_both_named(run, tmp_path):
         (["--bake", "{a}", "--bake-strength", "1.5"], "the strength to bake is 1.5"),
         (["--bake", "{a}", "--bake-strength", "nan"], "the strength to bake is nan"),
         (["--formats", "baked"], "give both (--bake STYLE), or neither"),
-        (["--method", "optimisation", "--bake", "{a}"], "--bake is of --method feed-forward: leave it out"),
+        (
+            ["--method", "optimisation", "--bake", "{a}"],
+            "--bake has no effect with --method optimisation: leave it out",
+        ),
         (["--bake", "{a}", "--quantize", "int4"], "unknown quantization 'int4'"),
     ],
 )

@@ -84,6 +84,20 @@ def test_no_file_of_an_export_is_closed_to_those_the_umask_lets_in(small_bundle)
     assert not [path for path in small_bundle.rglob("*") if path.stat().st_mode & 0o022]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (ExportOptions(("tflite",), ("int8",), (4096,)), r"about 67\.1 GB \(calibration at 4096x4096 pixels 67\.1"),
+        (ExportOptions(("tflite",), ("float32",), (384, 4096)), r"about 30\.2 GB .*pictures of other sizes 0\.0"),
+    ],
+)
+def test_sizes_that_there_is_no_memory_for_are_refused_before_the_work(tmp_path, stylizer, monkeypatch, options, said):
+    monkeypatch.setattr("toolkit.memory.available", lambda: 10**10)
+    with pytest.raises(InputError, match=said + r".* 10\.0 GB are free: take a smaller --size"):
+        exporting.export_bundle(FeedForward(stylizer, preset_source("magenta-mobile")), tmp_path / "bundle", options)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_progress_is_told_before_each_step(tmp_path, stylizer, quick_export):
     quick_export()
     steps = []

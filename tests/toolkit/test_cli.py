@@ -124,6 +124,43 @@ def test_a_failure_is_told_in_one_line_with_its_code(capfd, command, error, code
     assert capfd.readouterr() == ("", "styleport: a b c\n")
 
 
+class ResourceExhaustedError(Exception):
+    """Named as TensorFlow's."""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (MemoryError(), 1, "there is too little memory: take smaller pictures, or fewer at once, or free some"),
+        (ResourceExhaustedError("OOM when allocating"), 1, "there is too little memory"),
+        (FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"), 2, "set TMPDIR to one"),
+        (
+            UnicodeEncodeError("utf-8", "b\udcff", 1, 2, "surrogates not allowed"),
+            2,
+            r"'b\udcff': a name that is not UTF-8",
+        ),
+    ],
+)
+def test_what_the_machine_lacks_is_told_in_one_line(capfd, command, error, code, said):
+    command(failing(error))
+    assert cli.run(["work"]) == code
+    output, line = capfd.readouterr()
+    assert (output, line.count("\n")) == ("", 1)
+    assert said in line
+
+
+def test_export_finds_out_first_that_no_temporary_file_can_be_made(capfd, monkeypatch, tmp_path):
+    def missing():
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setitem(sys.modules, "export.exporting", None)
+    monkeypatch.setattr("tempfile.gettempdir", missing)
+    code = cli.run(["export", str(tmp_path / "bundle")])
+    monkeypatch.undo()
+    assert code == 2
+    assert "no folder for temporary files" in capfd.readouterr().err
+
+
 def test_an_interrupt_ends_with_code_130(command):
     command(failing(KeyboardInterrupt()))
     assert cli.run(["work"]) == 130

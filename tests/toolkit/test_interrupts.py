@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from toolkit import signals
 from toolkit.interrupts import Interrupts
 from toolkit.transfer import StyleTransfer
 
@@ -41,6 +42,25 @@ def test_an_interrupt_that_was_dropped_ends_the_run_with_its_step(step):
         paint(6, callback)
     assert callback.model.steps_done == step + 1
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("number", signals.ENDING)
+def test_what_ends_a_command_ends_a_run_although_it_was_dropped(number):
+    def end(batch, logs=None):
+        if batch == 1:
+            with suppress(SystemExit):
+                signal.raise_signal(number)
+
+    ending = signals.Ending()
+    before = signal.signal(number, ending)
+    try:
+        callback = keras.callbacks.LambdaCallback(on_train_batch_end=end)
+        with pytest.raises(signals.Terminated):
+            paint(4, callback)
+        assert signal.getsignal(number) is ending
+    finally:
+        signal.signal(number, before)
+    assert callback.model.steps_done == 2
 
 
 def test_a_run_that_nobody_interrupts_is_not_ended():

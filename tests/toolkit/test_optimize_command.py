@@ -220,12 +220,12 @@ def test_a_picture_too_large_for_the_memory_is_refused_with_the_arithmetic(pictu
 
 
 def test_a_larger_picture_or_a_deeper_layer_needs_more_memory():
-    small, large = (memory.estimate(side, side, "block5_conv2", 30) for side in (256, 512))
-    assert large.activations == pytest.approx(4 * small.activations)
-    assert large.optimizer == 4 * small.optimizer
-    shallow = memory.estimate(256, 256, "block1_conv1", 30)
-    assert shallow.activations < small.activations
-    assert memory.estimate(256, 256, "block1_conv1", 6).optimizer < small.optimizer
+    small, large = (memory.estimate(side, side, "block5_conv2", 30).parts for side in (256, 512))
+    assert large["activations"] == pytest.approx(4 * small["activations"])
+    assert large["optimizer"] == 4 * small["optimizer"]
+    shallow = memory.estimate(256, 256, "block1_conv1", 30).parts
+    assert shallow["activations"] < small["activations"]
+    assert memory.estimate(256, 256, "block1_conv1", 6).parts["optimizer"] < small["optimizer"]
 
 
 def test_a_container_may_leave_less_than_the_machine_has(tmp_path):
@@ -234,6 +234,10 @@ def test_a_container_may_leave_less_than_the_machine_has(tmp_path):
     assert memory._container_limits(tmp_path) == [600]
     (tmp_path / "memory.max").write_text("max\n")
     assert memory._container_limits(tmp_path) == []
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("1000\n")
+    (tmp_path / "memory" / "memory.usage_in_bytes").write_text("1200\n")
+    assert memory._container_limits(tmp_path) == [0]
 
 
 def test_a_picture_that_cannot_be_written_leaves_the_old_one(pictures, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 import struct
@@ -573,7 +574,9 @@ def test_a_folder_of_one_picture_is_painted_into_a_folder(capfd, pictures, out, 
     shutil.copy(pictures / "cat.png", holiday)
     for name in ("painted/", "dotted.png/", "bare"):
         painted(capfd, holiday, pictures / "swirls.png", "-o", f"{out}/{name}", "--max-size", 24)
-    assert sorted(shapes(out)) == ["bare/cat.png", "dotted.png/cat.png", "painted/cat.png"]
+    assert sorted(path.relative_to(out).as_posix() for path in out.glob("*/*")) == [
+        *("bare/cat.png", "dotted.png/cat.png", "painted/cat.png")
+    ]
 
 
 def test_folders_with_equal_names_in_them_are_painted_at_once_when_they_are_kept(capfd, pictures, out, tmp_path):
@@ -608,6 +611,21 @@ def test_a_name_in_brackets_is_no_markup(capfd, pictures, out, monkeypatch):
     printed = capfd.readouterr()
     assert name in printed.err, "the bar names the picture"
     assert printed.out == f"{out / name}\n"
+
+
+@pytest.mark.parametrize(
+    ("free", "style_size", "said"),
+    [
+        (10**6, 16, r"about 0\.0 GB \(a picture of 70x50 pixels, 1000 bytes each 0\.0\) .* take a smaller --max-size"),
+        (10**11, 20000, r"about 460\.0 GB \(a style of 20000x20000 pixels.* take a smaller --style-size"),
+    ],
+)
+def test_memory_is_asked_for_before_it_is_taken(capfd, pictures, out, monkeypatch, free, style_size, said):
+    monkeypatch.setattr("toolkit.memory.available", lambda: free)
+    arguments = ["-o", out / "cat.png", "--style-size", style_size]
+    message = refusal(capfd, pictures / "cat.png", pictures / "swirls.png", *arguments)
+    assert re.search(said, message), message
+    assert tree(out) == {}
 
 
 def test_a_picture_that_memory_is_lacking_for_does_not_keep_the_others_from_being_done(

@@ -40,7 +40,7 @@ def compare(
     trust: Trust = False,
 ) -> None:
     """Paint a picture by optimisation and by the feed-forward network, and show both with their sources."""
-    from toolkit import targets
+    from toolkit import memory, targets
     from toolkit.console import quiet_libraries
     from toolkit.images import WRITABLE_SUFFIXES, save_image
     from toolkit.locate import local_path
@@ -64,6 +64,7 @@ def compare(
         check_memory(content_picture, list(CONTENT_LAYERS), optimizer)
         import_modules(imports or [])
         network = open_model(model, artifact, options=options)
+        memory.check_painting(network, content_picture.shape[:2], style_size)
         transfer = StyleTransfer(vgg_weights=vgg_weights, seed=seed)
         transfer.compile(optimizer)
         with ProgressBar(console, steps) as bar:

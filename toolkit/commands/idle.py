@@ -5,26 +5,6 @@ import typer
 from toolkit.errors import InputError
 
 
-def is_given(context: typer.Context, name: str) -> bool:
-    """Returns whether an option was given.
-
-    Args:
-        context: of the command.
-        name: of the parameter, such as `style_size`.
-    """
-    return str(context.get_parameter_source(name)).endswith("COMMANDLINE")
-
-
-def option_of(context: typer.Context, name: str) -> str:
-    """Returns how the command line names a parameter, such as `--style-size`.
-
-    Args:
-        context: of the command.
-        name: of the parameter, such as `style_size`.
-    """
-    return next(parameter.opts[0] for parameter in context.command.params if parameter.name == name)
-
-
 def refuse_idle(context: typer.Context, idle: dict[str, str | None]) -> None:
     """Refuses options that have no effect beside the others.
 
@@ -37,5 +17,14 @@ def refuse_idle(context: typer.Context, idle: dict[str, str | None]) -> None:
         InputError: one is given.
     """
     for name, reason in idle.items():
-        if reason is not None and is_given(context, name):
-            raise InputError(f"{option_of(context, name)} has no effect {reason}: leave it out")
+        if reason is not None and _is_given(context, name):
+            raise InputError(f"{_option(context, name)} has no effect {reason}: leave it out")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    return str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+
+
+def _option(context: typer.Context, name: str) -> str:
+    """How the command line names a parameter, which may be another name than Python's."""
+    return next(parameter.opts[0] for parameter in context.command.params if parameter.name == name)

@@ -60,6 +60,13 @@ def test_random_weights_follow_their_seed():
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.5, None])
+def test_a_seed_is_a_whole_number_that_keras_and_numpy_take(seed):
+    with pytest.raises(InputError, match=f"the seed is {seed}: give a whole number from 0 to 4294967295"):
+        VGG19Features(["block1_conv1"], weights="random", seed=seed)
+    VGG19Features(["block1_conv2"], weights="random", seed=np.uint32(2**32 - 1))
+
+
 def test_average_pooling_means_four_places():
     features = VGG19Features(["block1_conv2", "block1_pool"], weights="random", pooling="average")
     seen = features(noise(32, 32))

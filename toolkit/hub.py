@@ -16,6 +16,7 @@ from typing import Any
 from toolkit import gate
 from toolkit import manifest as manifests
 from toolkit.archive import MODEL_FILES, SUFFIXES
+from toolkit.completeness import missing
 from toolkit.downloads import Limits, Received, Transfer, public
 from toolkit.errors import InputError, StyleportError, WorkError
 from toolkit.graph_file import files
@@ -89,12 +90,30 @@ def resolve(
     )
     with resolvers.bounded(transfer):
         try:
-            path = _resolved(name)
+            path = _whole(name, transfer)
         except StyleportError:
             raise
         except broken as error:
-            raise WorkError(_unreachable(shown, transfer.asked, error)) from error
+            raise WorkError(_unreachable(shown, transfer, error)) from error
     return Resolved(path, shown, _origin(path, name, transfer) if is_handle(name) else None)
+
+
+def _whole(handle: str, transfer: Transfer) -> Path:
+    """Resolves a handle, and once more where TensorFlow Hub's cache holds only part of a module."""
+    from toolkit import resolvers
+
+    path = _resolved(handle)
+    if not is_handle(handle) and path == Path(handle):
+        return path  # a folder that is no copy of ours
+    lacking = missing(path, transfer.max_bytes)
+    if lacking and not transfer.asked:
+        transfer.discarded = lacking
+        resolvers.discard(path, lambda: missing(path, transfer.max_bytes) is not None)
+        path = _resolved(handle)
+        lacking = missing(path, transfer.max_bytes)
+    if lacking:
+        raise InputError(f"{public(handle)}: holds no whole SavedModel: it lacks {lacking}")
+    return path
 
 
 def _resolved(handle: str) -> Path:
@@ -115,7 +134,7 @@ def _resolved(handle: str) -> Path:
     return Path(location)
 
 
-def _origin(path: Path, handle: str, transfer: "Transfer") -> str:
+def _origin(path: Path, handle: str, transfer: Transfer) -> str:
     from toolkit.resolvers import cached_url
 
     record = cached_url(path)
@@ -129,13 +148,14 @@ def _origin(path: Path, handle: str, transfer: "Transfer") -> str:
     return record.read_text(encoding="utf-8").strip() if record.is_file() else public(handle)
 
 
-def _unreachable(handle: str, asked: list[str], error: Exception) -> str:
+def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
     reason = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
     told = f"HTTP {error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(reason)
-    tried = f"; tried {', '.join(public(url) for url in asked)}" if asked else ""
+    tried = f"; tried {', '.join(public(url) for url in transfer.asked)}" if transfer.asked else ""
+    why = f"the copy in TensorFlow Hub's cache lacked {transfer.discarded}, and it " if transfer.discarded else ""
     lines = " ".join(told.split())[:300] or type(error).__name__
     return (
-        f"{handle}: cannot be fetched: {lines}{tried}; "
+        f"{handle}: {why}cannot be fetched: {lines}{tried}; "
         "download it elsewhere and give the path of the .tar.gz or of the unpacked folder"
     )
 
@@ -171,7 +191,12 @@ def digest(folder: Path) -> str:
     """Returns one SHA-256 for a SavedModel: that of the listing of its files in the form of sha256sum.
 
     `sha256sum $(find * -type f | LC_ALL=C sort) | sha256sum`, in the folder, prints the same.
+
+    Raises:
+        InputError: it has no files: the SHA-256 of nothing proves nothing.
     """
     listing = {path.relative_to(folder).as_posix(): path for path in files(folder)}
+    if not listing:
+        raise InputError(f"{folder}: holds no files, so nothing can be told of them")
     lines = "".join(f"{manifests.sha256(listing[name])}  {name}\n" for name in sorted(listing))
     return hashlib.sha256(lines.encode()).hexdigest()

@@ -171,6 +171,20 @@ def _remove_stale_lock(folder: Path) -> None:
             lock.unlink()
 
 
+def discard(folder: Path, is_damaged: Callable[[], bool]) -> None:
+    """Removes a folder of the cache, unless another process has mended it by now.
+
+    Args:
+        folder: the folder.
+        is_damaged: tells whether it is still to be removed.
+    """
+    with _exclusive(folder.parent):
+        if is_damaged():
+            aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.damaged-", dir=folder.parent))
+            folder.rename(aside / "module")
+            shutil.rmtree(aside, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def _exclusive(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)

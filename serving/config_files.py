@@ -198,9 +198,20 @@ def read_first_models(path: str | Path) -> Any:
     return config
 
 
-def read_head(path: str | Path) -> str:
-    """Returns the comment lines at the head of a configuration file, and the blank ones among them."""
-    return _head_comment(_read(Path(path)))
+def read_models_and_head(path: str | Path) -> tuple[Any, str]:
+    """Reads a models.config file and the comment lines at its head, with the blank ones among them, in one look.
+
+    Args:
+        path: the file.
+
+    Returns:
+        A tensorflow.serving.ModelServerConfig, and the lines.
+
+    Raises:
+        InputError: as for `read_models`.
+    """
+    text = _read(Path(path))
+    return parse_models(text, str(path)), _head_comment(text)
 
 
 def write_models(path: str | Path, config: Any, head: str | None = None, mode: int | None = None) -> None:
@@ -222,7 +233,7 @@ def write_models(path: str | Path, config: Any, head: str | None = None, mode: i
     if problem := check_models(config):
         raise InputError(f"{path}: {problem}")
     if head is None:
-        head = read_head(path) if path.exists() else ""
+        head = _head_comment(_read(path)) if path.exists() else ""
     try:
         _replace(path.resolve(), head + text_format.MessageToString(config), mode)
     except OSError as error:

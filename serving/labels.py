@@ -21,6 +21,12 @@ from serving.transport import ServerError, VersionStatus
 from serving.versions import version_folder, version_numbers
 from toolkit.errors import InputError, WorkError
 
+# A server that was not named, or started meanwhile: it had no time to load the version before the label moved.
+_LEFT_BEHIND = (
+    "it has not loaded the new version, and so refuses the file that labels it: go back with `styleport rollback`, and "
+    "move the label again with every server named"
+)
+
 __all__ = ["ModelsFile", "Move", "default_config", "move", "remove_label", "rollback"]
 
 
@@ -142,8 +148,7 @@ def _moved(
         wait(labelled, _Heeded(step.label, step.version), until, timeout, progress)
     except WorkError as error:
         raise WorkError(
-            f"{step.file.path} has moved {step.label!r} to {step.version}, and drops nothing, for {error}; "
-            "the same command finishes it"
+            f"{step.file.path} has moved {step.label!r} to {step.version}, and drops nothing, for {error}"
         ) from error
     step.end()
     return Move(step.label, step.before, step.version)
@@ -295,4 +300,5 @@ class _Heeded:
         served = server.served_version()
         if served == self.version:
             return None
-        return Missing(f"label {self.label} still stands for version {served}", NOT_READ)
+        loaded = any(one.version == self.version and one.state == "AVAILABLE" for one in server.status())
+        return Missing(f"label {self.label} still stands for version {served}", NOT_READ if loaded else _LEFT_BEHIND)

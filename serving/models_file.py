@@ -125,8 +125,8 @@ class ModelsFile:
         Raises:
             InputError: the file cannot be read, or does not tell which model is meant.
         """
-        notes = label_notes.read(config_files.read_head(self.path))
-        return self._find(config_files.read_models(self.path), notes)
+        config, head = config_files.read_models_and_head(self.path)
+        return self._find(config, label_notes.read(head))
 
     def names_model(self) -> bool:
         """Returns whether the model is in the file, and told apart from the others in it."""
@@ -169,7 +169,7 @@ class ModelsFile:
                 cannot be written. It is as it was.
         """
         with _locked(self.path.resolve()):
-            config, head = config_files.read_models(self.path), config_files.read_head(self.path)
+            config, head = config_files.read_models_and_head(self.path)
             notes = label_notes.read(head)
             model = self._find(config, notes)
             before = config.SerializeToString(deterministic=True), label_notes.write(head, notes)

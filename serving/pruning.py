@@ -1,7 +1,8 @@
 """Removes old versions that nobody needs, thousands of them in one go."""
 
 import contextlib
-from collections.abc import Collection, Iterator
+import shutil
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,16 @@ class Pruned:
     kept: list[int]
     folders: list[Path]
 
+    def delete(self, progress: Callable[[str], None] = lambda step: None) -> None:
+        """Deletes the folders.
+
+        Args:
+            progress: told of each before it is deleted.
+        """
+        for folder in self.folders:
+            progress(f"removing version {folder.name}")
+            shutil.rmtree(folder)
+
 
 def prunable(model: Model, versions: Collection[int], keep: int) -> list[int]:
     """Picks the versions that nobody needs.
@@ -44,7 +55,7 @@ def prunable(model: Model, versions: Collection[int], keep: int) -> list[int]:
 
 @contextlib.contextmanager
 def prune(file: ModelsFile, keep: int, dry_run: bool = False) -> Iterator[Pruned]:
-    """Takes the versions that nobody needs out of the servers' sight, and deletes them when the block ends.
+    """Takes the versions that nobody needs out of the servers' sight, to be deleted in the block.
 
     Nobody may label a version while it is being taken away, so the models.config is locked; deleting takes longer, and
     keeps nobody waiting.

@@ -45,10 +45,7 @@ class Missing:
     hint: str = ""
 
 
-NOT_READ = (
-    "is it reading this models.config again (--model_config_file_poll_wait_seconds), or does its log say that it "
-    "refuses it?"
-)
+NOT_READ = "is it reading this models.config again (--model_config_file_poll_wait_seconds), or does its log say that it refuses it?"
 
 Check = Callable[[Server], Missing | None]
 

@@ -1,7 +1,6 @@
 """`styleport prune`: removes old versions that nobody needs."""
 
 import json
-import shutil
 from typing import Annotated
 
 import typer
@@ -28,9 +27,7 @@ def prune(
         pruning.prune(file, keep, dry_run) as pruned,
         progress_bar(console, len(pruned.folders)) as step,
     ):
-        for folder in pruned.folders:
-            step(f"removing version {folder.name}")
-            shutil.rmtree(folder)
+        pruned.delete(step)
     if as_json:
         typer.echo(json.dumps({"removed": pruned.removed, "kept": pruned.kept, "dry_run": dry_run}, indent=2))
         return

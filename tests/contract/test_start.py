@@ -57,7 +57,8 @@ def test_a_model_that_cannot_be_loaded_ends_the_start_and_says_why(base_path) ->
     assert str(caught.value) == (
         "the server did not start: UNKNOWN: 1 servable(s) did not become available: {{{name: half_plus version: 1} "
         "due to error: NOT_FOUND: Could not find SavedModel .pb or .pbtxt at supplied export directory path: "
-        f"{base_path / '1'}. Check that the directory exists and that you have the right permissions for accessing it.}}, }}"
+        f"{base_path / '1'}. Check that the directory exists and that you have the right permissions for accessing "
+        "it.}, }"
     )
 
 

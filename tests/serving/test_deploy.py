@@ -388,10 +388,19 @@ def test_the_dashboard_asks_for_metrics_that_the_server_has(dashboard):
 def test_the_dashboard_has_rate_errors_latency_quantiles_and_versions(dashboard):
     text = "\n".join(expressions(dashboard))
     assert "rate(:tensorflow:serving:request_count" in text
-    assert 'status!="OK"' in text
     for quantile in ("0.5", "0.9", "0.99"):
         assert f"histogram_quantile({quantile}, sum by (le) (rate(:tensorflow:serving:request_latency_bucket" in text
     assert "sum by (model_path, status) (:tensorflow:cc:saved_model:load_attempt_count" in text
+
+
+def test_the_dashboard_never_counts_a_probe_that_was_answered(dashboard):
+    """Probes are GETs: in request_count like any request, in request_latency with an empty API."""
+    for expression in expressions(dashboard):
+        for metric, labels in re.findall(r":(request_count|request_latency)(?:_\w+)?(\{[^}]*\})?", expression):
+            wanted = 'API!=""' if metric == "request_latency" else 'status!="OK"'
+            # Whatever is counted, nought times it is nought.
+            told = re.sub(r"0 \* sum by \(model_name\) \(rate\([^()]*\)\)", "", expression)
+            assert labels not in told or wanted in labels, expression
 
 
 def test_the_dashboard_is_well_formed(dashboard):

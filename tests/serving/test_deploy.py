@@ -85,6 +85,10 @@ def test_monitoring_is_where_prometheus_looks():
     assert annotations["prometheus.io/port"] == str(REST_PORT)
 
 
+def test_the_batching_file_says_what_one_broken_picture_does():
+    assert "One broken picture fails its whole batch" in (CONFIG / "batching.pbtxt").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", ["models.config", "batching.pbtxt", "monitoring.pbtxt"])
 def test_every_configuration_is_short_and_commented(name):
     lines = (CONFIG / name).read_text(encoding="utf-8").splitlines()
@@ -139,6 +143,12 @@ def test_compose_gives_no_container_more_than_it_needs(compose):
         assert binds, name
         assert all(volume["read_only"] is True for volume in binds), f"{name}: a bind that can be written"
     assert compose["services"]["serving"]["user"] == "65534:65534"
+
+
+def test_compose_limits_no_cores_for_docker_refuses_more_than_a_machine_has(compose):
+    for name, service in compose["services"].items():
+        limits = service.get("deploy", {}).get("resources", {}).get("limits", {})
+        assert not {"cpus", "cpu_count", "cpuset"} & {*limits, *service}, name
 
 
 def test_what_compose_mounts_is_there(compose):

@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-<<<<<<< HEAD
-from toolkit import keras_file, presets
-from toolkit.backend import DTYPE, PINNED, dtype_of, keras, ops
-=======
 from toolkit import keras_file, memory, presets
->>>>>>> commands
+from toolkit.backend import DTYPE, PINNED, dtype_of, keras, ops
 from toolkit.bottleneck import interpolate
 from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.inputs import as_pictures, check_bottleneck, check_strength, check_styles
@@ -93,15 +89,10 @@ class Stylizer(keras.Model):
         ```
     """
 
-<<<<<<< HEAD
-    def __init__(self, bottleneck_dim: int = 100, dtype: Any = None, **kwargs: Any) -> None:
-        super().__init__(dtype=dtype_of(type(self).__name__, dtype), **kwargs)
-=======
     pixel_cost = memory.KERAS
 
-    def __init__(self, bottleneck_dim: int = 100, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
->>>>>>> commands
+    def __init__(self, bottleneck_dim: int = 100, dtype: Any = None, **kwargs: Any) -> None:
+        super().__init__(dtype=dtype_of(type(self).__name__, dtype), **kwargs)
         self.predictor = StylePredictor(bottleneck_dim, name="predictor")
         self.transformer = StyleTransformer(bottleneck_dim, name="transformer")
 

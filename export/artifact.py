@@ -105,7 +105,7 @@ class ExportOptions:
             place stands for the method's own.
         max_size: the SavedModel's `image_bytes` signature bounds the longer side of pictures to this.
         integer_io: int8 TFLite takes and gives pictures as uint8 instead of float32.
-        method: one of `METHODS`.
+        method: one of `METHODS`; None for that of the model which is exported.
         origin: what the metadata of TFLite files says of the model; a bundle's export takes it from the source.
         bakes: the styles of the format `baked`, which has the quantizations and sizes of TFLite.
     """
@@ -115,15 +115,15 @@ class ExportOptions:
     sizes: tuple[int | None, ...] | None = None
     max_size: int = 1024
     integer_io: bool = False
-    method: str = "feed-forward"
+    method: str | None = None
     origin: Origin = Origin()
     bakes: "tuple[Style, ...]" = ()
 
     def __post_init__(self) -> None:
         """Refuses what no exporter can do."""
-        if self.method not in METHODS:
+        if self.method not in (None, *METHODS):
             raise InputError(f"unknown method {self.method!r}: choose from {', '.join(METHODS)}")
-        method, (quantizations, sizes) = METHODS[self.method], self._for_tflite()
+        method, (quantizations, sizes) = self._method, self._for_tflite()
         if self.bakes and "baked" not in method.formats:
             raise InputError(
                 f"a model of the method {self.method} has no bottleneck that a style could be baked into; where a "
@@ -143,6 +143,11 @@ class ExportOptions:
             if size is not None and not method.min_side <= size <= MAX_SIDE:
                 raise InputError(f"size {size} is out of range: give {method.min_side} to {MAX_SIDE} pixels, or any")
 
+    @property
+    def _method(self) -> Method:
+        """As long as the model is not known, the one of which the most may be exported."""
+        return METHODS[self.method or "feed-forward"]
+
     def _check_styles(self) -> None:
         if bool(self.bakes) != ("baked" in self.formats):
             raise InputError("the format baked and styles to bake go together: give both (--bake STYLE), or neither")
@@ -152,7 +157,7 @@ class ExportOptions:
                 raise InputError(f"{count} styles to bake would be named {slug!r}: {named}: rename a file")
 
     def _for_tflite(self) -> tuple[tuple[str, ...], tuple[int | None, ...]]:
-        method = METHODS[self.method]
+        method = self._method
         quantizations = method.quantizations if self.quantizations is None else self.quantizations
         return quantizations, method.sizes if self.sizes is None else self.sizes
 

@@ -102,14 +102,18 @@ def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def seal(folder: Path) -> None:
+def seal(folder: Path, mode: int | None = None) -> None:
     """Makes a work folder ready to be renamed: readable as the umask allows, flushed to the disk to the last byte.
 
     Args:
         folder: as `work_folder` gave it.
+        mode: permissions of the folders in it, and without those to execute of the files; by default the umask's.
     """
     # mkdtemp keeps others out; what is renamed is made to be copied and served.
     folder.chmod(0o777 & ~_umask())
+    if mode is not None:
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(mode if path.is_dir() else mode & 0o666)
     for root, _, names in os.walk(folder):
         for path in (*(Path(root, name) for name in names), Path(root)):
             sync(path)

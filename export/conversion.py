@@ -6,7 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from toolkit.errors import WorkError
+from export.saved_model import SAVE_OPTIONS
+from toolkit.errors import WorkError, told_in_one_line
 
 
 def convert(function: Any, signature: str, variables: Iterable[Any]) -> bytes:
@@ -26,19 +27,32 @@ def convert(function: Any, signature: str, variables: Iterable[Any]) -> bytes:
     module = tf.Module()
     module.variables_of_the_function = list(variables)
     module.function = function
-    with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, {signature: function.get_concrete_function()})
+    with tempfile.TemporaryDirectory() as folder, told_in_one_line(f"{signature} could not be converted to TFLite"):
+        tf.saved_model.save(module, folder, {signature: function.get_concrete_function()}, SAVE_OPTIONS)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[signature])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         try:
             return converter.convert()
-        except tf.lite.python.convert.ConverterError as error:
-            raise WorkError(f"{signature} cannot be converted to TFLite builtins: {_last_line(error)}") from error
+        except Exception as error:
+            if not (found := _unsupported(error)):
+                raise
+            raise WorkError(
+                f"{signature} could not be converted to TFLite, which has no builtin operation for {found}; replace "
+                "that layer, or leave TFLite out with --formats saved_model"
+            ) from error
 
 
-def _last_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__
+def _unsupported(error: Exception) -> str:
+    """What the converter says that TFLite lacks: operations, with the place in the model that each is from."""
+    # The class of the converter's errors is not public; each carries a record of what it met.
+    found: dict[str, list[str]] = {}
+    for record in getattr(error, "errors", ()):
+        calls = [call.name.partition("@")[0] for call in record.location.call if call.name]
+        if record.operator.name:
+            found[record.operator.name.removeprefix("tf.")] = calls[:1]
+    # What has no place is a part of another.
+    named = [f"{operation} ({calls[0]})" for operation, calls in found.items() if calls]
+    return ", ".join(named or found)
 
 
 def with_default_shapes(model: bytes, shapes: Mapping[str, tuple[int, ...]]) -> bytes:

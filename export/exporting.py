@@ -100,12 +100,12 @@ def export_bundle(
         WorkError: an artifact missed its gate (it is kept aside as `<target>.failed`), or the disk is full.
     """
     target, method = Path(target), exportable.source["method"]
-    options = options or ExportOptions(method=method)
-    if options.method != method:
+    options = options or ExportOptions()
+    if options.method not in (None, method):
         raise InputError(f"the model is of the method {method}, not {options.method}: it cannot be exported as that")
     _check_memory(exportable, options)
     known = {key: exportable.source[key] for key in ("name", "licence") if key in exportable.source}
-    options = replace(options, origin=Origin(**known))
+    options = replace(options, method=method, origin=Origin(**known))
     with bundles.staged(target, force) as staging:
         try:
             return _fill(staging, target, exportable, options, progress)

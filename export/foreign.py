@@ -14,10 +14,11 @@ from export.gates import Pairs, Parity
 from export.one_piece import saved_model as whole_saved_model
 from export.one_piece import tflite as whole_tflite
 from export.references import References
-from toolkit import hub, models
+from toolkit import custom_objects, hub, keras_file, models
 from toolkit import manifest as manifests
-from toolkit.errors import InputError
+from toolkit.errors import InputError, told_in_one_line
 from toolkit.locate import Located
+from toolkit.source_options import NO_SPLIT, SourceOptions
 from toolkit.split import SplitStylizer
 from toolkit.whole import WholeStylizer
 
@@ -77,8 +78,10 @@ class Foreign:
         whole = model.whole if isinstance(model, SplitStylizer) else model
         method = FEED_FORWARD if isinstance(model, SplitStylizer) else ONE_PIECE
         cut = {"split_at": model.tensor} if isinstance(model, SplitStylizer) else {}
+        modules = keras_file.custom_modules(path) if source["kind"] == "keras" else []
+        imports = {"imports": modules} if modules else {}
         self.model = model
-        self.source: Source = {"method": method, **source, "inputs": whole.convention.to_json(), **cut}
+        self.source: Source = {"method": method, **source, "inputs": whole.convention.to_json(), **cut, **imports}
         self.exporters: Mapping[str, Exporter] = EXPORTERS[method]
         self.reference = REFERENCES[source["kind"]]
         self._path = path
@@ -113,8 +116,9 @@ class Foreign:
         Returns:
             Figures and verdict.
         """
-        runner = self.exporters[artifact.format].load(folder)
-        return parity.hold(runner, artifact, self._references.of(artifact, folder))
+        with told_in_one_line(f"{artifact.path} could not be run"):
+            runner = self.exporters[artifact.format].load(folder)
+            return parity.hold(runner, artifact, self._references.of(artifact, folder))
 
 
 def reopen(path: Path, source: Source) -> Exportable:
@@ -128,14 +132,21 @@ def reopen(path: Path, source: Source) -> Exportable:
         The stylizer.
 
     Raises:
-        InputError: it is damaged, or not the one that the manifest names.
+        InputError: it is damaged, or not the one that the manifest names, or it has classes of its own that nobody
+            imported; the manifest says which module brings them, and is not obeyed.
     """
     sha256 = manifests.sha256(path) if path.is_file() else hub.digest(path)
     if sha256 != source["sha256"]:
         raise InputError(
             f"{path}: not the model that the manifest names: its sha256 is {sha256}, not {source['sha256']}"
         )
-    split_at = source.get("split_at", models.NO_SPLIT)
-    model = models.load(Located(source["kind"], source["name"], path), source["inputs"], split_at)
-    kept = {key: value for key, value in source.items() if key not in ("method", "inputs", "split_at")}
+    options = SourceOptions(source["inputs"], source.get("split_at", NO_SPLIT))
+    try:
+        model = models.load(Located(source["kind"], source["name"], path), options)
+    except InputError as error:
+        if not (missing := custom_objects.not_imported(source.get("imports", ()))):
+            raise
+        named = " ".join(f"--import {module}" for module in missing)
+        raise InputError(f"{path}: this bundle's model needs {named}") from error
+    kept = {key: value for key, value in source.items() if key not in ("method", "inputs", "split_at", "imports")}
     return Foreign(model, kept, path)

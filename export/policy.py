@@ -11,8 +11,16 @@ from typing import Any
 
 from export.quantization import recipe
 
-# The operations with weights, as the quantizer names them.
-WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
+# The operations whose weights the quantizer takes in every mode: TFLite's name, and the quantizer's. All others, and
+# those whose weights are computed, stay as they are.
+WEIGHTED = {
+    "CONV_2D": "CONV_2D",
+    "DEPTHWISE_CONV_2D": "DEPTHWISE_CONV_2D",
+    "TRANSPOSE_CONV": "CONV_2D_TRANSPOSE",
+    "FULLY_CONNECTED": "FULLY_CONNECTED",
+    "BATCH_MATMUL": "BATCH_MATMUL",
+    "EMBEDDING_LOOKUP": "EMBEDDING_LOOKUP",
+}
 # Of the layers that the content passes through, the share from the start that computes in float.
 FLOAT_SHARE = 0.5
 
@@ -22,7 +30,7 @@ class Layer:
     """An operation with weights.
 
     Attributes:
-        operation: one of `WEIGHTED`.
+        operation: as the quantizer names it.
         scope: what the quantizer knows it by.
         from_content: the content picture passes through it.
         is_vector: it gives one value a channel for the whole picture.
@@ -48,7 +56,7 @@ def layers(model: bytes, content: str | None) -> list[Layer]:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if name in WEIGHTED}
+    names = {code: WEIGHTED[name] for name, code in vars(schema.BuiltinOperator).items() if name in WEIGHTED}
     parsed: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
     graph = parsed.subgraphs[0]
     reached = {one.tensorIndex for one in parsed.signatureDefs[0].inputs if _text(one.name) == content}
@@ -59,13 +67,23 @@ def layers(model: bytes, content: str | None) -> list[Layer]:
             reached.update(operation.outputs)
         code = parsed.operatorCodes[operation.opcodeIndex]
         name = names.get(max(code.builtinCode, code.deprecatedBuiltinCode))
-        if name is not None:
+        if name is not None and any(_is_stored(parsed, graph, index) for index in operation.inputs[:2]):
             outputs = [graph.tensors[index] for index in operation.outputs]
             scope = "".join(f"{_text(tensor.name)};" for tensor in outputs)
             shape = list(outputs[0].shapeSignature if outputs[0].shapeSignature is not None else outputs[0].shape)
             activation = getattr(operation.builtinOptions, "fusedActivationFunction", 0)
             found.append(Layer(name, scope, from_content, set(shape[1:-1]) <= {1}, activation == 0))
     return found
+
+
+def _is_stored(model: Any, graph: Any, index: int) -> bool:
+    """Whether a tensor is an array of floats in the file, rather than computed."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = graph.tensors[index]
+    buffer = model.buffers[tensor.buffer]
+    # Large buffers lie behind the graph, and only their place and size are in it.
+    return tensor.type == schema.TensorType.FLOAT32 and (buffer.data is not None or buffer.size > 0)
 
 
 def _text(value: Any) -> str:

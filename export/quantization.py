@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from toolkit import images, samples
+from toolkit.errors import told_in_one_line
 
 # What the predictor was trained on, and what a fixed-size predictor takes.
 STYLE_SIZE = 256
@@ -124,6 +125,7 @@ def apply_rules(
         return model
     from litert_quantizer import quantizer
 
-    work = quantizer.Quantizer(bytearray(model), rules)
-    ranges = work.calibrate({signature: list(inputs)}, num_threads=2) if work.need_calibration else None
-    return bytes(work.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)
+    with told_in_one_line(f"{signature} could not be quantized"):
+        work = quantizer.Quantizer(bytearray(model), rules)
+        ranges = work.calibrate({signature: list(inputs)}, num_threads=2) if work.need_calibration else None
+        return bytes(work.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)

@@ -60,7 +60,7 @@ def _write_pictures(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
     }
     names = {role: f"{slug}-{role}.webp" for role in pictures}
     for role, picture in pictures.items():
-        images.save_image(np.nan_to_num(picture, posinf=1.0, neginf=0.0), folder / names[role], quality=90)
+        images.save_image(np.clip(np.nan_to_num(picture), 0.0, 1.0), folder / names[role], quality=90)
     return {"pictures": names, "amplification": factor}
 
 

@@ -11,10 +11,13 @@ from export.artifact import Artifact, ExportOptions, Progress
 from export.exportable import Pair
 from export.signatures import of_saved_model
 from toolkit.bottleneck import interpolate
+from toolkit.errors import told_in_one_line
 from toolkit.inputs import MIN_SIDE
 from toolkit.saved_model import SavedModelStylizer
 
 PICTURES = (None, None, None, 3)
+# A gradient of a layer's own is for training; saved with the model, it would want variables that are constants here.
+SAVE_OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
 
 
 def checked(picture: Any, name: str) -> Any:
@@ -131,8 +134,9 @@ def save_functions(functions: dict[str, Any], variables: list[Any], folder: Path
         return [functions["serving_default"](content_image, style_image)["stylized_image"]]
 
     module.__call__ = tf.function(call, functions["serving_default"].input_signature)
-    concrete = {name: function.get_concrete_function() for name, function in functions.items()}
-    tf.saved_model.save(module, str(folder), concrete)
+    with told_in_one_line("the SavedModel could not be written"):
+        concrete = {name: function.get_concrete_function() for name, function in functions.items()}
+        tf.saved_model.save(module, str(folder), concrete, SAVE_OPTIONS)
 
 
 def export(stylizer: Pair, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from toolkit import graph_file
 from toolkit.device import TFLiteNetwork
 
 
@@ -18,9 +19,8 @@ def of_saved_model(folder: Path) -> dict[str, Any]:
         By signature: `inputs` and `outputs`, each by name with `shape` (null where any) and `dtype`.
     """
     import tensorflow as tf
-    from tensorflow.core.protobuf import saved_model_pb2
 
-    saved_model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    saved_model = graph_file.read(folder)
 
     def tensors(infos: Any) -> dict[str, Any]:
         return {

@@ -18,6 +18,7 @@ from toolkit import models, presets
 from toolkit.errors import InputError
 from toolkit.locate import locate
 from toolkit.manifest import Manifest
+from toolkit.source_options import SourceOptions
 from toolkit.stylizer import Stylizer
 
 
@@ -53,13 +54,12 @@ def from_preset(name: str) -> FeedForward:
     return FeedForward(Stylizer.from_preset(name), preset_source(name))
 
 
-def open_source(model: str | Path, inputs: str | None = None, split_at: str | None = None) -> Exportable:
+def open_source(model: str | Path, options: SourceOptions | None = None) -> Exportable:
     """Opens a model to export.
 
     Args:
         model: whatever `toolkit.models.open_model` takes; a bundle carries the model it was made from.
-        inputs: of a model made elsewhere: which input is which; see there.
-        split_at: of a model made elsewhere: the tensor that is its bottleneck; see there.
+        options: of a model made elsewhere: what it does not tell itself.
 
     Returns:
         The model, with what the manifest says of it.
@@ -70,9 +70,9 @@ def open_source(model: str | Path, inputs: str | None = None, split_at: str | No
     """
     located = locate(model)
     if located.kind == "bundle":
-        models.refuse(located, inputs=inputs, split_at=split_at)
+        models.refuse(located, options)
         return _from_bundle(Path(model))
-    opened = models.load(located, inputs, split_at)
+    opened = models.load(located, options)
     source = {"kind": located.kind, "name": located.name, **located.origin}
     if isinstance(opened, Stylizer):
         return FeedForward(opened, preset_source(located.name) if located.kind == "preset" else source)

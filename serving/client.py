@@ -238,7 +238,7 @@ class StylizerClient:
 
 
 def _style(style: Source, size: int | None) -> Picture:
-    picture = images.load_image(style)
+    picture = images.load_image(style, min_side=size)
     return picture if size is None else images.square(picture, size)
 
 

@@ -1,4 +1,4 @@
-"""The three protobuf text files that TensorFlow Serving reads: models, batching, monitoring."""
+"""The protobuf text files that TensorFlow Serving reads: models, batching, monitoring, TLS."""
 
 import contextlib
 import os
@@ -32,6 +32,14 @@ MESSAGES: dict[str, dict[str, dict[str, tuple[int, str]]]] = {
     "monitoring_config.proto": {
         "PrometheusConfig": {"enable": (1, "bool"), "path": (2, "string")},
         "MonitoringConfig": {"prometheus_config": (1, ".tensorflow.serving.PrometheusConfig")},
+    },
+    "ssl_config.proto": {
+        "SSLConfig": {
+            "server_key": (1, "string"),
+            "server_cert": (2, "string"),
+            "custom_ca": (3, "string"),
+            "client_verify": (4, "bool"),
+        }
     },
 }
 
@@ -172,18 +180,48 @@ def read_models(path: str | Path) -> Any:
     return parse_models(_read(Path(path)), str(path))
 
 
-def read_head(path: str | Path) -> str:
-    """Returns the comment lines at the head of a configuration file, and the blank ones among them."""
-    return _head_comment(_read(Path(path)))
+def read_first_models(path: str | Path) -> Any:
+    """Reads the models.config file that a server starts with, which must have a list of models.
+
+    Args:
+        path: the file.
+
+    Returns:
+        A tensorflow.serving.ModelServerConfig.
+
+    Raises:
+        InputError: as for `read_models`, or it is empty.
+    """
+    config = read_models(path)
+    if config.WhichOneof("config") is None:
+        raise InputError(f"{path}: empty: there is nothing to serve; write model_config_list {{ config {{ ... }} }}")
+    return config
 
 
-def write_models(path: str | Path, config: Any, head: str | None = None) -> None:
+def read_models_and_head(path: str | Path) -> tuple[Any, str]:
+    """Reads a models.config file and the comment lines at its head, with the blank ones among them, in one look.
+
+    Args:
+        path: the file.
+
+    Returns:
+        A tensorflow.serving.ModelServerConfig, and the lines.
+
+    Raises:
+        InputError: as for `read_models`.
+    """
+    text = _read(Path(path))
+    return parse_models(text, str(path)), _head_comment(text)
+
+
+def write_models(path: str | Path, config: Any, head: str | None = None, mode: int | None = None) -> None:
     """Replaces a models.config file in one step, so that a polling server never reads half of it.
 
     Args:
         path: the file.
         config: a tensorflow.serving.ModelServerConfig.
         head: comment lines to begin with; by default those that the file begins with.
+        mode: its permissions; by default they stay, and a new file is readable by all.
 
     Raises:
         InputError: the server would refuse the configuration.
@@ -195,9 +233,9 @@ def write_models(path: str | Path, config: Any, head: str | None = None) -> None
     if problem := check_models(config):
         raise InputError(f"{path}: {problem}")
     if head is None:
-        head = read_head(path) if path.exists() else ""
+        head = _head_comment(_read(path)) if path.exists() else ""
     try:
-        _replace(path.resolve(), head + text_format.MessageToString(config))
+        _replace(path.resolve(), head + text_format.MessageToString(config), mode)
     except OSError as error:
         raise WorkError(f"{path}: could not be written: {error.strerror}; it was left as it was") from error
 
@@ -208,8 +246,9 @@ def _head_comment(text: str) -> str:
     return "".join(lines[:count])
 
 
-def _replace(path: Path, text: str) -> None:
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+def _replace(path: Path, text: str, mode: int | None) -> None:
+    if mode is None:
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     descriptor, staging = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
@@ -295,3 +334,29 @@ def parse_monitoring(text: str, origin: str = "monitoring.pbtxt") -> Any:
 def read_monitoring(path: str | Path) -> Any:
     """Reads a monitoring configuration file; see `parse_monitoring`."""
     return parse_monitoring(_read(Path(path)), str(path))
+
+
+def parse_ssl(text: str, origin: str = "ssl.pbtxt") -> Any:
+    """Parses a TLS configuration.
+
+    Args:
+        text: protobuf text form.
+        origin: what errors call it.
+
+    Returns:
+        A tensorflow.serving.SSLConfig.
+
+    Raises:
+        InputError: the text is not one, or it lacks a PEM that the server needs.
+    """
+    config = _parse(text, _message("SSLConfig", "ssl_config.proto"), origin)
+    needed = ["server_key", "server_cert", *(["custom_ca"] if config.client_verify else [])]
+    for name in [*needed, *(["custom_ca"] if config.custom_ca else [])]:
+        if "-----BEGIN " not in getattr(config, name):
+            raise InputError(f"{origin}: {name} is no PEM: put the text of the file there, not its name")
+    return config
+
+
+def read_ssl(path: str | Path) -> Any:
+    """Reads a TLS configuration file; see `parse_ssl`."""
+    return parse_ssl(_read(Path(path)), str(path))

@@ -45,10 +45,10 @@ def server_command(models: Path, container: bool) -> list[str]:
         return ["docker", "compose", "--file", str(COMPOSE_FILE), "up"]
     return [
         *(sys.executable, "-c", "from toolkit.cli import main; main()", "serve"),
-        *("--port", "8500", "--rest_api_port", "8501"),
-        *("--model_config_file", str(models / "models.config"), "--model_config_file_poll_wait_seconds", "5"),
+        *("--port=8500", "--rest_api_port=8501"),
+        *(f"--model_config_file={models / 'models.config'}", "--model_config_file_poll_wait_seconds=5"),
         "--allow_version_labels_for_unavailable_models",
-        *("--monitoring_config_file", str(HERE / "config" / "monitoring.pbtxt")),
+        f"--monitoring_config_file={HERE / 'config' / 'monitoring.pbtxt'}",
     ]
 
 
@@ -92,7 +92,9 @@ def main() -> int:
     parser.add_argument("bundle", type=Path, help="the bundle's folder")
     parser.add_argument("models", type=Path, help="the folder of models.config and the base path")
     arguments = parser.parse_args()
-    models = arguments.models.resolve()
+    from serving.versions import spelled
+
+    models = spelled(arguments.models)
     try:
         published = is_published(arguments.bundle, models / MODEL)
     except StyleportError as error:

@@ -5,6 +5,7 @@ module imports TensorFlow. A client without it speaks REST.
 """
 
 import math
+from itertools import accumulate, pairwise
 from typing import Any
 
 import grpc
@@ -187,6 +188,8 @@ def read_tensor(tensor: Any) -> np.ndarray:
     """
     shape = [side.size for side in tensor.tensor_shape.dim]
     count = math.prod(shape)
+    if tensor.dtype == types_pb2.DT_STRING and tensor.tensor_content:
+        return np.array([None, *_strings(tensor.tensor_content, count)], object)[1:].reshape(shape)
     sent = len(tensor.float_val)
     if sent > count:
         raise ValueError(f"{sent} values for the shape {shape}")
@@ -201,3 +204,22 @@ def read_tensor(tensor: Any) -> np.ndarray:
     content = tensor.SerializeToString()
     values = np.frombuffer(content, "<f4", count, len(content) - 4 * count)
     return values.astype(np.float32).reshape(shape)
+
+
+def _strings(content: bytes, count: int) -> list[bytes]:
+    """Reads strings that were sent as raw content: all lengths, then all strings. `make_ndarray` cannot."""
+    lengths, place = [], 0
+    for _ in range(count):
+        length = shift = 0
+        while True:
+            if place >= len(content) or shift > 28:
+                raise ValueError("the lengths of its strings are cut short")
+            byte = content[place]
+            length, shift, place = length | (byte & 0x7F) << shift, shift + 7, place + 1
+            if byte < 0x80:
+                break
+        lengths.append(length)
+    ends = [place, *(place + end for end in accumulate(lengths))]
+    if ends[-1] != len(content):
+        raise ValueError(f"{len(content) - place} bytes for strings of {ends[-1] - place}")
+    return [content[start:end] for start, end in pairwise(ends)]

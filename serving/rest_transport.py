@@ -7,6 +7,7 @@ import json
 import ssl
 import time
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -166,10 +167,10 @@ class RestTransport:
 
 
 def _path(target: Target) -> str:
-    path = f"/v1/models/{target.model}"
+    path = f"/v1/models/{quote(target.model, safe='')}"
     if target.version is not None:
         return f"{path}/versions/{target.version}"
-    return path if target.label is None else f"{path}/labels/{target.label}"
+    return path if target.label is None else f"{path}/labels/{quote(target.label, safe='')}"
 
 
 def _column(value: "np.ndarray | list[bytes]") -> Any:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,11 +75,57 @@ def find_versions(base_path: Path) -> list[Version]:
     Raises:
         InputError: the folder cannot be read.
     """
+    found = sorted(version_folders(base_path).items())
+    return [Version(number, folders[-1], _provenance(folders[-1])) for number, folders in found]
+
+
+def version_folders(base_path: Path) -> dict[int, list[Path]]:
+    """Finds the folders of the versions in a base path, without a look into them.
+
+    Args:
+        base_path: the folder that a server is given as `base_path`.
+
+    Returns:
+        The folders by version: one each, unless there are a 7 and a 007; the last is the one that is served.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
     try:
-        found = versions_on_disk(str(base_path))
+        return versions_on_disk(str(base_path))
     except OSError as error:
         raise InputError(f"{base_path}: cannot be read: {error.strerror}; give the folder of the versions") from error
-    return [Version(number, folder, _provenance(folder)) for number, folder in sorted(found.items())]
+
+
+def version_numbers(base_path: Path) -> list[int]:
+    """Returns the numbers of the versions in a base path, lowest first; raises as `version_folders` does."""
+    return sorted(version_folders(base_path))
+
+
+def version_folder(base_path: Path, version: int) -> Path | None:
+    """Returns the folder of one version, or None where there is none; raises as `version_folders` does."""
+    return version_folders(base_path).get(version, [None])[-1]
+
+
+def spelled(path: Path) -> Path:
+    """Makes a path absolute as its user spells it: links in it stay, which a container may know by their names only.
+
+    Args:
+        path: of a folder.
+    """
+    if path.name == "..":
+        return path.resolve()
+    shell = Path(os.environ.get("PWD", ""))
+    try:
+        here = shell if shell.is_absolute() and shell.samefile(Path.cwd()) else Path.cwd()
+    except OSError:
+        here = Path.cwd()
+    return here / path
+
+
+def model_name(base_path: Path) -> str:
+    """Returns the name of the model whose versions are in a base path: the folder's own."""
+    return spelled(base_path).name
 
 
 def _provenance(folder: Path) -> dict[str, Any] | None:
@@ -106,6 +152,7 @@ def publish(
     warmup_sizes: Sequence[warmup.Size] = warmup.DEFAULT_SIZES,
     verify: Verify = _verify,
     progress: Progress = lambda step: None,
+    mode: int | None = None,
 ) -> Version:
     """Verifies a bundle and puts its SavedModel into a base path as a new version, whole or not at all.
 
@@ -116,6 +163,8 @@ def publish(
         warmup_sizes: height and width, in pixels, of the pictures that the server is warmed up with.
         verify: recomputes the bundle's hashes and figures; `export.exporting.verify_bundle` by default.
         progress: told what is being done.
+        mode: permissions of the folders that are made, and without those to execute of the files; by default the
+            umask's.
 
     Returns:
         The new version.
@@ -130,22 +179,38 @@ def publish(
     if verification.failures:
         raise WorkError(f"{bundle}: not published: parity gate missed: {first_of(verification.failures)}")
     record = manifests.artifact(verification.manifest, ARTIFACT)
-    _make_base(base_path)
+    _make_base(base_path, mode)
     try:
         with bundles.work_folder(base_path, WORK_PREFIX) as folder:
             progress("copying")
             copy_artifact(bundle, record, folder)
             progress("writing warmup requests")
-            count = warmup.write(folder, record["signatures"], warmup_sizes, base_path.resolve().name)
+            count = warmup.write(folder, record["signatures"], warmup_sizes, model_name(base_path))
             write_provenance(folder, bundle, verification.manifest, record, count)
             progress("flushing to the disk")
-            bundles.seal(folder)
+            bundles.seal(folder, mode)
             number = _rename(folder, base_path, version)
     except OSError as error:
         reason = error.strerror or str(error)
         raise WorkError(f"{base_path}: could not be written: {reason}; no version was published") from error
     target = base_path / str(number)
     return Version(number, target, _provenance(target))
+
+
+def closed_to_others(paths: Iterable[Path]) -> Path | None:
+    """Finds what a user who is neither the owner nor of the group cannot read, such as a container's.
+
+    Args:
+        paths: files and folders.
+
+    Returns:
+        The first that is closed, or None.
+    """
+    for path in paths:
+        wanted = 0o005 if path.is_dir() else 0o004
+        if path.stat().st_mode & wanted != wanted:
+            return path
+    return None
 
 
 def check_base(base_path: Path, version: int | None) -> None:
@@ -174,14 +239,17 @@ def check_base(base_path: Path, version: int | None) -> None:
 
 
 def _check_free(base_path: Path, version: int) -> None:
-    taken = [found.folder for found in find_versions(base_path) if found.number == version]
-    if taken:
+    if taken := version_folders(base_path).get(version):
         raise InputError(f"{taken[0]}: is there already and is never replaced; leave --version out or give another")
 
 
-def _make_base(base_path: Path) -> None:
+def _make_base(base_path: Path, mode: int | None) -> None:
+    missing = [path for path in (base_path, *base_path.parents) if not path.exists()]
     try:
         base_path.mkdir(parents=True, exist_ok=True)
+        if mode is not None:
+            for path in missing:
+                path.chmod(mode)
         bundles.sync(base_path.parent)
     except OSError as error:
         reason = f"{error.strerror}; choose a folder you may write to"
@@ -254,7 +322,7 @@ def _rename(folder: Path, base_path: Path, version: int | None) -> int:
     while True:
         if version is not None:
             _check_free(base_path, version)
-        number = version or max((found.number for found in find_versions(base_path)), default=0) + 1
+        number = version or max([0, *version_folders(base_path)]) + 1
         if number > MAX_VERSION:
             raise InputError(f"{base_path}: there is no number left after {MAX_VERSION}; give --version")
         try:
@@ -266,21 +334,3 @@ def _rename(folder: Path, base_path: Path, version: int | None) -> int:
             raise
         bundles.sync(base_path)
         return number
-
-
-def remove(version: Version) -> None:
-    """Removes a version: it is gone for the server in one step, before its first file is deleted.
-
-    Args:
-        version: as `find_versions` gave it.
-
-    Raises:
-        WorkError: it could not be removed.
-    """
-    base_path = version.folder.parent
-    try:
-        with bundles.work_folder(base_path, WORK_PREFIX) as folder:
-            version.folder.rename(folder / version.folder.name)
-            bundles.sync(base_path)
-    except OSError as error:
-        raise WorkError(f"{version.folder}: could not be removed: {error.strerror or error}") from error

@@ -11,6 +11,7 @@ _PUBLIC = {
     "DeviceStylizer": "toolkit.device",
     "InputError": "toolkit.errors",
     "SavedModelStylizer": "toolkit.saved_model",
+    "SourceOptions": "toolkit.source_options",
     "StyleportError": "toolkit.errors",
     "StyleTransfer": "toolkit.transfer",
     "Stylizer": "toolkit.stylizer",
@@ -25,6 +26,7 @@ _PUBLIC = {
     "save_image": "toolkit.images",
     "side_by_side": "toolkit.panels",
     "to_pillow": "toolkit.images",
+    "trusted": "toolkit.gate",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from toolkit import memory
 from toolkit.device import TFLiteNetwork
 from toolkit.fitting import paint_timed
-from toolkit.inputs import check_pictures
-from toolkit.stage_times import StageClock, StageTimes
+from toolkit.inputs import Pictures, as_picture, as_pictures
+from toolkit.stage_times import LastTimes, StageClock, StageTimes
 
 BAKED_FILE = "baked.tflite"
 
@@ -20,13 +21,15 @@ class BakedStylizer:
     Pictures of another size than a fixed-size model takes are scaled to fit, mirrored up to its size, and the
     result cut and scaled back.
 
+    Takes pictures, and may be shared by threads, as `toolkit.device.DeviceStylizer` does and may.
+
     Args:
         folder: holds `baked.tflite`.
         runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
 
     Attributes:
-        times: what the stages of the last call took; of `stylize_frames`, of the last frame.
+        times: what the stages of this thread's last call took; of `stylize_frames`, of the last frame.
 
     Raises:
         InputError: the file is missing, damaged or not of one style, or no runtime is installed.
@@ -43,37 +46,42 @@ class BakedStylizer:
         self._network.check_role("transformer of one style", {"content_image"}, "stylized_image")
         self.content_size = self._network.input_size("content_image")
         self.pixel_cost = memory.of_pair(self.content_size is not None)
-        self.times = StageTimes()
+        self._times = LastTimes()
 
-    def __call__(self, content: np.ndarray) -> np.ndarray:
+    @property
+    def times(self) -> StageTimes:
+        """What the stages of this thread's last call took."""
+        return self._times.value
+
+    def __call__(self, content: Pictures) -> np.ndarray:
         """Repaints pictures in the style that is inside.
 
         Args:
-            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
+            content: pictures [B, H, W, 3] in [0, 1], in any form, sides from 16 pixels.
 
         Returns:
             [B, H, W, 3] float32 in [0, 1].
 
         Raises:
-            InputError: the shape is another one.
+            InputError: the shape, dtype or range is another.
         """
-        check_pictures("content", content)
         clock = StageClock()
+        content = as_pictures(content, "content")
         painted = np.stack([paint_timed(self.content_size, picture, clock, self._paint) for picture in content])
-        self.times = clock.times()
+        self._times.value = clock.times()
         return painted
 
-    def stylize_frames(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def stylize_frames(self, frames: Iterable[Any]) -> Iterator[np.ndarray]:
         """Repaints the frames of a video or a camera one by one.
 
         Args:
-            frames: [H, W, 3] float32 in [0, 1] each, sides from 16 pixels.
+            frames: pictures [H, W, 3] in [0, 1], in any form, sides from 16 pixels.
 
         Yields:
             Each frame as soon as it is painted, [H, W, 3] float32 in [0, 1].
         """
         for frame in frames:
-            yield self(frame[np.newaxis])[0]
+            yield self(as_picture(frame, "the frame"))[0]
 
     def _paint(self, picture: np.ndarray) -> np.ndarray:
         return self._network(content_image=picture[np.newaxis])[0]

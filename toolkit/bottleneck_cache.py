@@ -1,6 +1,7 @@
 """Keeps the bottlenecks of the styles used last, so that a style is read once however often it comes."""
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -10,6 +11,9 @@ import numpy as np
 class BottleneckCache:
     """Bottlenecks by what their style pictures show; the one not used for longest makes room.
 
+    Threads may share one. While one of them reads a new style, others that ask for a bottleneck wait, so that no style
+    is read twice.
+
     Args:
         size: how many are kept; 0 keeps none.
     """
@@ -17,13 +21,14 @@ class BottleneckCache:
     def __init__(self, size: int) -> None:
         self._size = size
         self._kept: OrderedDict[bytes, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
 
     def get(self, picture: np.ndarray, read: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Returns a style's bottleneck, reading the picture only if it is new.
 
         Args:
             picture: [h, w, 3] float32 in [0, 1].
-            read: gives a picture's bottleneck.
+            read: gives a picture's bottleneck; it may not ask this cache.
 
         Returns:
             What `read` gave for this picture.
@@ -32,10 +37,11 @@ class BottleneckCache:
         digest = hashlib.sha256(f"{samples.shape} {samples.dtype.str} ".encode())
         digest.update(samples.data)
         key = digest.digest()
-        bottleneck = self._kept.pop(key, None)
-        if bottleneck is None:
-            bottleneck = read(picture)
-        self._kept[key] = bottleneck
-        if len(self._kept) > self._size:
-            self._kept.popitem(last=False)
+        with self._lock:
+            bottleneck = self._kept.pop(key, None)
+            if bottleneck is None:
+                bottleneck = read(picture)
+            self._kept[key] = bottleneck
+            if len(self._kept) > self._size:
+                self._kept.popitem(last=False)
         return bottleneck

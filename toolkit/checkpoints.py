@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -46,16 +47,44 @@ class Checkpoints:
         Raises:
             InputError: the file is broken, or is of a run with other settings, which are named.
         """
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             return None
+        if not self.path.is_file():
+            raise self.broken("it is no file")
         try:
             with np.load(self.path, allow_pickle=False) as archive:
-                state = {name: archive[name] for name in archive.files}
-            settings = json.loads(str(state.pop(_SETTINGS_KEY)))
+                settings = json.loads(str(archive[_SETTINGS_KEY]))
+                if isinstance(settings, dict):
+                    self._check(settings)
+                    return {name: archive[name] for name in archive.files if name != _SETTINGS_KEY}
+        except InputError:
+            raise
         except Exception as error:  # zipfile and NumPy raise nearly anything on broken bytes
-            raise InputError(f"{self.path}: not a whole checkpoint ({error}); remove it to start anew") from error
-        self._check(settings)
-        return state
+            raise self.broken(" ".join(str(error).split())[:200]) from error
+        raise self.broken("it has no settings")
+
+    def broken(self, why: str) -> InputError:
+        """Returns the error that refuses the file."""
+        return InputError(f"{self.path}: not a whole checkpoint ({why}); remove it to start anew")
+
+    def check(self, state: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> None:
+        """Refuses a state that lacks something, or has it in another form, before anything is taken of it.
+
+        Args:
+            state: as it was read.
+            expected: arrays of the shapes and kinds of dtype that are wanted, by name.
+
+        Raises:
+            InputError: it does.
+        """
+        for name, array in expected.items():
+            if name not in state:
+                raise self.broken(f"it lacks {name}")
+            found = state[name]
+            if found.shape != array.shape or found.dtype.kind != array.dtype.kind:
+                raise self.broken(
+                    f"{name} is {found.dtype} {list(found.shape)}, where {array.dtype} {list(array.shape)} is wanted"
+                )
 
     def _check(self, settings: dict[str, Any]) -> None:
         names = sorted({*settings, *self._settings})

@@ -50,9 +50,6 @@ EXTRAS = {
     "uvicorn": "serving",
 }
 
-# What importing Keras fails on where its configuration names another backend; `numpy` takes jax along.
-KERAS_BACKENDS = ("jax", "openvino", "torch")
-
 
 class LazyGroup(TyperGroup):
     """A group that imports a command's module when the command is asked for."""
@@ -67,7 +64,8 @@ class LazyGroup(TyperGroup):
             return None
         module = importlib.import_module(COMMANDS[cmd_name])
         app = typer.Typer(add_completion=False)
-        app.command(cmd_name, context_settings=getattr(module, "CONTEXT", None))(getattr(module, cmd_name))
+        kind, context = getattr(module, "CLASS", None), getattr(module, "CONTEXT", None)
+        app.command(cmd_name, cls=kind, context_settings=context)(getattr(module, cmd_name))
         return typer.main.get_command(app)
 
 
@@ -93,8 +91,6 @@ def styleport(
 
 def _missing_extra(error: ModuleNotFoundError) -> InputError:
     package = (error.name or "").partition(".")[0]
-    if package in KERAS_BACKENDS:
-        return InputError(f"Keras is set to run on {package}: set KERAS_BACKEND=tensorflow")
     if package not in EXTRAS:
         raise error
     return MissingExtraError(f"this needs {package}: pip install 'styleport[{EXTRAS[package]}]'")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import hub
+from toolkit.completeness import missing
 from toolkit.errors import InputError, WorkError
 from toolkit.locate import RECORD_SUFFIX
 
@@ -60,6 +61,8 @@ def keep(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
     try:
         copied = staging / "copy"
         size = _copy(resolved.path, copied)
+        if lacking := missing(copied, size):
+            raise WorkError(f"{folder}: not kept: {resolved.path} lost {lacking} while it was copied; fetch it again")
         record = {"sha256": hub.digest(copied), "bytes": size, "fetched": _now()}
         if resolved.url is not None:
             record |= {"handle": resolved.handle, "url": resolved.url}

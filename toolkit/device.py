@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from toolkit.bottleneck import interpolate
 from toolkit.bottleneck_cache import BottleneckCache
 from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.fitting import paint_timed, resized
-from toolkit.inputs import check_bottleneck, check_pictures, check_styles
+from toolkit.inputs import Pictures, as_picture, as_pictures, check_bottleneck, check_styles
 from toolkit.names import check_utf8
-from toolkit.stage_times import StageClock, StageTimes
+from toolkit.stage_times import LastTimes, StageClock, StageTimes
 from toolkit.tflite_file import TFLiteFile, read_tflite
 
 PREDICTOR_FILE = "predictor.tflite"
@@ -66,6 +67,8 @@ def _check_runnable(path: Path, file: TFLiteFile) -> None:
 class TFLiteNetwork:
     """One .tflite file with one named signature, called with float arrays whatever its own types are.
 
+    Threads may share one: an interpreter has one set of tensors, so their calls run one after the other.
+
     Args:
         path: the file.
         runtime: `auto`, `litert` or `tflite-runtime`.
@@ -80,7 +83,7 @@ class TFLiteNetwork:
         interpreter_class = _interpreter_class(runtime)
         if threads is not None and threads < 1:
             raise InputError(f"threads is {threads}: give at least 1")
-        self._path = Path(path)
+        self._path, self._lock = Path(path), threading.Lock()
         check_utf8(self._path)
         _check_runnable(self._path, read_tflite(self._path))
         try:
@@ -162,7 +165,8 @@ class TFLiteNetwork:
         self._check_arrays(arrays)
         encoded = {name: _quantize(array, self.inputs[name]) for name, array in arrays.items()}
         try:
-            results = self._runner(**encoded)
+            with self._lock:
+                results = self._runner(**encoded)
         except (ValueError, RuntimeError, MemoryError) as error:
             sizes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
             raise WorkError(f"{self._path}: could not be run on {sizes} ({_first_line(error)})") from error
@@ -264,6 +268,12 @@ class DeviceStylizer:
     result cut and scaled back. The bottlenecks of the styles used last are kept, found again by what the style
     pictures show.
 
+    Pictures are taken in any form (see `toolkit.inputs`): floats in [0, 1], unsigned integers, paths, Pillow images.
+
+    Threads may share one, their calls and the generators of `stylize_frames` alike: the interpreter, which uses several
+    cores by itself, serves one after the other. To paint pictures at the same time, give each thread a stylizer of its
+    own, with `threads=1`.
+
     Args:
         source: a bundle's folder, an artifact's folder with `predictor.tflite` and `transformer.tflite`, or the paths
             of such two files.
@@ -273,7 +283,7 @@ class DeviceStylizer:
             the bundle has no such.
 
     Attributes:
-        times: what the stages of the last call took; of `stylize_frames`, of the last frame.
+        times: what the stages of this thread's last call took; of `stylize_frames`, of the last frame.
 
     Raises:
         InputError: a file is missing, damaged or not of such a pair, or no runtime is installed.
@@ -303,7 +313,12 @@ class DeviceStylizer:
         self._check_match(predictor, transformer)
         self.pixel_cost = memory.of_pair(self.content_size is not None, self.style_size is not None)
         self._known = BottleneckCache(REMEMBERED_STYLES)
-        self.times = StageTimes()
+        self._times = LastTimes()
+
+    @property
+    def times(self) -> StageTimes:
+        """What the stages of this thread's last call took."""
+        return self._times.value
 
     def _check_match(self, predictor: Path, transformer: Path) -> None:
         given = _shape(self.predictor.outputs["style_bottleneck"])[-1]
@@ -313,22 +328,21 @@ class DeviceStylizer:
                 "they are of two models"
             )
 
-    def bottleneck(self, style: np.ndarray) -> np.ndarray:
+    def bottleneck(self, style: Pictures) -> np.ndarray:
         """Reads the style of pictures.
 
         Args:
-            style: [B, h, w, 3] float32 in [0, 1], sides from 16 pixels.
+            style: pictures [B, h, w, 3] in [0, 1], in any form, sides from 16 pixels.
 
         Returns:
             [B, 1, 1, D] float32.
         """
         clock = StageClock()
-        bottleneck = self._remembered(style, clock)
-        self.times = clock.times()
+        bottleneck = self._remembered(as_pictures(style, "style"), clock)
+        self._times.value = clock.times()
         return bottleneck
 
     def _remembered(self, style: np.ndarray, clock: StageClock) -> np.ndarray:
-        check_pictures("style", style)
         return np.stack([self._known.get(picture, lambda new: self._read(new, clock)) for picture in style])
 
     def _read(self, picture: np.ndarray, clock: StageClock) -> np.ndarray:
@@ -343,24 +357,23 @@ class DeviceStylizer:
         """The style's bottleneck, as far as `strength` says; contents are not kept, they would drive out styles."""
         if strength is None:
             return bottleneck
-        check_pictures("content", content)
         own = np.stack([self._read(picture, clock) for picture in content])
         return interpolate(own, bottleneck, strength)
 
-    def transform(self, content: np.ndarray, bottleneck: np.ndarray) -> np.ndarray:
+    def transform(self, content: Pictures, bottleneck: np.ndarray) -> np.ndarray:
         """Repaints pictures in the style of a bottleneck.
 
         Args:
-            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
+            content: pictures [B, H, W, 3] in [0, 1], in any form, sides from 16 pixels.
             bottleneck: [B or 1, 1, 1, D] float32.
 
         Returns:
             [B, H, W, 3] float32 in [0, 1].
         """
-        return self._transform(content, bottleneck, StageClock())
+        clock = StageClock()
+        return self._transform(as_pictures(content, "content"), bottleneck, clock)
 
     def _transform(self, content: np.ndarray, bottleneck: np.ndarray, clock: StageClock) -> np.ndarray:
-        check_pictures("content", content)
         check_bottleneck(bottleneck, self._bottleneck_dim, len(content))
 
         def painted(picture: np.ndarray, style: np.ndarray) -> np.ndarray:
@@ -371,32 +384,33 @@ class DeviceStylizer:
 
         styles = np.broadcast_to(bottleneck, (len(content), *bottleneck.shape[1:]))
         pictures = np.stack([painted(picture, style) for picture, style in zip(content, styles, strict=True)])
-        self.times = clock.times()
+        self._times.value = clock.times()
         return pictures
 
-    def __call__(self, content: np.ndarray, style: np.ndarray, strength: float | None = None) -> np.ndarray:
+    def __call__(self, content: Pictures, style: Pictures, strength: float | None = None) -> np.ndarray:
         """Repaints pictures in the style of other pictures.
 
         Args:
-            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
-            style: [B or 1, h, w, 3] float32 in [0, 1], sides from 16 pixels.
+            content: pictures [B, H, W, 3] in [0, 1], in any form, sides from 16 pixels.
+            style: likewise [B or 1, h, w, 3].
             strength: in [0, 1], between the content's own bottleneck (0) and the style's (1, the default).
 
         Returns:
             [B, H, W, 3] float32 in [0, 1].
         """
         clock = StageClock()
+        content, style = as_pictures(content, "content"), as_pictures(style, "style")
         bottleneck = self._mixed(content, self._remembered(style, clock), strength, clock)
         return self._transform(content, bottleneck, clock)
 
     def stylize_frames(
-        self, frames: Iterable[np.ndarray], style: np.ndarray, strength: float | None = None
+        self, frames: Iterable[Any], style: Pictures, strength: float | None = None
     ) -> Iterator[np.ndarray]:
         """Repaints the frames of a video or a camera one by one, reading the style once.
 
         Args:
-            frames: [H, W, 3] float32 in [0, 1] each, sides from 16 pixels.
-            style: [1, h, w, 3] float32 in [0, 1], sides from 16 pixels.
+            frames: pictures [H, W, 3] in [0, 1], in any form, sides from 16 pixels.
+            style: likewise, one picture.
             strength: in [0, 1], between each frame's own bottleneck (0) and the style's (1, the default).
 
         Yields:
@@ -404,12 +418,15 @@ class DeviceStylizer:
         """
         bottleneck = self.bottleneck(style)
         for frame in frames:
-            content, clock = frame[np.newaxis], StageClock()
+            clock = StageClock()
+            content = as_pictures(as_picture(frame, "the frame"), "the frame")
             yield self._transform(content, self._mixed(content, bottleneck, strength, clock), clock)[0]
 
 
 class DeviceWholeStylizer:
     """An exported .tflite of a stylizer in one piece: content and style in, picture out.
+
+    Takes pictures, and may be shared by threads, as `DeviceStylizer` does and may.
 
     Args:
         folder: holds `stylizer.tflite`.
@@ -417,7 +434,7 @@ class DeviceWholeStylizer:
         threads: CPU threads; all cores by default.
 
     Attributes:
-        times: what the stages of the last call took.
+        times: what the stages of this thread's last call took.
 
     Raises:
         InputError: the file is missing, damaged or no such stylizer, or no runtime is installed.
@@ -428,27 +445,31 @@ class DeviceWholeStylizer:
         self._network.check_role("stylizer", {"content_image", "style_image"}, "stylized_image")
         self.content_size = self._network.input_size("content_image")
         self.style_size = self._network.input_size("style_image")
-        self.times = StageTimes()
+        self._times = LastTimes()
 
-    def __call__(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
+    @property
+    def times(self) -> StageTimes:
+        """What the stages of this thread's last call took."""
+        return self._times.value
+
+    def __call__(self, content: Pictures, style: Pictures) -> np.ndarray:
         """Repaints pictures in the style of other pictures.
 
         Args:
-            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
-            style: [B or 1, h, w, 3] float32 in [0, 1], sides from 16 pixels.
+            content: pictures [B, H, W, 3] in [0, 1], in any form, sides from 16 pixels.
+            style: likewise [B or 1, h, w, 3].
 
         Returns:
             [B, H, W, 3] float32 in [0, 1].
         """
-        check_pictures("content", content)
-        check_pictures("style", style)
-        check_styles(len(style), len(content))
         clock = StageClock()
+        content, style = as_pictures(content, "content"), as_pictures(style, "style")
+        check_styles(len(style), len(content))
         styles = resized(self.style_size, style)
         # One style for all contents is a view of it, not a copy for each.
         styles = np.broadcast_to(styles, (len(content), *styles.shape[1:]))
         painted = np.stack([self._paint(picture, one, clock) for picture, one in zip(content, styles, strict=True)])
-        self.times = clock.times()
+        self._times.value = clock.times()
         return painted
 
     def _paint(self, picture: np.ndarray, style: np.ndarray, clock: StageClock) -> np.ndarray:

@@ -18,6 +18,7 @@ class Transfer:
         progress: told the bytes received so far, and how many there will be, if that is known.
         asked: the addresses asked.
         answered: the address that answered in the end.
+        discarded: what a copy in the cache lacked, which was removed and is fetched again.
     """
 
     timeout: float
@@ -26,6 +27,7 @@ class Transfer:
     progress: Received
     asked: list[str] = field(default_factory=list)
     answered: str | None = None
+    discarded: str | None = None
 
 
 @dataclass(frozen=True)

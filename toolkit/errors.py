@@ -1,5 +1,17 @@
 """The two ways a command fails: bad use (exit code 2) and failed work (exit code 1)."""
 
+import contextlib
+import re
+from collections.abc import Iterator
+
+# What a terminal shows as color; Keras writes it into its messages.
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+# What comes before the reason in the messages of Keras and of AutoGraph.
+_PREAMBLES = ("Exception encountered", "in user code", "File ", "Traceback")
+_RAISED = re.compile(r"[\w.]*(Error|Exception): ")
+_CALLED = re.compile(r"Exception encountered when calling (\S+?)\.?$")
+_MAX_REASON = 300
+
 
 class StyleportError(Exception):
     """A failure that is told in one line: what was wrong, the value, what to do.
@@ -28,6 +40,42 @@ class MissingExtraError(InputError, ImportError):
 
 class WorkError(StyleportError, RuntimeError):
     """The work was started and failed: a gate was missed, a disk was full (exit code 1)."""
+
+
+def reason(error: Exception) -> str:
+    """Finds the one line that says what was wrong in what a library raised.
+
+    Args:
+        error: of Keras, TensorFlow or the like, whose messages may be pages long.
+
+    Returns:
+        The line, without color; the kind of error where it says nothing.
+    """
+    lines = [line.strip() for line in _ESCAPES.sub("", str(error)).splitlines() if line.strip()]
+    if lines and lines[0].startswith("in user code"):  # AutoGraph's own traceback, with the error at its end
+        starts = [index for index, line in enumerate(lines) if _RAISED.match(line)]
+        lines = [_RAISED.sub("", lines[starts[-1]]), *lines[starts[-1] + 1 :]] if starts else lines
+    called = next(filter(None, map(_CALLED.match, lines)), None)
+    told = [line for line in lines if not line.startswith(_PREAMBLES)] or lines or [type(error).__name__]
+    return told[0][:_MAX_REASON] + (f" (in {called[1]})" if called else "")
+
+
+@contextlib.contextmanager
+def told_in_one_line(failure: str) -> Iterator[None]:
+    """Tells what a library raises on a model made elsewhere, which may be anything, in one line.
+
+    Args:
+        failure: what could not be done, such as `the model could not be traced`.
+
+    Raises:
+        WorkError: in place of anything but what is told in one line already.
+    """
+    try:
+        yield
+    except (StyleportError, MemoryError):
+        raise
+    except Exception as error:
+        raise WorkError(f"{failure}: {reason(error)}") from error
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit import gate
 from toolkit import manifest as manifests
 from toolkit.archive import MODEL_FILES, SUFFIXES
+from toolkit.completeness import missing
 from toolkit.downloads import Limits, Received, Transfer, public
 from toolkit.errors import InputError, StyleportError, WorkError
-
-_MAX_FILES = 10_000
-
-# Those that `saved_model_cli scan` warns of, and those that call Python.
-REFUSED_OPERATIONS = frozenset({"ReadFile", "WriteFile", "PrintV2", "PyFunc", "PyFuncStateless", "EagerPyFunc"})
+from toolkit.graph_file import files
 
 
 @dataclass(frozen=True)
@@ -92,12 +90,30 @@ def resolve(
     )
     with resolvers.bounded(transfer):
         try:
-            path = _resolved(name)
+            path = _whole(name, transfer)
         except StyleportError:
             raise
         except broken as error:
-            raise WorkError(_unreachable(shown, transfer.asked, error)) from error
+            raise WorkError(_unreachable(shown, transfer, error)) from error
     return Resolved(path, shown, _origin(path, name, transfer) if is_handle(name) else None)
+
+
+def _whole(handle: str, transfer: Transfer) -> Path:
+    """Resolves a handle, and once more where TensorFlow Hub's cache holds only part of a module."""
+    from toolkit import resolvers
+
+    path = _resolved(handle)
+    if not is_handle(handle) and path == Path(handle):
+        return path  # a folder that is no copy of ours
+    lacking = missing(path, transfer.max_bytes)
+    if lacking and not transfer.asked:
+        transfer.discarded = lacking
+        resolvers.discard(path, lambda: missing(path, transfer.max_bytes) is not None)
+        path = _resolved(handle)
+        lacking = missing(path, transfer.max_bytes)
+    if lacking:
+        raise InputError(f"{public(handle)}: holds no whole SavedModel: it lacks {lacking}")
+    return path
 
 
 def _resolved(handle: str) -> Path:
@@ -118,7 +134,7 @@ def _resolved(handle: str) -> Path:
     return Path(location)
 
 
-def _origin(path: Path, handle: str, transfer: "Transfer") -> str:
+def _origin(path: Path, handle: str, transfer: Transfer) -> str:
     from toolkit.resolvers import cached_url
 
     record = cached_url(path)
@@ -132,19 +148,20 @@ def _origin(path: Path, handle: str, transfer: "Transfer") -> str:
     return record.read_text(encoding="utf-8").strip() if record.is_file() else public(handle)
 
 
-def _unreachable(handle: str, asked: list[str], error: Exception) -> str:
+def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
     reason = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
     told = f"HTTP {error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(reason)
-    tried = f"; tried {', '.join(public(url) for url in asked)}" if asked else ""
+    tried = f"; tried {', '.join(public(url) for url in transfer.asked)}" if transfer.asked else ""
+    why = f"the copy in TensorFlow Hub's cache lacked {transfer.discarded}, and it " if transfer.discarded else ""
     lines = " ".join(told.split())[:300] or type(error).__name__
     return (
-        f"{handle}: cannot be fetched: {lines}{tried}; "
+        f"{handle}: {why}cannot be fetched: {lines}{tried}; "
         "download it elsewhere and give the path of the .tar.gz or of the unpacked folder"
     )
 
 
 def load(folder: Path) -> Any:
-    """Loads a SavedModel, TF1 or TF2, through TensorFlow Hub.
+    """Loads a SavedModel, TF1 or TF2, that passes the gate, through TensorFlow Hub.
 
     Args:
         folder: as `resolve` gives it.
@@ -153,7 +170,8 @@ def load(folder: Path) -> Any:
         The loaded object; it has `signatures`.
 
     Raises:
-        InputError: the folder holds no SavedModel that TensorFlow can load.
+        InputError: the folder holds no SavedModel that TensorFlow can load, or it does not pass; see `toolkit.gate`.
+        WorkError: it was not loaded in time.
     """
     import tensorflow as tf
     from google.protobuf.message import Error
@@ -161,67 +179,24 @@ def load(folder: Path) -> Any:
     from toolkit.resolvers import hub
 
     try:
-        _check_operations(folder)
-        return hub.load(str(folder))
-    except InputError:
+        return gate.load(folder, lambda: hub.load(str(folder)))
+    except StyleportError:
         raise
     except (OSError, ValueError, LookupError, RuntimeError, AttributeError, Error, tf.errors.OpError) as error:
         lines = str(error).splitlines() or [type(error).__name__]
         raise InputError(f"{folder}: not a SavedModel ({lines[0][:300]})") from error
 
 
-def _check_operations(folder: Path) -> None:
-    """Refuses a graph that reads or writes files of its own, or calls Python: loading a TF1 model runs part of it."""
-    from google.protobuf import text_format
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    model = saved_model_pb2.SavedModel()
-    path = next((folder / name for name in MODEL_FILES if (folder / name).is_file()), folder / MODEL_FILES[0])
-    if path.stat().st_size > Limits.max_bytes:
-        raise InputError(f"{path}: larger than {Limits.max_bytes} bytes; no SavedModel's graph is")
-    if path.suffix == ".pb":
-        model.ParseFromString(path.read_bytes())
-    else:
-        text_format.Parse(path.read_text(encoding="utf-8"), model)
-    for graph in (meta_graph.graph_def for meta_graph in model.meta_graphs):
-        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-        if found := sorted({node.op for node in nodes} & REFUSED_OPERATIONS):
-            raise InputError(f"{folder}: refused: its graph has the operation {found[0]}, which no stylizer needs")
-
-
-def files(folder: Path, max_bytes: int = Limits.max_bytes) -> list[Path]:
-    """Lists the files of a SavedModel.
-
-    Args:
-        folder: the SavedModel.
-        max_bytes: the largest sum of their sizes.
-
-    Returns:
-        Their paths, sorted.
-
-    Raises:
-        InputError: there are more, or larger, than a SavedModel has; or one is neither file nor folder.
-    """
-    found, total = [], 0
-    for root, folders, names in os.walk(folder):
-        folders.sort()
-        for path in (Path(root, name) for name in names):
-            if not path.is_file():
-                raise InputError(f"{path}: neither a file nor a folder; a SavedModel has no such thing")
-            found.append(path)
-            total += path.stat().st_size
-            if total > max_bytes or len(found) > _MAX_FILES:
-                raise InputError(
-                    f"{folder}: more than {max_bytes} bytes or {_MAX_FILES} files; no SavedModel is so large"
-                )
-    return sorted(found)
-
-
 def digest(folder: Path) -> str:
     """Returns one SHA-256 for a SavedModel: that of the listing of its files in the form of sha256sum.
 
     `sha256sum $(find * -type f | LC_ALL=C sort) | sha256sum`, in the folder, prints the same.
+
+    Raises:
+        InputError: it has no files: the SHA-256 of nothing proves nothing.
     """
     listing = {path.relative_to(folder).as_posix(): path for path in files(folder)}
+    if not listing:
+        raise InputError(f"{folder}: holds no files, so nothing can be told of them")
     lines = "".join(f"{manifests.sha256(listing[name])}  {name}\n" for name in sorted(listing))
     return hashlib.sha256(lines.encode()).hexdigest()

@@ -1,28 +1,117 @@
-"""What every form of the stylizer takes: the shapes and ranges of its inputs, checked in one place."""
+"""What the public calls take for pictures, and the shapes and ranges of their other inputs, checked in one place.
 
+A picture is a path, a Pillow image, or an array or tensor: RGB, the channels last, floats in [0, 1], or bool, uint8 or
+uint16, which are divided by the largest number of their type (`toolkit.picture.to_unit_range`). Where a batch is
+taken, one picture is a batch of one, and a list of pictures of one size is a batch; where one picture is taken, a
+batch of one is that picture.
+"""
+
+from os import PathLike
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
+from toolkit.decoding import load_image
 from toolkit.errors import InputError
+from toolkit.picture import MIN_SIDE, Picture, check_batch_shape, rgb, rgb_batch, samples_of
 
-# Under this the mirrored borders of the 9x9 convolutions are wider than what is left after two halvings.
-MIN_SIDE = 16
+__all__ = [
+    "MIN_SIDE",
+    "Pictures",
+    "as_picture",
+    "as_pictures",
+    "check_bottleneck",
+    "check_strength",
+    "check_styles",
+    "is_symbolic",
+]
 
 
-def check_pictures(name: str, pictures: Any) -> None:
-    """Refuses what is not a batch of pictures.
+Pictures = Any
+"""A batch of pictures in any of the forms that this module's text tells of."""
+
+
+def as_picture(picture: Any, name: str = "the picture") -> Picture:
+    """Takes one picture, of any size, in any form.
 
     Args:
-        name: what to call it in the error.
-        pictures: an array or tensor; sides that are not known yet are let through.
+        picture: see the module's text.
+        name: what to call it in an error.
+
+    Returns:
+        float32 RGB in [0, 1], shape [H, W, 3]; the array itself where it is that already.
 
     Raises:
-        InputError: the shape is not [B, H, W, 3] with sides from `MIN_SIDE`.
+        InputError: a file cannot be read, or the shape, dtype or range is another.
     """
-    shape = tuple(pictures.shape)
-    if len(shape) != 4 or shape[-1] != 3:
-        raise InputError(f"{name} has shape {shape}: give [batch, height, width, 3]")
-    if any(isinstance(side, int) and side < MIN_SIDE for side in shape[1:3]):
-        raise InputError(f"{name} is {shape[2]}x{shape[1]} pixels: both sides must be at least {MIN_SIDE}")
+    if isinstance(picture, str | PathLike | Image.Image):
+        return load_image(picture)
+    return rgb(samples_of(picture, name), name)
+
+
+def as_pictures(pictures: Any, name: str, min_side: int = MIN_SIDE) -> Any:
+    """Takes a batch of pictures, in any form.
+
+    Args:
+        pictures: see the module's text.
+        name: what to call them in an error.
+        min_side: the least side in pixels.
+
+    Returns:
+        float32 RGB in [0, 1], shape [B, H, W, 3]; the array itself where it is that already. A tensor of a graph, which
+        has no samples yet, is returned as it is.
+
+    Raises:
+        InputError: a file cannot be read, or the shape, dtype or range is another.
+    """
+    if is_symbolic(pictures):
+        _check_symbolic(pictures, name, min_side)
+        return pictures
+    batch = _batch(pictures, name)
+    height, width = batch.shape[1:3]
+    _check_sides(height, width, name, min_side)
+    return batch
+
+
+def is_symbolic(value: Any) -> bool:
+    """Returns whether something is a tensor of a graph, or of a functional Keras model, that has no values yet."""
+    return hasattr(value, "shape") and not any(
+        hasattr(value, way) for way in ("numpy", "__dlpack__", "__array_interface__")
+    )
+
+
+def _check_symbolic(tensor: Any, name: str, min_side: int) -> None:
+    if getattr(tensor.shape, "rank", 4) is None:
+        return
+    shape = tuple(tensor.shape)
+    check_batch_shape(shape, name)
+    _check_sides(shape[1], shape[2], name, min_side)
+    dtype = getattr(tensor.dtype, "name", tensor.dtype)
+    if "float" not in dtype:
+        raise InputError(f"{name} is a tensor of {dtype} in a graph: cast it to float32 and scale it to [0, 1] there")
+
+
+def _check_sides(height: int | None, width: int | None, name: str, least: int) -> None:
+    if any(side is not None and side < least for side in (height, width)):
+        raise InputError(f"{name} is {width}x{height} pixels: both sides must be at least {least}")
+
+
+def _batch(pictures: Any, name: str) -> np.ndarray:
+    if isinstance(pictures, str | PathLike | Image.Image):
+        return load_image(pictures)[np.newaxis]
+    if isinstance(pictures, list | tuple) and any(_is_one(picture) for picture in pictures):
+        loaded = [as_picture(picture, name) for picture in pictures]
+        sizes = list(dict.fromkeys(f"{picture.shape[1]}x{picture.shape[0]}" for picture in loaded))
+        if len(sizes) > 1:
+            raise InputError(f"{name} has pictures of {' and '.join(sizes)} px: a batch has one size")
+        return np.stack(loaded)
+    return rgb_batch(samples_of(pictures, name), name)
+
+
+def _is_one(value: Any) -> bool:
+    """Whether a member of a list is a picture by itself, and not a row of numbers."""
+    return isinstance(value, str | PathLike | Image.Image) or hasattr(value, "shape")
 
 
 def check_bottleneck(bottleneck: Any, length: int, contents: int | None) -> None:

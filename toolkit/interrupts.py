@@ -5,9 +5,8 @@ import threading
 from types import FrameType
 from typing import Any
 
-import keras
-
 from toolkit import signals
+from toolkit.backend import keras
 
 
 class Interrupts(keras.callbacks.Callback):

@@ -2,14 +2,9 @@
 
 from typing import Any
 
-import keras
 import tensorflow as tf
-from keras import ops
 
-from toolkit.errors import InputError
-
-if keras.backend.backend() != "tensorflow":
-    raise InputError(f"Keras runs on {keras.backend.backend()} here: set KERAS_BACKEND=tensorflow")
+from toolkit.backend import PINNED_2D, keras, ops
 
 Shape = tuple[int | None, ...]
 
@@ -150,8 +145,9 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
     def build(self, input_shape: list[Shape]) -> None:
         """Creates the two projections from the bottleneck to the picture's channels."""
         picture, bottleneck = input_shape
-        self.gamma = keras.layers.Conv2D(picture[-1], 1, name="gamma", dtype=self.dtype_policy)
-        self.beta = keras.layers.Conv2D(picture[-1], 1, name="beta", dtype=self.dtype_policy)
+        options = {**PINNED_2D, "dtype": self.dtype_policy}
+        self.gamma = keras.layers.Conv2D(picture[-1], 1, name="gamma", **options)
+        self.beta = keras.layers.Conv2D(picture[-1], 1, name="beta", **options)
         self.gamma.build(bottleneck)
         self.beta.build(bottleneck)
 

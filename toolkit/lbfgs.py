@@ -2,8 +2,9 @@
 
 from typing import Any, NamedTuple
 
-import keras
 import tensorflow as tf
+
+from toolkit.backend import keras, pinned_floats
 
 # Armijo's constant: the least share of the slope's promise that a step must keep.
 SUFFICIENT_DECREASE = 1e-4
@@ -225,7 +226,8 @@ class LBFGS(keras.optimizers.Optimizer):
         name: str = "lbfgs",
         **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        with pinned_floats():
+            super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         # === Config ===
         self.memory = memory
         self.smoothing = smoothing

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolkit import hub, presets
+from toolkit import hub, mistaken, presets
 from toolkit import manifest as manifests
-from toolkit.archive import SUFFIXES
+from toolkit.archive import MODEL_FILES, SUFFIXES
 from toolkit.errors import InputError
 from toolkit.names import check_utf8
 
@@ -39,7 +39,7 @@ def locate(source: str | Path, limits: hub.Limits | None = None) -> Located:
 
     Args:
         source: a preset; a TensorFlow Hub or Kaggle handle, or another address of a `.tar.gz`; the path of a
-            `.tar.gz`, of a SavedModel's folder, of a `.keras` file or of a bundle.
+            `.tar.gz`, of a SavedModel's folder or of the `saved_model.pb` in it, of a `.keras` file or of a bundle.
         limits: what a download may take.
 
     Returns:
@@ -56,16 +56,21 @@ def locate(source: str | Path, limits: hub.Limits | None = None) -> Located:
         return _fetched(name, limits)
     path = Path(source)
     if not _exists(path):
-        raise InputError(f"no model {name!r}: {_choices()}")
+        known = "" if not path.suffix and len(path.parts) < 2 else "no such file or folder; "
+        raise InputError(f"no model {name!r}: {known}{_choices()}")
     check_utf8(path)
     if hub.is_archive(path):
         return _fetched(path, limits)
-    if path.is_file() and path.suffix == ".keras":
+    if path.is_file() and path.suffix.lower() == ".keras":
         return Located("keras", path.stem, path, {"sha256": manifests.sha256(path)})
     if manifests.is_bundle(path):
         return Located("bundle", path.name, path)
+    if path.name in MODEL_FILES and path.is_file():
+        path = path.parent
     if hub.is_saved_model(path):
         return _folder(path)
+    if told := mistaken.tell(path):
+        raise InputError(f"{path} {told}")
     if path.is_dir():
         raise InputError(
             f"{path}: not a bundle (no {manifests.MANIFEST_FILE}) and not a SavedModel (no saved_model.pb)"

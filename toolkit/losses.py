@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from keras import ops
-
+from toolkit.backend import ops
 from toolkit.repeatable import fan_out
 
 

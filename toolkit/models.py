@@ -1,6 +1,5 @@
 """Opens whatever a command's `--model` names."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -8,18 +7,15 @@ import numpy as np
 
 from toolkit import manifest as manifests
 from toolkit.baked import BAKED_FILE, BakedStylizer
-from toolkit.convention import parse
 from toolkit.device import PREDICTOR_FILE, STYLIZER_FILE, DeviceStylizer, DeviceWholeStylizer
 from toolkit.errors import InputError
 from toolkit.locate import Located, locate
+from toolkit.source_options import NO_SPLIT, SourceOptions
 
 if TYPE_CHECKING:
     from toolkit.split import SplitStylizer
     from toolkit.stylizer import Stylizer
     from toolkit.whole import WholeStylizer
-
-# Says that a model made elsewhere is not to be cut, even where its bottleneck is known.
-NO_SPLIT = "none"
 
 
 class StylizerLike(Protocol):
@@ -47,8 +43,7 @@ def open_model(
     source: str | Path,
     artifact: str | None = None,
     threads: int | None = None,
-    inputs: str | None = None,
-    split_at: str | None = None,
+    options: SourceOptions | None = None,
 ) -> StylizerLike:
     """Opens a model by name, address or path.
 
@@ -57,9 +52,7 @@ def open_model(
             `.tar.gz`; the path of a `.tar.gz`, of a SavedModel's folder, of a `.keras` file or of a bundle.
         artifact: of a bundle, such as `saved_model` (the default) or `tflite/float16_384`.
         threads: CPU threads of a TFLite artifact; all cores by default.
-        inputs: of a model made elsewhere: which input is which, such as `content=photo,style=painting`, where
-            its signatures do not tell.
-        split_at: of a model made elsewhere: the tensor that is its bottleneck; `none` keeps it in one piece.
+        options: of a model made elsewhere: what it does not tell itself.
 
     Returns:
         The model; where it has a predictor and a transformer, with `bottleneck` and `transform`.
@@ -70,12 +63,12 @@ def open_model(
     """
     located = locate(source)
     if located.kind == "bundle":
-        refuse(located, inputs=inputs, split_at=split_at)
+        refuse(located, options)
         return _open_artifact(located.path, artifact or "saved_model", threads)  # type: ignore[arg-type]
     if artifact is not None:
         what = f"the preset {source}" if located.kind == "preset" else str(source)
         raise InputError(f"{what} has no artifacts: leave --artifact out, or give a bundle")
-    return load(located, inputs, split_at)
+    return load(located, options)
 
 
 def is_baked(source: str | Path, artifact: str | None) -> bool:
@@ -110,21 +103,18 @@ def open_baked(bundle: str | Path, artifact: str, threads: int | None = None) ->
     return BakedStylizer(manifests.open_artifact(Path(bundle), artifact), threads=threads)
 
 
-def refuse(located: Located, **options: Any) -> None:
+def refuse(located: Located, options: SourceOptions | None) -> None:
     """Refuses options that only models made elsewhere take.
 
     Args:
         located: the model.
-        options: by name; None where one is not given.
+        options: those given.
 
     Raises:
         InputError: one is given.
     """
-    for name, value in options.items():
-        if value is not None:
-            raise InputError(
-                f"--{name.replace('_', '-')} {value}: {located.name} is called as all of ours are; leave the option out"
-            )
+    if options is not None:
+        options.refuse(f"{located.name} is called as all of ours are")
 
 
 def _open_artifact(bundle: Path, artifact: str, threads: int | None) -> StylizerLike:
@@ -151,18 +141,15 @@ def _open_artifact(bundle: Path, artifact: str, threads: int | None) -> Stylizer
     return SavedModelStylizer(folder)
 
 
-def load(
-    located: Located, inputs: str | Mapping[str, str] | None = None, split_at: str | None = None
-) -> "Stylizer | WholeStylizer | SplitStylizer":
+def load(located: Located, options: SourceOptions | None = None) -> "Stylizer | WholeStylizer | SplitStylizer":
     """Loads a model that was found and is no bundle.
 
     Args:
         located: the model.
-        inputs: see `open_model`; or the names by role.
-        split_at: see `open_model`.
+        options: see `open_model`.
 
     Returns:
-        Our stylizer; or one made elsewhere, cut in two where `split_at` says so or its bottleneck is known.
+        Our stylizer; or one made elsewhere, cut in two where the options say so or its bottleneck is known.
 
     Raises:
         InputError: it cannot be loaded, or how it is called cannot be told.
@@ -170,26 +157,25 @@ def load(
     from toolkit.stylizer import Stylizer
 
     if located.kind == "preset":
-        refuse(located, inputs=inputs, split_at=split_at)
+        refuse(located, options)
         return Stylizer.from_preset(located.name)
     from toolkit import whole
 
     path: Any = located.path
-    names = parse(inputs) if isinstance(inputs, str) else inputs or {}
+    options = options or SourceOptions()
     if located.kind == "keras":
-        import keras
-
         from toolkit import keras_file
+        from toolkit.backend import keras
 
         model = keras_file.load(path, keras.Model)
         if isinstance(model, Stylizer):
-            refuse(located, inputs=inputs, split_at=split_at)
+            refuse(located, options)
             return model
-        opened = whole.from_keras_model(model, str(path), names)
+        opened = whole.from_keras_model(model, str(path), options.names)
     else:
-        opened = whole.from_saved_model(path, names)
-    if split_at == NO_SPLIT:
+        opened = whole.from_saved_model(path, options.names)
+    if options.split_at == NO_SPLIT:
         return opened
     from toolkit.split import split
 
-    return split(opened, split_at)
+    return split(opened, options.split_at)

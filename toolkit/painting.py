@@ -1,5 +1,6 @@
 """Paints a picture from the file with any form of the stylizer: style squared, strength, colours."""
 
+import threading
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ from toolkit.stage_times import StageTimes
 
 
 class Painter:
-    """Paints pictures with one model.
+    """Paints pictures with one model; threads may share one.
 
     Args:
         model: any form of the stylizer.
@@ -28,7 +29,7 @@ class Painter:
     def __init__(self, model: StylizerLike | BakedStylizer, look: Look) -> None:
         self.look = look
         self._model = model
-        self._times: StageTimes | None = None
+        self._local = threading.local()
         self._form = self._form_of(model)
 
     def _form_of(self, model: StylizerLike | BakedStylizer) -> "_Form":
@@ -43,11 +44,11 @@ class Painter:
             )
         return _Whole(model)
 
-    def read_style(self, picture: Picture) -> np.ndarray:
+    def read_style(self, picture: Any) -> np.ndarray:
         """Makes of a style picture what `paint` takes, once for any number of contents.
 
         Args:
-            picture: float32 RGB in [0, 1], shape [H, W, 3].
+            picture: a path, a Pillow image or an array [H, W, 3], as `toolkit.inputs.as_picture` takes it.
 
         Returns:
             The bottleneck [1, 1, 1, D], or the square picture [1, S, S, 3] where the model has no bottleneck.
@@ -76,14 +77,16 @@ class Painter:
         return images.preserve_color(content, stylized) if self.look.preserve_color else stylized
 
     def take_times(self) -> StageTimes | None:
-        """Returns what the model's stages took since this was asked last; None where the model does not tell."""
-        times, self._times = self._times, None
+        """Returns what the model's stages took since this thread asked last; None where the model does not tell."""
+        times: StageTimes | None = getattr(self._local, "times", None)
+        self._local.times = None
         return times
 
     def _timed(self, result: Any) -> Any:
         """Adds up what the model tells of the call that it just answered."""
         if (times := getattr(self._model, "times", None)) is not None:
-            self._times = times if self._times is None else self._times + times
+            before: StageTimes | None = getattr(self._local, "times", None)
+            self._local.times = times if before is None else before + times
         return result
 
 

@@ -12,26 +12,28 @@ from toolkit.errors import InputError
 from toolkit.images import Picture
 
 
-def side_by_side(panels: Mapping[str, Picture], columns: int | None = None) -> Picture:
+def side_by_side(panels: Mapping[str, Any], columns: int | None = None) -> Picture:
     """Sets pictures beside each other, each under its label.
 
     Args:
-        panels: pictures [H, W, 3], float32 in [0, 1], by label; all are brought to the height of the first.
+        panels: pictures by label, in any form that `toolkit.inputs` tells of; all are brought to the height of the
+            first.
         columns: pictures in a row, at least 1; all of them by default.
 
     Returns:
         One picture, float32 in [0, 1]: as wide as its widest row, and a line of text above each row.
 
     Raises:
-        InputError: there is no picture, or no column.
+        InputError: there is no picture or no column, or the shape or range of a picture is another.
     """
     if not panels:
         raise InputError("there is no picture to set side by side: give at least one")
     columns = len(panels) if columns is None else columns
     if columns < 1:
         raise InputError(f"columns is {columns}: give at least 1")
-    height = next(iter(panels.values())).shape[0]
-    labelled = [_labelled(label, picture, height) for label, picture in panels.items()]
+    pictures = {label: images.as_picture(picture, f"the picture {label!r}") for label, picture in panels.items()}
+    height = next(iter(pictures.values())).shape[0]
+    labelled = [_labelled(label, picture, height) for label, picture in pictures.items()]
     rows = [np.concatenate(labelled[first : first + columns], axis=1) for first in range(0, len(labelled), columns)]
     width = max(row.shape[1] for row in rows)
     padded = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=1) for row in rows]
@@ -65,12 +67,14 @@ def feature_maps(activations: Any, count: int = 16, height: int = 256) -> Pictur
         that the height asked for holds.
 
     Raises:
-        InputError: the shape is another, or there is no tile to show.
+        InputError: the shape is another, an activation is not finite, or there is no tile to show.
     """
     maps = np.asarray(activations, np.float32)
     maps = maps[0] if maps.ndim == 4 and len(maps) == 1 else maps
     if maps.ndim != 3 or 0 in maps.shape:
         raise InputError(f"the activations have shape {list(np.shape(activations))}: give [height, width, channels]")
+    if not np.isfinite(maps).all():
+        raise InputError("the activations hold numbers that are not finite (NaN or infinity): give finite ones")
     side = math.isqrt(max(min(count, maps.shape[-1]), 0))
     if not 1 <= side <= height:
         raise InputError(f"{count} tiles do not fit a picture {height} px high: give at least 1, and fewer than pixels")

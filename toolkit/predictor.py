@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import keras
-from keras import layers
+from toolkit.backend import PINNED, PINNED_2D, dtype_of, keras, layers
 
 # MobileNetV2's inverted residual blocks (Sandler et al. 2018, arXiv 1801.04381, table 2):
 # expansion factor, output channels, repetitions, stride of the first repetition.
@@ -21,13 +20,13 @@ INVERTED_RESIDUALS = (
 def _inverted_residual(x: Any, name: str, expansion: int, channels: int, stride: int) -> Any:
     shortcut, depth = x, x.shape[-1]
     if expansion > 1:
-        x = layers.Conv2D(expansion * depth, 1, name=f"{name}_expand")(x)
-        x = layers.ReLU(6.0, name=f"{name}_expand_relu")(x)
-    x = layers.DepthwiseConv2D(3, stride, padding="same", name=f"{name}_depthwise")(x)
-    x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
-    x = layers.Conv2D(channels, 1, name=f"{name}_project")(x)
+        x = layers.Conv2D(expansion * depth, 1, name=f"{name}_expand", **PINNED_2D)(x)
+        x = layers.ReLU(6.0, name=f"{name}_expand_relu", **PINNED)(x)
+    x = layers.DepthwiseConv2D(3, stride, padding="same", name=f"{name}_depthwise", **PINNED_2D)(x)
+    x = layers.ReLU(6.0, name=f"{name}_depthwise_relu", **PINNED)(x)
+    x = layers.Conv2D(channels, 1, name=f"{name}_project", **PINNED_2D)(x)
     if stride == 1 and depth == channels:
-        x = layers.Add(name=f"{name}_add")([shortcut, x])
+        x = layers.Add(name=f"{name}_add", **PINNED)([shortcut, x])
     return x
 
 
@@ -40,6 +39,10 @@ class StylePredictor(keras.Model):
 
     Args:
         bottleneck_dim: length of the bottleneck.
+        dtype: float32, whatever Keras's settings are.
+
+    Raises:
+        InputError: the dtype is another one.
 
     Example:
         ```python
@@ -48,11 +51,12 @@ class StylePredictor(keras.Model):
         ```
     """
 
-    def __init__(self, bottleneck_dim: int = 100, **kwargs: Any) -> None:
+    def __init__(self, bottleneck_dim: int = 100, dtype: Any = None, **kwargs: Any) -> None:
+        dtype = dtype_of(type(self).__name__, dtype)
         # === Functional Model ===
-        style = keras.Input((None, None, 3), name="style_image")
-        x = layers.Conv2D(32, 3, 2, padding="same", name="conv")(style)
-        x = layers.ReLU(6.0, name="conv_relu")(x)
+        style = keras.Input((None, None, 3), name="style_image", **PINNED)
+        x = layers.Conv2D(32, 3, 2, padding="same", name="conv", **PINNED_2D)(style)
+        x = layers.ReLU(6.0, name="conv_relu", **PINNED)(x)
         block = 0
         for expansion, channels, repetitions, first_stride in INVERTED_RESIDUALS:
             for repetition in range(repetitions):
@@ -60,11 +64,12 @@ class StylePredictor(keras.Model):
                 name = f"expanded_conv_{block}" if block else "expanded_conv"
                 x = _inverted_residual(x, name, expansion, channels, stride)
                 block += 1
-        x = layers.Conv2D(1280, 1, name="conv_1")(x)
-        x = layers.ReLU(6.0, name="conv_1_relu")(x)
-        x = layers.GlobalAveragePooling2D(keepdims=True, name="pool")(x)
-        bottleneck = layers.Conv2D(bottleneck_dim, 1, name="style_bottleneck")(x)
+        x = layers.Conv2D(1280, 1, name="conv_1", **PINNED_2D)(x)
+        x = layers.ReLU(6.0, name="conv_1_relu", **PINNED)(x)
+        x = layers.GlobalAveragePooling2D(keepdims=True, name="pool", **PINNED_2D)(x)
+        bottleneck = layers.Conv2D(bottleneck_dim, 1, name="style_bottleneck", **PINNED_2D)(x)
         super().__init__(inputs=style, outputs=bottleneck, **kwargs)
+        self.dtype_policy = dtype
 
         # === Config ===
         self.bottleneck_dim = bottleneck_dim

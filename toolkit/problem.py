@@ -19,7 +19,8 @@ class Problem:
     A plain object, so that a Keras model that holds it tracks none of it.
 
     Args:
-        content: [H, W, 3] or [1, H, W, 3], float32 in [0, 1], sides from 32 pixels.
+        content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.inputs` tells of, sides from
+            32 pixels.
         style: likewise, of any size, or several of them.
         style_weights: one for each style, above 0; alike by default.
 
@@ -74,15 +75,12 @@ def _is_several(style: Any) -> bool:
 
 
 def _picture(name: str, picture: Any) -> Picture:
-    array = np.asarray(picture)
-    if array.ndim == 4 and len(array) == 1:
-        array = array[0]
-    if array.ndim != 3 or array.shape[2] != 3:
-        raise InputError(f"{name} has shape {list(np.shape(picture))}: give [height, width, 3]")
-    if min(array.shape[:2]) < MIN_SIDE:
-        size = f"{array.shape[1]}x{array.shape[0]}"
+    taken = images.as_picture(picture, name)
+    if min(taken.shape[:2]) < MIN_SIDE:
+        size = f"{taken.shape[1]}x{taken.shape[0]}"
         raise InputError(f"{name} is {size} px: both sides must be at least {MIN_SIDE} px")
-    return images.load_image(array)
+    # A run goes on while the caller may change the array.
+    return taken.copy()
 
 
 def _halved(picture: Picture, times: int, min_side: int = 1) -> Picture:

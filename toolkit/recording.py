@@ -5,26 +5,29 @@ import math
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from toolkit import images
+from toolkit.backend import DTYPE, PINNED, keras
 from toolkit.checkpoints import Checkpoints
-from toolkit.errors import MissingExtraError, WorkError
+from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.targets import numbered
 
 LOSSES = ("loss", "content_loss", "style_loss", "variation_loss")
+
+# What is kept of each step.
+CURVE = (*LOSSES, "seconds")
 
 
 class Latest(keras.metrics.Metric):
     """The value of the last step: a mean over an epoch says nothing of a picture that moves all the time."""
 
     def __init__(self, name: str, **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
-        self.latest = self.add_variable((), "zeros", name="latest")
+        super().__init__(name=name, **{**PINNED, **kwargs})
+        self.latest = self.add_variable((), "zeros", dtype=DTYPE, name="latest")
 
     def update_state(self, value: Any) -> None:
         """Keeps a scalar."""
@@ -139,12 +142,18 @@ def tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
         Callbacks for `fit`.
 
     Raises:
+        InputError: the folder cannot be made or written.
         MissingExtraError: TensorBoard is not installed.
     """
     if importlib.util.find_spec("tensorboard") is None:
         raise MissingExtraError("--tensorboard takes TensorBoard: pip install tensorboard")
-    losses = keras.callbacks.TensorBoard(str(folder), write_graph=False, update_freq=1)
-    return [losses, PictureLog(folder)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        picture = PictureLog(folder)
+    except (OSError, tf.errors.OpError) as error:
+        told = getattr(error, "strerror", None) or getattr(error, "message", error)
+        raise InputError(f"cannot log to {folder}: {told}; choose another folder") from error
+    return [keras.callbacks.TensorBoard(str(folder), write_graph=False, update_freq=1), picture]
 
 
 class ProgressBar(keras.callbacks.Callback):

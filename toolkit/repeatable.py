@@ -9,6 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from toolkit.own_gradient import with_gradient
+
 
 def ordered_sum(terms: Iterable[Any]) -> Any:
     """Adds tensors of one shape and dtype, the first first."""
@@ -27,9 +29,4 @@ def fan_out(x: Any, count: int) -> list[Any]:
     """
     if count == 1:
         return [x]
-
-    @tf.custom_gradient
-    def copies(x: Any) -> Any:
-        return [tf.identity(x)] * count, lambda *upstream: ordered_sum(upstream)
-
-    return list(copies(x))
+    return with_gradient(x, lambda x: [x] * count, lambda *upstream: ordered_sum(upstream))

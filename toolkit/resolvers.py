@@ -11,12 +11,11 @@ import os
 import shutil
 import socket
 import tempfile
-import threading
 import time
 import urllib.parse
 import urllib.request
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +27,7 @@ with warnings.catch_warnings():
     from tensorflow_hub.registry import resolver as registry
 
 from toolkit.archive import SUFFIXES, check_archive
+from toolkit.deadline import within
 from toolkit.downloads import Limits, Transfer, public
 from toolkit.errors import InputError, WorkError
 from toolkit.manifest import sha256
@@ -53,31 +53,6 @@ def _current() -> Transfer:
     return _transfer.get(None) or Limits().transfer()
 
 
-def _within(seconds: float, call: Callable[[], Any]) -> Any:
-    """Runs what has no bound of its own, such as a name server's silence or a header sent byte by byte."""
-    outcome: list[Any] = []
-    abandoned = threading.Event()
-
-    def work() -> None:
-        try:
-            outcome.append((call(), None))
-        except BaseException as error:
-            outcome.append((None, error))
-        if abandoned.is_set() and outcome[0][0] is not None:
-            outcome[0][0].close()
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not outcome:
-        abandoned.set()
-        raise TimeoutError(f"no answer within {seconds:g} s")
-    result, error = outcome[0]
-    if error is not None:
-        raise error
-    return result
-
-
 class _BoundedHttp(resolver.HttpResolverBase):
     """Asks as its base does, but not for ever."""
 
@@ -85,9 +60,10 @@ class _BoundedHttp(resolver.HttpResolverBase):
         transfer = _current()
         url = request if isinstance(request, str) else request.full_url
         transfer.asked.append(url)
-        response = _within(
+        response = within(
             transfer.timeout,
             lambda: urllib.request.urlopen(request, timeout=transfer.timeout, context=self._context),  # noqa: S310
+            lambda response: response.close(),
         )
         transfer.answered = response.geturl()
         return response
@@ -193,6 +169,20 @@ def _remove_stale_lock(folder: Path) -> None:
         if host == socket.gethostname() and not _is_alive(int(process)):
             shutil.rmtree(resolver._temp_download_dir(str(folder), task), ignore_errors=True)
             lock.unlink()
+
+
+def discard(folder: Path, is_damaged: Callable[[], bool]) -> None:
+    """Removes a folder of the cache, unless another process has mended it by now.
+
+    Args:
+        folder: the folder.
+        is_damaged: tells whether it is still to be removed.
+    """
+    with _exclusive(folder.parent):
+        if is_damaged():
+            aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.damaged-", dir=folder.parent))
+            folder.rename(aside / "module")
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextlib.contextmanager

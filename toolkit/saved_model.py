@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from toolkit import memory
-from toolkit.errors import InputError
-from toolkit.inputs import check_bottleneck, check_pictures, check_strength, check_styles
+from toolkit import gate, memory
+from toolkit.errors import InputError, StyleportError
+from toolkit.inputs import Pictures, as_pictures, check_bottleneck, check_strength, check_styles
 
 SIGNATURES = ("serving_default", "strength", "bottleneck", "transform", "image_bytes")
 
@@ -22,7 +22,8 @@ class SavedModel:
         kind: what a complaint calls a model with these signatures.
 
     Raises:
-        InputError: the folder is not a SavedModel, or lacks a signature.
+        InputError: the folder is not a SavedModel, lacks a signature, or does not pass; see `toolkit.gate`.
+        WorkError: it was not loaded in time.
     """
 
     def __init__(self, folder: str | Path, required: Sequence[str], kind: str) -> None:
@@ -30,7 +31,9 @@ class SavedModel:
 
         try:
             # Kept: the signatures hold only weak references to the variables.
-            self._model = tf.saved_model.load(str(folder))
+            self._model = gate.load(Path(folder), lambda: tf.saved_model.load(str(folder)))
+        except StyleportError:
+            raise
         except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
             raise InputError(f"{folder}: not a SavedModel ({str(error).splitlines()[0]})") from error
         missing = [name for name in required if name not in self._model.signatures]
@@ -61,6 +64,8 @@ class SavedModel:
 class SavedModelStylizer(SavedModel):
     """An exported stylizer.
 
+    Takes pictures in any form (see `toolkit.inputs`). Threads may share one; their calls run at the same time.
+
     Args:
         folder: holds `saved_model.pb` and `variables/`.
 
@@ -87,33 +92,31 @@ class SavedModelStylizer(SavedModel):
         (output,) = self.run(name, **inputs).values()
         return output
 
-    def bottleneck(self, style: np.ndarray) -> np.ndarray:
+    def bottleneck(self, style: Pictures) -> np.ndarray:
         """Returns the bottleneck [B, 1, 1, D] of style pictures [B, h, w, 3]."""
-        check_pictures("style", style)
-        return self.signature("bottleneck", style_image=style)
+        return self.signature("bottleneck", style_image=as_pictures(style, "style"))
 
-    def transform(self, content: np.ndarray, bottleneck: np.ndarray) -> np.ndarray:
+    def transform(self, content: Pictures, bottleneck: np.ndarray) -> np.ndarray:
         """Returns content pictures [B, H, W, 3] in the style of a bottleneck [B or 1, 1, 1, D]."""
-        check_pictures("content", content)
+        content = as_pictures(content, "content")
         check_bottleneck(bottleneck, self._bottleneck_dim, len(content))
         return self.signature("transform", content_image=content, style_bottleneck=bottleneck)
 
-    def __call__(self, content: np.ndarray, style: np.ndarray, strength: float | None = None) -> np.ndarray:
+    def __call__(self, content: Pictures, style: Pictures, strength: float | None = None) -> np.ndarray:
         """Repaints pictures in the style of other pictures.
 
         Args:
-            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
-            style: [B or 1, h, w, 3] float32 in [0, 1], sides from 16 pixels.
+            content: pictures [B, H, W, 3] in [0, 1], in any form, sides from 16 pixels.
+            style: likewise [B or 1, h, w, 3].
             strength: in [0, 1], between the content's own bottleneck (0) and the style's (1, the default).
 
         Returns:
             [B, H, W, 3] float32 in [0, 1].
 
         Raises:
-            InputError: a shape or the strength is out of range.
+            InputError: a shape, a dtype, a range or the strength is another.
         """
-        check_pictures("content", content)
-        check_pictures("style", style)
+        content, style = as_pictures(content, "content"), as_pictures(style, "style")
         check_styles(len(style), len(content))
         if strength is None:
             return self.signature("serving_default", content_image=content, style_image=style)

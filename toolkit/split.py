@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from toolkit.bottleneck import interpolate
-from toolkit.errors import InputError
-from toolkit.inputs import check_bottleneck, check_pictures
-from toolkit.whole import WholeStylizer, cut, cut_picture
+from toolkit.errors import InputError, StyleportError, reason, told_in_one_line
+from toolkit.inputs import as_pictures, check_bottleneck
+from toolkit.whole import WholeStylizer, cut, cut_picture, pixels
 
 # What the bottleneck is called in the graphs of published modules, as the names of their tensors end. All are a 1x1
 # convolution behind the mean over the picture, with 100 outputs:
@@ -55,7 +55,8 @@ class FrozenGraph:
             given = dict(zip(feeds, tensors, strict=True))
             return tf.compat.v1.import_graph_def(definition, given, return_elements=[fetch], name="")[0]
 
-        return tf.compat.v1.wrap_function(call, [tf.TensorSpec(shape) for shape in feeds.values()])
+        with told_in_one_line("the model's graph could not be made a function"):
+            return tf.compat.v1.wrap_function(call, [tf.TensorSpec(shape) for shape in feeds.values()])
 
     def _between(self, feeds: set[str], fetch: str) -> Any:
         nodes = {node.name: node for node in self.definition.node}
@@ -71,7 +72,7 @@ class FrozenGraph:
     def shapes(self) -> dict[str, Any]:
         """The shape of each operation's first output, by the operation's name."""
         imported = tf.Graph()
-        with imported.as_default():
+        with imported.as_default(), told_in_one_line("the model's graph could not be read"):
             tf.compat.v1.import_graph_def(self.definition, name="")
         return {
             operation.name: operation.outputs[0].shape for operation in imported.get_operations() if operation.outputs
@@ -98,12 +99,12 @@ def freeze(whole: WholeStylizer) -> FrozenGraph:
     """
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    traced = whole.trace()
+    with told_in_one_line("the model could not be traced as one graph"):
+        traced = whole.trace()
     try:
         frozen = convert_variables_to_constants_v2(traced.concrete, lower_control_flow=False)
-    except (ValueError, KeyError, NotImplementedError, tf.errors.OpError) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise InputError(f"the model's variables cannot be made constants: {lines[0][:300]}") from error
+    except Exception as error:  # TensorFlow's rewriting of a graph from elsewhere may raise anything
+        raise InputError(f"the model's variables cannot be made constants: {reason(error)}") from error
     content, style = (frozen.inputs[index].op.name for index in (traced.content, traced.style))
     output = frozen.outputs[traced.output]
     definition = frozen.graph.as_graph_def()
@@ -240,6 +241,8 @@ def _located(graph: FrozenGraph, tensor: str) -> str:
 class SplitStylizer:
     """A stylizer made elsewhere, cut in two; called as `toolkit.stylizer.Stylizer` is.
 
+    Threads may share one; their calls run at the same time.
+
     Args:
         whole: the stylizer as it was loaded.
         graph: its graph.
@@ -260,8 +263,7 @@ class SplitStylizer:
     def __init__(self, whole: WholeStylizer, graph: FrozenGraph, tensor: str) -> None:
         if not whole.takes_any_size:
             raise InputError(
-                f"--split-at {tensor!r}: the model takes {whole.content_shape} and {whole.style_shape} only; "
-                f"what takes pictures of one size stays in one piece"
+                f"--split-at {tensor!r}: what takes pictures of one size, or batches of one length, stays in one piece"
             )
         self.whole, self.graph, self.tensor = whole, graph, _located(graph, tensor)
         shapes = graph.shapes
@@ -296,8 +298,8 @@ class SplitStylizer:
         Raises:
             InputError: the shape is another one.
         """
-        check_pictures("style", style)
-        return np.concatenate([np.asarray(self.predictor(one[None])) for one in np.asarray(style)])
+        with told_in_one_line("the model could not read the style"):
+            return np.concatenate([np.asarray(self.predictor(one[None])) for one in as_pictures(style, "style")])
 
     def transform(self, content: Any, bottleneck: Any) -> np.ndarray:
         """Repaints pictures in the style of a bottleneck.
@@ -312,18 +314,20 @@ class SplitStylizer:
         Raises:
             InputError: a shape is another one.
         """
-        check_pictures("content", content)
+        content = as_pictures(content, "content")
         check_bottleneck(bottleneck, self.bottleneck_dim, len(content))
         styles = np.broadcast_to(bottleneck, (len(content), 1, 1, self.bottleneck_dim))
-        return np.stack([self._paint(picture, one) for picture, one in zip(np.asarray(content), styles, strict=True)])
+        return np.stack([self._paint(picture, one) for picture, one in zip(content, styles, strict=True)])
 
     def _paint(self, content: np.ndarray, bottleneck: np.ndarray) -> np.ndarray:
         inner = tf.reshape(tf.constant(bottleneck[None]), self._inner_shape)
-        return cut_picture(np.asarray(self._transform(tf.constant(content[None]), inner)), content)
+        with told_in_one_line(f"the model could not be run on a content of {pixels(content)}"):
+            painted = np.asarray(self._transform(tf.constant(content[None]), inner))
+        return cut_picture(painted, content)
 
     def __call__(self, content: Any, style: Any, strength: float | None = None) -> np.ndarray:
         """Repaints pictures in the style of other pictures; see `toolkit.stylizer.Stylizer`."""
-        bottleneck = self.bottleneck(style)
+        content, bottleneck = as_pictures(content, "content"), self.bottleneck(style)
         if strength is not None:
             bottleneck = interpolate(self.bottleneck(content), bottleneck, strength)
         return self.transform(content, bottleneck)
@@ -346,9 +350,9 @@ def split(whole: WholeStylizer, tensor: str | None) -> "WholeStylizer | SplitSty
         return whole
     try:
         graph = freeze(whole)
-    except InputError:
-        if tensor is None:
+        tensor = tensor or known_bottleneck(graph)
+    except StyleportError:
+        if tensor is None:  # it may still paint as it is
             return whole
         raise
-    tensor = tensor or known_bottleneck(graph)
     return whole if tensor is None else SplitStylizer(whole, graph, tensor)

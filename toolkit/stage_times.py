@@ -1,5 +1,6 @@
 """How long the stages of a call took, for those who look for what to make faster."""
 
+import threading
 import time
 from dataclasses import asdict, dataclass
 
@@ -50,3 +51,14 @@ class StageClock:
     def times(self) -> StageTimes:
         """Returns what was counted."""
         return StageTimes(**self._seconds)
+
+
+class LastTimes(threading.local):
+    """The times of the last call that each thread made, so that threads which share a model see their own.
+
+    Attributes:
+        value: of this thread's last call; of no stage before it has made one.
+    """
+
+    def __init__(self) -> None:
+        self.value = StageTimes()

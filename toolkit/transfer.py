@@ -1,15 +1,18 @@
 """Style transfer by optimisation: a Keras model whose one trained weight is the picture."""
 
 import math
-from collections.abc import Mapping, Sequence
+import threading
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from toolkit import images
+from toolkit.backend import keras, pinned_floats
 from toolkit.checkpoints import Checkpoints
 from toolkit.errors import InputError
 from toolkit.images import Picture
@@ -17,12 +20,44 @@ from toolkit.interrupts import Interrupts
 from toolkit.lbfgs import LBFGS
 from toolkit.objective import Objective
 from toolkit.problem import Problem, fingerprint
-from toolkit.recording import LOSSES, Latest, LossCurve, Saving
-from toolkit.vgg19 import CONTENT_LAYERS, MIN_SIDE, STYLE_LAYERS, VGG19Features, check_layers
+from toolkit.recording import CURVE, LOSSES, Latest, LossCurve, Saving
+from toolkit.vgg19 import CONTENT_LAYERS, MIN_SIDE, STYLE_LAYERS, VGG19Features, check_layers, check_seed
 from toolkit.winograd import FastFeatures
 
 OPTIMIZERS = ("lbfgs", "adam")
 STARTS = ("content", "noise")
+
+
+def _refused(what: str, instead: str) -> Callable[..., Any]:
+    """Makes a method that a Keras model has and a run that paints one picture has no sense for."""
+
+    def method(self: "StyleTransfer", *args: Any, **kwargs: Any) -> Any:
+        raise InputError(f"a StyleTransfer is a run that paints one picture, so it has nothing to {what}: {instead}")
+
+    method.__doc__ = f"Refuses: {instead}."
+    return method
+
+
+_KEEP = (
+    "save the picture with save_image(transfer.image, path), the run with fit(content, style, checkpoint=folder), "
+    "and the network with transfer.features.save(path)"
+)
+_PAINT = "call fit(content, style), then take its image"
+
+
+def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuses a method of `StyleTransfer` while a run goes on."""
+
+    @wraps(method)
+    def call(self: "StyleTransfer", *args: Any, **kwargs: Any) -> Any:
+        if not self._running.acquire(blocking=False):
+            raise InputError("a run of this StyleTransfer is going on: wait for its end, or make another object")
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            self._running.release()
+
+    return call
 
 
 class StyleTransfer(keras.Model):
@@ -30,6 +65,9 @@ class StyleTransfer(keras.Model):
 
     Follows Gatys et al. 2015, "A neural algorithm of artistic style" (arXiv 1508.06576), with the terms
     and weights of TensorFlow's tutorial.
+
+    One run at a time: while one goes on, `fit` and `prepare` of the same object are refused, in other threads and in
+    callbacks. Threads may each have an object of their own; these may share `features`.
 
     Args:
         features: the extractor; by default one with the layers asked for.
@@ -45,8 +83,9 @@ class StyleTransfer(keras.Model):
         scales: sizes the picture passes through, each twice the one before, in [1, 6]; 1 is the full size.
         averaging: share of the past in the running mean of pictures that is the result, in [0, 1); 0 gives
             the last picture.
-        seed: of noise and random weights.
+        seed: of noise and random weights, from 0 to 2^32 - 1.
         winograd: convolutions take Winograd's way where that is faster, which rounds otherwise.
+        dtype: of the extractor and the picture, as `VGG19Features` takes it.
 
     Raises:
         InputError: an option is unknown or out of range, or the weights cannot be used.
@@ -77,9 +116,9 @@ class StyleTransfer(keras.Model):
         averaging: float = 0.0,
         seed: int = 0,
         winograd: bool = True,
+        dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
         _check_at_least_zero(
             content_weight=content_weight, style_weight=style_weight, variation_weight=variation_weight
         )
@@ -87,23 +126,27 @@ class StyleTransfer(keras.Model):
             raise InputError(f"averaging is {averaging}: give a number from 0 to less than 1")
         if not 1 <= scales <= 6:
             raise InputError(f"scales is {scales}: give a whole number from 1 to 6")
-        self.objective = Objective(
+        seed = check_seed(seed)
+        objective = Objective(
             shares("style layer", style_layers),
             shares("content layer", content_layers),
             float(content_weight),
             float(style_weight),
             float(variation_weight),
         )
-        names = self.objective.layer_names
-        self.features = features or VGG19Features(names, vgg_weights, pooling, seed)
-        missing = [name for name in names if name not in self.features.layer_names]
+        names = objective.layer_names
+        features = features or VGG19Features(names, vgg_weights, pooling, seed, dtype)
+        missing = [name for name in names if name not in features.layer_names]
         if missing:
-            given = ", ".join(self.features.layer_names)
+            given = ", ".join(features.layer_names)
             raise InputError(f"the extractor does not give {missing[0]}: it gives {given}")
+        super().__init__(dtype=features.dtype_policy.name, **kwargs)
+        self.objective, self.features = objective, features
         self.start, self.preserve_color, self.scales = start, preserve_color, scales
         self.averaging, self.seed, self.winograd = float(averaging), seed, winograd
         self.trackers = [Latest(name) for name in LOSSES]
         self.curve: list[dict[str, float]] = []
+        self._running = threading.Lock()
         self.built = True  # the picture is made by `prepare`, when its size is known
 
     def compile(
@@ -165,22 +208,28 @@ class StyleTransfer(keras.Model):
         """Steps of the whole run that are done, at all scales."""
         return self._steps_before + self.steps_taken
 
+    @_alone
     def prepare(
         self,
-        content: np.ndarray,
-        style: np.ndarray | Sequence[np.ndarray],
+        content: Any,
+        style: Any,
         style_weights: Sequence[float] | None = None,
     ) -> None:
         """Sets the pictures of a run and puts the picture at its start, so that `train_step` can be called.
 
         Args:
-            content: [H, W, 3] or [1, H, W, 3], float32 in [0, 1], sides from 32 pixels.
+            content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.inputs` tells of, sides
+                from 32 pixels.
             style: likewise, of any size, or several of them.
             style_weights: one for each style, above 0; alike by default.
 
         Raises:
-            InputError: a picture has another shape, range or size, or the weights do not fit the styles.
+            InputError: a picture has another shape, range or size, the weights do not fit the styles, or a run is
+                going on.
         """
+        self._prepare(content, style, style_weights)
+
+    def _prepare(self, content: Any, style: Any, style_weights: Sequence[float] | None) -> None:
         if not self.compiled:
             self.compile()
         self._problem = Problem(content, style, style_weights)
@@ -209,7 +258,8 @@ class StyleTransfer(keras.Model):
         if self.averaging:
             self._replace_weight("average", np.zeros_like(picture[None]), trainable=False)
         if self.optimizer.built:
-            self.optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
+            with pinned_floats():
+                self.optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
         self.optimizer.build([self.picture])
         self._seen = FastFeatures(self.features, *content.shape[:2]) if self.winograd else self.features
         self._targets = self._targets_of(self._grey(content), [self._grey(style) for style in styles])
@@ -269,10 +319,11 @@ class StyleTransfer(keras.Model):
             tracker.update_state(losses[tracker.name])
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
+    @_alone
     def fit(  # another signature than Keras's: the data are two pictures
         self,
-        content: np.ndarray,
-        style: np.ndarray | Sequence[np.ndarray],
+        content: Any,
+        style: Any,
         epochs: int = 10,
         steps_per_epoch: int = 100,
         *,
@@ -287,7 +338,8 @@ class StyleTransfer(keras.Model):
         Of several scales each but the full size gets 1 / (scales + 1) of the epochs, at least one.
 
         Args:
-            content: [H, W, 3] or [1, H, W, 3], float32 in [0, 1], sides from 32 pixels.
+            content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.inputs` tells of, sides
+                from 32 pixels.
             style: likewise, of any size, or several of them.
             epochs: at least 1, and at least as many as scales.
             steps_per_epoch: at least 1.
@@ -301,17 +353,19 @@ class StyleTransfer(keras.Model):
             The `keras.callbacks.History`.
 
         Raises:
-            InputError: an argument is out of range, or the checkpoint is of another run.
+            InputError: an argument is out of range, the checkpoint is of another run, or a run is going on.
             WorkError: a loss is no longer finite, or the checkpoint cannot be written.
         """
+        epochs = _capped("epochs", epochs, "max_epochs")
+        steps_per_epoch = _capped("steps of an epoch", steps_per_epoch, "max_steps_per_epoch")
         self._check_counts(epochs, steps_per_epoch, checkpoint_every)
-        self.prepare(content, style, style_weights)
+        self._prepare(content, style, style_weights)
         own: list[keras.callbacks.Callback] = [LossCurve()]
         if checkpoint is not None:
             # With one scale a finished run may be made longer; with more, the plan depends on the length.
             plan = {"epochs": epochs, "steps_per_epoch": steps_per_epoch} if self.scales > 1 else {}
             saves = Checkpoints(Path(checkpoint), {**self.settings(), **plan})
-            self._restore(saves.read())
+            self._restore(saves)
             own.append(Saving(saves, checkpoint_every))
         history = keras.callbacks.History()
         with Interrupts() as interrupts:
@@ -390,29 +444,49 @@ class StyleTransfer(keras.Model):
             **{f"optimizer_{key}": str(value) for key, value in options.items() if key != "name"},
         }
 
+    save = save_weights = _refused("save", _KEEP)
+    load_weights = _refused("load", "call fit(content, style, checkpoint=folder), which goes on from what it saved")
+    get_config = _refused("rebuild from a config", _KEEP)
+    export = _refused("export", "make a bundle with `styleport export --method optimisation`, or export its features")
+    predict = predict_on_batch = _refused("predict", _PAINT)
+    evaluate = test_on_batch = _refused("evaluate", "the losses of its picture are in metrics, those of steps in curve")
+    train_on_batch = _refused("train on", "call prepare(content, style), then train_step()")
+
     def state(self) -> dict[str, np.ndarray]:
         """Returns all that changes in a run: the picture, the optimizer, the loss curve, where it stands."""
-        names = list(self.curve[0]) if self.curve else []
         return {
             "scale": np.array(self._scale),
             "steps_before": np.array(self._steps_before),
             "picture": np.asarray(self.picture),
             **({"average": np.asarray(self.average)} if self.averaging else {}),
             **{f"optimizer/{index}": np.asarray(v) for index, v in enumerate(self.optimizer.variables)},
-            "curve_names": np.array(names, dtype=np.str_),
-            "curve": np.array([[point[name] for name in names] for point in self.curve], np.float64),
+            "curve_names": np.array(CURVE, np.str_),
+            "curve": np.array([[point[name] for name in CURVE] for point in self.curve]).reshape(-1, len(CURVE)),
         }
 
-    def _restore(self, state: dict[str, np.ndarray] | None) -> None:
+    def _restore(self, saves: Checkpoints) -> None:
+        """Goes on from what was saved, if anything was: checked before it is taken."""
+        state = saves.read()
         if state is None:
             return
-        self._enter(int(state["scale"]), state["picture"][0], int(state["steps_before"]))
+        own = self.state()
+        steps = state["curve"].shape[:1] if "curve" in state else ()
+        own["curve"] = np.empty((*(steps or (0,)), len(CURVE)))
+        saves.check(state, {name: own[name] for name in ("scale", "steps_before", "curve_names", "curve")})
+        if state["curve_names"].tolist() != list(CURVE):
+            raise saves.broken(f"its curve is of {', '.join(state['curve_names'].tolist())}")
+        scale, steps_before = int(state["scale"]), int(state["steps_before"])
+        if not (0 <= scale < self.scales and steps_before >= 0):
+            raise saves.broken(f"it is at scale {scale} after {steps_before} steps")
+        picture = np.zeros((1, *self._problem.at(scale)[0].shape), self.picture.dtype)
+        saves.check(state, {"picture": picture})
+        self._enter(scale, state["picture"][0], steps_before)
+        saves.check(state, {name: array for name, array in self.state().items() if not name.startswith("curve")})
         if self.averaging:
             self.average.assign(state["average"])
         for index, variable in enumerate(self.optimizer.variables):
             variable.assign(state[f"optimizer/{index}"])
-        names = state["curve_names"].tolist()
-        self.curve = [dict(zip(names, map(float, point), strict=True)) for point in state["curve"]]
+        self.curve = [dict(zip(CURVE, map(float, point), strict=True)) for point in state["curve"]]
 
     def _check_counts(self, epochs: int, steps_per_epoch: int, checkpoint_every: int) -> None:
         for name, value in (
@@ -436,8 +510,19 @@ def _optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
     if name == "lbfgs":
         return LBFGS(learning_rate)
     if name == "adam":
-        return keras.optimizers.Adam(learning_rate)
+        with pinned_floats():
+            return keras.optimizers.Adam(learning_rate)
     raise InputError(f"unknown optimizer {name!r}: choose from {', '.join(OPTIMIZERS)}")
+
+
+def _capped(what: str, count: int, setting: str) -> int:
+    """Takes a cap of Keras's settings for debugging, lest steps be waited for that Keras does not take."""
+    cap = getattr(keras.config, setting, lambda: None)()
+    if not cap or count <= cap:
+        return count
+    variable = f"KERAS_{setting.upper()}"
+    warnings.warn(f"limited to {cap} {what} by keras.config.{setting}(), which {variable} sets", stacklevel=4)
+    return cap
 
 
 def _check_at_least_zero(**weights: float) -> None:

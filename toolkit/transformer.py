@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import keras
-from keras import layers
-
+from toolkit.backend import PINNED, PINNED_2D, dtype_of, keras, layers
 from toolkit.layers import (
     ConditionalInstanceNormalization,
     CropLike2D,
@@ -21,18 +19,18 @@ RESIDUAL_BLOCKS = 5
 
 
 def _convolution(x: Any, name: str, filters: int, kernel: int, stride: int = 1) -> Any:
-    x = ReflectionPadding2D(kernel // 2, name=f"{name}_pad")(x)
-    return layers.Conv2D(filters, kernel, stride, name=name)(x)
+    x = ReflectionPadding2D(kernel // 2, name=f"{name}_pad", **PINNED)(x)
+    return layers.Conv2D(filters, kernel, stride, name=name, **PINNED_2D)(x)
 
 
 def _residual_block(x: Any, bottleneck: Any, name: str) -> Any:
     shortcut, filters = x, x.shape[-1]
     x = _convolution(x, f"{name}_conv1", filters, 3)
-    x = ConditionalInstanceNormalization(name=f"{name}_conv1_norm")([x, bottleneck])
-    x = layers.ReLU(name=f"{name}_conv1_relu")(x)
+    x = ConditionalInstanceNormalization(name=f"{name}_conv1_norm", **PINNED)([x, bottleneck])
+    x = layers.ReLU(name=f"{name}_conv1_relu", **PINNED)(x)
     x = _convolution(x, f"{name}_conv2", filters, 3)
-    x = ConditionalInstanceNormalization(name=f"{name}_conv2_norm")([x, bottleneck])
-    return layers.Add(name=f"{name}_add")([shortcut, x])
+    x = ConditionalInstanceNormalization(name=f"{name}_conv2_norm", **PINNED)([x, bottleneck])
+    return layers.Add(name=f"{name}_add", **PINNED)([shortcut, x])
 
 
 @keras.saving.register_keras_serializable(package="styleport")
@@ -45,6 +43,10 @@ class StyleTransformer(keras.Model):
 
     Args:
         bottleneck_dim: length of the bottleneck.
+        dtype: float32, whatever Keras's settings are.
+
+    Raises:
+        InputError: the dtype is another one.
 
     Example:
         ```python
@@ -53,25 +55,27 @@ class StyleTransformer(keras.Model):
         ```
     """
 
-    def __init__(self, bottleneck_dim: int = 100, **kwargs: Any) -> None:
+    def __init__(self, bottleneck_dim: int = 100, dtype: Any = None, **kwargs: Any) -> None:
+        dtype = dtype_of(type(self).__name__, dtype)
         # === Functional Model ===
-        content = keras.Input((None, None, 3), name="content_image")
-        bottleneck = keras.Input((1, 1, bottleneck_dim), name="style_bottleneck")
-        x = PadToMultiple2D(4, name="pad")(content)
+        content = keras.Input((None, None, 3), name="content_image", **PINNED)
+        bottleneck = keras.Input((1, 1, bottleneck_dim), name="style_bottleneck", **PINNED)
+        x = PadToMultiple2D(4, name="pad", **PINNED)(content)
         for index, (filters, kernel, stride) in enumerate(CONTRACT, start=1):
             x = _convolution(x, f"contract_conv{index}", filters, kernel, stride)
-            x = layers.ReLU(name=f"contract_conv{index}_relu")(x)
+            x = layers.ReLU(name=f"contract_conv{index}_relu", **PINNED)(x)
         for index in range(1, RESIDUAL_BLOCKS + 1):
             x = _residual_block(x, bottleneck, f"residual{index}")
         for index, (filters, kernel, upsampling) in enumerate(EXPAND, start=1):
             if upsampling > 1:
-                x = NearestUpsampling2D(upsampling, name=f"expand_up{index}")(x)
+                x = NearestUpsampling2D(upsampling, name=f"expand_up{index}", **PINNED)(x)
             x = _convolution(x, f"expand_conv{index}", filters, kernel)
-            x = ConditionalInstanceNormalization(name=f"expand_conv{index}_norm")([x, bottleneck])
+            x = ConditionalInstanceNormalization(name=f"expand_conv{index}_norm", **PINNED)([x, bottleneck])
             last = index == len(EXPAND)
-            x = layers.Activation("sigmoid" if last else "relu", name=f"expand_conv{index}_activation")(x)
-        stylized = CropLike2D(name="stylized_image")([x, content])
+            x = layers.Activation("sigmoid" if last else "relu", name=f"expand_conv{index}_activation", **PINNED)(x)
+        stylized = CropLike2D(name="stylized_image", **PINNED)([x, content])
         super().__init__(inputs=[content, bottleneck], outputs=stylized, **kwargs)
+        self.dtype_policy = dtype
 
         # === Config ===
         self.bottleneck_dim = bottleneck_dim

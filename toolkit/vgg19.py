@@ -1,16 +1,16 @@
 """The feature extractor of style transfer by optimisation, and where its weights come from."""
 
+import operator
 import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
-from keras import layers, ops
-
 from toolkit import keras_file
+from toolkit.backend import DTYPE, PINNED, PINNED_2D, dtype_of, keras, layers, ops
 from toolkit.errors import InputError, WorkError
+from toolkit.tensors import as_tensor
 
 STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
 CONTENT_LAYERS = ("block5_conv2",)
@@ -26,6 +26,11 @@ LAYER_NAMES = tuple(
 
 POOLINGS = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
 
+DTYPES = ("float32", "float64")
+
+# What Keras and NumPy both take as a seed.
+MAX_SEED = 2**32 - 1
+
 # Four halvings must leave a picture for block 5 to look at.
 MIN_SIDE = 32
 
@@ -33,6 +38,7 @@ WEIGHTS_URL = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
     "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 )
+WEIGHTS_MD5 = "253f8cb515780f3b799900260a226db6"
 
 # Names a file of weights, or `imagenet` or `random`, to those who leave the choice open.
 WEIGHTS_VARIABLE = "STYLEPORT_VGG19_WEIGHTS"
@@ -52,6 +58,27 @@ class VGGPreprocessing(layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Returns the input's shape."""
         return input_shape
+
+
+def check_seed(seed: Any) -> int:
+    """Returns a seed.
+
+    Args:
+        seed: of random numbers.
+
+    Returns:
+        The seed, a Python integer.
+
+    Raises:
+        InputError: it is no whole number from 0 to 2^32 - 1.
+    """
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number <= MAX_SEED:
+        raise InputError(f"the seed is {seed}: give a whole number from 0 to {MAX_SEED}")
+    return number
 
 
 def check_layers(names: Sequence[str]) -> tuple[str, ...]:
@@ -86,16 +113,18 @@ class VGG19Features(keras.Model):
         weights: `imagenet` (downloaded and cached by Keras), the path of a `.h5` or `.weights.h5` file of
             `keras.applications.VGG19` with or without its top, or `random`.
         pooling: `max`, as trained, or `average`, which Gatys et al. found to give smoother pictures.
-        seed: of the random weights.
+        seed: of the random weights, from 0 to 2^32 - 1.
+        dtype: float32, the default whatever Keras's settings are, or float64. Of 16 bits, the squares of the features
+            would overflow.
 
     Raises:
-        InputError: a layer or pooling is unknown, or the file is not one of VGG19 weights.
+        InputError: a layer, pooling, seed or dtype is not one of these, or the file is not one of VGG19 weights.
         WorkError: the download failed.
 
     Example:
         ```python
         features = VGG19Features(["block1_conv1", "block5_conv2"])
-        features(picture)  # [B, H, W, 3] float32 in [0, 1] -> {"block1_conv1": [B, H, W, 64], …}
+        features(picture)  # [B, H, W, 3] in [0, 1], in any form -> {"block1_conv1": [B, H, W, 64], …}
         ```
     """
 
@@ -111,15 +140,19 @@ class VGG19Features(keras.Model):
         names = check_layers(layer_names)
         if pooling not in POOLINGS:
             raise InputError(f"unknown pooling {pooling!r}: choose from {', '.join(POOLINGS)}")
+        seed, dtype = check_seed(seed), dtype_of(type(self).__name__, dtype, DTYPES)
         # === Functional Model ===
         picture = keras.Input((None, None, 3), dtype=dtype, name="picture")
         x = VGGPreprocessing(dtype=dtype, name="preprocessing")(picture)
         outputs = {}
         for index, name in enumerate(LAYER_NAMES[: LAYER_NAMES.index(names[-1]) + 1]):
-            x = _layer(name, pooling, seed + index, dtype)(x)
+            # He et al.'s scale keeps random features alive through sixteen layers.
+            kernel = keras.initializers.HeNormal((seed + index) % (MAX_SEED + 1))
+            x = _layer(name, pooling, kernel, dtype)(x)
             if name in names:
                 outputs[name] = x
         super().__init__(inputs=picture, outputs=outputs, **kwargs)
+        self.dtype_policy = dtype
         self.trainable = False
         if str(weights) != "random":
             _copy_weights(_pretrained(weights), self)
@@ -144,6 +177,22 @@ class VGG19Features(keras.Model):
         """
         return keras_file.load(path, cls)
 
+    def __call__(self, pictures: Any, *args: Any, **kwargs: Any) -> Any:
+        """Looks at pictures.
+
+        Args:
+            pictures: [B, H, W, 3] in [0, 1], in any form that `toolkit.inputs` tells of.
+            args: passed on to Keras.
+            kwargs: likewise.
+
+        Returns:
+            The activations of the layers, by their names.
+
+        Raises:
+            InputError: the shape, dtype or range is another.
+        """
+        return super().__call__(as_tensor(pictures, "the picture", min_side=1), *args, **kwargs)
+
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor; the weights themselves are saved apart."""
         return {
@@ -152,6 +201,7 @@ class VGG19Features(keras.Model):
             "weights": "random",
             "pooling": self.pooling,
             "seed": self.seed,
+            "dtype": self.dtype_policy.name,
         }
 
 
@@ -172,21 +222,35 @@ def find_vgg19_weights() -> str:
     return "imagenet"
 
 
-def _layer(name: str, pooling: str, seed: int, dtype: Any) -> Any:
+def _layer(name: str, pooling: str, kernel: Any, dtype: str) -> Any:
+    options = {**PINNED_2D, "dtype": dtype, "name": name}
     if name.endswith("pool"):
-        return POOLINGS[pooling](2, strides=2, dtype=dtype, name=name)
+        return POOLINGS[pooling](2, strides=2, **options)
     filters, _ = BLOCKS[int(name[len("block")]) - 1]
-    # He et al.'s scale keeps random features alive through sixteen layers.
-    kernel = keras.initializers.HeNormal(seed)
-    return layers.Conv2D(
-        filters, 3, padding="same", activation="relu", kernel_initializer=kernel, dtype=dtype, name=name
-    )
+    return layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer=kernel, **options)
+
+
+def _published(include_top: bool) -> Any:
+    """Returns the network of `keras.applications.VGG19`, its weights zeros, whatever Keras's settings are."""
+    x = picture = keras.Input((224, 224, 3) if include_top else (None, None, 3), **PINNED)
+    for name in LAYER_NAMES:
+        x = _layer(name, "max", "zeros", DTYPE)(x)
+    if include_top:
+        x = layers.Flatten(**PINNED_2D)(x)
+        for units in (4096, 4096, 1000):
+            x = layers.Dense(units, kernel_initializer="zeros", **PINNED)(x)
+    return keras.Model(picture, x)
 
 
 def _pretrained(weights: str | Path) -> Any:
     if str(weights) == "imagenet":
         try:
-            return keras.applications.VGG19(include_top=False, weights="imagenet")
+            fetched = keras.utils.get_file(
+                WEIGHTS_URL.rpartition("/")[-1], WEIGHTS_URL, cache_subdir="models", file_hash=WEIGHTS_MD5
+            )
+            network = _published(include_top=False)
+            network.load_weights(fetched)
+            return network
         except Exception as error:  # a failed fetch is a bare Exception in Keras
             raise WorkError(
                 f"cannot fetch the VGG19 weights ({_one_line(error)}): download {WEIGHTS_URL} "
@@ -199,7 +263,7 @@ def _pretrained(weights: str | Path) -> Any:
         raise InputError(f"{path}: unknown suffix {path.suffix!r}; give a .h5 or .weights.h5 file of VGG19")
     failures = []
     for include_top in (False, True):
-        network = keras.applications.VGG19(include_top=include_top, weights=None)
+        network = _published(include_top)
         try:
             with warnings.catch_warnings():
                 # Of a part that the file lacks Keras only warns, and leaves it random.

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from toolkit import hub, keras_file
+from toolkit.backend import keras
 from toolkit.convention import Convention, Signature, Tensor, find, tensor_of
-from toolkit.errors import InputError
+from toolkit.errors import InputError, told_in_one_line
 from toolkit.fitting import Size, paint_at, resized
-from toolkit.inputs import MIN_SIDE, check_pictures, check_styles
+from toolkit.free_size import free_upsampling
+from toolkit.inputs import MIN_SIDE, as_pictures, check_styles
+from toolkit.precision import in_float32
 
 # Networks that halve their input give back a picture whose sides are rounded up: from the fourth halving on by 15.
 MAX_EXCESS = MIN_SIDE - 1
@@ -42,7 +44,11 @@ def _fixed_size(tensor: Tensor) -> Size | None:
 
 
 def _picture_shape(tensor: Tensor) -> tuple[int | None, ...]:
-    return (*(tensor.shape or (None, None, None))[:3], 3)
+    return (None, *(tensor.shape or (None, None, None))[1:3], 3)
+
+
+def _batch(tensor: Tensor) -> int | None:
+    return tensor.shape[0] if tensor.shape else None
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,9 @@ class WholeStylizer:
     """A stylizer of which only the call is known.
 
     A picture that comes back a little larger than its content, because the network halves its input, is cut to the
-    content's size. Where the model takes one size only, pictures are scaled to fit and back.
+    content's size. Where the model takes one size only, pictures are scaled to fit and back. Where it takes batches of
+    one length only, each picture fills one. Pictures are taken in any form (see `toolkit.inputs`). Threads may share
+    one; their calls run at the same time.
 
     Args:
         function: takes a content and a style, [B, H, W, 3] tensors, and gives the picture; in a graph, too.
@@ -75,8 +83,9 @@ class WholeStylizer:
         trace: gives the same as one TensorFlow function.
 
     Attributes:
-        content_shape: [B, H, W, 3], None for what may vary.
+        content_shape: [None, H, W, 3], None for what may vary.
         style_shape: the same of the style.
+        batches: the one length of a batch of contents that it takes, and of styles; None for any.
         content_size: the one height and width it takes; None for any.
         style_size: the same of the style.
         convention: how the model it was made from is called.
@@ -90,15 +99,40 @@ class WholeStylizer:
         trace: Callable[[], Traced],
     ) -> None:
         content, style = signature.inputs[convention.content], signature.inputs[convention.style]
-        self.function, self.trace = function, trace
+        self.trace = trace
         self.convention = convention
+        self.batches = _batch(content), _batch(style)
+        self.function = self.of_any_batch(function)
         self.content_shape, self.style_shape = _picture_shape(content), _picture_shape(style)
         self.content_size, self.style_size = _fixed_size(content), _fixed_size(style)
 
     @property
     def takes_any_size(self) -> bool:
         """Whether neither batch nor height nor width is fixed, of content and style."""
-        return not any(side for shape in (self.content_shape, self.style_shape) for side in shape[:3])
+        return not any((*self.batches, *self.content_shape[1:3], *self.style_shape[1:3]))
+
+    def of_any_batch(self, call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        """Returns the model's function, or its graph's, for batches of any length.
+
+        Args:
+            call: takes as many contents and styles, [B, H, W, 3] tensors, as the model does, and gives pictures.
+        """
+        if not any(self.batches):
+            return call
+        lengths = [length or 1 for length in self.batches]
+
+        def one(content: Any, style: Any) -> Any:
+            pair = zip((content, style), lengths, strict=True)
+            return call(*(tf.repeat(picture, length, axis=0) for picture, length in pair))[:1]
+
+        def each(content: Any, style: Any) -> Any:
+            if content.shape[0] == 1:
+                return one(content, style)
+            styles = tf.broadcast_to(style, tf.concat([tf.shape(content)[:1], tf.shape(style)[1:]], 0))
+            pictures = tf.TensorSpec((None, None, 3))
+            return tf.map_fn(lambda pair: one(pair[0][None], pair[1][None])[0], (content, styles), pictures)
+
+        return each
 
     def __call__(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
         """Repaints pictures in the style of other pictures.
@@ -113,20 +147,25 @@ class WholeStylizer:
         Raises:
             InputError: a shape is another one, or the model gives pictures of another size than the content's.
         """
-        check_pictures("content", content)
-        check_pictures("style", style)
+        content, style = as_pictures(content, "content"), as_pictures(style, "style")
         check_styles(len(style), len(content))
-        styles = resized(self.style_size, np.asarray(style))
+        styles = resized(self.style_size, style)
         styles = np.broadcast_to(styles, (len(content), *styles.shape[1:]))
-        pairs = zip(np.asarray(content), styles, strict=True)
+        pairs = zip(content, styles, strict=True)
         return np.stack([paint_at(self.content_size, *self._painting(picture, one)) for picture, one in pairs])
 
     def _painting(self, picture: np.ndarray, style: np.ndarray) -> tuple[np.ndarray, Callable[..., np.ndarray]]:
         def paint(content: np.ndarray) -> np.ndarray:
-            painted = np.asarray(self.function(tf.constant(content[None]), tf.constant(style[None])))
+            with told_in_one_line(f"the model could not be run on a content of {pixels(content)}"):
+                painted = np.asarray(self.function(tf.constant(content[None]), tf.constant(style[None])))
             return cut_picture(painted, content)
 
         return picture, paint
+
+
+def pixels(picture: np.ndarray) -> str:
+    """Returns the width and height of a picture [H, W, 3], for people."""
+    return f"{picture.shape[1]}x{picture.shape[0]} pixels"
 
 
 def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
@@ -225,12 +264,18 @@ def from_keras_model(model: Any, source: str, names: Mapping[str, str]) -> Whole
         raise InputError(
             f"{source}: holds a {type(model).__name__} whose inputs are not known: save a functional model"
         )
+    with told_in_one_line(f"{source}: could not be prepared"):
+        model = in_float32(model)
+        free_upsampling(model)
     inputs = {tensor.name: tensor for tensor in model.inputs}
     names_of_outputs = getattr(model, "output_names", [f"output_{index}" for index in range(len(model.outputs))])
     outputs = dict(zip(names_of_outputs, model.outputs, strict=True))
     described = Signature(*({name: _keras_tensor(one) for name, one in ends.items()} for ends in (inputs, outputs)))
     convention = find(source, {"call": described}, names)
-    pair = keras.Model([inputs[convention.content], inputs[convention.style]], outputs[convention.output])
+    # Named, for Keras would count: its name is part of every name in the graph.
+    pair = keras.Model(
+        [inputs[convention.content], inputs[convention.style]], outputs[convention.output], name="functional"
+    )
 
     def function(content: Any, style: Any) -> Any:
         return pair([content, style], training=False)

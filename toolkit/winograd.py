@@ -1,12 +1,16 @@
 """The same features in less time on a CPU: 3x3 convolutions by Winograd's minimal filtering."""
 
 import functools
+import hashlib
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import tensorflow as tf
-from keras import layers
+
+from toolkit.backend import layers
+from toolkit.own_gradient import with_gradient
 
 # F(4x4, 3x3): a tile of 6x6 samples gives 4x4 results with 36 products instead of 144.
 TILE, OUT = 6, 4
@@ -56,7 +60,7 @@ def _from_tile(m0: Any, m1: Any, m2: Any, m3: Any, m4: Any, m5: Any) -> list[Any
     return [near - m0 + far, nearer + 2 * farther, near + 4 * far, nearer - m5 + 8 * farther]
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=64)
 def _strip_function(down: int, across: int, channels: int, filters: int, dtype: Any) -> Callable[..., Any]:
     """Makes the function of one strip of tiles, a graph of its own that layers and strips of a size share.
 
@@ -124,12 +128,23 @@ class WinogradConvolution:
 
     def __call__(self, x: Any) -> Any:
         """Returns [1, H, W, D] for an input of [1, H, W, C], whose shape is known."""
+        (result,) = with_gradient(
+            x, lambda x: [_convolve(x, self._kernel)], lambda upstream: _convolve(upstream, self._turned)
+        )
+        return result
 
-        @tf.custom_gradient
-        def convolved(x: Any) -> Any:
-            return _convolve(x, self._kernel), lambda upstream: _convolve(upstream, self._turned)
 
-        return convolved(x)
+# The kernels depend on no size and take eight times the memory of the weights: once for all runs of an extractor.
+_convolutions: WeakKeyDictionary[Any, dict[str, tuple[bytes, WinogradConvolution]]] = WeakKeyDictionary()
+
+
+def _convolution(features: Any, layer: Any) -> WinogradConvolution:
+    """Returns the convolution of a layer, made anew where the layer has other weights than the last time."""
+    kernel, known = np.asarray(layer.kernel), _convolutions.setdefault(features, {})
+    digest = hashlib.sha256(kernel.tobytes()).digest()
+    if layer.name not in known or known[layer.name][0] != digest:
+        known[layer.name] = digest, WinogradConvolution(kernel)
+    return known[layer.name][1]
 
 
 class FastFeatures:
@@ -150,7 +165,7 @@ class FastFeatures:
             if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
                 height, width = height // 2, width // 2
             elif isinstance(layer, layers.Conv2D) and is_worthwhile(height, width, *layer.kernel.shape[2:]):
-                self._convolutions[layer.name] = WinogradConvolution(np.asarray(layer.kernel))
+                self._convolutions[layer.name] = _convolution(features, layer)
 
     @property
     def accelerated(self) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """`styleport export`: a model in, a verified bundle out."""
 
-import dataclasses
 import json
 import shlex
 import tempfile
@@ -13,8 +12,9 @@ from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptio
 from export.commands.options import sizes, split
 from toolkit.commands import objective_options
 from toolkit.commands.idle import refuse_idle
-from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
+from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError
+from toolkit.gate import trusted
 
 if TYPE_CHECKING:
     from export.exportable import Exportable
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 # What each method takes beyond what all of them take.
 OPTIONS = {
-    "feed-forward": ("model", "inputs", "split_at", "max_size", "integer_io", "bake", "bake_strength"),
+    "feed-forward": (
+        *("model", "inputs", "split_at", "value_range", "imports", "max_size", "integer_io", "bake", "bake_strength"),
+    ),
     "optimisation": (
         *("vgg_weights", "style_layer", "content_layer", "content_weight", "style_weight", "variation_weight"),
         *("pooling", "learning_rate"),
@@ -38,8 +40,10 @@ def export(
         typer.Option(help="feed-forward (a stylizer) or optimisation (VGG19 and its train_step)."),
     ] = "feed-forward",
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
-    inputs: Annotated[str | None, typer.Option(help=INPUTS_HELP)] = None,
-    split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
+    inputs: Inputs = None,
+    split_at: SplitAt = None,
+    value_range: ValueRange = None,
+    imports: Imports = None,
     formats: Annotated[
         str,
         typer.Option(
@@ -91,6 +95,7 @@ def export(
     variation_weight: objective_options.VariationWeight = 30.0,
     pooling: objective_options.Pooling = "max",
     learning_rate: objective_options.LearningRate = 0.05,
+    trust: Trust = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
@@ -98,8 +103,10 @@ def export(
     from export import litert_js
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.locate import local_path
+    from toolkit.source_options import SourceOptions
 
     _refuse_options_of_others(context, method)
+    elsewhere = SourceOptions(inputs, split_at, value_range)
     styles = _styles(context, bake or [], bake_strength)
     options = ExportOptions(
         formats=tuple(dict.fromkeys((*split(formats), *(["baked"] if styles else [])))),
@@ -107,7 +114,7 @@ def export(
         sizes=None if size is None else sizes(size),
         max_size=max_size,
         integer_io=integer_io,
-        method=method,
+        method=None if method == "feed-forward" else method,  # a stylizer may turn out to be in one piece
         bakes=styles,
     )
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
@@ -117,7 +124,11 @@ def export(
     _check_targets(bundle, force, source, bake or [])
     if "web" in options.formats:
         litert_js.fetch()
-    with quiet_libraries() as console, progress_bar(console, 2 * len(options.artifacts()) + 2) as step:
+    with (
+        quiet_libraries() as console,
+        progress_bar(console, 2 * len(options.artifacts()) + 2) as step,
+        trusted(trust),
+    ):
         from export.exporting import export_bundle
 
         exportable: Exportable
@@ -136,10 +147,11 @@ def export(
             )
         else:
             from export.sources import open_source
+            from toolkit.custom_objects import import_modules
 
             step(f"opening {model}")
-            exportable = open_source(model, inputs, split_at)
-            options = dataclasses.replace(options, method=_stylizer_method(method, exportable))
+            import_modules(imports or [])
+            exportable = open_source(model, elsewhere)
         manifest = export_bundle(exportable, bundle, options, force, step)
     if as_json:
         typer.echo(json.dumps(manifest, indent=2))
@@ -167,12 +179,6 @@ def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[st
         [source, *(path for text in bake for path in style_paths(text))],
         [targets.WholeFolder("BUNDLE", bundle), targets.WholeFolder("BUNDLE", failed_folder(bundle))],
     )
-
-
-def _stylizer_method(asked: str, exportable: "Exportable") -> str:
-    """What is asked for as a feed-forward stylizer may turn out to be in one piece."""
-    found = exportable.source["method"]
-    return found if found == "one-piece" else asked
 
 
 def _refuse_options_of_others(context: typer.Context, method: str) -> None:

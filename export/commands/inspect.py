@@ -31,6 +31,8 @@ def inspect(
     console = stdout_console()
     source = manifest["source"]
     console.print(f"{source['kind']} {source['name']}, made {manifest['created']}", highlight=False, markup=False)
+    if needed := " ".join(f"--import {module}" for module in source.get("imports", ())):
+        console.print(f"verify and publish take {needed}", highlight=False, markup=False)
     print_table(manifest["artifacts"], console)
     for style in _styles(manifest):
         console.print(f"style {style.slug}: {style}", highlight=False, markup=False, soft_wrap=True)

@@ -6,11 +6,15 @@ from typing import Annotated
 
 import typer
 
+from toolkit.commands.options import Imports, Trust
 from toolkit.errors import WorkError, first_of
+from toolkit.gate import trusted
 
 
 def verify(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's folder.")],
+    imports: Imports = None,
+    trust: Trust = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Recompute every hash and every parity figure of a bundle from its files."""
@@ -18,9 +22,11 @@ def verify(
     from toolkit.console import progress_bar, quiet_libraries
 
     count = len(manifests.read(bundle)["artifacts"])
-    with quiet_libraries() as console, progress_bar(console, count) as step:
+    with quiet_libraries() as console, progress_bar(console, count) as step, trusted(trust):
         from export.exporting import verify_bundle
+        from toolkit.custom_objects import import_modules
 
+        import_modules(imports or [])
         result = verify_bundle(bundle, step)
     sizes = {record["path"]: record["bytes"] for record in result.manifest["artifacts"]}
     records = [

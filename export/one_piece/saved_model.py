@@ -23,7 +23,7 @@ def serving_functions(whole: WholeStylizer, max_size: int) -> dict[str, Any]:
     Returns:
         `tf.function`s: `serving_default`, and `image_bytes` where the model takes pictures of any size.
     """
-    call = freeze(whole).call()
+    call = whole.of_any_batch(freeze(whole).call())
 
     def paint(content_image: Any, style_image: Any) -> Any:
         return cut(call(checked(content_image, "content_image"), checked(style_image, "style_image")), content_image)

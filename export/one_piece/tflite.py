@@ -46,7 +46,7 @@ def convert(whole: WholeStylizer, graph: FrozenGraph, size: int | None, integer_
     Raises:
         WorkError: the model has an operation that TFLite lacks.
     """
-    call, dtype = graph.call(), tf.uint8 if integer_io else tf.float32
+    call, dtype = whole.of_any_batch(graph.call()), tf.uint8 if integer_io else tf.float32
 
     def stylize(content_image: Any, style_image: Any) -> dict[str, Any]:
         content = to_float(content_image)

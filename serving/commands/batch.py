@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.commands.options import MaxSize, PreserveColor, Strength, StyleSize
+from toolkit.commands.options import MaxSize, PreserveColor, Strength, StyleSize, Trust
 from toolkit.errors import InputError, WorkError
+from toolkit.gate import trusted
 
 if TYPE_CHECKING:
     from serving.pipelines.outcomes import Summary
@@ -37,6 +38,7 @@ def batch(
     keep_folders: Annotated[
         bool, typer.Option("--keep-folders", help="Name results by their folders, too: STYLE/2024/NAME.png.")
     ] = False,
+    trust: Trust = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counters as JSON.")] = False,
 ) -> None:
     """Paint a whole collection with Apache Beam, here or on a cluster.
@@ -49,7 +51,7 @@ def batch(
     from toolkit.look import Look
 
     look = Look(strength, max_size, style_size, preserve_color)
-    with quiet_libraries() as console:
+    with quiet_libraries() as console, trusted(trust):
         from serving.pipelines import bundle_copy, files, plan, runners
         from serving.pipelines.running import run
 

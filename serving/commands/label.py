@@ -71,17 +71,17 @@ def moved(file: Any, name: str, version: int | None, urls: list[str], timeout: f
     Returns:
         The `Move`.
     """
-    from serving import labels
-    from serving.commands.options import clients
+    from serving import labels, replicas
+    from serving.replicas import Replicas
     from toolkit.console import progress_bar, quiet_libraries
 
     model = file.read().config.name
-    looks = int(timeout / labels.POLL_SECONDS)
+    looks = int(timeout / replicas.POLL_SECONDS)
     with (
         quiet_libraries() as console,
         progress_bar(console, looks) as step,
-        clients(urls, model, None, **options) as servers,
-        clients(urls, model, name, **options) as labelled,
+        Replicas(urls, model, **options) as servers,
+        Replicas(urls, model, name, **options) as labelled,
     ):
         if version is None:
             return labels.rollback(file, name, servers, labelled, timeout, step)

@@ -1,17 +1,14 @@
 """Arguments that several commands share."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
-    from serving.client import StylizerClient
-    from serving.labels import ModelsFile
+    from serving.models_file import ModelsFile
 
 BasePath = Annotated[
     Path, typer.Argument(metavar="BASE_PATH", help="The folder of the versions; its name is the model's.")
@@ -25,7 +22,12 @@ ModelName = Annotated[
 ]
 Servers = Annotated[
     list[str],
-    typer.Option("--server", metavar="URL", help="grpc://host:8500 or http://host:8501; give it once for each server."),
+    typer.Option(
+        "--server",
+        metavar="URL",
+        help="grpc://host:8500 or http://host:8501, once for each server that reads the file; dns:///name:8500 is gRPC "
+        "on every address of a name.",
+    ),
 ]
 Timeout = Annotated[float, typer.Option(min=1, max=86_400, help="Seconds that the servers may take in all.")]
 TokenFile = Annotated[
@@ -55,12 +57,12 @@ def models_file(base_path: Path, path: Path | None, model: str | None) -> "Model
     Raises:
         InputError: there is none.
     """
-    from serving import labels
+    from serving.models_file import ModelsFile, default_config
 
-    path = path or labels.default_config(base_path)
+    path = path or default_config(base_path)
     if not path.is_file():
         raise InputError(f"{path}: there is no models.config; give --model-config, or publish a first version")
-    return labels.ModelsFile(path, base_path, model)
+    return ModelsFile(path, base_path, model)
 
 
 def read_token(path: Path | None) -> str | None:
@@ -87,24 +89,3 @@ def read_token(path: Path | None) -> str | None:
         raise InputError(f"{path}: cannot be read: {error.strerror}; give a file that holds a token") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a token: it is not ASCII") from error
-
-
-@contextmanager
-def clients(urls: list[str], model: str, label: str | None, **options: Any) -> "Iterator[list[StylizerClient]]":
-    """Opens a client of each server that looks once and does not wait, and closes them at the end.
-
-    Args:
-        urls: of the servers.
-        model: the model's name.
-        label: that they ask for, or None.
-        options: of `StylizerClient`.
-
-    Yields:
-        The clients.
-    """
-    from serving.client import StylizerClient
-
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(StylizerClient(url, model, label=label, timeout=5, tries=1, **options)) for url in urls
-        ]

@@ -9,8 +9,10 @@ import typer
 from export.artifact import DEFAULT_FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from serving.commands.options import AsJson
-from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
+from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError, WorkError, first_of
+from toolkit.gate import trusted
+from toolkit.source_options import SourceOptions
 
 if TYPE_CHECKING:
     from serving.pipelines.tfx.runs import Run
@@ -24,8 +26,10 @@ def pipeline(
         str, typer.Argument(metavar="BASE_PATH", help="The folder of the versions; its name is the model's.")
     ],
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
-    inputs: Annotated[str | None, typer.Option(help=INPUTS_HELP)] = None,
-    split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
+    inputs: Inputs = None,
+    split_at: SplitAt = None,
+    value_range: ValueRange = None,
+    imports: Imports = None,
     formats: Annotated[
         str, typer.Option(help="What the bundle holds, as in export; saved_model is what is pushed.")
     ] = ",".join(DEFAULT_FORMATS),
@@ -47,6 +51,7 @@ def pipeline(
     image: Annotated[
         str | None, typer.Option(help="For Kubeflow: a container that has styleport[tfx] installed.")
     ] = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Export a model, and push it to a base path if every artifact keeps its gate and it answers a request.
@@ -60,7 +65,11 @@ def pipeline(
 
     if (compile_to is None) != (image is None):
         raise InputError("--compile and --image go together: give the YAML to write and the container to run")
+    for option, given in (("--trust", trust), ("--import", imports)):
+        if compile_to is not None and given:
+            raise InputError(f"{option} has no effect with --compile, where nothing here runs the model: leave it out")
     quantizations, sides = (None if quantize is None else split(quantize)), (None if size is None else sizes(size))
+    elsewhere = SourceOptions(inputs, split_at, value_range)
     options = ExportOptions(split(formats), quantizations, sides, max_size)
     yaml = targets.File("--compile", compile_to, {".yaml", ".yml"}) if compile_to else None
     folders = [
@@ -69,13 +78,13 @@ def pipeline(
         if "://" not in path
     ]
     targets.check([local_path(model), gates, pictures], [yaml] if yaml else folders)
-    with quiet_libraries():
+    with quiet_libraries(), trusted(trust):
         from serving.pipelines.tfx.pipeline import Settings, compile_for_kubeflow, run_locally
+        from toolkit.custom_objects import import_modules
 
+        import_modules(imports or [])
         narrower = {} if gates is None else _read_gates(gates)
-        settings = Settings(
-            root, base_path, model, inputs, split_at, options, narrower, pictures, warmup_sizes=warmup_size
-        )
+        settings = Settings(root, base_path, model, elsewhere, options, narrower, pictures, warmup_sizes=warmup_size)
         if compile_to is not None and image is not None:
             compile_for_kubeflow(settings, compile_to, image)
             typer.echo(str(compile_to))

@@ -17,25 +17,19 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Remove old versions, but none with a label, none loaded by its number, none that a rollback would return to."""
-    from serving import labels
+    from serving import pruning
     from serving.commands.options import models_file
-    from serving.versions import find_versions, remove
     from toolkit.console import progress_bar, quiet_libraries
 
     file = models_file(base_path, model_config, model)
-    # Nobody may label a version while it is being removed.
-    with quiet_libraries() as console, file.changing() as config:
-        found = find_versions(base_path)
-        removed = labels.prunable(config, found, keep)
-        if not dry_run:
-            with progress_bar(console, len(removed)) as step:
-                for version in removed:
-                    step(f"removing version {version.number}")
-                    remove(version)
-    numbers = [version.number for version in removed]
-    kept = [version.number for version in found if version.number not in numbers]
+    with (
+        quiet_libraries() as console,
+        pruning.prune(file, keep, dry_run) as pruned,
+        progress_bar(console, len(pruned.folders)) as step,
+    ):
+        pruned.delete(step)
     if as_json:
-        typer.echo(json.dumps({"removed": numbers, "kept": kept, "dry_run": dry_run}, indent=2))
+        typer.echo(json.dumps({"removed": pruned.removed, "kept": pruned.kept, "dry_run": dry_run}, indent=2))
         return
-    verb = "would be removed" if dry_run else "removed"
-    typer.echo(f"{verb}: {', '.join(map(str, numbers)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}")
+    verb, removed, kept = "would be removed" if dry_run else "removed", pruned.removed, pruned.kept
+    typer.echo(f"{verb}: {', '.join(map(str, removed)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}")

@@ -1,12 +1,16 @@
 """`styleport publish`: a verified bundle becomes the next version in a base path."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from serving.commands.options import AsJson, BasePath, ModelConfig
+from toolkit.commands.options import Imports, Trust
+from toolkit.errors import InputError
+from toolkit.gate import trusted
 
 
 def publish(
@@ -22,7 +26,16 @@ def publish(
             help="Sizes in pixels that the server is warmed up with, such as 256,640x480 (width first), or none.",
         ),
     ] = "256,384",
+    imports: Imports = None,
     model_config: ModelConfig = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OCTAL",
+            help="Permissions of the folders it makes, such as 755; files get them without x. By default the umask's.",
+        ),
+    ] = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Verify a bundle and publish its SavedModel as a new version, whole or not at all.
@@ -30,22 +43,29 @@ def publish(
     Where there is no models.config yet, one is written that serves this version as `stable` and `canary`. Later
     versions take no traffic before `styleport label` says so.
     """
-    from serving import labels, warmup
+    from serving import warmup
+    from serving.models_file import ModelsFile, default_config
+    from serving.versions import closed_to_others
     from serving.versions import publish as publish_version
     from toolkit import manifest as manifests
     from toolkit import targets
     from toolkit.console import progress_bar, quiet_libraries
+    from toolkit.custom_objects import import_modules
     from toolkit.names import check_utf8
 
-    sizes = warmup.parse_sizes(warmup_size)
+    sizes, permissions = warmup.parse_sizes(warmup_size), _parse_mode(mode)
     count = len(manifests.read(bundle)["artifacts"])
     check_utf8(bundle, base_path)
     config = targets.File("--model-config", model_config) if model_config else None
     targets.check([bundle], [targets.Folder("BASE_PATH", base_path), config])
-    with quiet_libraries() as console, progress_bar(console, count + 3) as step:
-        published = publish_version(bundle, base_path, version, sizes, progress=step)
-        file = labels.ModelsFile(model_config or labels.default_config(base_path), base_path)
-        first = file.write_first(published.number)
+    with quiet_libraries() as console, progress_bar(console, count + 3) as step, trusted(trust):
+        import_modules(imports or [])
+        published = publish_version(bundle, base_path, version, sizes, progress=step, mode=permissions)
+        file = ModelsFile(model_config or default_config(base_path), base_path)
+        first = file.write_first(published.number, permissions and permissions & 0o666)
+    written = (file.path.parent, base_path, published.folder, *sorted(published.folder.rglob("*")), file.path)
+    # Who gives a mode without others means it.
+    closed = None if permissions is not None and permissions & 0o005 != 0o005 else closed_to_others(written)
     result = {
         "version": published.number,
         "path": str(published.folder),
@@ -53,7 +73,11 @@ def publish(
         "warmup_requests": (published.provenance or {}).get("warmup_requests"),
         "model_config": str(file.path),
         "model_config_written": first,
+        "closed_to_others": str(closed) if closed else None,
     }
+    if closed:
+        told = f"warning: {closed} is closed to other users (mode {closed.stat().st_mode & 0o777:o})"
+        typer.echo(f"{told}, and to a server that is one: chmod it; --mode 755 opens what publish makes", err=True)
     if as_json:
         typer.echo(json.dumps(result, indent=2))
         return
@@ -62,3 +86,11 @@ def publish(
         typer.echo(f"wrote {file.path}: it serves version {published.number} as stable and canary")
     elif not file.names_model():
         typer.echo(f"{file.path} does not name this base path: add it there to have it served")
+
+
+def _parse_mode(mode: str | None) -> int | None:
+    if mode is None:
+        return None
+    if not re.fullmatch("[0-7]{3,4}", mode) or int(mode, 8) & 0o700 != 0o700:
+        raise InputError(f"--mode {mode}: give permissions of folders in octal that let the owner in, such as 755")
+    return int(mode, 8)

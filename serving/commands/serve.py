@@ -1,14 +1,20 @@
 """`styleport serve`: a local server with TensorFlow Serving's contract and the names of its flags."""
 
 import json
+import logging
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
+from serving.commands.flags import COMMAND_LINE, CommandLine, TensorFlowCommand
 from serving.server.options import INT32_MAX, Limits, LoadOptions, ServerOptions
 from toolkit.errors import InputError
+
+CLASS = TensorFlowCommand
+Switch = Literal["true", "false"]
 
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -16,106 +22,161 @@ _KEPT_BYTES = 1 << 30
 
 _LIMITS, _LOAD = Limits(), LoadOptions()
 _LOG_LEVELS = ("debug", "info", "warning", "error")
+_own = partial(typer.Option, rich_help_panel="Of this server alone")
 
 
 def serve(
+    context: typer.Context,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of gRPC; 0 takes a free one.")] = 8500,
+    grpc_socket_path: Annotated[
+        Path | None, typer.Option("--grpc_socket_path", help="A UNIX socket that gRPC listens on, too.")
+    ] = None,
+    grpc_channel_arguments: Annotated[
+        str, typer.Option("--grpc_channel_arguments", help="For gRPC: NAME=VALUE, with commas between.")
+    ] = "",
     rest_api_port: Annotated[
         int | None,
         typer.Option("--rest_api_port", min=0, max=65535, help="Of REST; 0 takes a free one. Without it: no REST."),
     ] = None,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    rest_api_timeout_in_ms: Annotated[
+        int, typer.Option("--rest_api_timeout_in_ms", help="For a REST request to be answered; 0 waits for ever.")
+    ] = int(1000 * (_LIMITS.rest_timeout_seconds or 0)),
+    rest_api_enable_cors_support: Annotated[
+        Switch, typer.Option("--rest_api_enable_cors_support", help="Let web pages of any origin call REST.")
+    ] = "false",
+    ssl_config_file: Annotated[
+        Path | None, typer.Option("--ssl_config_file", help="An SSLConfig as text: gRPC, and not REST, speaks TLS.")
+    ] = None,
+    use_alts_credentials: Annotated[
+        Switch, typer.Option("--use_alts_credentials", help="Refused: ALTS is on Google Cloud alone.")
+    ] = "false",
     model_config_file: Annotated[
         Path | None, typer.Option("--model_config_file", "--model-config", help="A ModelServerConfig as text.")
     ] = None,
     model_config_file_poll_wait_seconds: Annotated[
-        float, typer.Option("--model_config_file_poll_wait_seconds", min=0, help="Read that file again; 0 never.")
-    ] = 0.0,
+        int, typer.Option("--model_config_file_poll_wait_seconds", min=0, help="Read that file again; 0 never.")
+    ] = 0,
     model_name: Annotated[
         str, typer.Option("--model_name", help="Of the one model, without a configuration file.")
     ] = "default",
     model_base_path: Annotated[
         Path | None, typer.Option("--model_base_path", help="Its folder, which has a folder for each version.")
     ] = None,
+    saved_model_tags: Annotated[
+        str, typer.Option("--saved_model_tags", help="Of the graph to load, with commas between.")
+    ] = ",".join(_LOAD.tags),
     file_system_poll_wait_seconds: Annotated[
-        float, typer.Option("--file_system_poll_wait_seconds", min=0, help="Look for versions again; 0 never.")
-    ] = _LOAD.poll_seconds,
+        int, typer.Option("--file_system_poll_wait_seconds", min=0, help="Look for versions again; 0 never.")
+    ] = int(_LOAD.poll_seconds),
     max_num_load_retries: Annotated[
         int, typer.Option("--max_num_load_retries", min=0, help="Of a version that cannot be loaded.")
     ] = _LOAD.max_retries,
     load_retry_interval_micros: Annotated[
-        int, typer.Option("--load_retry_interval_micros", min=0, help="Between these.")
+        int, typer.Option("--load_retry_interval_micros", help="Between these; no wait where it is negative.")
     ] = int(1e6 * _LOAD.retry_seconds),
     allow_version_labels_for_unavailable_models: Annotated[
-        bool, typer.Option("--allow_version_labels_for_unavailable_models", help="For labels that are new.")
-    ] = False,
+        Switch, typer.Option("--allow_version_labels_for_unavailable_models", help="For labels that are new.")
+    ] = "false",
     enable_model_warmup: Annotated[
-        bool, typer.Option("--enable_model_warmup/--noenable_model_warmup", help="Run a version's warmup records.")
-    ] = True,
-    enable_batching: Annotated[bool, typer.Option("--enable_batching", help="Join requests into batches.")] = False,
+        Switch, typer.Option("--enable_model_warmup", help="Run a version's warmup records.")
+    ] = "true",
+    num_request_iterations_for_warmup: Annotated[
+        int, typer.Option("--num_request_iterations_for_warmup", help="How often each is run, where above 0.")
+    ] = 0,
+    check_operations: Annotated[
+        Switch,
+        typer.Option(
+            "--check_operations",
+            help="Load no version that reads or writes files, or does what else no stylizer needs. TensorFlow Serving "
+            "loads any.",
+        ),
+    ] = "false",
+    enable_batching: Annotated[Switch, typer.Option("--enable_batching", help="Join requests into batches.")] = "false",
     batching_parameters_file: Annotated[
         Path | None, typer.Option("--batching_parameters_file", help="BatchingParameters as text.")
     ] = None,
-    batch_by_shape: Annotated[
-        bool,
-        typer.Option(
-            "--batch_by_shape",
-            help="Keep requests of different shapes apart. TensorFlow Serving does not: there they fail.",
-        ),
-    ] = False,
     monitoring_config_file: Annotated[
         Path | None, typer.Option("--monitoring_config_file", help="A MonitoringConfig as text.")
     ] = None,
+    tensorflow_session_parallelism: Annotated[
+        int, typer.Option("--tensorflow_session_parallelism", min=0, help="Both of the following at once.")
+    ] = 0,
     tensorflow_intra_op_parallelism: Annotated[
         int, typer.Option("--tensorflow_intra_op_parallelism", min=0, help="Threads in an operation; 0: TensorFlow's.")
     ] = 0,
     tensorflow_inter_op_parallelism: Annotated[
         int, typer.Option("--tensorflow_inter_op_parallelism", min=0, help="Between operations; 0: TensorFlow's.")
     ] = 0,
-    rest_api_timeout_in_ms: Annotated[
-        int, typer.Option("--rest_api_timeout_in_ms", min=1, help="For a REST request to be answered.")
-    ] = int(1000 * _LIMITS.rest_timeout_seconds),
+    enable_serialization_as_tensor_content: Annotated[
+        Switch, typer.Option("--enable_serialization_as_tensor_content", help="Send outputs over gRPC as raw content.")
+    ] = "false",
+    enable_grpc_healthcheck_service: Annotated[
+        Switch, typer.Option("--enable_grpc_healthcheck_service", help="Also serve grpc.health.v1.Health.")
+    ] = "false",
+    version: Annotated[Switch, typer.Option("--version", help="Print the versions and end.")] = "false",
+    host: Annotated[str, _own(help="The address to listen on.")] = "127.0.0.1",
+    batch_by_shape: Annotated[
+        bool,
+        _own(
+            "--batch_by_shape",
+            help="Keep requests of different shapes apart. TensorFlow Serving does not: there they fail.",
+        ),
+    ] = False,
     receive_timeout_in_ms: Annotated[
-        int, typer.Option("--receive_timeout_in_ms", min=1, help="For HTTP headers to arrive, and again the body.")
+        int,
+        _own("--receive_timeout_in_ms", min=1, help="For HTTP headers to arrive, and again the body."),
     ] = int(1000 * _LIMITS.receive_timeout_seconds),
     max_grpc_message_bytes: Annotated[
-        int, typer.Option("--max_grpc_message_bytes", min=1, max=INT32_MAX, help="Of a gRPC request.")
+        int,
+        _own("--max_grpc_message_bytes", min=1, max=INT32_MAX, help="Of a gRPC request."),
     ] = _LIMITS.max_grpc_message_bytes,
     max_rest_body_bytes: Annotated[
-        int, typer.Option("--max_rest_body_bytes", min=1, help="Of an HTTP body, and of what it decompresses to.")
+        int,
+        _own("--max_rest_body_bytes", min=1, help="Of an HTTP body, and of what it decompresses to."),
     ] = _LIMITS.max_rest_body_bytes,
     max_tensor_elements: Annotated[
-        int, typer.Option("--max_tensor_elements", min=1, help="Of one input.")
+        int, _own("--max_tensor_elements", min=1, help="Of one input.")
     ] = _LIMITS.max_tensor_elements,
     max_picture_pixels: Annotated[
-        int, typer.Option("--max_picture_pixels", min=1, help="Of an encoded picture, by its header.")
+        int,
+        _own("--max_picture_pixels", min=1, help="Of an encoded picture, by its header."),
     ] = _LIMITS.max_picture_pixels,
     max_request_batch_size: Annotated[
-        int, typer.Option("--max_request_batch_size", min=1, help="Dimension 0 of an input.")
+        int, _own("--max_request_batch_size", min=1, help="Dimension 0 of an input.")
     ] = _LIMITS.max_request_batch_size,
     max_queue_length: Annotated[
-        int, typer.Option("--max_queue_length", min=0, help="Requests that wait; one more is refused at once.")
+        int,
+        _own("--max_queue_length", min=0, help="Requests that wait; one more is refused at once."),
     ] = _LIMITS.max_queue_length,
     max_running_requests: Annotated[
-        int, typer.Option("--max_running_requests", min=1, help="At the same time, when batching is off.")
+        int,
+        _own("--max_running_requests", min=1, help="At the same time, when batching is off."),
     ] = _LIMITS.max_running_requests,
     drain_seconds: Annotated[
-        float, typer.Option("--drain_seconds", min=0, help="For requests in flight to end on SIGTERM.")
+        float,
+        _own("--drain_seconds", min=0, help="For requests in flight to end on SIGTERM."),
     ] = 30.0,
-    enable_grpc_healthcheck_service: Annotated[
-        bool, typer.Option("--enable_grpc_healthcheck_service", help="Also serve grpc.health.v1.Health.")
-    ] = False,
-    log_level: Annotated[str, typer.Option("--log_level", help=f"One of {', '.join(_LOG_LEVELS)}.")] = "info",
+    log_level: Annotated[str, _own("--log_level", help=f"One of {', '.join(_LOG_LEVELS)}.")] = "info",
 ) -> None:
     """Serve models as TensorFlow Serving does, for development and tests.
 
+    Flags are those of TensorFlow Serving, written as there: --flag=value, or --flag=true for a switch.
+    Those that change nothing here are taken with a warning.
+
     Once it answers, one line of JSON on standard output names the addresses. Logs are JSON lines on standard error.
     """
+    if version == "true":
+        _print_versions()
+        return
     if log_level not in _LOG_LEVELS:
         raise InputError(f"--log_level {log_level}: choose from {', '.join(_LOG_LEVELS)}")
     if model_config_file is None and model_base_path is None:
         raise InputError("nothing to serve: give --model_config_file FILE, or --model_base_path FOLDER")
-    if batching_parameters_file and not enable_batching:
+    if use_alts_credentials == "true":
+        raise InputError(
+            "--use_alts_credentials: ALTS is on Google Cloud alone; leave it out, or give --ssl_config_file"
+        )
+    if batching_parameters_file and enable_batching == "false":
         raise InputError("--batching_parameters_file is given without --enable_batching: add that flag")
     if model_config_file:
         _check_models(model_config_file)
@@ -123,13 +184,18 @@ def serve(
         host=host,
         port=port,
         rest_api_port=rest_api_port,
+        grpc_socket_path=grpc_socket_path,
+        grpc_arguments=_grpc_arguments(grpc_channel_arguments),
+        ssl=_ssl(ssl_config_file),
+        cors=rest_api_enable_cors_support == "true",
+        outputs_as_content=enable_serialization_as_tensor_content == "true",
         models=None if model_config_file else _one_model(model_name, model_base_path or Path()),
         model_config_file=model_config_file,
         model_config_poll_seconds=model_config_file_poll_wait_seconds,
-        batching=_batching(enable_batching, batching_parameters_file),
+        batching=_batching(enable_batching == "true", batching_parameters_file),
         batch_by_shape=batch_by_shape,
         metrics_path=_metrics_path(monitoring_config_file),
-        health_service=enable_grpc_healthcheck_service,
+        health_service=enable_grpc_healthcheck_service == "true",
         drain_seconds=drain_seconds,
         limits=Limits(
             max_grpc_message_bytes=max_grpc_message_bytes,
@@ -139,27 +205,64 @@ def serve(
             max_request_batch_size=max_request_batch_size,
             max_queue_length=max_queue_length,
             max_running_requests=max_running_requests,
-            rest_timeout_seconds=rest_api_timeout_in_ms / 1000,
+            rest_timeout_seconds=rest_api_timeout_in_ms / 1000 if rest_api_timeout_in_ms > 0 else None,
             receive_timeout_seconds=receive_timeout_in_ms / 1000,
         ),
         load=LoadOptions(
             poll_seconds=file_system_poll_wait_seconds,
             max_retries=max_num_load_retries,
-            retry_seconds=load_retry_interval_micros / 1e6,
-            allow_labels_for_unavailable=allow_version_labels_for_unavailable_models,
-            enable_warmup=enable_model_warmup,
-            intra_op_threads=tensorflow_intra_op_parallelism,
-            inter_op_threads=tensorflow_inter_op_parallelism,
+            retry_seconds=max(0, load_retry_interval_micros) / 1e6,
+            allow_labels_for_unavailable=allow_version_labels_for_unavailable_models == "true",
+            enable_warmup=enable_model_warmup == "true",
+            warmup_iterations=max(1, num_request_iterations_for_warmup),
+            check_operations=check_operations == "true",
+            tags=tuple(saved_model_tags.split(",")),
+            **_threads(
+                tensorflow_session_parallelism, tensorflow_intra_op_parallelism, tensorflow_inter_op_parallelism
+            ),
         ),
     )
-    _run(options, log_level)
+    _run(options, log_level, context.meta[COMMAND_LINE])
+
+
+def _print_versions() -> None:
+    from importlib.metadata import version
+
+    typer.echo(f"styleport: {version('styleport')}\nTensorFlow: {version('tensorflow')}")
+
+
+def _threads(session: int, intra: int, inter: int) -> dict[str, int]:
+    if session and intra and inter:
+        raise InputError(
+            "--tensorflow_session_parallelism is given with --tensorflow_intra_op_parallelism and "
+            "--tensorflow_inter_op_parallelism: give either it or them"
+        )
+    if not intra and not inter:
+        intra = inter = session
+    return {"intra_op_threads": intra, "inter_op_threads": inter}
+
+
+def _grpc_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
+    arguments: list[tuple[str, int | str]] = []
+    for part in text.split(",") if text else ():
+        name, equals, value = part.partition("=")
+        if not name or not equals:
+            raise InputError(f"--grpc_channel_arguments={text}: write NAME=VALUE, with commas between")
+        arguments.append((name, int(value) if value.lstrip("-").isdecimal() else value))
+    return tuple(arguments)
+
+
+def _ssl(file: Path | None) -> Any:
+    from serving.config_files import read_ssl
+
+    return read_ssl(file) if file else None
 
 
 def _check_models(file: Path) -> None:
     """Refuses a file before TensorFlow is loaded, which takes seconds."""
-    from serving.config_files import read_models
+    from serving.config_files import read_first_models
 
-    read_models(file)
+    read_first_models(file)
 
 
 def _one_model(name: str, base_path: Path) -> Any:
@@ -185,7 +288,7 @@ def _metrics_path(file: Path | None) -> str | None:
     return (config.path or DEFAULT_METRICS_PATH) if config is not None and config.enable else None
 
 
-def _run(options: ServerOptions, log_level: str) -> None:
+def _run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
     import asyncio
     import signal
 
@@ -198,6 +301,11 @@ def _run(options: ServerOptions, log_level: str) -> None:
         from serving.server.app import Addresses, ModelServer
 
     logs.set_up(log_level)
+    if line.idle:
+        logs.event("flags_without_effect", logging.WARNING, flags=line.idle)
+    if line.apart:
+        message = "TensorFlow Serving takes a value only after an equals sign, and would not see these"
+        logs.event("values_apart", logging.WARNING, flags=line.apart, message=message)
     _keep_freed_memory()
     # Loading through a session is called deprecated at every load.
     tf.get_logger().setLevel("ERROR")

@@ -15,13 +15,13 @@ def versions(
     as_json: AsJson = False,
 ) -> None:
     """List the versions of a base path with their labels, sizes and origin."""
-    from serving import labels
+    from serving.models_file import ModelsFile, default_config
     from serving.versions import find_versions
 
     found = find_versions(base_path)
-    path = model_config or labels.default_config(base_path)
+    path = model_config or default_config(base_path)
     # Versions can be listed where no models.config is; one that is named must be there.
-    config = labels.ModelsFile(path, base_path, model).read() if model_config or path.is_file() else None
+    config = ModelsFile(path, base_path, model).read() if model_config or path.is_file() else None
     names = config.labels if config else {}
     loaded = config.loaded([version.number for version in found]) if config else set()
     records: list[dict[str, Any]] = [

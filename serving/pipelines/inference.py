@@ -13,6 +13,7 @@ from serving.pipelines import files
 from serving.pipelines.bundle_copy import local_bundle
 from toolkit import images
 from toolkit.errors import StyleportError
+from toolkit.gate import is_trusted, trusted
 from toolkit.look import Look
 from toolkit.models import open_model
 from toolkit.painting import Painter
@@ -73,7 +74,8 @@ class Studio:
             if name not in self._read:
                 path = self._styles[name]
                 with files.reading(path) as stream:
-                    self._read[name] = self._painter.read_style(images.decode_image(stream, path))
+                    picture = images.decode_image(stream, path, min_side=self._painter.look.style_size)
+                self._read[name] = self._painter.read_style(picture)
             return self._read[name]
 
     def paint(self, task: Task) -> Painted:
@@ -106,10 +108,12 @@ class StylizerHandler(ModelHandler[Task, Painted, Studio]):
     def __init__(self, bundle: str, styles: Mapping[str, str], look: Look) -> None:
         super().__init__()
         self._bundle, self._styles, self._look = bundle, dict(styles), look
+        # Workers are other threads and processes, which do not see what is in effect here.
+        self._trust = is_trusted()
 
     def load_model(self) -> Studio:
         """Loads the model; Beam calls this once a process and shares what it returns."""
-        with local_bundle(self._bundle) as folder:
+        with local_bundle(self._bundle) as folder, trusted(self._trust):
             return Studio(Painter(open_model(folder), self._look), self._styles)
 
     def run_inference(

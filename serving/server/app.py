@@ -10,10 +10,10 @@ from typing import Any
 
 import grpc
 import uvicorn
-from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
-from serving.config_files import read_models
+from serving.config_files import read_first_models, read_models
 from serving.server.batch_options import BatchOptions
 from serving.server.batching import BatchScheduler
 from serving.server.grpc_service import ModelService, PredictionService, SafeHandlers
@@ -42,6 +42,14 @@ class _RestServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+async def _health_service() -> Any:
+    """Says SERVING of the server and of the two services, by the short names that TensorFlow Serving gives them."""
+    service = health.aio.HealthServicer()
+    for name in ("ModelService", "PredictionService"):
+        await service.set(name, health_pb2.HealthCheckResponse.SERVING)
+    return service
 
 
 @dataclass(frozen=True)
@@ -76,11 +84,13 @@ class ModelServer:
             # A batch that runs, and the one that fills up meanwhile, are not the queue.
             places = batching.max_execution_size * batching.num_threads
         self._gate_places = places + options.limits.max_queue_length
-        self._predictor = Predictor(self._manager, scheduler, Gate(self._gate_places), self._metrics)
+        self._predictor = Predictor(self._manager, scheduler, Gate(self._gate_places))
         self._polls: list[asyncio.Task[None]] = []
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[Addresses], None]) -> None:
         """Serves until told to stop, then lets the requests in flight end.
+
+        As in TensorFlow Serving, no port answers before the models of the first configuration are available.
 
         Args:
             stop: set when the server is to end.
@@ -88,13 +98,19 @@ class ModelServer:
 
         Raises:
             InputError: a port is taken or an option is wrong.
-            WorkError: the first configuration was refused.
+            WorkError: the first configuration was refused, or a model in it cannot be loaded.
         """
         try:
-            grpc_server, grpc_port = self._bind_grpc()
-            listener = self._bind_rest()
-            await self._configure_first()
-            self._polls = [asyncio.create_task(self._manager.keep_polling()), asyncio.create_task(self._poll_config())]
+            # Bound, but closed to clients: a port that is taken is told of before the models are loaded.
+            grpc_place = self._bound("--port", self._options.port)
+            rest_port = self._options.rest_api_port
+            listener = None if rest_port is None else self._bound("--rest_api_port", rest_port)
+            self._polls = [asyncio.create_task(self._manager.keep_polling())]
+            if not await self._configured(stop):
+                return
+            self._polls.append(asyncio.create_task(self._poll_config()))
+            grpc_place.close()
+            grpc_server, grpc_port = await self._bind_grpc()
             await grpc_server.start()
             rest = self._rest_server() if listener else None
             serving = asyncio.create_task(rest.serve([listener])) if rest and listener else None
@@ -115,7 +131,20 @@ class ModelServer:
             await self._manager.close(_LAST_SECONDS)
             self._predictor.close()
 
-    def _bind_grpc(self) -> tuple[Any, int]:
+    async def _configured(self, stop: asyncio.Event) -> bool:
+        """Waits for the models of the first configuration; returns False where the server is to end before."""
+        configured = asyncio.create_task(self._configure_first())
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({configured, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if configured.done():
+                await configured
+            return configured.done()
+        finally:
+            configured.cancel()
+            stopped.cancel()
+
+    async def _bind_grpc(self) -> tuple[Any, int]:
         limit = self._options.limits.max_grpc_message_bytes
         server = grpc.aio.server(
             interceptors=[SafeHandlers()],
@@ -124,36 +153,56 @@ class ModelServer:
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),
+                *self._options.grpc_arguments,
             ],
         )
-        predictions = PredictionService(self._predictor, self._manager, self._options.limits)
+        predictions = PredictionService(
+            self._predictor, self._manager, self._metrics, self._options.limits, self._options.outputs_as_content
+        )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._manager), server)
         if self._options.health_service:
-            health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), server)
+            health_pb2_grpc.add_HealthServicer_to_server(await _health_service(), server)
         host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
         try:
-            return server, server.add_insecure_port(f"{host}:{self._options.port}")
+            port = self._add_port(server, f"{host}:{self._options.port}")
         except RuntimeError as error:
+            if self._options.ssl is not None and not _is_taken(self._options.host, self._options.port):
+                raise InputError("--ssl_config_file: gRPC cannot use its key and certificate") from error
             raise _taken("--port", self._options.host, self._options.port) from error
+        if socket_path := self._options.grpc_socket_path:
+            try:
+                self._add_port(server, f"unix:{socket_path}")
+            except RuntimeError as error:
+                raise InputError(
+                    f"--grpc_socket_path={socket_path}: cannot listen there; choose another path"
+                ) from error
+        return server, port
 
-    def _bind_rest(self) -> socket.socket | None:
-        port = self._options.rest_api_port
-        if port is None:
-            return None
+    def _add_port(self, server: Any, address: str) -> int:
+        ssl: Any = self._options.ssl
+        if ssl is None:
+            return server.add_insecure_port(address)
+        pair = (ssl.server_key.encode(), ssl.server_cert.encode())
+        credentials = grpc.ssl_server_credentials([pair], ssl.custom_ca.encode() or None, ssl.client_verify)
+        return server.add_secure_port(address, credentials)
+
+    def _bound(self, flag: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._options.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        place = socket.socket(family, socket.SOCK_STREAM)
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((self._options.host, port))
+            place.bind((self._options.host, port))
         except (OSError, OverflowError) as error:
-            listener.close()
-            raise _taken("--rest_api_port", self._options.host, port) from error
-        return listener
+            place.close()
+            raise _taken(flag, self._options.host, port) from error
+        return place
 
     def _rest_server(self) -> _RestServer:
         limits = self._options.limits
-        api = RestApi(self._predictor, self._manager, self._metrics, limits, self._options.metrics_path)
+        api = RestApi(
+            self._predictor, self._manager, self._metrics, limits, self._options.metrics_path, self._options.cors
+        )
         return _RestServer(
             uvicorn.Config(
                 application(api),
@@ -172,31 +221,27 @@ class ModelServer:
         try:
             await self._manager.configure(self._first_config())
         except ServingError as error:
+            told = f"the server did not start: {error.code}: {error.message}"
             if error.code == "FAILED_PRECONDITION":
-                hint = "load it, or give --allow_version_labels_for_unavailable_models"
-                raise WorkError(f"the server did not start: {error.code}: {error.message}: {hint}") from error
-            if error.code != "UNKNOWN":
-                raise InputError(f"the server did not start: {error.code}: {error.message}") from error
-            # A version that cannot be loaded is tried again; the others are served meanwhile.
-            event("models_unavailable", logging.ERROR, message=error.message)
+                hint = "at the start no version is: give --allow_version_labels_for_unavailable_models"
+                raise WorkError(f"{told}: {hint}") from error
+            raise (WorkError if error.code == "UNKNOWN" else InputError)(told) from error
 
     def _first_config(self) -> Any:
         if self._options.model_config_file:
-            return read_models(self._options.model_config_file)
+            return read_first_models(self._options.model_config_file)
         return self._options.models
 
     async def _poll_config(self) -> None:
-        """Reads the configuration file again and again; one that cannot be used changes nothing."""
+        """Reads the configuration file again and again; one that cannot be used changes nothing.
+
+        It is taken whether the file has changed or not: after a reload over gRPC, the file is right again.
+        """
         seconds, path = self._options.model_config_poll_seconds, self._options.model_config_file
-        last, failed = None, False
         while seconds and path:
             await asyncio.sleep(seconds)
             try:
-                config = await asyncio.to_thread(read_models, path)
-                if config != last or failed:
-                    last, failed = config, True
-                    await self._manager.configure(config)
-                    failed = False
+                await self._manager.configure(await asyncio.to_thread(read_models, path))
             except (ServingError, StyleportError) as error:
                 event("model_config_refused", logging.ERROR, message=str(error))
             except Exception as error:
@@ -209,3 +254,14 @@ class ModelServer:
 
 def _taken(flag: str, host: str, port: int) -> InputError:
     return InputError(f"{flag} {port}: cannot listen on {host}:{port}: it is taken or not yours; choose another port")
+
+
+def _is_taken(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False

@@ -1,6 +1,8 @@
 """PredictionService and ModelService over gRPC, with the official messages and service definitions."""
 
+import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,19 +20,13 @@ from serving.server import wire
 from serving.server.loader import Arrays, Call
 from serving.server.logs import event
 from serving.server.manager import ModelManager
+from serving.server.metrics import Metrics
 from serving.server.options import Limits
 from serving.server.predict import Predictor
 from serving.server.status import ServingError, from_exception, invalid, to_proto
 from serving.server.version import Version
 
 SIGNATURE_DEF = "signature_def"
-
-
-def _predict_response(version: Version, call: Call, outputs: Arrays) -> bytes:
-    """Makes the answer to a PredictRequest, telling which version gave it."""
-    spec = model_pb2.ModelSpec(name=version.model, signature_name=call.signature)
-    spec.version.value = version.number
-    return wire.predict_response(spec, outputs)
 
 
 def model_metadata(manager: ModelManager, spec: Any) -> Any:
@@ -73,22 +69,43 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     Args:
         predictor: answers Predict.
         manager: has the models.
+        metrics: where Predict is counted.
         limits: of requests.
+        as_content: outputs are sent as raw content, not in their typed fields.
     """
 
-    def __init__(self, predictor: Predictor, manager: ModelManager, limits: Limits) -> None:
-        self._predictor, self._manager, self._limits = predictor, manager, limits
+    def __init__(
+        self, predictor: Predictor, manager: ModelManager, metrics: Metrics, limits: Limits, as_content: bool = False
+    ) -> None:
+        self._predictor, self._manager, self._metrics = predictor, manager, metrics
+        self._limits, self._as_content = limits, as_content
 
     async def Predict(self, request: Any, context: Any) -> Any:  # noqa: N802, the method's name in the protocol
         """Runs a model."""
-        _needs_spec(request)
-        return await self._predictor.predict(
-            request.model_spec,
-            lambda servable: servable.call(request, self._limits),
-            _predict_response,
-            context.time_remaining(),
-            "GRPC",
-        )
+        started, code = time.perf_counter(), "OK"
+        try:
+            _needs_spec(request)
+            return await self._predictor.predict(
+                request.model_spec,
+                lambda servable: servable.call(request, self._limits),
+                self._predict_response,
+                context.time_remaining(),
+                "GRPC",
+            )
+        except asyncio.CancelledError:
+            code = "CANCELLED"
+            raise
+        except Exception as error:
+            code = from_exception(error).code
+            raise
+        finally:
+            self._metrics.request(request.model_spec.name, code, time.perf_counter() - started, "Predict", "GRPC")
+
+    def _predict_response(self, version: Version, call: Call, outputs: Arrays) -> bytes:
+        """Makes the answer to a PredictRequest, telling which version gave it."""
+        spec = model_pb2.ModelSpec(name=version.model, signature_name=call.signature)
+        spec.version.value = version.number
+        return wire.predict_response(spec, outputs, self._as_content)
 
     async def GetModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Describes a model's signatures."""

@@ -25,9 +25,11 @@ _INTEGER_RANGES = {
     "uint32": (0, 2**32 - 1),
     "uint64": (0, 2**64 - 1),
 }
-# The largest integer up to which a float holds every one.
-_EXACT_INTEGERS = {"float": 2**24 - 1, "double": 2**53 - 1}
 _FLOATS: dict[str, Any] = {"float": np.float32, "double": np.float64}
+
+
+class Repeated(dict[str, Any]):
+    """An object that has a key twice; the first value is the one that counts."""
 
 
 def is_named(value: Any) -> bool:
@@ -37,7 +39,7 @@ def is_named(value: Any) -> bool:
 
 def is_base64(value: Any) -> bool:
     """Whether a value is `{"b64": "..."}` and nothing else."""
-    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
+    return type(value) is dict and len(value) == 1 and isinstance(value.get("b64"), str)
 
 
 class Column:
@@ -103,7 +105,9 @@ class Column:
         shape = (self._shape or []) if rows is None else [rows, *(self._shape or [])]
         check_elements(self._alias, shape, limits)
         dtype: Any = object if self._dtype == "string" else _FLOATS.get(self._dtype, self._dtype)
-        return np.array(self._values, dtype).reshape(shape)
+        # A double that no float32 holds is infinite, as in C++.
+        with np.errstate(over="ignore"):
+            return np.array(self._values, dtype).reshape(shape)
 
 
 def _dense_shape(value: Any) -> list[int]:
@@ -124,8 +128,8 @@ def _converter(dtype: str) -> Callable[[list[Any]], list[Any]]:
     """Returns what turns a list of JSON values into values of a type, or raises for the first that does not fit."""
     if dtype == "string":
         return lambda values: [_string(value) for value in values]
-    if dtype in _EXACT_INTEGERS:
-        return lambda values: _floats(values, dtype)
+    if dtype in _FLOATS:
+        return lambda values: _of_type(values, {int, float}, dtype)
     if dtype == "bool":
         return lambda values: _of_type(values, {bool}, dtype)
     if dtype in _INTEGER_RANGES:
@@ -150,19 +154,6 @@ def _type_error(value: Any, dtype: str) -> ServingError:
     return invalid(f"JSON Value: {shown(value)} Type: {kind} is not of expected type: {dtype}")
 
 
-def _floats(values: list[Any], dtype: str) -> list[Any]:
-    _of_type(values, {int, float}, dtype)
-    largest = float(np.finfo(_FLOATS[dtype]).max)
-    for value in values:
-        if isinstance(value, int):
-            lossy = abs(value) > _EXACT_INTEGERS[dtype]
-        else:
-            lossy = abs(value) > largest and not math.isinf(value)
-        if lossy:
-            raise invalid(f"Cannot convert JSON value: {shown(value)} to {dtype} without loss of precision.")
-    return values
-
-
 def _integers(values: list[Any], dtype: str) -> list[Any]:
     _of_type(values, {int}, dtype)
     low, high = _INTEGER_RANGES[dtype]
@@ -174,7 +165,10 @@ def _integers(values: list[Any], dtype: str) -> list[Any]:
 
 def _string(value: Any) -> bytes:
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass")
+        try:
+            return value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from error
     if not isinstance(value, dict):
         raise _type_error(value, "string")
     if not is_base64(value):

@@ -1,7 +1,7 @@
 """Loads one version as TensorFlow Serving does: a session over the SavedModel's graph, run by tensor names."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from serving.server.limits import check_pictures
 from serving.server.options import Limits, LoadOptions
 from serving.server.status import ServingError, from_exception, invalid
 from serving.server.tensors import to_array, type_name
+from serving.server.version_policy import missing_graph
+from toolkit import gate
 
 DEFAULT_SIGNATURE = "serving_default"
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -63,8 +65,10 @@ class Servable:
         self._runners: dict[tuple[str, tuple[str, ...]], tuple[list[str], Callable[..., Any]]] = {}
         self._lock = threading.Lock()
         try:
-            with graph.as_default():
-                self.signatures: dict[str, Any] = dict(_load(self._session, path).signature_def)
+            if options.check_operations:
+                gate.check(path)
+            loaded = gate.in_time(path, lambda: _load(self._session, path, options.tags))
+            self.signatures: dict[str, Any] = dict(loaded.signature_def)
         except BaseException as error:
             self.close()
             if isinstance(error, (RuntimeError, ValueError, LookupError, TypeError)):
@@ -145,26 +149,38 @@ class Servable:
         self._session.close()
 
 
-def _load(session: Any, path: Path) -> Any:
-    """Loads a version into a session and returns its MetaGraphDef."""
+def _load(session: Any, path: Path, tags: Sequence[str]) -> Any:
+    """Loads a version into a session and returns its MetaGraphDef; refusals have the words of the C++ loader."""
     import tensorflow as tf
 
+    if missing := missing_graph(path):
+        raise ServingError("NOT_FOUND", missing)
     try:
-        return tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], str(path))
+        with session.graph.as_default():
+            return tf.compat.v1.saved_model.load(session, list(tags), str(path))
+    except OSError as error:
+        raise ServingError("DATA_LOSS", f"Can't parse {path / 'saved_model.pb'} as binary proto") from error
+    except RuntimeError as error:
+        if "MetaGraphDef" not in str(error):
+            raise
+        raise ServingError(
+            "NOT_FOUND",
+            f"Could not find meta graph def matching supplied tags: {{ {' '.join(tags)} }}. To inspect "
+            "available tag-sets in the SavedModel, please use the SavedModel CLI: `saved_model_cli`",
+        ) from error
     except ValueError:
         if (path / "variables" / "variables.index").is_file():
             raise
         # By now the graph is there. The C++ loader goes on without variables, so that a version that was copied
         # in the wrong order is served, and fails request by request.
-        return _meta_graph(path)
+        return _meta_graph(path, tags)
 
 
-def _meta_graph(path: Path) -> Any:
-    import tensorflow as tf
+def _meta_graph(path: Path, tags: Sequence[str]) -> Any:
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    return next(one for one in saved.meta_graphs if tf.saved_model.SERVING in one.meta_info_def.tags)
+    return next(one for one in saved.meta_graphs if set(one.meta_info_def.tags) == set(tags))
 
 
 def _as_array(value: Any) -> np.ndarray:
@@ -240,13 +256,14 @@ def _outputs(signature: Any, wanted: list[str]) -> tuple[str, ...]:
     return tuple(sorted(wanted or signature.outputs))
 
 
-def warm_up(servable: Servable, path: Path, limits: Limits) -> int:
+def warm_up(servable: Servable, path: Path, limits: Limits, iterations: int = 1) -> int:
     """Runs a version's warmup records, if it has any.
 
     Args:
         servable: just loaded.
         path: the version's folder.
         limits: as for any request.
+        iterations: how often each is run.
 
     Returns:
         How many records were run.
@@ -264,7 +281,8 @@ def warm_up(servable: Servable, path: Path, limits: Limits) -> int:
         kind = log.WhichOneof("log_type")
         if kind != "predict_log":
             raise ServingError("UNIMPLEMENTED", f"Unsupported log_type for warmup: {kind} at {file}")
-        servable.run(servable.call(log.predict_log.request, limits))
+        for _ in range(iterations):
+            servable.run(servable.call(log.predict_log.request, limits))
     return count
 
 

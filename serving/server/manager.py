@@ -7,12 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from serving.config_files import check_models
+from serving.server.availability import Availability
 from serving.server.loader import Servable, warm_up
 from serving.server.logs import event
 from serving.server.metrics import Metrics
 from serving.server.options import Limits, LoadOptions
 from serving.server.status import ServingError, from_exception, invalid, one_line
 from serving.server.version import AVAILABLE, END, LOADING, START, UNLOADING, Model, Version
+from serving.server.version_labels import VersionLabels
 from serving.server.version_policy import aspired, versions_on_disk
 
 
@@ -31,100 +33,93 @@ class ModelManager:
         self._retired: dict[str, Model] = {}
         self._loaders = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
         self._reloading = asyncio.Lock()
+        self._configured = False
+        self._labels = VersionLabels(options.allow_labels_for_unavailable)
+        self._availability = Availability(self._versions)
 
     async def configure(self, config: Any) -> None:
-        """Replaces the configuration: models left out are unloaded, labels are moved once versions are there.
+        """Replaces the configuration in TensorFlow Serving's order: labels are assigned, then models are changed.
+
+        Models left out are unloaded, and those that are new are waited for.
 
         Args:
             config: a tensorflow.serving.ModelServerConfig with a list of models.
 
         Raises:
-            ServingError: INVALID_ARGUMENT, the configuration is refused and nothing changed; FAILED_PRECONDITION,
-                a label names a version that is not AVAILABLE: labels stay as they were.
+            ServingError: INVALID_ARGUMENT or FAILED_PRECONDITION, the configuration or a label in it is refused and
+                nothing changed; UNKNOWN, a new model cannot be loaded.
         """
+        if config.WhichOneof("config") is None:
+            raise ServingError(
+                "FAILED_PRECONDITION",
+                "Cannot transition to requested config. It is only legal to transition from one ModelConfigList to "
+                "another.",
+            )
         if problem := check_models(config):
             raise invalid(problem)
         async with self._reloading:
             wanted = {model.name: model for model in config.model_config_list.config}
-            for name in [name for name in self._models if name not in wanted]:
-                model = self._models.pop(name)
-                self._retired[name] = model
-                model.wanted = {}
-                self._reconcile(model)
-            for name, model_config in wanted.items():
-                model = self._models.setdefault(name, Model(model_config))
-                model.config = model_config
+            self._labels.assign(wanted.values(), self._available)
+            kind = "model" if self._configured else "servable"
+            self._configured = True
+            added = [name for name in wanted if name not in self._models]
+            self._replace(wanted)
             await self.poll()
-            await self._settled(list(wanted))
-            self._assign_labels(wanted)
+            await self._availability.wait(added, kind)
 
-    def _assign_labels(self, wanted: dict[str, Any]) -> None:
+    def _replace(self, wanted: dict[str, Any]) -> None:
+        for name in [name for name in self._models if name not in wanted]:
+            model = self._models.pop(name)
+            self._retired[name] = model
+            model.wanted = {}
+            self._reconcile(model)
         for name, config in wanted.items():
-            model = self._models[name]
-            for label, number in config.version_labels.items():
-                new = label not in model.labels
-                if number in model.available() or (new and self._options.allow_labels_for_unavailable):
-                    continue
-                if model.labels.get(label) == number:
-                    continue
-                raise ServingError(
-                    "FAILED_PRECONDITION",
-                    f"Request to assign label {label} to version {number} of model {name}, "
-                    "which is not currently available for inference",
-                )
-        for name, config in wanted.items():
-            labels = dict(config.version_labels)
-            if labels != self._models[name].labels:
-                event("labels", model=name, labels=labels)
-            self._models[name].labels = labels
+            self._models.setdefault(name, Model(config)).config = config
 
-    async def _settled(self, names: list[str]) -> None:
-        """Waits until each model has loaded what it was asked for, or failed once at it."""
+    def _available(self, name: str) -> list[int]:
+        return self._models[name].available() if name in self._models else []
 
-        def unsettled() -> bool:
-            versions = [version for name in names for version in self._models[name].versions.values()]
-            return any(version.state in (START, LOADING) and not version.attempts for version in versions)
-
-        while unsettled():
-            await asyncio.sleep(0.02)
-        failed = [
-            f"{{name: {name} version: {number}}} due to error: {version.last_error}"
-            for name in names
-            for number, version in self._models[name].versions.items()
-            if number in self._models[name].wanted and version.attempts and version.state != AVAILABLE
-        ]
-        if failed:
-            text = ", ".join(failed)
-            raise ServingError("UNKNOWN", f"{len(failed)} servable(s) did not become available: {{{text}}}")
+    def _versions(self, name: str) -> list[Version]:
+        return list(self._models[name].versions.values()) if name in self._models else []
 
     async def poll(self) -> None:
-        """Looks at every base path once, and starts the loads and unloads that follow from it."""
+        """Looks at every base path once, and starts the loads and unloads that follow from it.
+
+        As in TensorFlow Serving, one base path that cannot be read keeps all models as they are.
+        """
+        found = {}
         for name, model in list(self._models.items()):
-            base_path, policy = model.config.base_path, model.config.model_version_policy
+            base_path = model.config.base_path
             try:
-                found = await asyncio.to_thread(versions_on_disk, base_path)
+                found[name] = model, await asyncio.to_thread(versions_on_disk, base_path)
             except OSError as error:
                 event("base_path_unreadable", logging.WARNING, model=name, path=base_path, error=error.strerror)
-                continue
+                return
+        for name, (model, versions) in found.items():
             # Another configuration may have come meanwhile.
             if self._models.get(name) is model:
-                model.wanted = aspired(found, policy)
+                model.wanted = aspired(versions, model.config.model_version_policy)
+                model.tell_if_empty()
                 self._reconcile(model)
 
     def _reconcile(self, model: Model) -> None:
         wanted = model.wanted
         for number, path in wanted.items():
             version = model.versions.get(number)
-            # A version that failed is not tried again; one that was unloaded may come back.
-            if version is None or (version.state == END and version.error is None):
-                model.versions[number] = version = Version(model.config.name, number, path)
+            # A version that failed is not tried again until it was not wanted for a while.
+            if version is None or (version.state == END and (version.error is None or version.dropped)):
+                changed = self._availability.changed
+                model.versions[number] = version = Version(model.config.name, number, path, changed)
                 version.task = asyncio.create_task(self._load(model, version))
+        for number, version in model.versions.items():
+            version.dropped = version.state == END and number not in wanted
         serving = [number for number in wanted if model.versions[number].state == AVAILABLE]
         if serving or not wanted:  # an old version answers until a new one does
             self._unload(model, [number for number in model.versions if number not in wanted])
 
     async def _load(self, model: Model, version: Version) -> None:
         version.move(LOADING)
+        attempts = 0
         while True:
             try:
                 started = time.perf_counter()
@@ -135,8 +130,8 @@ class ModelManager:
                     "load_failed", logging.WARNING, model=version.model, version=version.number, error=one_line(error)
                 )
                 self._metrics.load(str(version.path), "fail", time.perf_counter() - started)
-                version.attempts, version.last_error = version.attempts + 1, error.message
-                if version.attempts > self._options.max_retries:
+                attempts += 1
+                if attempts > self._options.max_retries:
                     version.move(END, error)
                     break
                 await asyncio.sleep(self._options.retry_seconds)
@@ -152,7 +147,7 @@ class ModelManager:
         try:
             if self._options.enable_warmup:
                 started = time.perf_counter()
-                if count := warm_up(servable, version.path, self._limits):
+                if count := warm_up(servable, version.path, self._limits, self._options.warmup_iterations):
                     self._metrics.warmup(str(version.path), time.perf_counter() - started)
                     event("warmed_up", model=version.model, version=version.number, records=count)
         except BaseException:
@@ -204,9 +199,7 @@ class ModelManager:
         model = self._models.get(spec.name)
         choice = spec.WhichOneof("version_choice")
         if choice == "version_label":
-            if model is None or spec.version_label not in model.labels:
-                raise invalid(f"Unrecognized servable version label: {spec.version_label}")
-            number = model.labels[spec.version_label]
+            number = self._labels.version(spec.name, spec.version_label)
         elif choice == "version":
             number = spec.version.value
         else:

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# Names of models that are labels, and their length; what is beyond is counted without a name.
+MAX_NAMES, _MAX_NAME = 1000, 200
 
 
 def _exponential(scale: float, growth: float, count: int) -> list[float]:
@@ -88,6 +90,7 @@ class Metrics:
 
     def __init__(self) -> None:
         latencies = _exponential(10, 1.8, 33)
+        self._names: set[str] = set()
         self._requests = Counter(":tensorflow:serving:request_count", ("model_name", "status"))
         self._latency = Histogram(":tensorflow:serving:request_latency", ("model_name", "API", "entrypoint"), latencies)
         self._runtime = Histogram(":tensorflow:serving:runtime_latency", ("model_name", "API", "runtime"), latencies)
@@ -113,10 +116,27 @@ class Metrics:
             self._warmup,
         )
 
-    def request(self, model: str, code: str, seconds: float, entrypoint: str) -> None:
-        """Counts a Predict request that was answered, well or not."""
-        self._requests.add(model, code)
-        self._latency.observe(1e6 * seconds, model, "Predict", entrypoint)
+    def request(self, model: str, code: str, seconds: float, api: str, entrypoint: str) -> None:
+        """Counts a request that was answered, and times one that was answered well.
+
+        Args:
+            model: the name asked for, whether there is such a model or not.
+            code: a canonical code's name.
+            seconds: that it took.
+            api: `Predict` over gRPC; over REST the method in the URL, `predict`, and nothing for a GET.
+            entrypoint: `GRPC` or `REST`.
+        """
+        name = self._named(model)
+        self._requests.add(name, code)
+        if code == "OK":
+            self._latency.observe(1e6 * seconds, name, api, entrypoint)
+
+    def _named(self, model: str) -> str:
+        """The label of a name, which clients may invent: the real server keeps every one of them."""
+        model = model[:_MAX_NAME]
+        if model not in self._names and len(self._names) < MAX_NAMES:
+            self._names.add(model)
+        return model if model in self._names else ""
 
     def run(self, model: str, seconds: float) -> None:
         """Times a run of the model itself."""

@@ -20,7 +20,7 @@ class Limits:
         max_request_batch_size: dimension 0 of an input.
         max_queue_length: requests that wait for their turn; one more is refused at once.
         max_running_requests: requests that run at the same time when batching is off.
-        rest_timeout_seconds: from a REST request's first byte to its answer.
+        rest_timeout_seconds: from a REST request's first byte to its answer; None does not bound it.
         receive_timeout_seconds: for a sender to deliver an HTTP request's headers, and again its body.
     """
 
@@ -31,7 +31,7 @@ class Limits:
     max_request_batch_size: int = 1024
     max_queue_length: int = 100
     max_running_requests: int = field(default_factory=lambda: os.cpu_count() or 1)
-    rest_timeout_seconds: float = 30.0
+    rest_timeout_seconds: float | None = 30.0
     receive_timeout_seconds: float = 30.0
 
 
@@ -45,8 +45,11 @@ class LoadOptions:
         retry_seconds: between these.
         allow_labels_for_unavailable: a new label may name a version that is not AVAILABLE.
         enable_warmup: a version's warmup records are run before it is AVAILABLE.
+        warmup_iterations: how often each of them is run.
+        tags: of the graph in a SavedModel that is loaded; it has these and no others.
         intra_op_threads: of TensorFlow, within one operation; 0 leaves it to TensorFlow.
         inter_op_threads: of TensorFlow, between operations; 0 leaves it to TensorFlow.
+        check_operations: a version passes `toolkit.gate` before it is loaded; TensorFlow Serving loads any.
     """
 
     poll_seconds: float = 1.0
@@ -54,8 +57,11 @@ class LoadOptions:
     retry_seconds: float = 60.0
     allow_labels_for_unavailable: bool = False
     enable_warmup: bool = True
+    warmup_iterations: int = 1
+    tags: tuple[str, ...] = ("serve",)
     intra_op_threads: int = 0
     inter_op_threads: int = 0
+    check_operations: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,11 @@ class ServerOptions:
         host: the address to bind.
         port: of gRPC; 0 takes a free one.
         rest_api_port: of REST; 0 takes a free one, None serves no REST.
+        grpc_socket_path: of a UNIX socket that gRPC listens on, too; None for none.
+        grpc_arguments: names and values that gRPC takes for its channels.
+        ssl: a tensorflow.serving.SSLConfig for gRPC, or None for plain text; REST is always in plain text.
+        cors: web pages of any origin may call REST.
+        outputs_as_content: gRPC answers hold raw content, not typed fields.
         models: the models, as protobuf text or None when `model_config_file` has them.
         model_config_file: a file that is read at the start, and again while it is polled.
         model_config_poll_seconds: between these readings; 0 never reads again.
@@ -81,6 +92,11 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int = 8500
     rest_api_port: int | None = None
+    grpc_socket_path: Path | None = None
+    grpc_arguments: tuple[tuple[str, int | str], ...] = ()
+    ssl: object = None
+    cors: bool = False
+    outputs_as_content: bool = False
     models: object = None
     model_config_file: Path | None = None
     model_config_poll_seconds: float = 0.0

@@ -12,7 +12,6 @@ from serving.server.limits import Gate
 from serving.server.loader import Arrays, Call, Servable
 from serving.server.logs import event
 from serving.server.manager import ModelManager
-from serving.server.metrics import Metrics
 from serving.server.scheduling import Job, Scheduler
 from serving.server.status import ServingError, from_exception
 from serving.server.version import Version
@@ -29,11 +28,10 @@ class Predictor:
         manager: has the models.
         scheduler: runs them.
         gate: bounds how many requests are in here.
-        metrics: where they are counted.
     """
 
-    def __init__(self, manager: ModelManager, scheduler: Scheduler, gate: Gate, metrics: Metrics) -> None:
-        self._manager, self._scheduler, self._gate, self._metrics = manager, scheduler, gate, metrics
+    def __init__(self, manager: ModelManager, scheduler: Scheduler, gate: Gate) -> None:
+        self._manager, self._scheduler, self._gate = manager, scheduler, gate
 
     async def predict(self, spec: Any, read: Read, write: Write[T], timeout: float | None, entrypoint: str) -> T:
         """Answers one request.
@@ -43,7 +41,7 @@ class Predictor:
             read: reads the request's tensors, in a thread.
             write: makes the answer, in a thread.
             timeout: seconds to answer in, or None.
-            entrypoint: `GRPC` or `REST`, for metrics and logs.
+            entrypoint: `GRPC` or `REST`, for the log.
 
         Returns:
             What `write` returned.
@@ -80,24 +78,16 @@ class Predictor:
                 event("request_crashed", logging.ERROR, exc_info=error)
             raise failure from error
         finally:
-            # Names of models that do not exist are the client's invention: they are not kept as labels.
-            self._tell(version, spec, failure, time.perf_counter() - started, entrypoint)
-
-    def _tell(
-        self, version: Version | None, spec: Any, failure: ServingError | None, seconds: float, entrypoint: str
-    ) -> None:
-        code = failure.code if failure else "OK"
-        self._metrics.request(version.model if version else "", code, seconds, entrypoint)
-        event(
-            "predict",
-            logging.INFO if failure is None else logging.WARNING,
-            model=spec.name[:200],
-            version=version.number if version else None,
-            entrypoint=entrypoint,
-            code=code,
-            milliseconds=round(1000 * seconds, 3),
-            message=failure.message[:500] if failure else None,
-        )
+            event(
+                "predict",
+                logging.INFO if failure is None else logging.WARNING,
+                model=spec.name[:200],
+                version=version.number if version else None,
+                entrypoint=entrypoint,
+                code=failure.code if failure else "OK",
+                milliseconds=round(1000 * (time.perf_counter() - started), 3),
+                message=failure.message[:500] if failure else None,
+            )
 
     def close(self) -> None:
         """Lets the threads go."""

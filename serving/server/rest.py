@@ -4,7 +4,9 @@ import asyncio
 import json
 import logging
 import re
+import time
 from typing import Any
+from urllib.parse import unquote
 
 from google.protobuf import json_format
 from starlette.applications import Starlette
@@ -26,13 +28,22 @@ from serving.server.predict import Predictor
 from serving.server.status import HTTP_STATUS, ServingError, from_exception, invalid
 from serving.server.version import Version
 
+# Names are matched as they were sent, and percent-decoded afterwards (model_servers/http_rest_api_util.cc).
 _CHOICE = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _PREDICTION = re.compile(
     r"/v1/models/(?P<model>[^/:]+)" + _CHOICE + r":(?P<method>classify|regress|predict)", re.IGNORECASE | re.ASCII
 )
 _STATUS = re.compile(
-    r"/v1/models(?:/(?P<model>[^/:]+))?" + _CHOICE + r"(?P<metadata>/metadata)?", re.IGNORECASE | re.ASCII
+    r"/v1/models(?:/(?P<model>[^/:]+))?" + _CHOICE + r"(?:/(?P<metadata>metadata))?", re.IGNORECASE | re.ASCII
 )
+# What libevent takes in a URL.
+_URL = re.compile(r"(?:[!$&-;=?-Z_a-z~]|%[0-9A-F]{2})+", re.IGNORECASE | re.ASCII)
+_ORIGIN = re.compile("https?://")
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, GET",
+    "Access-Control-Allow-Headers": "Content-Type",
+}
 _INT64_MAX = 2**63 - 1
 
 
@@ -42,57 +53,80 @@ class RestApi:
     Args:
         predictor: answers Predict.
         manager: has the models.
-        metrics: shown at `metrics_path`.
+        metrics: shown at `metrics_path`, and where requests are counted.
         limits: of requests.
         metrics_path: of the Prometheus page, or None.
+        cors: web pages of any origin may call.
     """
 
     def __init__(
-        self, predictor: Predictor, manager: ModelManager, metrics: Metrics, limits: Limits, metrics_path: str | None
+        self,
+        predictor: Predictor,
+        manager: ModelManager,
+        metrics: Metrics,
+        limits: Limits,
+        metrics_path: str | None,
+        cors: bool = False,
     ) -> None:
         self._predictor, self._manager, self._metrics = predictor, manager, metrics
-        self._limits, self._metrics_path = limits, metrics_path
+        self._limits, self._metrics_path, self._cors = limits, metrics_path, cors
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request, whatever happens."""
         request = Request(scope, receive)
         path = scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or scope["path"]
-        if path == self._metrics_path and request.method == "GET":
-            response: Response = PlainTextResponse(self._metrics.page(), media_type=CONTENT_TYPE)
+        # A query is no part of the API: the real server takes it for the end of the path.
+        if query := scope["query_string"].decode("latin-1"):
+            path += "?" + query
+        if not _URL.fullmatch(path):
+            response = Response(status_code=400)
+        elif path == self._metrics_path and request.method == "GET":
+            response = PlainTextResponse(self._metrics.page(), media_type=CONTENT_TYPE)
         elif not path.lower().startswith("/v1/"):
             response = Response(status_code=404)
         else:
-            response = await self._answer(request, path)
+            response = await self._counted(request, path)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request, path: str) -> Response:
+    async def _counted(self, request: Request, path: str) -> Response:
+        """Answers, and counts the answer (model_servers/http_server.cc)."""
+        started = time.perf_counter()
+        match = _match(request.method, path)
+        # GETs have no method in their path, and probes are GETs.
+        model, api = (_decoded(match["model"]), match.groupdict().get("method", "")) if match else ("", "")
+        code = "OK"
         try:
-            return _json(await self._route(request, path))
+            response = await self._answer(request, path, match)
         except (ClientDisconnect, asyncio.CancelledError):
-            return Response(status_code=HTTP_STATUS["CANCELLED"])
-        except _SlowSenderError as error:
-            return _json_error(error, 408)
-        except TooLargeError as error:
-            return _json_error(error, 413)
+            code, response = "CANCELLED", Response(status_code=HTTP_STATUS["CANCELLED"])
         except Exception as error:
             failure = from_exception(error)
             if failure is not error and failure.code == "INTERNAL":
                 event("request_crashed", logging.ERROR, exc_info=error, path=path[:200])
-            return _json_error(failure, HTTP_STATUS[failure.code])
+            code, response = failure.code, _error_response(failure)
+        if self._cors:
+            response.headers.update(_CORS)
+        self._metrics.request(model, code, time.perf_counter() - started, api, "REST")
+        return response
 
-    async def _route(self, request: Request, path: str) -> str:
-        malformed = invalid(f"Malformed request: {request.method} {path[:1000]}")
-        if request.method == "POST" and (match := _PREDICTION.fullmatch(path)):
-            spec = _spec(match)
-            if (method := match["method"].lower()) != "predict":
-                raise unimplemented(method.capitalize())
-            return await self._predict(request, spec)
-        if request.method == "GET" and (match := _STATUS.fullmatch(path)):
-            if not match["model"]:
-                raise invalid("Missing model name in request.")
-            spec = _spec(match)
-            return self._metadata(spec) if match["metadata"] else self._status(spec)
-        raise malformed
+    async def _answer(self, request: Request, path: str, match: "re.Match[str] | None") -> Response:
+        if request.method == "OPTIONS":
+            if not _ORIGIN.search(request.headers.get("origin", "")):
+                raise _WordlessError("FAILED_PRECONDITION", "Origin header is missing in CORS preflight")
+            return Response()
+        if match is None:
+            raise invalid(f"Malformed request: {request.method} {path[:1000]}")
+        if not match["model"]:
+            raise invalid("Missing model name in request.")
+        spec = _spec(match)
+        if request.method == "GET":
+            # Another spelling of `metadata` is taken, and ignored.
+            return _json(self._metadata(spec) if match["metadata"] == "metadata" else self._status(spec))
+        if match["method"] in ("classify", "regress"):
+            raise unimplemented(match["method"].capitalize())
+        if match["method"] != "predict":
+            raise invalid(f"Malformed request: {request.method} {path[:1000]}")
+        return _json(await self._predict(request, spec))
 
     async def _predict(self, request: Request, spec: Any) -> str:
         body = await self._body(request)
@@ -147,14 +181,28 @@ class _SlowSenderError(ServingError):
         super().__init__("DEADLINE_EXCEEDED", f"The request's body did not arrive within {seconds:g} s")
 
 
+class _WordlessError(ServingError):
+    """A failure whose message the real server keeps to itself: the body of its answer is empty."""
+
+
+def _match(method: str, path: str) -> "re.Match[str] | None":
+    patterns = {"POST": _PREDICTION, "GET": _STATUS}
+    return patterns[method].fullmatch(path) if method in patterns else None
+
+
+def _decoded(name: str | None) -> str:
+    return unquote(name or "", errors="replace")
+
+
 def _spec(match: "re.Match[str]") -> Any:
-    spec = model_pb2.ModelSpec(name=match["model"])
+    spec = model_pb2.ModelSpec(name=_decoded(match["model"]))
     if match["version"]:
         if len(match["version"]) > 30 or int(match["version"]) > _INT64_MAX:
-            raise invalid(f"Failed to convert version: {match['version'][:100]} to numeric.")
+            message = f"Failed to convert version: {match['version'][:100]} to numeric."
+            raise _WordlessError("INVALID_ARGUMENT", message)
         spec.version.value = int(match["version"])
     elif match["label"]:
-        spec.version_label = match["label"]
+        spec.version_label = _decoded(match["label"])
     return spec
 
 
@@ -168,9 +216,11 @@ def _json(text: str) -> Response:
     return Response(text, media_type="application/json")
 
 
-def _json_error(error: ServingError, status: int) -> Response:
-    headers = {"connection": "close"} if status in (408, 413) else None
-    content = json.dumps({"error": error.message})
+def _error_response(error: ServingError) -> Response:
+    limits = {_SlowSenderError: 408, TooLargeError: 413}
+    status = limits.get(type(error), HTTP_STATUS[error.code])
+    headers = {"connection": "close"} if type(error) in limits else None
+    content = "" if isinstance(error, _WordlessError) else json.dumps({"error": error.message})
     return Response(content, status_code=status, media_type="application/json", headers=headers)
 
 

@@ -64,7 +64,9 @@ def from_exception(error: BaseException) -> ServingError:
     if isinstance(error, tf.errors.OpError):
         return ServingError(code_name(error.error_code), _shown(error.message))
     if isinstance(error, OSError):
-        return ServingError("UNKNOWN", f"{error.filename or 'a file'} cannot be read: {error.strerror}")
+        # One that was raised without an errno has only its text.
+        reason = f"{error.filename or 'a file'} cannot be read: {error.strerror}" if error.strerror else str(error)
+        return ServingError("UNKNOWN", _shown(reason))
     if isinstance(error, MemoryError):
         return ServingError("RESOURCE_EXHAUSTED", "Out of memory: send a smaller request")
     return ServingError("INTERNAL", "Internal error; the server's log has the details")

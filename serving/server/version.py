@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,17 @@ class Version:
         model: the model's name.
         number: the version.
         path: its folder.
+        changed: told of each new state.
     """
 
-    def __init__(self, model: str, number: int, path: Path) -> None:
+    def __init__(self, model: str, number: int, path: Path, changed: Callable[[], None]) -> None:
         self.model, self.number, self.path = model, number, path
+        self._changed = changed
         self.state = START
         self.error: ServingError | None = None
-        self.last_error = ""
+        # Whether it has ended and is not wanted: where it comes to be wanted again, it is loaded again.
+        self.dropped = False
         self.servable: Servable | None = None
-        self.attempts = 0
         self.task: asyncio.Task[None] | None = None
         self._in_use = 0
         self._idle = asyncio.Event()
@@ -60,6 +62,7 @@ class Version:
         self.state, self.error = state, error and ServingError(error.code, error.message)
         level = logging.ERROR if error else logging.INFO
         event("version_" + state.lower(), level, model=self.model, version=self.number, message=error and error.message)
+        self._changed()
 
 
 class Model:
@@ -73,8 +76,14 @@ class Model:
         self.config = config
         self.wanted: dict[int, Path] = {}
         self.versions: dict[int, Version] = {}
-        self.labels: dict[str, int] = {}
+        self._told_empty = False
 
     def available(self) -> list[int]:
         """Returns the versions that answer requests, lowest first."""
         return sorted(number for number, version in self.versions.items() if version.state == AVAILABLE)
+
+    def tell_if_empty(self) -> None:
+        """Logs once that there is nothing to serve, for a server that starts waits until there is."""
+        if not self.wanted and not self._told_empty:
+            event("no_versions", logging.WARNING, model=self.config.name, path=self.config.base_path)
+        self._told_empty = not self.wanted

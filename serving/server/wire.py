@@ -26,20 +26,22 @@ _INTEGER_FIELDS = {
     "uint64": "uint64_val",
     "bool": "bool_val",
 }
+_CONTENT_FIELD = 4
 _LENGTH_DELIMITED = 2
 
 _Parts = list[bytes | memoryview]
 
 
-def predict_response(spec: Any, outputs: Mapping[str, np.ndarray]) -> bytes:
+def predict_response(spec: Any, outputs: Mapping[str, np.ndarray], as_content: bool = False) -> bytes:
     """Writes a tensorflow.serving.PredictResponse.
 
     Args:
         spec: a tensorflow.serving.ModelSpec: what was asked, and which version answered.
         outputs: an array for each output; strings are objects that are bytes.
+        as_content: values go as raw content; by default in the typed fields, as the C++ server has them.
 
     Returns:
-        The serialised message, with values in the typed fields as the C++ server has them, not as raw content.
+        The serialised message.
 
     Raises:
         ServingError: UNIMPLEMENTED, an array is of a type that no response carries.
@@ -48,17 +50,18 @@ def predict_response(spec: Any, outputs: Mapping[str, np.ndarray]) -> bytes:
 
     parts: _Parts = []
     for alias, array in outputs.items():
-        entry = [*_field(_KEY, [alias.encode()]), *_field(_VALUE, tensor(array))]
+        entry = [*_field(_KEY, [alias.encode()]), *_field(_VALUE, tensor(array, as_content))]
         parts += _field(_OUTPUTS, entry)
     parts.append(predict_pb2.PredictResponse(model_spec=spec).SerializeToString())
     return b"".join(parts)
 
 
-def tensor(array: np.ndarray) -> _Parts:
+def tensor(array: np.ndarray, as_content: bool = False) -> _Parts:
     """Writes a TensorProto, in parts that are still to be joined.
 
     Args:
         array: numbers, or objects that are bytes.
+        as_content: see `predict_response`.
 
     Raises:
         ServingError: UNIMPLEMENTED, the type is none that a response carries.
@@ -71,11 +74,12 @@ def tensor(array: np.ndarray) -> _Parts:
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
     memory: _Parts = []
-    if dtype == tf.string:
+    if as_content:
+        memory = _field(_CONTENT_FIELD, _strings(array) if dtype == tf.string else _memory(array))
+    elif dtype == tf.string:
         proto.string_val.extend(array.ravel().tolist())
     elif dtype.name in _FLOATING_FIELDS:
-        values = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-        memory = _field(_FLOATING_FIELDS[dtype.name], [values.reshape(-1).view(np.uint8).data])
+        memory = _field(_FLOATING_FIELDS[dtype.name], _memory(array))
     elif dtype.name in _INTEGER_FIELDS:
         getattr(proto, _INTEGER_FIELDS[dtype.name]).extend(array.ravel().tolist())
     elif dtype in (tf.float16, tf.bfloat16):
@@ -83,6 +87,17 @@ def tensor(array: np.ndarray) -> _Parts:
     else:
         raise ServingError("UNIMPLEMENTED", f"output of type {dtype.name} cannot be sent")
     return [proto.SerializeToString(), *memory]
+
+
+def _memory(array: np.ndarray) -> _Parts:
+    values = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return [values.reshape(-1).view(np.uint8).data]
+
+
+def _strings(array: np.ndarray) -> _Parts:
+    """All lengths, then all strings (EncodeStringList of TensorFlow's platform/tensor_coding.cc)."""
+    values = array.ravel().tolist()
+    return [*(_varint(len(value)) for value in values), *values]
 
 
 def _field(number: int, content: _Parts) -> _Parts:

@@ -54,9 +54,13 @@ def process(saved, tmp_path_factory):
         folder / "log",
         "--model_config_file",
         str(folder / "models.config"),
+        "--allow_version_labels_for_unavailable_models",
+        "--enable_grpc_healthcheck_service",
         "--monitoring_config_file",
         str(folder / "monitoring.pbtxt"),
     )
+    process.base_path = folder / "half_plus"
+    process.client.wait({1: "AVAILABLE", 2: "AVAILABLE"})
     yield process
     process.stop()
 

@@ -33,6 +33,10 @@ from serving.server.options import LoadOptions, ServerOptions
 
 STYLEPORT = str(Path(sys.executable).with_name("styleport"))
 QUICK = LoadOptions(poll_seconds=0.05, max_retries=0, retry_seconds=0.05)
+# Labels are given at the start, where no version is available yet.
+LABELLED = LoadOptions(poll_seconds=0.05, max_retries=0, retry_seconds=0.05, allow_labels_for_unavailable=True)
+# Where the models of a real server lie: see tests/contract/tiny_models.py.
+REAL_BASE_PATH = Path("/models/half_plus")
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ class Client:
         return {one.version: name(one.state) for one in answer.model_version_status}
 
     def wait(self, states: dict[int, str], model: str = "half_plus") -> None:
-        """Waits until the versions named are in these states."""
+        """Waits until the versions named are in these states; a server is ready when the first of them is AVAILABLE."""
         until = time.monotonic() + 30
         while not states.items() <= (found := self.states(model)).items():
             assert time.monotonic() < until, f"{found}, expected {states}"
@@ -161,46 +165,83 @@ def config(base_path: Path, policy: str = "", labels: dict[str, int] | None = No
     return f"model_config_list {{ config {{ {model} }} }}"
 
 
-@contextlib.contextmanager
-def in_thread(models: str | Path, batching: str | None = None, **options: Any) -> Iterator[Client]:
-    """Runs a server in a thread of this process.
+def together(*configs: str) -> str:
+    """Joins configurations of one model each."""
+    models = [text.removeprefix("model_config_list {").removesuffix("}") for text in configs]
+    return f"model_config_list {{ {' '.join(models)} }}"
+
+
+class Starting:
+    """A server in a thread of this process, which may not be ready yet.
 
     Args:
         models: a configuration as text, or a file of one.
         batching: parameters as text; None for no batching.
         options: of ServerOptions.
     """
-    found = {"model_config_file": models} if isinstance(models, Path) else {"models": parse_models(models)}
-    options = {"port": 0, "rest_api_port": 0, "load": QUICK, "drain_seconds": 5.0, **found, **options}
-    server = ServerOptions(batching=None if batching is None else parse_batching(batching), **options)
-    events: queue.Queue[Any] = queue.Queue()
 
-    async def main() -> None:
-        stop = asyncio.Event()
-        events.put((asyncio.get_running_loop(), stop))
-        await ModelServer(server).run(stop, events.put)
+    def __init__(self, models: str | Path, batching: str | None = None, **options: Any) -> None:
+        found = {"model_config_file": models} if isinstance(models, Path) else {"models": parse_models(models)}
+        options = {"port": 0, "rest_api_port": 0, "load": QUICK, "drain_seconds": 5.0, **found, **options}
+        self._server = ServerOptions(batching=None if batching is None else parse_batching(batching), **options)
+        self._events: queue.Queue[Any] = queue.Queue()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        self._loop, self._stop = self._events.get(timeout=60)
+        self._client: Client | None = None
 
-    def run() -> None:
+    def _run(self) -> None:
+        async def main() -> None:
+            stop = asyncio.Event()
+            self._events.put((asyncio.get_running_loop(), stop))
+            await ModelServer(self._server).run(stop, self._events.put)
+            self._events.put(None)
+
         try:
             asyncio.run(main())
         except BaseException as error:
-            events.put(error)
+            self._events.put(error)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    loop, stop = events.get(timeout=60)
-    ready = events.get(timeout=60)
-    if isinstance(ready, BaseException):
-        thread.join()
-        raise ready
-    client = Client(ready.grpc, ready.rest)
+    def ready(self, timeout: float = 60) -> Client | None:
+        """Waits until it is ready, and returns None where it is not in time; raises what the server ends with."""
+        try:
+            ready = self._events.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if isinstance(ready, BaseException):
+            self._thread.join()
+            raise ready
+        assert ready, "the server ended before it was ready"
+        self._client = Client(ready.grpc, ready.rest)
+        return self._client
+
+    def stop(self) -> None:
+        """Ends the server."""
+        if self._client:
+            self._client.close()
+        with contextlib.suppress(RuntimeError):  # its loop has ended
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(timeout=60)
+        assert not self._thread.is_alive(), "the server did not stop"
+
+
+@contextlib.contextmanager
+def starting(models: str | Path, batching: str | None = None, **options: Any) -> Iterator[Starting]:
+    """Starts a server in a thread of this process, and stops it; the arguments are those of `Starting`."""
+    server = Starting(models, batching, **options)
     try:
-        yield client
+        yield server
     finally:
-        client.close()
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(timeout=60)
-        assert not thread.is_alive(), "the server did not stop"
+        server.stop()
+
+
+@contextlib.contextmanager
+def in_thread(models: str | Path, batching: str | None = None, **options: Any) -> Iterator[Client]:
+    """Runs a server in a thread of this process; the arguments are those of `Starting`."""
+    with starting(models, batching, **options) as server:
+        client = server.ready()
+        assert client, "the server is not ready after a minute"
+        yield client
 
 
 class ServerProcess:

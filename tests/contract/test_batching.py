@@ -1,11 +1,14 @@
 """Batching (batching/README.md, servables/tensorflow/session_bundle_config.proto)."""
 
+import io
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
 import pytest
+import tensorflow as tf
+from PIL import Image
 
 from serving.config_files import parse_batching
 from serving.server.batch_options import BatchOptions
@@ -167,3 +170,20 @@ def test_a_bad_request_in_a_batch_fails_with_the_models_own_message(base_path) -
         request.output_filter.append("total")
         answers = at_once(client, [request, client.request("sums", a=[1.0], b=[2.0])])
         assert [set(answer) for answer in answers] == [{"total"}, {"total", "difference"}]
+
+
+def test_one_broken_picture_fails_its_whole_batch(base_path) -> None:
+    """batching_session.cc runs a batch as one, and its status is everybody's."""
+    with servers.in_thread(servers.config(base_path), TOGETHER) as client:
+        whole, broken = client.request("pictures"), client.request("pictures")
+        for request, content in ((whole, png()), (broken, png()[:60])):
+            request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto([content]))
+        assert client.predict(whole)["width"].tolist() == [32]
+        codes = [error.code() for error in at_once(client, [whole, broken])]
+        assert codes == [CODE.INVALID_ARGUMENT] * 2
+
+
+def png() -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.random.default_rng(6).integers(0, 256, (24, 32, 3), np.uint8)).save(stream, "PNG")
+    return stream.getvalue()

@@ -136,18 +136,30 @@ def test_the_server_takes_messages_up_to_int32_max() -> None:
     assert Limits().max_grpc_message_bytes == 2**31 - 1
 
 
-def test_the_health_service_is_opt_in_and_not_tied_to_model_loading(local_only, tmp_path) -> None:
+def health(client, service: str = "") -> str:
+    """What grpc.health.v1.Health says of a service: a status, or the code it fails with."""
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-    (tmp_path / "empty").mkdir()
-    for enabled in (False, True):
-        with servers.in_thread(servers.config(tmp_path / "empty"), health_service=enabled) as client:
-            stub = health_pb2_grpc.HealthStub(client.channel)
-            if enabled:
-                answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=60)
-                assert answer.status == health_pb2.HealthCheckResponse.SERVING
-                assert client.states() == {}
-            else:
-                with pytest.raises(grpc.RpcError) as refused:
-                    stub.Check(health_pb2.HealthCheckRequest(), timeout=60)
-                assert refused.value.code() == CODE.UNIMPLEMENTED
+    try:
+        answer = health_pb2_grpc.HealthStub(client.channel).Check(
+            health_pb2.HealthCheckRequest(service=service), timeout=60
+        )
+    except grpc.RpcError as error:
+        return error.code().name
+    return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+
+
+def test_the_health_service_knows_the_server_and_its_two_services_by_their_short_names(server) -> None:
+    """BuildAndStart of model_servers/server.cc."""
+    if health(server) == "UNIMPLEMENTED":
+        pytest.skip("the server that STYLEPORT_TFS_URL names runs without --enable_grpc_healthcheck_service")
+    names = ["", "ModelService", "PredictionService"]
+    assert [health(server, name) for name in names] == ["SERVING"] * 3
+    assert health(server, "tensorflow.serving.PredictionService") == "NOT_FOUND"
+
+
+def test_the_health_service_is_opt_in_and_not_tied_to_models(local_only, base_path) -> None:
+    with servers.in_thread(servers.config(base_path)) as client:
+        assert health(client) == "UNIMPLEMENTED"
+    with servers.in_thread("model_config_list {}", health_service=True) as client:
+        assert health(client) == "SERVING"

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from serving.config_files import DEFAULT_METRICS_PATH, parse_monitoring
+from serving.server.metrics import MAX_NAMES, Metrics
 from serving.server.options import ServerOptions
 from tests.contract import servers
 from toolkit.errors import InputError
@@ -36,9 +37,68 @@ def test_metrics_are_text_on_the_rest_port_and_slashes_become_colons(server) -> 
     assert "# TYPE :tensorflow:serving:request_count counter" in answer.body
 
 
-def test_names_of_models_that_do_not_exist_are_no_labels(server) -> None:
-    server.rest({"instances": [1.0]}, model="invented")
-    assert "invented" not in server.curl(DEFAULT_METRICS_PATH).body
+def counted(server, since=()):
+    """The numbers of requests and of times taken, by their labels, and by how much they have grown since then."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    wanted = ("request_count", "request_latency_count")
+    found = {
+        (name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(server.curl(DEFAULT_METRICS_PATH).body)
+        for sample in family.samples
+        if (name := sample.name.rpartition(":")[2].removesuffix("_total")) in wanted
+    }
+    before = dict(since)
+    return {key: value - before.get(key, 0) for key, value in found.items() if value != before.get(key)}
+
+
+def test_every_request_below_v1_is_counted_and_those_answered_well_are_timed(server) -> None:
+    """http_server.cc, RestApiRequestDispatcher: the API is the method in the URL, which a GET does not have."""
+    server.rest({"instances": [1.0]})
+    before = counted(server)
+    server.rest({"instances": [1.0]})
+    server.rest("{")
+    for path in ("/v1/models/half_plus", "/v1/models/half_plus/labels/stable/metadata"):
+        server.curl(path)
+    server.curl("/v1/models/half_plus/labels/unheard/metadata")
+    server.curl("/v1/nothing")
+    server.curl("/outside")
+    assert counted(server, before) == {
+        ("request_count", "half_plus", "OK"): 3,
+        ("request_count", "half_plus", "INVALID_ARGUMENT"): 2,
+        ("request_count", "", "INVALID_ARGUMENT"): 1,
+        ("request_latency_count", "half_plus", "predict", "REST"): 1,
+        ("request_latency_count", "half_plus", "", "REST"): 2,
+    }
+
+
+def test_over_grpc_it_is_predict_that_is_counted(server) -> None:
+    """prediction_service_impl.cc."""
+    request = server.request(x=[1.0])
+    server.predict(request)
+    before = counted(server)
+    server.predict(request)
+    server.refusal(server.request("unheard", x=[1.0]))
+    server.prediction.GetModelMetadata(server.metadata_request("signature_def"), timeout=10)
+    server.states()
+    assert counted(server, before) == {
+        ("request_count", "half_plus", "OK"): 1,
+        ("request_count", "half_plus", "FAILED_PRECONDITION"): 1,
+        ("request_latency_count", "half_plus", "Predict", "GRPC"): 1,
+    }
+
+
+def test_requests_are_counted_under_the_name_that_they_ask_for(server) -> None:
+    server.rest({"instances": [1.0]}, model="in%76ented")
+    assert counted(server)["request_count", "invented", "NOT_FOUND"] >= 1
+
+
+def test_names_that_clients_invent_take_no_more_than_so_much_memory() -> None:
+    metrics = Metrics()
+    for number in range(MAX_NAMES + 7):
+        metrics.request(f"invented {number}" + "x" * 1000, "NOT_FOUND", 0.1, "predict", "REST")
+    assert len(metrics.page()) < 300 * MAX_NAMES
+    assert ':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"} 7' in metrics.page()
 
 
 def test_without_a_monitoring_config_there_is_no_page(local_only, base_path) -> None:

@@ -43,6 +43,37 @@ def test_what_is_no_json_object_is_400(server, body) -> None:
     assert server.rest(body or b"").status == 400
 
 
+@pytest.mark.parametrize("body", [b'\xef\xbb\xbf{"inputs": [2.0]}', b' \r\n\t{"inputs": [2.0]}\n'])
+def test_a_byte_order_mark_and_white_space_are_skipped(server, body) -> None:
+    assert server.rest(body).json == {"outputs": [4.0]}
+
+
+def test_a_null_character_ends_the_document_and_anything_else_may_not_follow_it(server) -> None:
+    assert server.rest(b'{"inputs": [2.0]} \0 {"inputs"').json == {"outputs": [4.0]}
+    for rest in (b"x", b"{}", b"}", b", 1", b"\xef\xbb\xbf"):
+        answer = server.rest(b'{"inputs": [2.0]} ' + rest)
+        assert answer.status == 400
+        assert answer.error.startswith("JSON Parse error: The document root must not be followed by other values")
+
+
+def test_of_equal_keys_the_first_counts(server) -> None:
+    assert server.rest('{"inputs": [2.0], "inputs": [8.0]}').json == {"outputs": [4.0]}
+    assert server.rest('{"inputs": {"x": [2.0], "x": [8.0]}}').json == {"outputs": [4.0]}
+
+
+def test_of_equal_keys_in_a_row_neither_counts(server, local_only) -> None:
+    # The real server takes both, and gives the second to the next row.
+    answer = server.rest('{"instances": [{"x": 2.0, "x": 8.0}, {"x": 4.0}]}')
+    assert answer.status == 400
+    assert "twice" in answer.error
+
+
+@pytest.mark.parametrize("depth", [30, 300, 3000, 100_000])
+def test_lists_nested_deeper_than_a_tensor_are_400(server, depth) -> None:
+    assert server.rest('{"inputs": ' + "[" * depth + "1" + "]" * depth + "}").status == 400
+    assert server.rest({"inputs": [2.0]}).status == 200
+
+
 # Row form
 
 
@@ -145,6 +176,17 @@ def test_b64_is_exactly_one_key_a_string_value_and_the_standard_alphabet(server,
     assert server.rest({"signature_name": "strings", "inputs": {"text": [value]}}).status == 400
 
 
+def test_b64_with_the_key_twice_is_400(server) -> None:
+    body = '{"signature_name": "strings", "inputs": {"text": [{"b64": "aGk=", "b64": "aGk="}]}}'
+    assert server.rest(body).status == 400
+
+
+def test_strings_are_any_bytes_and_come_back_as_they_are(server) -> None:
+    answer = server.rest(b'{"signature_name": "only_bytes", "inputs": ["\xff\xfe gr\xc3\xbcn"]}')
+    assert base64.b64decode(answer.json["outputs"][0]["b64"]) == b"\xff\xfe gr\xc3\xbcn"
+    assert server.rest('{"signature_name": "only_bytes", "inputs": ["\\ud800"]}').status == 400
+
+
 def test_b64_is_only_for_dt_string(server) -> None:
     assert server.rest({"inputs": [b64(b"1")]}).status == 400
 
@@ -190,11 +232,20 @@ def test_a_value_of_another_type_is_400(server, value) -> None:
     assert server.rest({"inputs": [value]}).status == 400
 
 
-@pytest.mark.parametrize("value", [2**24, 1e39])
-def test_a_number_that_float32_cannot_hold_is_400(server, value) -> None:
-    answer = server.rest({"inputs": [value]})
+@pytest.mark.parametrize("number", [16777216, 16777217, 1435774380, 2**64, 10**25, 1e39, -1e300])
+def test_a_number_for_a_float_is_of_any_size_and_rounded(server, number) -> None:
+    answer = server.rest({"inputs": [number]}, choice="/versions/1")
+    with np.errstate(over="ignore"):
+        expected = np.float32(0.5) * np.float32(number) + np.float32(2)
+    assert np.float32(answer.json["outputs"][0]) == expected
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e309", "9" * 310, "1e99999999999", "123456789e301"])
+@pytest.mark.parametrize("key", ["inputs", "ignored"])
+def test_a_number_that_no_double_holds_is_no_json_wherever_it_stands(server, number, key) -> None:
+    answer = server.rest(f'{{"inputs": [1.0], "{key}": [{number}]}}')
     assert answer.status == 400
-    assert "without loss of precision" in answer.error
+    assert answer.error.startswith("JSON Parse error: Number too big")
 
 
 def test_integers_and_booleans_are_taken_as_such(server) -> None:
@@ -208,6 +259,13 @@ def test_integers_and_booleans_are_taken_as_such(server) -> None:
 @pytest.mark.parametrize("signature", ["from_half", "from_bfloat"])
 def test_float16_and_bfloat16_are_501_as_input(server, signature) -> None:
     assert server.rest({"signature_name": signature, "inputs": [1.0]}).status == 501
+
+
+@pytest.mark.parametrize("signature", ["from_half", "from_bfloat"])
+def test_and_400_in_a_row_whose_failures_are_all_400(server, signature) -> None:
+    answer = server.rest({"signature_name": signature, "instances": [1.0]})
+    assert answer.status == 400
+    assert answer.error.startswith("Failed to process element: 0 of 'instances' list. Error: ")
 
 
 @pytest.mark.parametrize("signature", ["to_half", "to_bfloat"])

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.contract import servers
+
 STEM = "/v1/models/half_plus"
 
 
@@ -9,6 +11,47 @@ STEM = "/v1/models/half_plus"
 def test_paths_are_case_insensitive(server, path) -> None:
     assert server.curl(path).status == 200
     assert server.curl(path + ":predict", {"instances": [2]}).status == 200
+
+
+@pytest.mark.parametrize("method", ["PREDICT", "Predict"])
+def test_but_for_the_method(server, method) -> None:
+    answer = server.curl(f"{STEM}:{method}", {"instances": [2]})
+    assert (answer.status, answer.error) == (400, f"Malformed request: POST {STEM}:{method}")
+
+
+def test_and_metadata_which_in_another_spelling_is_the_status(server) -> None:
+    assert set(server.curl(f"{STEM}/METADATA").json) == {"model_version_status"}
+
+
+def test_names_are_percent_decoded_after_the_path_was_matched(server) -> None:
+    """http_rest_api_util.cc, DecodeArg."""
+    assert server.curl("/v1/models/half%5Fplus").status == 200
+    assert server.curl("/v1/models/h%61lf_plus/labels/st%61ble/metadata").json["model_spec"]["version"] == "1"
+    assert server.rest({"instances": [2.0]}, "half%5fplus", "/labels/can%61ry").json == {"predictions": [4.0]}
+    for name, meant in (("a%2Fb", "a/b"), ("a%3Apredict", "a:predict"), ("a+b%20c", "a+b c"), ("%67r%C3%BCn", "grün")):
+        answer = server.rest({"instances": [2.0]}, name)
+        assert (answer.status, answer.error) == (404, f"Servable not found for request: Latest({meant})")
+
+
+def test_and_nothing_else_of_the_path_is(server) -> None:
+    for path in (f"{STEM}%3Apredict", "/v1/mod%65ls/half_plus:predict", f"{STEM}/versions/%31:predict"):
+        assert server.curl(path, {"instances": [2.0]}).status == 400
+    assert server.curl("/v1/models/half_plus%2Flabels%2Fstable").status == 404
+
+
+@pytest.mark.parametrize("path", ["/v1/models/half%5plus", "/v1/models/half_plus%", "/v1/models/half|plus"])
+def test_a_url_that_is_none_is_a_bare_400(server, path) -> None:
+    """util/net_http/server/internal/evhttp_request.cc: libevent refuses it."""
+    answer = server.curl(path)
+    assert answer.status == 400
+    assert "json" not in answer.content_type
+
+
+def test_a_query_is_taken_for_the_end_of_the_path(server) -> None:
+    """util/net_http/server/internal/evhttp_request.cc, uri_path."""
+    answer = server.curl(f"{STEM}:predict?key=1", {"instances": [2.0]})
+    assert (answer.status, answer.error) == (400, f"Malformed request: POST {STEM}:predict?key=1")
+    assert server.curl(f"{STEM}?key=1").status == 404
 
 
 def test_names_of_models_are_not_case_insensitive(server) -> None:
@@ -102,7 +145,43 @@ def test_metadata_is_model_spec_and_signature_def(server) -> None:
     assert signatures["serving_default"]["method_name"] == "tensorflow/serving/predict"
 
 
-def test_a_version_beyond_int64_is_400(server) -> None:
+def test_a_version_beyond_int64_is_400_without_a_word(server) -> None:
     answer = server.curl(f"{STEM}/versions/99999999999999999999")
-    assert answer.status == 400
-    assert answer.error == "Failed to convert version: 99999999999999999999 to numeric."
+    assert (answer.status, answer.body) == (400, "")
+
+
+# Pages of other origins (http_server.cc)
+
+
+def preflight(server, *headers):
+    flags = [flag for header in headers for flag in ("-H", header)]
+    return server.curl(f"{STEM}:predict", None, "-X", "OPTIONS", "--include", *flags)
+
+
+def test_a_preflight_needs_an_origin(server) -> None:
+    assert preflight(server, "Origin: https://example.org").status == 200
+    assert preflight(server, "Origin: null").status == 400
+    assert preflight(server).status == 400
+
+
+def test_without_the_flag_no_page_of_another_origin_may_call(server) -> None:
+    assert "access-control" not in preflight(server, "Origin: https://example.org").body.lower()
+    assert "access-control" not in server.curl(STEM, None, "--include").body.lower()
+
+
+def test_with_rest_api_enable_cors_support_every_answer_says_who_may_call(local_only, base_path) -> None:
+    with servers.in_thread(servers.config(base_path), cors=True) as client:
+        answers = [
+            preflight(client, "Origin: https://example.org"),
+            client.curl(STEM, None, "--include"),
+            client.curl(f"{STEM}:predict", {"instances": [2.0]}, "--include"),
+            client.curl("/v1/models/unheard", None, "--include"),
+        ]
+        outside = client.curl("/elsewhere", None, "--include")
+    assert [answer.status for answer in answers] == [200, 200, 200, 404]
+    for answer in answers:
+        lines = answer.body.lower().splitlines()
+        assert "access-control-allow-origin: *" in lines
+        assert "access-control-allow-methods: post, get" in lines
+        assert "access-control-allow-headers: content-type" in lines
+    assert "access-control" not in outside.body.lower()

@@ -1,10 +1,14 @@
 """Warmup (servables/tensorflow/saved_model_warmup*.cc)."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import grpc
 import pytest
 from tensorflow_serving.apis import prediction_log_pb2
 
-from serving.server.loader import MAX_WARMUP_RECORDS, WARMUP_FILE
+from serving.server.loader import MAX_WARMUP_RECORDS, WARMUP_FILE, warm_up
+from serving.server.options import Limits
 from tests.contract import servers
 
 pytestmark = pytest.mark.usefixtures("local_only")
@@ -30,8 +34,9 @@ def log(signature="", **inputs) -> bytes:
     return record.SerializeToString()
 
 
-def outcome(base_path) -> tuple[str, str]:
-    with servers.in_thread(servers.config(base_path)) as client:
+def outcome(base_path, **load) -> tuple[str, str]:
+    options = {"load": replace(servers.QUICK, **load)} if load else {}
+    with servers.in_thread(servers.config(base_path), **options) as client:
         (status,) = client.curl("/v1/models/half_plus").json["model_version_status"]
         return status["state"], status["status"]["error_message"]
 
@@ -83,3 +88,17 @@ def test_a_failing_request_fails_the_load(base_path, write_warmup, record) -> No
     state, message = outcome(base_path)
     assert state == "END"
     assert message
+
+
+def test_enable_model_warmup_is_a_choice(base_path, write_warmup) -> None:
+    write_warmup([log("unheard", x=[1.0])])
+    assert outcome(base_path, enable_warmup=False) == ("AVAILABLE", "")
+
+
+def test_num_request_iterations_for_warmup_is_how_often_each_record_is_run(base_path, write_warmup) -> None:
+    """saved_model_warmup_util.cc."""
+    write_warmup([log(x=[1.0]), log(x=[2.0])])
+    runs = []
+    servable = SimpleNamespace(call=lambda request, limits: request.inputs["x"].float_val[0], run=runs.append)
+    assert warm_up(servable, base_path / "1", Limits(), iterations=3) == 2
+    assert runs == [1.0] * 3 + [2.0] * 3

@@ -344,7 +344,7 @@ def test_a_bundle_of_it_is_not_taken_for_a_stylizer(exported, artifact):
 
 def test_a_model_is_not_exported_as_another_method(exported, tmp_path):
     with pytest.raises(InputError, match="of the method optimisation, not feed-forward"):
-        exporting.export_bundle(open_source(exported[0]), tmp_path / "bundle", ExportOptions())
+        exporting.export_bundle(open_source(exported[0]), tmp_path / "bundle", ExportOptions(method="feed-forward"))
     assert not list(tmp_path.iterdir())
 
 

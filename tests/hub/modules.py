@@ -14,6 +14,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from toolkit import presets
+from toolkit.custom_objects import import_modules
 from toolkit.predictor import INVERTED_RESIDUALS
 from toolkit.transformer import CONTRACT, EXPAND, RESIDUAL_BLOCKS
 
@@ -189,6 +190,49 @@ def write_keras(path: Path, names: tuple[str, str] = ("content", "style"), seed:
     picture = layers.Add(name="picture")([layers.Rescaling(0.5)(content), layers.Rescaling(0.5)(painted)])
     keras.Model([content, style], picture).save(path)
     return path
+
+
+MY_LAYERS = """\
+import keras
+
+
+@keras.saving.register_keras_serializable("mine")
+class Halved(keras.layers.Layer):
+    def call(self, x):
+        return x / 2
+
+
+@keras.saving.register_keras_serializable("mine")
+def shifted(x):
+    return x + 0.25
+"""
+
+
+def write_custom(folder: Path) -> Path:
+    """A `.keras` file of a class and a function of its own, which a module `my_layers` beside it brings."""
+    import keras
+
+    (folder / "my_layers.py").write_text(MY_LAYERS, encoding="utf-8")
+    import_modules(["my_layers"])
+    mine = sys.modules["my_layers"]
+    content, style = (keras.Input((None, None, 3), name=name) for name in ("content", "style"))
+    mean = keras.layers.GlobalAveragePooling2D(keepdims=True)(style)
+    mixed = keras.layers.Average()([content, mean])
+    keras.Model([content, style], keras.layers.Activation(mine.shifted)(mine.Halved()(mixed))).save(
+        folder / "custom.keras"
+    )
+    forget_custom()
+    return folder / "custom.keras"
+
+
+def forget_custom() -> None:
+    """Forgets what `my_layers` brought, as a process that never imported it."""
+    import keras
+
+    known = keras.saving.get_custom_objects()
+    for name in [name for name in known if name.startswith("mine>") or name == "Halved"]:
+        del known[name]
+    sys.modules.pop("my_layers", None)
 
 
 WRITERS = {"keras": write_keras, "tf1": write_tf1, "tf1_hub": write_tf1_hub, "tf2": write_tf2}

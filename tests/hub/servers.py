@@ -64,6 +64,10 @@ class Server:
         self._server.shutdown()
         self._server.server_close()
 
+    def remove(self, path):
+        """Answers a path with 404 from here on."""
+        del self._answers[path]
+
     def put(self, path, answer):
         """Makes an address; returns it."""
         self._answers[path] = answer

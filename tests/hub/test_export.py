@@ -2,17 +2,23 @@
 
 import json
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from export import foreign, mirrors, policy
+from export.artifact import ExportOptions
+from export.exporting import export_bundle
 from export.sources import open_source
 from tests.export import forging
-from tests.hub import servers
+from tests.hub import layer_kinds, modules, servers
 from toolkit import hub, images, samples
 from toolkit import manifest as manifests
+from toolkit.errors import InputError
 from toolkit.models import open_model
+from toolkit.source_options import SourceOptions
 from toolkit.tflite_metadata import read_metadata
 
 CONTENT = images.resize(samples.photos()["chelsea"], 45, 62)[None]
@@ -82,7 +88,10 @@ def test_every_source_is_exported_and_verified_through_the_same_path(
     assert {key: manifest["source"].get(key) for key in expected} == expected
     if "module" in kind:
         assert manifest["source"]["sha256"] == hub.digest(source) == hub.digest(target / "source" / "saved_model")
-    painted, original = open_model(target)(CONTENT, STYLE), open_model(target / "saved_model", split_at="none")
+    painted, original = (
+        open_model(target)(CONTENT, STYLE),
+        open_model(target / "saved_model", options=SourceOptions(split_at="none")),
+    )
     np.testing.assert_array_equal(painted, original(CONTENT, STYLE))
 
 
@@ -142,7 +151,7 @@ def test_what_is_quantised_keeps_its_gate_because_of_the_policy(tf2_module, tmp_
     from export.quantization import apply_rules
     from toolkit.split import freeze
 
-    whole = open_model(tf2_module, split_at="none")
+    whole = open_model(tf2_module, options=SourceOptions(split_at="none"))
     model = tflite.convert(whole, mirrors.sliced(freeze(whole)), 128)
     inputs, reference, psnr = tflite.calibration_inputs(whole, 128), parity.Reference(whole), {}
     chosen = policy.rules(model, "int8", "content_image")
@@ -188,6 +197,90 @@ def test_a_model_in_one_piece_has_no_strength(run, keras_bundle, pictures):
     assert "a model in one piece has none but 1; where it has a bottleneck, --split-at names it" in error
 
 
+# What is opened again in another process, after other models
+
+
+@pytest.mark.usefixtures("small")
+def test_a_bundle_that_was_cut_verifies_whatever_else_was_built(run, tmp_path):
+    import keras
+
+    model = tmp_path / "model.keras"
+    layer_kinds.KINDS["layers nobody named"]().save(model)
+    arguments = ["export", tmp_path / "bundle", "--model", model, "--formats", "saved_model", "--split-at"]
+    code, _, error = run(*arguments, "nowhere")
+    listed = error.partition("tensors that separate them: ")[2].split(", ")
+    assert any("nested" in tensor for tensor in listed), listed
+    tensor = next(tensor for tensor in listed if "nested" in tensor)
+    layer_kinds.KINDS["layers nobody named"]()
+    code, _, error = run(*arguments, tensor)
+    assert code == 0, error
+    assert manifests.read(tmp_path / "bundle")["source"]["split_at"] == tensor
+    for _ in range(2):
+        keras.layers.Dense(3)
+        layer_kinds.KINDS["layers nobody named"]()
+        code, _, error = run("verify", tmp_path / "bundle")
+        assert code == 0, error
+
+
+@pytest.fixture
+def custom(tmp_path, monkeypatch):
+    """The folder of a model with a class of its own, and what forgets the module that brings it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    modules.write_custom(tmp_path)
+    yield modules.forget_custom
+    modules.forget_custom()
+
+
+@pytest.mark.usefixtures("small")
+def test_a_module_of_a_model_s_own_classes_is_named_to_each_command_and_never_imported_for_a_manifest(
+    run, custom, tmp_path, pictures
+):
+    export = ["export", "bundle", "--model", "custom.keras", "--formats", "saved_model"]
+    code, _, error = run(*export)
+    assert code == 2
+    assert error.startswith(
+        "custom.keras: its class 'Halved' is not known, and the file brings no code along: give --import"
+    )
+    code, _, error = run(*export, "--import", "my_layers")
+    assert code == 0, error
+    assert manifests.read(Path("bundle"))["source"]["imports"] == ["my_layers"]
+    told = run("inspect", "bundle")[1]
+    assert "verify and publish take --import my_layers" in told
+
+    custom()
+    for arguments in (["verify", "bundle"], ["publish", "bundle", "versions"]):
+        code, _, error = run(*arguments)
+        assert code == 2
+        assert error.endswith("model.keras: this bundle's model needs --import my_layers"), error
+        assert "my_layers" not in sys.modules
+    assert run("verify", "bundle", "--import", "my_layers")[0] == 0
+    custom()
+    arguments = ["--import", "my_layers", "--warmup-size", "none"]
+    assert run("publish", "bundle", "versions/mine", *arguments)[0] == 0
+    custom()
+    painting = ["stylize", pictures / "cat.png", pictures / "swirls.png", "-o", "out.png", "--model", "custom.keras"]
+    assert run(*painting)[0] == 2
+    assert run(*painting, "--import", "my_layers")[0] == 0
+
+
+@pytest.mark.parametrize("module", ["os; x", "../evil", "a/b", "", "a b"])
+def test_a_manifest_names_modules_by_names_alone(keras_bundle, tmp_path, run, module):
+    copy = shutil.copytree(keras_bundle, tmp_path / "keras")
+    manifest = manifests.read(copy)
+    manifest["source"]["imports"] = [module]
+    forging.write(copy, manifest)
+    assert run("verify", copy)[0] == 2
+
+
+@pytest.mark.usefixtures("small")
+def test_options_take_the_method_from_the_source(two_inputs, tmp_path):
+    options = ExportOptions(formats=("saved_model",))
+    assert export_bundle(open_source(two_inputs), tmp_path / "bundle", options)["source"]["method"] == "one-piece"
+    with pytest.raises(InputError, match="unknown format 'web': choose from saved_model, tflite"):
+        export_bundle(open_source(two_inputs), tmp_path / "page", ExportOptions(formats=("web",)))
+
+
 # What is refused
 
 
@@ -220,7 +313,7 @@ def test_a_model_of_one_size_says_which_size_to_give(run, tmp_path):
     assert code == 0, error
     assert run("verify", tmp_path / "bundle")[0] == 0
     code, _, error = run("export", tmp_path / "cut", "--model", tmp_path / "fixed.keras", "--split-at", "x")
-    assert "what takes pictures of one size stays in one piece" in error
+    assert "what takes pictures of one size, or batches of one length, stays in one piece" in error
 
 
 def test_one_piece_is_no_method_to_ask_for(run, tmp_path):
@@ -257,8 +350,6 @@ def test_verify_finds_a_source_that_is_not_the_one_named(run, keras_bundle, pair
 
 def test_verify_measures_against_the_source_as_it_is(run, keras_bundle, tmp_path, small):
     """An artifact of another model, every hash made right: its figures tell."""
-    from tests.hub import modules
-
     copy = shutil.copytree(keras_bundle, tmp_path / "keras")
     other = modules.write_keras(tmp_path / "other.keras", seed=1)
     shutil.copy(other, copy / "source" / "model.keras")
@@ -291,7 +382,7 @@ def test_mirrored_borders_are_the_same_as_slices(paddings):
 def test_a_graph_with_mirrored_borders_is_rewritten_without_and_paints_the_same(tf1_module):
     from toolkit.split import freeze
 
-    graph = freeze(open_model(tf1_module, split_at="none"))
+    graph = freeze(open_model(tf1_module, options=SourceOptions(split_at="none")))
     rewritten = mirrors.sliced(graph)
     kinds = [{node.op for node in one.definition.node} for one in (graph, rewritten)]
     assert "MirrorPad" in kinds[0]

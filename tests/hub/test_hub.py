@@ -334,3 +334,88 @@ def test_fetch_takes_no_folder(run, cache, tmp_path, handle):
     code, _, error = run("fetch", handle, tmp_path / "copy")
     assert code == 2
     assert "give an address such as" in error
+
+
+# What a cleaner of temporary folders took
+
+
+@pytest.fixture(scope="module")
+def tiny_module(tmp_path_factory):
+    """A packed SavedModel with a variable and an asset."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "words.txt").write_text("one")
+    module = tf.Module()
+    module.asset = tf.saved_model.Asset(str(folder / "words.txt"))
+    module.weight = tf.Variable(tf.range(1000.0))
+    module.__call__ = tf.function(lambda x: module.weight * x, [tf.TensorSpec(())])
+    tf.saved_model.save(module, str(folder / "module"))
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        archive.add(folder / "module", ".")
+    return stream.getvalue()
+
+
+def emptied(folder):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.unlink()
+
+
+def without(name):
+    return lambda folder: [path.unlink() for path in folder.rglob(name)]
+
+
+def cut_short(folder):
+    data = next(folder.rglob("variables.data*"))
+    data.write_bytes(data.read_bytes()[:-1])
+
+
+TAKEN = {
+    "all files": emptied,
+    "the graph": without("saved_model.pb"),
+    "the index": without("variables.index"),
+    "the weights": without("variables.data*"),
+    "the end of the weights": cut_short,
+    "an asset": without("words.txt"),
+}
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+def test_a_module_of_which_a_cleaner_took_files_is_fetched_again(cache, server, tiny_module, tmp_path, taken):
+    handle = server.put("/stylizer/2", servers.whole(tiny_module))
+    path = tmp_path / "stylizer.tar.gz"
+    path.write_bytes(tiny_module)
+    for source in (handle, path):
+        before = hub.digest(hub.resolve(source).path)
+        TAKEN[taken](hub.resolve(source).path)
+        again = hub.resolve(source)
+        assert hub.digest(again.path) == before
+    assert len(server.asked) == 2
+    assert not [name for name in left_in(cache) if "damaged" in name]
+
+
+def test_a_module_that_can_not_be_fetched_again_is_told_with_what_the_cache_lacked(cache, server, tiny_module):
+    handle = server.put("/stylizer/2", servers.whole(tiny_module))
+    emptied(hub.resolve(handle).path)
+    server.remove("/stylizer/2")
+    said = refusal(handle, WorkError)
+    assert "the copy in TensorFlow Hub's cache lacked saved_model.pb, and it cannot be fetched: HTTP 404" in said
+
+
+def test_an_archive_of_part_of_a_module_is_refused_and_not_asked_for_twice(cache, server, tiny_module):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(tiny_module)) as whole, tarfile.open(fileobj=stream, mode="w:gz") as part:
+        for info in whole.getmembers():
+            if "index" not in info.name:
+                part.addfile(info, whole.extractfile(info))
+    handle = server.put("/stylizer/2", servers.whole(stream.getvalue()))
+    assert "holds no whole SavedModel: it lacks variables/variables.index" in refusal(handle)
+    assert len(server.asked) == 1
+
+
+def test_a_folder_without_files_has_no_digest(tmp_path):
+    (tmp_path / "variables").mkdir()
+    with pytest.raises(InputError, match="holds no files"):
+        hub.digest(tmp_path)

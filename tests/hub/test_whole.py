@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.hub import servers
+from tests.hub import layer_kinds, servers
 from toolkit import hub, images, samples
 from toolkit.device import DeviceWholeStylizer
 from toolkit.errors import InputError, WorkError
 from toolkit.locate import locate
 from toolkit.models import open_model
-from toolkit.split import SplitStylizer
+from toolkit.source_options import SourceOptions
+from toolkit.split import SplitStylizer, freeze
 from toolkit.whole import WholeStylizer, from_keras_model
 
 CONTENT = images.resize(samples.photos()["chelsea"], 48, 64)[None]
@@ -37,7 +38,7 @@ def expected(stylizer):
 @pytest.mark.parametrize("kind", ["tf1_module", "tf1_hub_module", "tf2_module"])
 def test_a_saved_model_of_any_age_is_opened_cut_and_paints_what_its_networks_paint(kind, request, expected, stylizer):
     folder = request.getfixturevalue(kind)
-    whole, split = open_model(folder, split_at="none"), open_model(folder)
+    whole, split = open_model(folder, options=SourceOptions(split_at="none")), open_model(folder)
     assert (type(whole), type(split)) == (WholeStylizer, SplitStylizer)
     np.testing.assert_allclose(whole(CONTENT, STYLE), expected, atol=1e-5)
     np.testing.assert_allclose(split(CONTENT, STYLE), expected, atol=1e-5)
@@ -51,12 +52,12 @@ def test_a_picture_that_comes_back_larger_is_cut_to_the_content(tf2_module):
     raw = hub.load(tf2_module)(tf.constant(content), tf.constant(STYLE))[0]
     assert raw.shape == (1, 48, 64, 3)
     for split_at in (None, "none"):
-        painted = open_model(tf2_module, split_at=split_at)(content, STYLE)
+        painted = open_model(tf2_module, options=SourceOptions(split_at=split_at))(content, STYLE)
         np.testing.assert_allclose(painted, raw[:, :45, :62], atol=1e-5)
 
 
 def test_several_contents_share_a_style_or_have_their_own(tf2_module):
-    model = open_model(tf2_module, split_at="none")
+    model = open_model(tf2_module, options=SourceOptions(split_at="none"))
     contents = np.concatenate([CONTENT, CONTENT[:, :, ::-1]])
     styles = np.concatenate([STYLE, 1 - STYLE])
     both = model(contents, styles)
@@ -76,7 +77,7 @@ def test_a_keras_file_of_layers_of_its_own_is_opened_by_the_names_of_its_inputs(
 
 
 def test_a_keras_file_can_be_cut_where_it_is_told(two_inputs):
-    model = open_model(two_inputs, split_at="code_1/BiasAdd")
+    model = open_model(two_inputs, options=SourceOptions(split_at="code_1/BiasAdd"))
     assert type(model) is SplitStylizer
     assert model.bottleneck(STYLE).shape == (1, 1, 1, 6)
     np.testing.assert_allclose(model(CONTENT, STYLE), open_model(two_inputs)(CONTENT, STYLE), atol=1e-6)
@@ -114,6 +115,77 @@ def test_a_handle_that_cannot_be_reached_says_that_a_path_can_be_given(cache, se
         open_model(server.address + "/nowhere")
 
 
+# What a user's model may be
+
+
+@pytest.mark.parametrize("kind", ["layers nobody named", "a layer called twice", "a model in the model", "tf2_module"])
+def test_what_tensors_are_called_depends_on_the_model_alone(kind, tmp_path, request):
+    import keras
+
+    def names():
+        return [node.name for node in freeze(open_model(path, split_at="none")).definition.node]
+
+    path = tmp_path / "model.keras"
+    if kind == "tf2_module":
+        path = request.getfixturevalue(kind)
+    else:
+        layer_kinds.KINDS[kind]().save(path)
+    first = names()
+    for made in (keras.layers.Dense(2), keras.layers.Conv2D(2, 2), keras.layers.Multiply()):
+        assert made.name
+    layer_kinds.KINDS["layers nobody named"]()
+    assert names() == first
+    following = keras.layers.Dense(2).name, keras.layers.Dense(2).name
+    assert len(set(following)) == 2, "names of the user's own layers are counted on"
+
+
+@pytest.mark.parametrize("source", ["keras", "saved_model"])
+def test_a_model_of_batches_of_one_length_paints_any_number_of_pictures(source, tmp_path):
+    model = layer_kinds.KINDS["batches of 4"]()
+    path = tmp_path / ("model.keras" if source == "keras" else "model")
+    if source == "keras":
+        model.save(path)
+    else:
+        specs = [tf.TensorSpec((4, None, None, 3), name=name) for name in ("content", "style")]
+        call = tf.function(lambda content, style: {"picture": model([content, style])}, specs)
+        tf.saved_model.save(model, str(path), call.get_concrete_function())
+    opened = open_model(path)
+    contents = np.concatenate([CONTENT, CONTENT[:, ::-1], 1 - CONTENT])
+    styles = np.concatenate([STYLE, 1 - STYLE, STYLE[:, ::-1]])
+    expected = np.asarray(model([np.concatenate([contents, CONTENT]), np.concatenate([styles, STYLE])]))[:3]
+    np.testing.assert_allclose(opened(contents, styles), expected, atol=1e-6)
+    in_a_graph = opened.of_any_batch(freeze(opened).call())
+    np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(styles)), expected, atol=1e-6)
+    np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(STYLE))[0], expected[0], atol=1e-6)
+    with pytest.raises(InputError, match="batches of one length, stays in one piece"):
+        open_model(path, split_at="x")
+
+
+@pytest.mark.parametrize("kind", ["mixed_float16", "mixed_bfloat16", "float16"])
+def test_a_model_of_lower_precision_paints_in_float32(kind, tmp_path):
+    model, path = layer_kinds.KINDS[kind](), tmp_path / "model.keras"
+    model.save(path)
+    opened = open_model(path)
+    operations = {node.attr["T"].type for node in freeze(opened).definition.node if node.op == "Conv2D"}
+    assert operations == {tf.float32.as_datatype_enum}
+    direct = np.asarray(model([CONTENT, STYLE]), np.float32)
+    np.testing.assert_allclose(opened(CONTENT, STYLE), direct, atol=0.02)
+
+
+def test_interpolated_upsampling_of_free_size_is_traced_and_paints_the_same(tmp_path):
+    model = layer_kinds.KINDS["UpSampling2D bilinear"]()
+    expected = np.asarray(model([CONTENT, STYLE]))
+    opened = from_keras_model(model, "x", {})
+    np.testing.assert_array_equal(opened(CONTENT, STYLE), expected)
+    np.testing.assert_allclose(freeze(opened).call()(CONTENT, STYLE), expected, atol=1e-6)
+
+
+def test_a_keras_file_is_known_by_its_ending_in_capitals_too(two_inputs, tmp_path):
+    shutil.copy(two_inputs, tmp_path / "MINE.KERAS")
+    expected = open_model(two_inputs)(CONTENT, STYLE)
+    np.testing.assert_array_equal(open_model(tmp_path / "MINE.KERAS")(CONTENT, STYLE), expected)
+
+
 # What is ambiguous
 
 
@@ -130,15 +202,15 @@ def swapped(tmp_path):
 def test_inputs_settle_which_is_which(swapped):
     said = refusal(swapped)
     assert "cannot be told; give --inputs content=NAME,style=NAME; its signatures: paint(first float32" in said
-    painted = open_model(swapped, inputs="content=second,style=first")(CONTENT, STYLE)
+    painted = open_model(swapped, options=SourceOptions("content=second,style=first"))(CONTENT, STYLE)
     np.testing.assert_allclose(painted, (CONTENT + STYLE.mean((1, 2), keepdims=True)) / 2, atol=1e-6)
 
 
 def test_options_for_models_made_elsewhere_are_refused_for_ours(bundle, stylizer, tmp_path):
     stylizer.save(tmp_path / "mine.keras")
     for source in ("magenta-mobile", bundle, tmp_path / "mine.keras"):
-        assert "--inputs content=a,style=b: " in refusal(source, inputs="content=a,style=b")
-        assert "leave the option out" in refusal(source, split_at="x")
+        assert "--inputs content=a,style=b: " in refusal(source, options=SourceOptions(inputs="content=a,style=b"))
+        assert "leave the option out" in refusal(source, options=SourceOptions(split_at="x"))
 
 
 def test_an_artifact_of_what_is_no_bundle_is_refused(tf2_module, two_inputs):
@@ -184,7 +256,68 @@ def test_a_keras_file_that_brings_code_along_is_refused(tmp_path):
     path = tmp_path / "code.keras"
     model = keras_model((None, None, 3), (None, None, 3), function=lambda c, s: keras.layers.Lambda(lambda x: x)(c) + s)
     model.save(path)
-    assert "not a Keras model" in refusal(path)
+    said = refusal(path)
+    assert said.startswith(
+        f"{path}: has a Lambda layer or a lambda, whose code would come from the file, which is refused"
+    )
+    assert "write it as a class and give --import MODULE" in said
+
+
+def test_a_class_that_is_not_known_is_named_with_the_option_to_give(tmp_path):
+    import keras
+
+    class NowhereElse(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    path = tmp_path / "custom.keras"
+    model = keras_model((None, None, 3), (None, None, 3), function=lambda c, s: NowhereElse()(c) + s)
+    model.save(path)
+    said = refusal(path)
+    assert said.startswith(
+        f"{path}: its class 'NowhereElse' is not known, and the file brings no code along: give --import"
+    )
+
+
+def test_a_class_of_the_user_s_that_cannot_be_made_is_told_in_one_line(tmp_path):
+    import keras
+
+    @keras.saving.register_keras_serializable("tests")
+    class Broken(keras.layers.Layer):
+        def __init__(self, made=True, **options):
+            super().__init__(**options)
+            if not made:
+                raise RuntimeError("nobody can make this\nagain")
+
+        def call(self, x):
+            return x
+
+        def get_config(self):
+            return {**super().get_config(), "made": False}
+
+    path = tmp_path / "broken.keras"
+    keras_model((None, None, 3), (None, None, 3), function=lambda c, s: Broken()(c) + s).save(path)
+    said = refusal(path)
+    assert "nobody can make this" in said
+
+
+def test_a_model_that_cannot_be_traced_paints_and_is_not_exported(tmp_path):
+    import keras
+
+    @keras.saving.register_keras_serializable("tests")
+    class Eager(keras.layers.Layer):
+        def call(self, x):
+            return tf.constant(x.numpy())
+
+        def compute_output_spec(self, x):
+            return keras.KerasTensor(x.shape, x.dtype)
+
+    path = tmp_path / "eager.keras"
+    keras_model((None, None, 3), (None, None, 3), function=lambda c, s: Eager()(c) + 0 * s[:, :1, :1]).save(path)
+    opened = open_model(path)
+    np.testing.assert_allclose(opened(CONTENT, STYLE), CONTENT)
+    with pytest.raises(WorkError, match=r"the model could not be traced as one graph: .*numpy.*in Eager.call"):
+        freeze(opened)
 
 
 def test_a_keras_file_that_unpacks_to_too_much_is_refused(tmp_path):

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -13,14 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from export.artifact import Artifact
+from tests.runtimes import debian
 from tests.runtimes.other_python import painting
-from tests.runtimes.runtime import CONSTRAINTS, PIP_INSTALL, ROOT, MissingRuntimeError, Opened, Runtime, call, keep
+from tests.runtimes.runtime import CONSTRAINTS, PIP_INSTALL, ROOT, Opened, Runtime, call, keep
 
 # LiteRT 2.3 crashes in older releases of QEMU than this suite's.
 SUITE, PYTHON = "trixie", "3.13"
-MIRROR_VARIABLE = "DEBIAN_MIRROR"
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-PROGRAMS = ("apt-get", "apt-config", "dpkg", "dpkg-deb")
 PACKAGES = (f"python{PYTHON}-minimal:arm64", f"libpython{PYTHON}-stdlib:arm64", "libstdc++6:arm64")
 EMULATOR = "qemu-user"
 REQUIREMENTS = ("ai-edge-litert", "numpy", "pillow")
@@ -68,10 +65,7 @@ class ARM64(Runtime):
 
     def made(self) -> Path:
         """Returns the folder, and fills it where that is not done yet."""
-        missing = [name for name in PROGRAMS if shutil.which(name) is None]
-        if missing or not KEYRING.is_file():
-            lacking = ", ".join(missing) or f"{KEYRING} (of the package debian-archive-keyring)"
-            raise MissingRuntimeError(f"Debian's arm64 Python is fetched by apt: there is no {lacking}")
+        debian.check_tools()
         pins = hashlib.sha256(CONSTRAINTS.read_bytes()).hexdigest()
         return keep(self._folder.resolve(), "\n".join((SUITE, *PACKAGES, EMULATOR, *REQUIREMENTS, pins)), make)
 
@@ -79,7 +73,7 @@ class ARM64(Runtime):
 def make(folder: Path) -> None:
     """Fills a folder with an emulator, with Debian's arm64 Python, and with the packages that it runs."""
     with tempfile.TemporaryDirectory(prefix="apt-", dir=folder) as scratch:
-        archives = download(Path(scratch))
+        archives = debian.download(Path(scratch), SUITE, *PACKAGES, EMULATOR, foreign="arm64")
         root = folder / "root"
         (root / "usr" / "lib").mkdir(parents=True)
         # As in every merged system; it belongs to a package that brings more than is wanted here.
@@ -93,59 +87,6 @@ def make(folder: Path) -> None:
     options += [f"--platform={platform}" for platform in PLATFORMS]
     where = ("--constraint", CONSTRAINTS, "--target", folder / "packages")
     call(sys.executable, *PIP_INSTALL, *options, *where, *REQUIREMENTS)
-
-
-def mirror() -> str:
-    """Returns the address of Debian's archive: that of the environment variable, or that of the system's own apt."""
-    if named := os.environ.get(MIRROR_VARIABLE):
-        return named
-    known = call("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").split()
-    for address in known:
-        if address.rstrip("/").endswith("/debian"):
-            return address
-    raise MissingRuntimeError(f"apt knows no archive of Debian: set {MIRROR_VARIABLE} to the address of one")
-
-
-def download(folder: Path) -> list[Path]:
-    """Downloads the Debian packages, by a configuration of apt that knows of this folder only.
-
-    Args:
-        folder: an empty one.
-
-    Returns:
-        The .deb files.
-    """
-    native = call("dpkg", "--print-architecture").strip()
-    for name in ("lists/partial", "cache/archives/partial"):
-        (folder / name).mkdir(parents=True)
-    # The packages that are installed there: none.
-    (folder / "status").touch()
-    (folder / "sources.list").write_text(f"deb [arch={native},arm64 signed-by={KEYRING}] {mirror()} {SUITE} main\n")
-    # Of the system's configuration only how to reach a mirror, such as proxies.
-    acquire = call("apt-config", "dump", "--no-empty", "--format", '%F "%v";%n', "Acquire")
-    (folder / "apt.conf").write_text(
-        acquire
-        + f"""
-Acquire::Languages "none";
-APT::Architecture "{native}";
-APT::Architectures {{ "{native}"; "arm64"; }};
-APT::Install-Recommends "false";
-APT::Sandbox::User "";
-Debug::NoLocking "true";
-Dir::Cache "{folder}/cache";
-Dir::Etc::Main "/dev/null";
-Dir::Etc::Parts "/dev/null";
-Dir::Etc::SourceList "{folder}/sources.list";
-Dir::Etc::SourceParts "/dev/null";
-Dir::State "{folder}";
-Dir::State::Lists "{folder}/lists";
-Dir::State::Status "{folder}/status";
-"""
-    )
-    environment = {**os.environ, "APT_CONFIG": str(folder / "apt.conf"), "LC_ALL": "C"}
-    call("apt-get", "update", "--error-on=any", env=environment)
-    call("apt-get", "install", "--download-only", "--yes", *PACKAGES, EMULATOR, env=environment)
-    return sorted((folder / "cache" / "archives").glob("*.deb"))
 
 
 def unpack_emulator(archive: Path, folder: Path) -> None:

@@ -141,12 +141,13 @@ def keep(folder: Path, recipe: str, make: Callable[[Path], Any]) -> Path:
     return folder
 
 
-def call(*command: str | Path, env: Mapping[str, str] | None = None) -> str:
+def call(*command: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
     """Runs a program to its end.
 
     Args:
         command: the program and its arguments.
         env: its environment; by default this process's.
+        cwd: the folder that it runs in; by default this process's.
 
     Returns:
         What it printed.
@@ -154,7 +155,7 @@ def call(*command: str | Path, env: Mapping[str, str] | None = None) -> str:
     Raises:
         WorkError: it failed; the message ends in the last line that it printed.
     """
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True)
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
         program = " ".join(Path(part).name for part in map(str, command[:3]))

@@ -87,8 +87,8 @@ def test_the_local_server_is_started_as_the_command_says(bundle, tmp_path):
     versions.publish(bundle, base, warmup_sizes=[], verify=small_bundles.verified)
     labels.ModelsFile(tmp_path / "models" / "models.config", base).write_first(1)
     command = demo.server_command(tmp_path / "models", container=False)
-    for port in ("8500", "8501"):
-        command[command.index(port)] = "0"
+    for flag in ("--port=8500", "--rest_api_port=8501"):
+        command[command.index(flag)] = flag.partition("=")[0] + "=0"
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ)
     try:
         ready = json.loads(process.stdout.readline())

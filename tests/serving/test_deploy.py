@@ -85,6 +85,10 @@ def test_monitoring_is_where_prometheus_looks():
     assert annotations["prometheus.io/port"] == str(REST_PORT)
 
 
+def test_the_batching_file_says_what_one_broken_picture_does():
+    assert "One broken picture fails its whole batch" in (CONFIG / "batching.pbtxt").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", ["models.config", "batching.pbtxt", "monitoring.pbtxt"])
 def test_every_configuration_is_short_and_commented(name):
     lines = (CONFIG / name).read_text(encoding="utf-8").splitlines()
@@ -139,6 +143,12 @@ def test_compose_gives_no_container_more_than_it_needs(compose):
         assert binds, name
         assert all(volume["read_only"] is True for volume in binds), f"{name}: a bind that can be written"
     assert compose["services"]["serving"]["user"] == "65534:65534"
+
+
+def test_compose_limits_no_cores_for_docker_refuses_more_than_a_machine_has(compose):
+    for name, service in compose["services"].items():
+        limits = service.get("deploy", {}).get("resources", {}).get("limits", {})
+        assert not {"cpus", "cpu_count", "cpuset"} & {*limits, *service}, name
 
 
 def test_what_compose_mounts_is_there(compose):
@@ -388,10 +398,19 @@ def test_the_dashboard_asks_for_metrics_that_the_server_has(dashboard):
 def test_the_dashboard_has_rate_errors_latency_quantiles_and_versions(dashboard):
     text = "\n".join(expressions(dashboard))
     assert "rate(:tensorflow:serving:request_count" in text
-    assert 'status!="OK"' in text
     for quantile in ("0.5", "0.9", "0.99"):
         assert f"histogram_quantile({quantile}, sum by (le) (rate(:tensorflow:serving:request_latency_bucket" in text
     assert "sum by (model_path, status) (:tensorflow:cc:saved_model:load_attempt_count" in text
+
+
+def test_the_dashboard_never_counts_a_probe_that_was_answered(dashboard):
+    """Probes are GETs: in request_count like any request, in request_latency with an empty API."""
+    for expression in expressions(dashboard):
+        for metric, labels in re.findall(r":(request_count|request_latency)(?:_\w+)?(\{[^}]*\})?", expression):
+            wanted = 'API!=""' if metric == "request_latency" else 'status!="OK"'
+            # Whatever is counted, nought times it is nought.
+            told = re.sub(r"0 \* sum by \(model_name\) \(rate\([^()]*\)\)", "", expression)
+            assert labels not in told or wanted in labels, expression
 
 
 def test_the_dashboard_is_well_formed(dashboard):

@@ -1,116 +1,23 @@
-"""A label moves only to a version that is AVAILABLE; the file that says so is always one that a server can take."""
+"""A label moves only to a version that is AVAILABLE everywhere; the file that says so is always one to be taken."""
 
+import contextlib
+import random
 import threading
+import time
 
 import pytest
 
-from serving import config_files, labels
-from serving.transport import ServerError, VersionStatus
-from serving.versions import find_versions
+from serving import labels, pruning, replicas
+from serving.transport import ServerError
+from serving.versions import version_numbers
 from tests.serving import small_bundles
+from tests.serving.polling_server import PollingServer, move, policy, rollback
 from toolkit.errors import InputError, WorkError
-
-
-class PollingServer:
-    """Reads models.config at each look, as TensorFlow Serving polls it, and objects to what that would refuse.
-
-    Args:
-        file: the models.config and the model in it.
-        slow: how many looks a version is LOADING for.
-        broken: versions that fail to load.
-        deaf: it never reads the file again.
-    """
-
-    url = "http://simulated:8501"
-
-    def __init__(self, file, slow=0, broken=(), deaf=False):
-        self.file, self.slow, self.broken, self.deaf = file, slow, broken, deaf
-        self.looks, self.available, self.labels, self.seen = {}, set(), {}, []
-        self.poll()
-        self.available |= set(self.looks)
-        self.poll()
-
-    def poll(self):
-        if self.deaf and self.available:
-            return
-        model = self.file.read()
-        on_disk = {version.number for version in find_versions(self.file.base_path)}
-        wanted = model.loaded(sorted(on_disk))
-        for label, version in model.labels.items():
-            if self.available and self.labels.get(label) != version:
-                assert version in self.available, f"label {label} was moved to {version}, which is not AVAILABLE"
-            assert version in wanted, f"label {label} stands for {version}, which is not to be loaded"
-        self.labels = model.labels
-        self.looks = {version: self.looks.get(version, 0) + 1 for version in wanted}
-        self.available = {
-            version for version, looks in self.looks.items() if looks > self.slow and version not in self.broken
-        }
-        self.seen.append((sorted(self.looks), dict(self.labels)))
-
-    def status(self):
-        self.poll()
-        states = []
-        for version in sorted(self.looks):
-            if version in self.broken:
-                states.append(VersionStatus(version, "END", "INTERNAL", "no such op"))
-            else:
-                states.append(VersionStatus(version, "AVAILABLE" if version in self.available else "LOADING"))
-        return states
-
-    def served_version(self):
-        self.poll()
-        if self.label not in self.labels:
-            raise ServerError("INVALID_ARGUMENT", f"Unrecognized servable version label: {self.label}", self.url)
-        return self.labels[self.label]
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(labels, "POLL_SECONDS", 0.001)
-
-
-@pytest.fixture
-def base(tmp_path):
-    bundle, base = small_bundles.make(tmp_path / "bundle"), tmp_path / "models" / "stylizer"
-    for _ in range(4):
-        small_bundles.publish(bundle, base)
-    return base
-
-
-@pytest.fixture
-def file(base):
-    found = labels.ModelsFile(labels.default_config(base), base)
-    assert found.write_first(1)
-    return found
-
-
-def policy(file):
-    return list(file.read().config.model_version_policy.specific.versions)
-
-
-def move(file, server, label, version, timeout=2.0):
-    server.label = label
-    return labels.move(file, label, version, [server], [server], timeout)
-
-
-def rollback(file, server, label="stable", timeout=2.0):
-    server.label = label
-    return labels.rollback(file, label, [server], [server], timeout)
-
-
-# The first file
-
-
-def test_the_first_file_serves_the_first_version_as_stable_and_canary(file, base):
-    model = file.read()
-    assert model.labels == {"stable": 1, "canary": 1}
-    assert (model.config.name, model.config.base_path, policy(file)) == ("stylizer", str(base), [1])
-
-
-def test_a_file_that_is_there_is_left_alone(file):
-    before = file.path.read_text()
-    assert not file.write_first(2)
-    assert file.path.read_text() == before
+    monkeypatch.setattr(replicas, "POLL_SECONDS", 0.001)
 
 
 # Moving
@@ -118,12 +25,13 @@ def test_a_file_that_is_there_is_left_alone(file):
 
 def test_traffic_moves_in_three_steps(file):
     server = PollingServer(file)
-    server.seen.clear()
     assert move(file, server, "canary", 2) == labels.Move("canary", 1, 2)
     assert move(file, server, "stable", 2) == labels.Move("stable", 1, 2)
     server.poll()
     steps = [step for step, last in zip(server.seen, [None, *server.seen], strict=False) if step != last]
+    assert server.refused == 0
     assert steps == [
+        ([1], {"stable": 1, "canary": 1}),
         ([1, 2], {"stable": 1, "canary": 1}),  # loaded beside the old one
         ([1, 2], {"stable": 1, "canary": 2}),  # moved; 1 is still stable
         ([1, 2], {"stable": 2, "canary": 2}),  # moved; 1 is still loaded
@@ -134,17 +42,48 @@ def test_traffic_moves_in_three_steps(file):
 def test_a_slow_server_is_waited_for(file):
     server = PollingServer(file, slow=5)
     told = []
-    server.label = "stable"
-    labels.move(file, "stable", 2, [server], [server], 5.0, told.append)
+    labels.move(file, "stable", 2, [server], [server.asking("stable")], 5.0, told.append)
     assert "version 2 is LOADING" in told
     assert file.read().labels["stable"] == 2
 
 
 def test_every_server_is_waited_for(file):
-    quick, slow = PollingServer(file), PollingServer(file, slow=5)
-    quick.label = slow.label = "stable"
-    labels.move(file, "stable", 2, [quick, slow], [quick, slow], 5.0)
-    assert slow.labels["stable"] == quick.labels["stable"] == 2
+    """Also where they read the file at different times, and refuse what comes too early for them."""
+    found = [PollingServer(file, slow=slow, every=every) for slow, every in ((0, 1), (5, 1), (0, 7), (3, 4))]
+    for version in (2, 3, 1):
+        labels.move(file, "stable", version, found, [server.asking("stable") for server in found], 5.0)
+        assert [(server.labels["stable"], server.refused) for server in found] == [(version, 0)] * 4
+
+
+def test_a_server_that_is_not_named_is_left_behind(file):
+    """Why every one must be named: it sees the label on a version that it had no time to load, and refuses the file."""
+    named, other = PollingServer(file), PollingServer(file)
+    move(file, named, "stable", 2)
+    for _ in range(3):
+        other.poll()
+    assert (other.refused, other.labels["stable"], other.available) == (3, 1, {1})
+    both = [named, other], [named.asking("stable"), other.asking("stable")]
+    with pytest.raises(
+        WorkError, match=r"it has not loaded the new version.* `styleport rollback`, and move the label"
+    ):
+        labels.move(file, "stable", 2, [named], both[1], 0.05)
+    labels.rollback(file, "stable", *both, 5.0)
+    labels.move(file, "stable", 2, *both, 5.0)
+    assert other.labels["stable"] == 2
+
+
+def test_a_server_that_comes_while_one_waits_is_waited_for(file):
+    first, late = PollingServer(file, slow=5), PollingServer(file, slow=10)
+
+    class Growing:
+        looks = 0
+
+        def __iter__(self):
+            Growing.looks += 1
+            return iter([server.asking("stable") for server in ([first, late] if self.looks > 2 else [first])])
+
+    labels.move(file, "stable", 2, Growing(), Growing(), 5.0)
+    assert (late.labels["stable"], late.refused) == (2, 0)
 
 
 def test_a_version_that_fails_to_load_is_not_waited_for_and_nothing_is_changed(file):
@@ -164,17 +103,11 @@ def test_a_server_that_does_not_read_again_is_told_of_and_nothing_is_changed(fil
 
 
 def test_nothing_is_dropped_before_every_server_heeds_the_label(file):
-    server = PollingServer(file)
-    server.label = "stable"
-
-    class Stubborn(PollingServer):
-        label = "stable"
-
-        def served_version(self):
-            return 1
-
+    server, stubborn = PollingServer(file), PollingServer(file)
+    stubborn.served = lambda label: 1
+    labelled = [server.asking("stable"), stubborn.asking("stable")]
     with pytest.raises(WorkError, match=r"has moved 'stable' to 2, and drops nothing, .*still stands for version 1"):
-        labels.move(file, "stable", 2, [server], [server, Stubborn(file)], 0.5)
+        labels.move(file, "stable", 2, [server], labelled, 0.5)
     assert file.read().labels["stable"] == 2
     assert policy(file) == [1, 2]
 
@@ -217,20 +150,157 @@ def test_an_interrupted_move_changes_nothing(file):
     assert file.path.read_text() == before
 
 
+def test_a_failure_of_some_time_ago_is_not_this_moves(file):
+    server = PollingServer(file, broken=[2])
+    with pytest.raises(WorkError, match="failed to load"):
+        move(file, server, "stable", 2)
+    server.broken.clear()
+    server.poll()
+    server.every = 5
+    assert move(file, server, "stable", 2).after == 2
+
+
+def test_a_version_without_a_saved_model_is_told_before_the_server_has_tried_for_minutes(file, base):
+    (base / "9").mkdir()
+    before = file.path.read_text()
+    with pytest.raises(WorkError, match=r"version 9 cannot be loaded: Could not find SavedModel .*/stylizer/9\. "):
+        move(file, PollingServer(file, slow=1000), "stable", 9, timeout=1000)
+    assert file.path.read_text() == before
+
+
+def test_the_poll_is_the_hint_only_where_the_file_may_not_have_been_read(file):
+    with pytest.raises(WorkError, match=r"version 2 is LOADING, after 0\.05 seconds: its log says") as caught:
+        move(file, PollingServer(file, slow=10_000), "stable", 2, timeout=0.05)
+    assert "poll_wait_seconds" not in str(caught.value)
+
+
+# Several runs at once
+
+
+class Meanwhile:
+    """A server at whose first look after the file has changed something else is done."""
+
+    def __init__(self, server, file, act):
+        self.server, self.file, self.act, self.url = server, file, act, server.url
+        self.before = file.path.read_text()
+
+    def status(self):
+        found = self.server.status()
+        if self.act and self.file.path.read_text() != self.before:
+            act, self.act = self.act, None
+            act()
+        return found
+
+    def asking(self, label):
+        return self.server.asking(label)
+
+
 def test_of_two_who_move_one_label_the_later_is_told(file):
     server = PollingServer(file)
-
-    class Overtaken:
-        url = server.url
-
-        def status(self):
-            if file.read().labels["stable"] == 1:
-                move(file, server, "stable", 3)
-            return server.status()
-
     with pytest.raises(WorkError, match="somebody else moved the label 'stable' meanwhile"):
-        move(file, Overtaken(), "stable", 2)
-    assert file.read().labels["stable"] == 3
+        move(file, Meanwhile(server, file, lambda: move(file, server, "stable", 3)), "stable", 2)
+    assert (file.read().labels, policy(file)) == ({"stable": 3, "canary": 1}, [1, 3])
+
+
+def test_two_who_move_one_label_to_one_version_both_succeed(file):
+    server = PollingServer(file)
+    other = Meanwhile(server, file, lambda: move(file, server, "stable", 2))
+    assert move(file, other, "stable", 2) == labels.Move("stable", 1, 2)
+    assert file.read().history == {"stable": [1]}
+
+
+def test_a_version_that_another_run_waits_for_is_not_dropped(file):
+    """Neither where it was loaded for that run, nor where this run has displaced it, nor where it is in the history."""
+    server = PollingServer(file)
+    move(file, server, "stable", 2)
+    move(file, server, "stable", 1)
+    assert file.read().history == {"stable": [1, 2]}
+    move(file, Meanwhile(server, file, lambda: move(file, server, "stable", 3)), "canary", 2)
+    assert (file.read().labels, policy(file)) == ({"stable": 3, "canary": 2}, [2, 3])
+    move(file, Meanwhile(server, file, lambda: move(file, server, "stable", 4)), "canary", 3)
+    assert (file.read().labels, policy(file)) == ({"stable": 4, "canary": 3}, [3, 4])
+
+
+def test_a_run_drops_only_what_it_has_displaced(file):
+    with file.changing() as model:
+        model.config.model_version_policy.specific.versions[:] = [1, 4]
+        model.history["stable"] = [4]
+    move(file, PollingServer(file), "canary", 2)
+    move(file, PollingServer(file), "stable", 2)
+    assert policy(file) == [2, 4], "4 was loaded by somebody, for clients that ask for its number"
+
+
+def test_a_run_that_fails_leaves_what_another_waits_for(file):
+    server = PollingServer(file)
+    failing = Meanwhile(server, file, lambda: None)
+    outcome = []
+
+    def fail():
+        with pytest.raises(WorkError, match="failed to load"):
+            move(file, PollingServer(file, broken=[2]), "stable", 2)
+        outcome.append(policy(file))
+
+    failing.act = fail
+    move(file, failing, "canary", 2)
+    assert outcome == [[1, 2]]
+    assert (file.read().labels, policy(file)) == ({"stable": 1, "canary": 2}, [1, 2])
+
+
+def test_a_label_is_not_moved_to_what_somebody_took_out_by_hand(file):
+    def by_hand():
+        with file.changing() as model:
+            model.config.model_version_policy.specific.versions[:] = [1]
+
+    with pytest.raises(WorkError, match=r"label 'stable' would stand for version 2, which is not loaded: .*try again"):
+        move(file, Meanwhile(PollingServer(file), file, by_hand), "stable", 2)
+    assert (file.read().labels, policy(file)) == ({"stable": 1, "canary": 1}, [1])
+
+
+def test_a_move_that_was_cut_off_before_its_end_is_finished_by_the_same_command(file):
+    deaf = PollingServer(file)
+    deaf.served = lambda label: 1
+    move(file, PollingServer(file), "stable", 2)
+    with pytest.raises(WorkError, match="drops nothing"):
+        labels.move(file, "canary", 2, [PollingServer(file)], [deaf.asking("canary")], 0.05)
+    assert policy(file) == [1, 2]
+    move(file, PollingServer(file), "canary", 2)
+    assert (policy(file), file.read().moving) == ([2], {})
+
+
+def test_label_publish_rollback_and_prune_at_once_leave_every_label_on_what_is_loaded_and_there(file, base, tmp_path):
+    bundle, wrong, until = tmp_path / "bundle", [], time.monotonic() + 1
+
+    def repeat(act):
+        while time.monotonic() < until:
+            with contextlib.suppress(InputError, WorkError):  # overtaken, or nothing to go back to
+                act()
+
+    def look():
+        model, there = file.read(), set(version_numbers(base))
+        model_again = file.read()
+        if model.config == model_again.config and (missing := model.unloaded(there)):
+            wrong.append((missing, model.config, there))
+
+    def prune():
+        with pruning.prune(file, 2) as pruned:
+            pruned.delete()
+
+    def label(name):
+        move(file, PollingServer(file), name, random.choice(version_numbers(base)[-3:]), timeout=0.5)  # noqa: S311
+
+    def back():
+        rollback(file, PollingServer(file), timeout=0.5)
+
+    acts = [lambda: label("stable"), lambda: label("canary"), lambda: label("stable"), back, prune, look]
+    acts.append(lambda: small_bundles.publish(bundle, base))
+    threads = [threading.Thread(target=repeat, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    look()
+    assert not wrong, wrong[0]
+    assert max(version_numbers(base)) > 5
 
 
 def test_a_version_that_is_not_there_is_refused(file):
@@ -337,106 +407,3 @@ def test_history_is_bounded(file):
     with file.changing() as model:
         model.history["stable"] = list(range(1, 100))
     assert file.read().history["stable"] == list(range(80, 100))
-
-
-# The file
-
-
-def test_everything_else_in_the_file_is_kept(tmp_path, base):
-    path = tmp_path / "hand written"
-    path.write_text(
-        "# Ours.\n\n# Ask before you touch it.\n"
-        "model_config_list {\n"
-        "  config { name: 'other' base_path: '/models/other' model_platform: 'tensorflow' }\n"
-        f"  config {{ name: 'painter' base_path: '{base}' model_platform: 'tensorflow'\n"
-        "    model_version_policy { specific { versions: 1 } } version_labels { key: 'stable' value: 1 }\n"
-        "    logging_config { sampling_config { sampling_rate: 0.5 } } }\n}\n"
-    )
-    file = labels.ModelsFile(path, base)
-    move(file, PollingServer(file), "stable", 2)
-    text = path.read_text()
-    assert text.startswith("# Ours.\n\n# Ask before you touch it.\n# history: painter stable 1\n")
-    other, painter = config_files.read_models(path).model_config_list.config
-    assert (other.name, other.base_path) == ("other", "/models/other")
-    assert painter.logging_config.sampling_config.sampling_rate == 0.5
-    assert dict(painter.version_labels) == {"stable": 2}
-
-
-def test_names_with_spaces_keep_their_history(tmp_path, base):
-    path = tmp_path / "models.config"
-    path.write_text(
-        f"model_config_list {{ config {{ name: 'a b #c' base_path: '{base}' model_platform: 'tensorflow' }} }}"
-    )
-    file = labels.ModelsFile(path, base)
-    with file.changing() as model:
-        model.history["stable"] = [3, 4]
-    assert file.read().history == {"stable": [3, 4]}
-
-
-def test_the_model_is_found_by_its_folders_name_where_a_container_sees_another_path(tmp_path, base):
-    path = tmp_path / "models.config"
-    path.write_text(labels.TEMPLATE.read_text())
-    assert labels.ModelsFile(path, base).read().config.base_path == "/models/stylizer"
-
-
-def test_a_file_that_does_not_tell_which_model_is_meant_is_refused(tmp_path, base):
-    path = tmp_path / "models.config"
-    path.write_text("model_config_list { config { name: 'x' base_path: '/y/z' model_platform: 'tensorflow' } }")
-    with pytest.raises(InputError, match=r"no models with the base path .*: give --model; there are 'x'"):
-        labels.ModelsFile(path, base).read()
-    assert labels.ModelsFile(path, base, "x").read().config.name == "x"
-    with pytest.raises(InputError, match="no models of the name 'y'"):
-        labels.ModelsFile(path, base, "y").read()
-
-
-def test_a_failed_write_leaves_the_file_as_it_was(file, monkeypatch):
-    before = file.path.read_text()
-
-    def full(path, text):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(config_files, "_replace", full)
-    with pytest.raises(WorkError, match="No space left on device"), file.changing() as model:
-        model.history["stable"] = [1]
-    assert file.path.read_text() == before
-
-
-def test_writers_at_once_lose_nothing(file):
-    def count(label):
-        for _ in range(20):
-            with file.changing() as model:
-                model.config.version_labels[label] = model.labels.get(label, 0) + 1
-
-    threads = [threading.Thread(target=count, args=(f"label{number}",)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    counted = {name: value for name, value in file.read().labels.items() if name.startswith("label")}
-    assert counted == {f"label{number}": 20 for number in range(4)}
-
-
-# Pruning
-
-
-def test_prune_keeps_the_newest_the_labelled_the_loaded_and_the_way_back(file, base):
-    server = PollingServer(file)
-
-    def left(keep):
-        return [version.number for version in labels.prunable(file.read(), find_versions(base), keep)]
-
-    assert left(1) == [2, 3]
-    move(file, server, "stable", 2)
-    assert left(1) == [3], "canary stands for 1, stable for 2"
-    move(file, server, "canary", 3)
-    move(file, server, "stable", 3)
-    assert left(1) == [], "a rollback of stable returns to 2, one of canary to 1"
-    labels.remove_label(file, "canary")
-    assert left(1) == [1]
-    assert left(4) == []
-
-
-def test_prune_keeps_what_latest_loads(file, base):
-    set_policy(file, "latest { num_versions: 3 }")
-    file_versions = find_versions(base)
-    assert [version.number for version in labels.prunable(file.read(), file_versions, 1)] == [1]

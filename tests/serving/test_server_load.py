@@ -75,7 +75,7 @@ class Load:
 @pytest.mark.parametrize("batching", [False, True], ids=["direct", "batched"])
 def test_no_request_of_2000_fails_while_versions_come_and_go(base_path, add_version, tmp_path, batching) -> None:
     flags = ["--model_name", "half_plus", "--model_base_path", str(base_path), "--log_level", "warning"]
-    flags += ["--file_system_poll_wait_seconds", "0.05", *(["--enable_batching"] if batching else [])]
+    flags += ["--file_system_poll_wait_seconds=1", *(["--enable_batching"] if batching else [])]
     process = servers.ServerProcess(tmp_path / "log", *flags)
     load = Load(process)
     threads = [threading.Thread(target=work) for work in [load.over_grpc, load.over_rest] * (CLIENTS // 2)]

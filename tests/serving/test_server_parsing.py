@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from tensorflow import make_ndarray
+from tensorflow import dtypes, io, make_ndarray
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
-from serving.grpc_transport import write_tensor
+from serving.grpc_transport import read_tensor, write_tensor
 from serving.server import wire
 from serving.server.json_answer import write_predict
 from serving.server.json_request import read_predict
@@ -83,7 +83,7 @@ def test_float32_written_and_read_is_the_same_float32(values) -> None:
     assert np.array_equal(read.call.inputs["x"], values, equal_nan=True)
 
 
-@given(arrays.arrays(np.float64, arrays.array_shapes(min_dims=1, max_dims=3, min_side=0)))
+@given(arrays.arrays(np.float64, arrays.array_shapes(min_dims=1, max_dims=3, min_side=1)))
 def test_rows_and_columns_hold_the_same_numbers(values) -> None:
     rows = json.loads(write_predict({"y": values}, row=True))["predictions"]
     columns = json.loads(write_predict({"y": values}, row=False))["outputs"]
@@ -97,6 +97,8 @@ def test_outputs_of_different_batch_sizes_have_no_rows() -> None:
         write_predict(outputs, row=True)
     with pytest.raises(ServingError, match="no shape information"):
         write_predict({"a": np.float32(1).reshape(())}, row=True)
+    with pytest.raises(ServingError, match="invalid batch size: 0"):
+        write_predict({"a": np.zeros((0, 2))}, row=True)
     assert json.loads(write_predict(outputs, row=False))["outputs"]["b"] == [0.0] * 3
 
 
@@ -143,6 +145,33 @@ def test_an_answer_on_the_wire_is_the_message_with_its_arrays(outputs, name, ver
         read = to_array("x", proto, LIMITS)
         assert (read.dtype, read.shape) == (values.dtype, values.shape)
         assert read.tobytes() == values.tobytes() if values.dtype != object else read.tolist() == values.tolist()
+
+
+@given(st.dictionaries(NAMES, ARRAYS | STRINGS, max_size=3))
+def test_an_answer_as_raw_content_is_what_tensorflow_and_the_client_read(outputs) -> None:
+    response = predict_pb2.PredictResponse.FromString(wire.predict_response(model_pb2.ModelSpec(), outputs, True))
+    for alias, values in outputs.items():
+        proto = response.outputs[alias]
+        assert not proto.string_val
+        assert not proto.float_val
+        dtype = dtypes.as_dtype(proto.dtype)
+        for read in (io.parse_tensor(proto.SerializeToString(), dtype).numpy(), read_tensor(proto)):
+            assert np.shape(read) == values.shape
+            assert np.asarray(read, values.dtype).tolist() == values.tolist() or np.array_equal(
+                read, values, equal_nan=True
+            )
+
+
+@given(st.binary(max_size=20), st.integers(0, 5))
+def test_raw_content_that_holds_no_such_strings_is_refused(content, count) -> None:
+    proto = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_content=content)
+    proto.tensor_shape.dim.add(size=count)
+    try:
+        strings = read_tensor(proto)
+    except ValueError:
+        return
+    assert strings.shape == (count,)
+    assert wire.tensor(strings, True)
 
 
 @given(ARRAYS)

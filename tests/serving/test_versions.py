@@ -233,16 +233,16 @@ def test_of_publishers_of_one_number_one_wins(small, base):
 
 def test_a_version_that_appears_at_the_last_moment_is_stepped_over(small, base, monkeypatch):
     """Something that takes no lock, such as a copy by hand, is between the look and the rename."""
-    found = find_versions
+    found = versions.version_folders
 
     def blind(base_path):
-        versions_found = found(base_path)
-        if not versions_found:
+        folders = found(base_path)
+        if not folders:
             (base_path / "1").mkdir()
             (base_path / "1" / "theirs").write_text("precious")
-        return versions_found
+        return folders
 
-    monkeypatch.setattr(versions, "find_versions", blind)
+    monkeypatch.setattr(versions, "version_folders", blind)
     assert small_bundles.publish(small, base).number == 2
     assert (base / "1" / "theirs").read_text() == "precious"
 
@@ -324,31 +324,75 @@ def test_a_base_path_that_is_missing_is_told(base):
         find_versions(base)
 
 
-def test_a_version_is_gone_for_the_server_before_its_first_file_is_deleted(small, base, monkeypatch):
-    version = small_bundles.publish(small, base)
-    seen = []
-    remove = shutil.rmtree
-
-    def watched(path, **options):
-        seen.append((numbers(base), sorted(child.name for child in Path(path).iterdir())))
-        remove(path, **options)
-
-    monkeypatch.setattr(shutil, "rmtree", watched)
-    versions.remove(version)
-    assert seen == [([], ["1"])]
-    assert children(base) == []
-
-
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
         *[("1", [1]), ("0012", [12]), ("9223372036854775807", [2**63 - 1]), ("9223372036854775808", []), ("1.0", [])],
-        *[("v1", []), (".1", []), ("1e3", []), ("¹", []), ("9" * 30, [])],
+        *[("+4", [4]), (" 6", [6]), ("v1", []), (".1", []), ("1e3", []), ("¹", []), ("9" * 30, [])],
     ],
 )
 def test_a_version_is_what_a_server_parses_as_a_number(base, name, expected):
     (base / name).mkdir(parents=True)
     assert numbers(base) == expected
+
+
+# The folder's name
+
+
+def test_the_model_has_the_name_of_its_folder_as_it_is_spelled(tmp_path, monkeypatch):
+    (tmp_path / "disk" / "v1").mkdir(parents=True)
+    (tmp_path / "stylizer").symlink_to(tmp_path / "disk" / "v1")
+    assert versions.model_name(tmp_path / "stylizer") == "stylizer"
+    monkeypatch.chdir(tmp_path / "disk" / "v1")
+    assert versions.model_name(Path()) == "v1"
+    assert versions.model_name(Path("..")) == "disk"
+
+
+def test_a_path_is_made_absolute_by_the_links_that_its_user_went_through(tmp_path, monkeypatch):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    monkeypatch.chdir(tmp_path / "link")
+    monkeypatch.setenv("PWD", str(tmp_path / "link"))
+    assert versions.spelled(Path("models/stylizer")) == tmp_path / "link" / "models" / "stylizer"
+    assert versions.spelled(tmp_path / "link" / "m") == tmp_path / "link" / "m"
+    for wrong in ("", "elsewhere", str(tmp_path), str(tmp_path / "missing")):
+        monkeypatch.setenv("PWD", wrong)
+        assert versions.spelled(Path("m")) == tmp_path / "disk" / "m"
+
+
+# Permissions
+
+
+def modes(folder):
+    return {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*")) if path.is_dir()}, {
+        path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()
+    }
+
+
+@pytest.fixture
+def umask():
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def test_by_default_a_version_has_the_permissions_that_the_umask_leaves(small, base, umask):
+    version = small_bundles.publish(small, base)
+    assert modes(version.folder) == ({0o700}, {0o600})
+    assert versions.closed_to_others([base, version.folder]) == base
+
+
+def test_a_mode_holds_for_all_folders_that_are_made_and_without_x_for_the_files(small, base, umask):
+    version = small_bundles.publish(small, base, mode=0o755)
+    assert modes(version.folder) == ({0o755}, {0o644})
+    assert base.stat().st_mode & 0o777 == base.parent.stat().st_mode & 0o777 == 0o755
+    assert versions.closed_to_others([base.parent, base, version.folder, *version.folder.rglob("*")]) is None
+
+
+def test_a_mode_leaves_folders_alone_that_were_there(small, base, umask):
+    base.mkdir(parents=True)
+    small_bundles.publish(small, base, mode=0o755)
+    assert base.stat().st_mode & 0o777 == 0o700
 
 
 # The real thing

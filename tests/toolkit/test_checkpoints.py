@@ -130,6 +130,70 @@ def test_a_broken_checkpoint_is_refused(tmp_path):
         saves.read()
 
 
+def pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def folder_instead(path):
+    path.unlink()
+    path.mkdir()
+
+
+def loop(path):
+    path.unlink()
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize("break_it", [pipe, folder_instead, loop, lambda path: path.write_bytes(b"")])
+def test_a_checkpoint_that_is_no_file_of_ours_is_refused(tmp_path, break_it):
+    saves = Checkpoints(tmp_path, {})
+    saves.write({"picture": np.zeros(3)})
+    break_it(saves.path)
+    with pytest.raises(InputError, match=r"state\.npz: not a whole checkpoint \(.*\); remove it to start anew"):
+        saves.read()
+
+
+def test_an_archive_without_settings_is_refused(tmp_path):
+    saves = Checkpoints(tmp_path, {})
+    for settings in ({}, {"settings": np.array("[]")}, {"settings": np.array("{")}, {"settings": np.array(3)}):
+        np.savez(saves.path, **settings)
+        with pytest.raises(InputError, match="not a whole checkpoint"):
+            saves.read()
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    paint(folder, epochs=1, steps=2, scales=1)
+    with np.load(folder / checkpoints.STATE_FILE) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+DAMAGES = {
+    "no picture": ({"picture": None}, "it lacks picture"),
+    "no curve": ({"curve": None}, "it lacks curve"),
+    "no state of the optimizer": ({"optimizer/3": None}, "it lacks optimizer/3"),
+    "another size": ({"picture": np.zeros((1, 8, 9, 3), np.float32)}, r"picture is float32 \[1, 8, 9, 3\], where"),
+    "another dtype": ({"optimizer/3": np.array("text")}, r"optimizer/3 is <U4 \[\], where"),
+    "no such scale": ({"scale": np.array(7)}, "it is at scale 7 after 0 steps"),
+    "steps below zero": ({"steps_before": np.array(-1)}, "after -1 steps"),
+    "several scales": ({"scale": np.array([0, 0])}, r"scale is int64 \[2\]"),
+    "another curve": ({"curve": np.zeros((2, 3))}, r"curve is float64 \[2, 3\], where"),
+    "a curve of no steps": ({"curve": np.array(1.0)}, r"curve is float64 \[\], where"),
+    "other names": ({"curve_names": np.array(list("abcde"))}, "its curve is of a, b, c, d, e"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_checkpoint_of_which_something_is_missing_or_of_another_form_is_refused(saved, tmp_path, damage):
+    changes, said = DAMAGES[damage]
+    arrays = {name: array for name, array in {**saved, **changes}.items() if array is not None}
+    np.savez(tmp_path / checkpoints.STATE_FILE, **arrays)
+    with pytest.raises(InputError, match=rf"not a whole checkpoint \({said}.*\); remove it to start anew"):
+        paint(tmp_path, epochs=1, steps=2)
+
+
 def test_a_state_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
     saves = Checkpoints(tmp_path, {})
     saves.write({"picture": np.zeros(3)})

@@ -1,7 +1,5 @@
 """Each layer does what a line of NumPy does, whether or not its graph knows the picture's size."""
 
-import runpy
-
 import keras
 import numpy as np
 import pytest
@@ -9,8 +7,6 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit import layers
-from toolkit.errors import InputError
 from toolkit.layers import (
     ConditionalInstanceNormalization,
     CropLike2D,
@@ -169,12 +165,6 @@ def test_the_output_shape_is_told_before_the_layer_runs(layer, size):
     else:
         assert [side is None for side in told] == [side is None for side in picture]
         assert all(side in (None, real) for side, real in zip(told, actual, strict=True))
-
-
-def test_another_backend_of_keras_is_refused(monkeypatch):
-    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    with pytest.raises(InputError, match="Keras runs on torch here: set KERAS_BACKEND=tensorflow"):
-        runpy.run_path(layers.__file__)
 
 
 def test_a_model_of_all_layers_is_saved_and_loaded_to_the_bit(tmp_path):

@@ -115,6 +115,22 @@ def test_tensorboard_that_is_not_installed_is_named(pictures, monkeypatch):
     assert not (pictures / "out.png").exists()
 
 
+@pytest.mark.parametrize("file", ["logs", "logs/picture"])
+def test_a_file_where_tensorboard_wants_a_folder_is_refused_before_any_work(pictures, monkeypatch, file):
+    monkeypatch.setattr(command, "check_memory", lambda *_: pytest.fail("the work has begun"))
+    (pictures / file).parent.mkdir(exist_ok=True)
+    (pictures / file).write_text("")
+    with pytest.raises(InputError, match=r"cannot log to .*logs: .*; choose another folder") as caught:
+        run(pictures, "--steps", 2, "--tensorboard", pictures / "logs")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**64])
+def test_a_seed_out_of_range_is_refused(pictures, seed):
+    with pytest.raises(InputError, match=f"the seed is {seed}: give a whole number from 0 to 4294967295"):
+        run(pictures, "--steps", 1, "--seed", seed)
+
+
 @pytest.mark.usefixtures("interruptible")
 def test_a_run_stopped_by_an_interrupt_goes_on_where_it_was(pictures):
     options = ("--steps", 120, "--checkpoint", pictures / "run", "--checkpoint-every", 5)

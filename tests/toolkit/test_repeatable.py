@@ -1,5 +1,8 @@
 """A step's results are the same to the bit each time: no sum depends on which of its terms came first."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +11,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from toolkit import images, samples
 from toolkit.repeatable import fan_out, ordered_sum
 from toolkit.transfer import StyleTransfer
+from toolkit.winograd import WinogradConvolution
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +32,24 @@ def test_a_gradient_through_copies_is_the_sum_of_theirs(count):
         total = ordered_sum([(index + 1) * copy**2 for index, copy in enumerate(fan_out(x, count))])
     factor = 2 * sum(range(1, count + 1))
     np.testing.assert_array_equal(tape.gradient(total, x), factor * x)
+
+
+def test_a_graph_is_forgotten_once_nobody_needs_it():
+    def graph_of_a_gradient():
+        @tf.function
+        def gradient(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                copies = fan_out(winograd(x), 2)
+                total = tf.reduce_sum(copies[0] * copies[1])
+            return tape.gradient(total, x)
+
+        winograd = WinogradConvolution(np.ones((3, 3, 2, 2), np.float32))
+        return weakref.ref(gradient.get_concrete_function(tf.ones((1, 8, 8, 2))).graph)
+
+    graphs = [graph_of_a_gradient() for _ in range(2)]
+    gc.collect()
+    assert [graph() for graph in graphs] == [None, None]
 
 
 def noise_like(content):

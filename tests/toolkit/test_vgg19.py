@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
-from keras.src.utils import file_utils
 
 from toolkit import vgg19
 from toolkit.errors import InputError, WorkError
@@ -59,6 +58,13 @@ def test_random_weights_follow_their_seed():
     )
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.5, None])
+def test_a_seed_is_a_whole_number_that_keras_and_numpy_take(seed):
+    with pytest.raises(InputError, match=f"the seed is {seed}: give a whole number from 0 to 4294967295"):
+        VGG19Features(["block1_conv1"], weights="random", seed=seed)
+    VGG19Features(["block1_conv2"], weights="random", seed=np.uint32(2**32 - 1))
 
 
 def test_average_pooling_means_four_places():
@@ -120,17 +126,17 @@ def test_imagenet_takes_what_keras_fetches_and_keeps(legacy_file, monkeypatch):
         asked.append((name, origin))
         return str(legacy_file[0])
 
-    monkeypatch.setattr(file_utils, "get_file", fetched)
+    monkeypatch.setattr(keras.utils, "get_file", fetched)
     features = VGG19Features(["block1_conv1"])
     np.testing.assert_array_equal(features.get_layer("block1_conv1").get_weights()[0], legacy_file[1][0])
     assert asked == [(legacy_file[0].name, WEIGHTS_URL)]
 
 
 def test_a_failed_download_names_the_file_and_the_option(monkeypatch):
-    def fail(**_):
+    def fail(*_, **__):
         raise Exception("URL fetch failure on\nhttps://example.invalid: None")
 
-    monkeypatch.setattr(keras.applications, "VGG19", fail)
+    monkeypatch.setattr(keras.utils, "get_file", fail)
     with pytest.raises(WorkError, match=r"URL fetch failure .*vgg19_weights.*notop\.h5 .*--vgg-weights") as failure:
         VGG19Features()
     assert "\n" not in str(failure.value)
@@ -149,7 +155,7 @@ def test_the_weights_found_are_those_that_the_environment_names(monkeypatch):
 
 def test_the_weights_found_are_imagenet_s_where_they_can_be_fetched(monkeypatch, legacy_file):
     monkeypatch.delenv("STYLEPORT_VGG19_WEIGHTS", raising=False)
-    monkeypatch.setattr(file_utils, "get_file", lambda *args, **kwargs: str(legacy_file[0]))
+    monkeypatch.setattr(keras.utils, "get_file", lambda *args, **kwargs: str(legacy_file[0]))
     assert vgg19.find_vgg19_weights() == "imagenet"
 
 
@@ -158,6 +164,6 @@ def test_weights_that_cannot_be_fetched_are_random_and_that_is_said(monkeypatch)
         raise Exception("URL fetch failure: no network")
 
     monkeypatch.delenv("STYLEPORT_VGG19_WEIGHTS", raising=False)
-    monkeypatch.setattr(file_utils, "get_file", no_network)
+    monkeypatch.setattr(keras.utils, "get_file", no_network)
     with pytest.warns(UserWarning, match="RANDOM weights.*no network"):
         assert vgg19.find_vgg19_weights() == "random"

@@ -45,6 +45,22 @@ def test_it_is_worthwhile_but_for_the_first_layer_and_tiny_pictures():
     assert not is_worthwhile(4, 6, 512, 512)
 
 
+def test_kernels_are_transformed_once_for_all_sizes_and_anew_for_other_weights(monkeypatch):
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("cuDNN chooses its own kernels on a GPU")
+    features, made = VGG19Features(["block1_conv2"], weights="random"), []
+    make = winograd.WinogradConvolution
+    monkeypatch.setattr(winograd, "WinogradConvolution", lambda kernel: made.append(kernel) or make(kernel))
+    for size in (32, 40, 48):
+        FastFeatures(features, size, size)
+    assert len(made) == 1
+    picture = np.random.default_rng(0).random((1, 32, 32, 3), np.float32)
+    features.set_weights(VGG19Features(["block1_conv2"], weights="random", seed=1).get_weights())
+    seen, expected = FastFeatures(features, 32, 32)(picture), features(picture)
+    np.testing.assert_allclose(seen["block1_conv2"], expected["block1_conv2"], atol=1e-4)
+    assert len(made) == 2
+
+
 def test_fast_features_are_the_features():
     names = ["block1_conv1", "block4_conv1", "block4_conv2"]
     features = VGG19Features(names, weights="random")

@@ -8,7 +8,8 @@ import typer
 from toolkit.commands import objective_options
 from toolkit.commands.idle import refuse_idle
 from toolkit.commands.optimize import check_memory, load_pictures
-from toolkit.commands.options import INPUTS_HELP, MODEL_HELP, SPLIT_HELP
+from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
+from toolkit.gate import trusted
 
 if TYPE_CHECKING:
     from toolkit.images import Picture
@@ -24,8 +25,10 @@ def compare(
     artifact: Annotated[
         str | None, typer.Option(help="Of a bundle: saved_model (the default) or a TFLite pair.")
     ] = None,
-    inputs: Annotated[str | None, typer.Option(help=INPUTS_HELP)] = None,
-    split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
+    inputs: Inputs = None,
+    split_at: SplitAt = None,
+    value_range: ValueRange = None,
+    imports: Imports = None,
     style_size: Annotated[
         int, typer.Option(min=16, help="Side to which the feed-forward method's style is cropped and resized.")
     ] = 256,
@@ -34,6 +37,7 @@ def compare(
     vgg_weights: objective_options.VggWeights = "imagenet",
     optimizer: Annotated[str, typer.Option(help="lbfgs (with bounds) or adam.")] = "lbfgs",
     seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0,
+    trust: Trust = False,
 ) -> None:
     """Paint a picture by optimisation and by the feed-forward network, and show both with their sources."""
     from toolkit import memory, targets
@@ -41,21 +45,25 @@ def compare(
     from toolkit.images import WRITABLE_SUFFIXES, save_image
     from toolkit.locate import local_path
     from toolkit.panels import side_by_side
+    from toolkit.source_options import SourceOptions
 
+    options = SourceOptions(inputs, split_at, value_range)
     refuse_idle(context, {"seed": None if vgg_weights == "random" else "without --vgg-weights random"})
     targets.check(
         [content, style, local_path(model), objective_options.weights_file(vgg_weights)],
         [targets.File("--output", output, WRITABLE_SUFFIXES)],
     )
     content_picture, (style_picture,) = load_pictures(content, [style], size)
-    with quiet_libraries() as console:
+    with quiet_libraries() as console, trusted(trust):
+        from toolkit.custom_objects import import_modules
         from toolkit.models import open_model
         from toolkit.recording import ProgressBar
         from toolkit.transfer import StyleTransfer
         from toolkit.vgg19 import CONTENT_LAYERS
 
         check_memory(content_picture, list(CONTENT_LAYERS), optimizer)
-        network = open_model(model, artifact, inputs=inputs, split_at=split_at)
+        import_modules(imports or [])
+        network = open_model(model, artifact, options=options)
         memory.check_painting(network, content_picture.shape[:2], style_size)
         transfer = StyleTransfer(vgg_weights=vgg_weights, seed=seed)
         transfer.compile(optimizer)

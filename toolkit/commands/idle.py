@@ -18,8 +18,13 @@ def refuse_idle(context: typer.Context, idle: dict[str, str | None]) -> None:
     """
     for name, reason in idle.items():
         if reason is not None and _is_given(context, name):
-            raise InputError(f"--{name.replace('_', '-')} has no effect {reason}: leave it out")
+            raise InputError(f"{_option(context, name)} has no effect {reason}: leave it out")
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
     return str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+
+
+def _option(context: typer.Context, name: str) -> str:
+    """How the command line names a parameter, which may be another name than Python's."""
+    return next(parameter.opts[0] for parameter in context.command.params if parameter.name == name)

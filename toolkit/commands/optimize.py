@@ -91,6 +91,7 @@ def optimize(
         from toolkit.transfer import StyleTransfer
         from toolkit.vgg19 import CONTENT_LAYERS, STYLE_LAYERS
 
+        logs = recording.tensorboard(tensorboard) if tensorboard else []
         check_memory(content_picture, [*(style_layers or STYLE_LAYERS), *(content_layers or CONTENT_LAYERS)], optimizer)
         transfer = StyleTransfer(
             style_layers=style_layers or STYLE_LAYERS,
@@ -109,13 +110,11 @@ def optimize(
         transfer.compile(optimizer, learning_rate)
         frames = recording.Animation()
         with recording.ProgressBar(console, epochs * steps_per_epoch) as bar:
-            callbacks = [bar]
+            callbacks = [bar, *logs]
             if animation:
                 callbacks.append(frames)
             if save_every:
                 callbacks.append(recording.NumberedPictures(output, save_every))
-            if tensorboard:
-                callbacks += recording.tensorboard(tensorboard)
             try:
                 transfer.fit(
                     content_picture,

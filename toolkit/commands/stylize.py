@@ -11,15 +11,19 @@ import typer
 
 from toolkit.commands.idle import refuse_idle
 from toolkit.commands.options import (
-    INPUTS_HELP,
     MODEL_HELP,
-    SPLIT_HELP,
+    Imports,
+    Inputs,
     MaxSize,
     PreserveColor,
+    SplitAt,
     Strength,
     StyleSize,
+    Trust,
+    ValueRange,
 )
 from toolkit.errors import InputError, StyleportError, WorkError, out_of_memory
+from toolkit.gate import trusted
 
 if TYPE_CHECKING:
     from toolkit.commands.jobs import Job, Output
@@ -54,8 +58,10 @@ def stylize(
         str | None,
         typer.Option(help="Of a bundle: saved_model (the default) or one of the others, as inspect lists them."),
     ] = None,
-    inputs: Annotated[str | None, typer.Option(help=INPUTS_HELP)] = None,
-    split_at: Annotated[str | None, typer.Option(help=SPLIT_HELP)] = None,
+    inputs: Inputs = None,
+    split_at: SplitAt = None,
+    value_range: ValueRange = None,
+    imports: Imports = None,
     strength: Strength = 1.0,
     max_size: MaxSize = 1024,
     style_size: StyleSize = 256,
@@ -65,6 +71,7 @@ def stylize(
         bool, typer.Option("--keep-folders", help="In an output folder, keep the folders that the pictures lie in.")
     ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of a TFLite pair; all by default.")] = None,
+    trust: Trust = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Paint pictures in the style of other pictures."""
@@ -74,7 +81,9 @@ def stylize(
     from toolkit.locate import local_path
     from toolkit.look import Look
     from toolkit.models import is_baked
+    from toolkit.source_options import SourceOptions
 
+    options = SourceOptions(inputs, split_at, value_range)
     look = Look(strength, max_size, style_size, preserve_color)
     baked = artifact if is_baked(model, artifact) else None
     if not baked and len(pictures) < 2:
@@ -95,11 +104,13 @@ def stylize(
         typer.echo(_skipped(skipped), err=True)
     done: list[Outcome] = []
     failed: list[Outcome] = []
-    with quiet_libraries() as console:
+    with quiet_libraries() as console, trusted(trust):
+        from toolkit.custom_objects import import_modules
         from toolkit.models import open_baked, open_model
         from toolkit.painting import Painter
 
-        opened = open_baked(model, baked, threads) if baked else open_model(model, artifact, threads, inputs, split_at)
+        import_modules(imports or [])
+        opened = open_baked(model, baked, threads) if baked else open_model(model, artifact, threads, options)
         studio = Studio(Painter(opened, look))
         with progress_bar(console, len(jobs)) as step:
             for outcome in studio.paint_all(jobs, step):
@@ -117,7 +128,7 @@ def _refuse_idle(context: typer.Context, baked: str | None, artifact: str | None
     refuse_idle(
         context,
         {
-            **dict.fromkeys(("strength", "style_size", "inputs", "split_at"), inside),
+            **dict.fromkeys(("strength", "style_size", "inputs", "split_at", "value_range", "imports"), inside),
             **dict.fromkeys(("suffix", "keep_folders"), one),
             "threads": unthreaded,
         },
@@ -182,10 +193,8 @@ class Studio:
         images.save_image(stylized, job.output)
 
     def _read_style(self, path: Path) -> Any:
-        from toolkit import images
-
         if self._style is None or self._style[0] != path:
-            self._style = (path, self._painter.read_style(images.load_image(path)))
+            self._style = (path, self._painter.read_style(path))
         return self._style[1]
 
 

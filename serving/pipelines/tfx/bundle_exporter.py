@@ -59,7 +59,6 @@ def BundleExporter(  # noqa: N802
             tuple(size or None for size in sizes) or None,
             max_size,
             integer_io,
-            exportable.source["method"],
         )
         manifest = export_bundle(exportable, target, options)
         record = manifests.artifact(manifest, versions.ARTIFACT)

@@ -26,6 +26,7 @@ from toolkit import hub, presets
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
 from toolkit.locate import locate
+from toolkit.source_options import SourceOptions
 
 DEFAULT_SOURCE = "magenta-mobile"
 METADATA_FILE = "metadata.sqlite"
@@ -39,8 +40,7 @@ class Settings:
         root: where it keeps its artifacts; for Kubeflow a bucket's address.
         base_path: the folder of the versions that a server is given; its name is the model's.
         source: a preset, a handle or a path, as `export.sources.open_source` takes it.
-        inputs: of a model made elsewhere: which input is which.
-        split_at: of a model made elsewhere: the tensor that is its bottleneck.
+        elsewhere: of a model made elsewhere: what it does not tell itself, as the command line has it.
         options: what to export; the SavedModel is what is pushed.
         gates: narrower bounds by figure, by kind of artifact.
         pictures: a folder with `contents/` and `styles/` to measure on in place of the samples.
@@ -51,8 +51,7 @@ class Settings:
     root: str
     base_path: str
     source: str = DEFAULT_SOURCE
-    inputs: str | None = None
-    split_at: str | None = None
+    elsewhere: SourceOptions = dataclasses.field(default_factory=SourceOptions)
     options: ExportOptions = dataclasses.field(default_factory=ExportOptions)
     gates: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     pictures: Path | None = None
@@ -116,14 +115,16 @@ def exporting_components(settings: Settings) -> tuple[Any, Any, Any]:
     warmup.parse_sizes(settings.warmup_sizes)
     source = StylizerSource(
         source=settings.source,
-        inputs=settings.inputs or "",
-        split_at=settings.split_at or "",
+        # TFX's parameters have no None.
+        inputs=settings.elsewhere.inputs or "",
+        split_at=settings.elsewhere.split_at or "",
+        value_range=settings.elsewhere.value_range or "",
         fingerprint=fingerprint(settings.source),
     )
     exporter = BundleExporter(
         stylizer=source.outputs["model"],
         formats=list(options.formats),
-        # What the options leave to the method, the component does too: TFX's parameters have no None.
+        # What the options leave to the method, the component does too.
         quantizations=list(options.quantizations or ()),
         sizes=[size or 0 for size in options.sizes or ()],
         max_size=options.max_size,

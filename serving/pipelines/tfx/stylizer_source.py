@@ -19,6 +19,7 @@ def StylizerSource(  # noqa: N802 components are named like classes
     model: OutputArtifact[standard_artifacts.Model],
     inputs: Parameter[str] = "",
     split_at: Parameter[str] = "",
+    value_range: Parameter[str] = "",
     fingerprint: Parameter[str] = "",
 ) -> None:
     """Brings a stylizer into the pipeline: the float32 model that everything later is held against.
@@ -29,6 +30,7 @@ def StylizerSource(  # noqa: N802 components are named like classes
         model: The float32 model as it was loaded, and `source.json` with where it comes from.
         inputs: Of a model made elsewhere: which input is which, such as `content=photo,style=painting`.
         split_at: Of a model made elsewhere: the tensor that is its bottleneck, or `none`.
+        value_range: Of a model made elsewhere: its samples of black and white, such as `-1..1`.
         fingerprint: The SHA-256 of a local source. Read by nothing but TFX's cache, which knows a file by its path.
 
     Raises:
@@ -37,8 +39,10 @@ def StylizerSource(  # noqa: N802 components are named like classes
     """
     from export.optimisation.exportable import METHOD as OPTIMISATION
     from export.sources import open_source
+    from toolkit.source_options import SourceOptions
 
-    exportable = open_source(source, inputs or None, split_at or None)
+    options = SourceOptions(inputs or None, split_at or None, value_range or None)
+    exportable = open_source(source, options)
     if exportable.source["method"] == OPTIMISATION:
         raise InputError(f"{source}: style transfer by optimisation has no image_bytes to serve: give a stylizer")
     with folders.writing(model.uri) as folder:

@@ -1,0 +1,136 @@
+"""TensorFlow Serving's command line: which flags it has, and how they are written.
+
+The flags are those of model_servers/main.cc, the grammar is that of TensorFlow's util/command_line_flags.cc:
+`--flag=value`, and for a switch `--flag`, `--flag=true` or `--flag=false`.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from typer.core import TyperCommand
+
+from toolkit.errors import InputError
+
+# Where a command finds its command line in its context.
+COMMAND_LINE = "serving.commands.flags"
+SWITCH, INTEGER, NUMBER, TEXT = "switch", "integer", "number", "text"
+FLAGS: dict[str, str] = {
+    "allow_version_labels_for_unavailable_models": SWITCH,
+    "batching_parameters_file": TEXT,
+    "enable_batching": SWITCH,
+    "enable_grpc_healthcheck_service": SWITCH,
+    "enable_model_warmup": SWITCH,
+    "enable_per_model_batching_parameters": SWITCH,
+    "enable_profiler": SWITCH,
+    "enable_serialization_as_tensor_content": SWITCH,
+    "enable_signature_method_name_check": SWITCH,
+    "file_system_poll_wait_seconds": INTEGER,
+    "flush_filesystem_caches": SWITCH,
+    "grpc_channel_arguments": TEXT,
+    "grpc_max_threads": INTEGER,
+    "grpc_socket_path": TEXT,
+    "load_retry_interval_micros": INTEGER,
+    "max_num_load_retries": INTEGER,
+    "mixed_precision": TEXT,
+    "model_base_path": TEXT,
+    "model_config_file": TEXT,
+    "model_config_file_poll_wait_seconds": INTEGER,
+    "model_name": TEXT,
+    "monitoring_config_file": TEXT,
+    "num_load_threads": INTEGER,
+    "num_request_iterations_for_warmup": INTEGER,
+    "num_tflite_interpreters_per_pool": INTEGER,
+    "num_tflite_pools": INTEGER,
+    "num_unload_threads": INTEGER,
+    "per_process_gpu_memory_fraction": NUMBER,
+    "platform_config_file": TEXT,
+    "port": INTEGER,
+    "prefer_tflite_model": SWITCH,
+    "remove_unused_fields_from_bundle_metagraph": SWITCH,
+    "rest_api_enable_cors_support": SWITCH,
+    "rest_api_num_threads": INTEGER,
+    "rest_api_port": INTEGER,
+    "rest_api_timeout_in_ms": INTEGER,
+    "saved_model_tags": TEXT,
+    "skip_initialize_tpu": SWITCH,
+    "ssl_config_file": TEXT,
+    "tensorflow_inter_op_parallelism": INTEGER,
+    "tensorflow_intra_op_parallelism": INTEGER,
+    "tensorflow_session_config_file": TEXT,
+    "tensorflow_session_parallelism": INTEGER,
+    "thread_pool_factory_config_file": TEXT,
+    "use_alts_credentials": SWITCH,
+    "version": SWITCH,
+    "xla_cpu_compilation_enabled": SWITCH,
+    "xla_gpu_compilation_enabled": SWITCH,
+}
+_FORMS = {
+    SWITCH: (re.compile("true|false"), "true or false"),
+    INTEGER: (re.compile(r"\s*[+-]?[0-9]+", re.ASCII), "a whole number"),
+    NUMBER: (re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE), "a number"),
+    TEXT: (re.compile(".*", re.DOTALL), "text"),
+}
+
+
+@dataclass
+class CommandLine:
+    """A command line, read by TensorFlow's grammar.
+
+    Attributes:
+        arguments: for this server's own parser.
+        idle: flags of TensorFlow Serving that change nothing here.
+        apart: flags whose value stood apart from them, which TensorFlow Serving does not take.
+    """
+
+    arguments: list[str] = field(default_factory=list)
+    idle: list[str] = field(default_factory=list)
+    apart: list[str] = field(default_factory=list)
+
+
+def read(arguments: list[str], options: set[str]) -> CommandLine:
+    """Reads a command line.
+
+    Args:
+        arguments: as the shell gives them; those that are no flag of TensorFlow Serving are kept as they are.
+        options: what this server has, such as `--port`.
+
+    Returns:
+        What to parse, and what to warn of.
+
+    Raises:
+        InputError: TensorFlow Serving would not take a flag's value.
+    """
+    line = CommandLine()
+    left = iter(arguments)
+    for argument in left:
+        flag, equals, value = argument.partition("=")
+        name = flag.removeprefix("--")
+        if FLAGS.get(name.removeprefix("no")) == SWITCH and name not in FLAGS:
+            raise InputError(f"{flag}: TensorFlow Serving has no such flag: write --{name.removeprefix('no')}=false")
+        if not flag.startswith("--") or name not in FLAGS:
+            line.arguments.append(argument)
+            continue
+        if not equals and FLAGS[name] == SWITCH:
+            value = "true"
+        elif not equals:
+            value = next(left, "")
+            line.apart.append(flag)
+        form, expected = _FORMS[FLAGS[name]]
+        if not form.fullmatch(value):
+            raise InputError(f"{flag}={value}: give {expected}, as in {flag}=VALUE")
+        if flag not in options:
+            line.idle.append(flag)
+        elif value:  # a file without a name is none
+            line.arguments.append(f"{flag}={value.strip()}")
+    return line
+
+
+class TensorFlowCommand(TyperCommand):
+    """A command that takes TensorFlow Serving's flags; `context.meta[COMMAND_LINE]` tells what to warn of."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parses the arguments, after they were read by TensorFlow's grammar."""
+        line = read(args, {option for parameter in self.params for option in parameter.opts})
+        ctx.meta[COMMAND_LINE] = line
+        return super().parse_args(ctx, line.arguments)

@@ -1,0 +1,77 @@
+"""What is noted of labels in the comment at the head of a models.config, and so changes with it in one rename."""
+
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote
+
+NOTE = "# Labels and loaded versions are kept by `styleport label` and `rollback`; comments below are not kept.\n"
+_HISTORY, _MOVING = "# history: ", "# moving: "
+# How often a label can be rolled back.
+HISTORY_LENGTH = 20
+
+
+@dataclass(frozen=True)
+class Moving:
+    """A label on its way.
+
+    Attributes:
+        version: where it goes.
+        run: which run of the command moves it.
+    """
+
+    version: int
+    run: str
+
+
+@dataclass
+class Notes:
+    """What is noted of one model.
+
+    Attributes:
+        history: by label, the versions it stood for before, oldest first.
+        moving: by label, the move that was begun last and has not come to its end.
+    """
+
+    history: dict[str, list[int]] = field(default_factory=dict)
+    moving: dict[str, Moving] = field(default_factory=dict)
+
+
+def read(head: str) -> dict[str, Notes]:
+    """Reads the notes, by model.
+
+    Args:
+        head: the comment lines at the head of the file.
+    """
+    found: dict[str, Notes] = {}
+    for line in head.splitlines():
+        kind = next((kind for kind in (_HISTORY, _MOVING) if line.startswith(kind)), None)
+        if kind is None:
+            continue
+        model, label, *words = [unquote(word) for word in line.removeprefix(kind).split(" ")] + [""]
+        words = [word for word in words if word]
+        notes = found.setdefault(model, Notes())
+        if kind == _HISTORY and label and all(word.isdecimal() for word in words):
+            notes.history[label] = [int(word) for word in words]
+        if kind == _MOVING and label and len(words) == 2 and words[0].isdecimal():
+            notes.moving[label] = Moving(int(words[0]), words[1])
+    return found
+
+
+def write(head: str, models: dict[str, Notes]) -> str:
+    """Brings the notes in a comment up to date, and keeps all else in it.
+
+    Args:
+        head: the comment lines as they were.
+        models: the notes by model.
+
+    Returns:
+        The comment lines.
+    """
+    kept = [line for line in head.splitlines(keepends=True) if not line.startswith((_HISTORY, _MOVING))]
+    lines = []
+    for model, notes in sorted(models.items()):
+        for label, past in sorted(notes.history.items()):
+            if past:
+                lines.append(f"{_HISTORY}{quote(model)} {quote(label)} {' '.join(map(str, past[-HISTORY_LENGTH:]))}\n")
+        for label, moving in sorted(notes.moving.items()):
+            lines.append(f"{_MOVING}{quote(model)} {quote(label)} {moving.version} {quote(moving.run)}\n")
+    return "".join(kept or [NOTE]) + "".join(lines)

@@ -1,0 +1,166 @@
+"""Keras's settings are the user's: they change no picture, and are not changed; those Keras refuses are one line."""
+
+import json
+import os
+import runpy
+
+import keras
+import numpy as np
+import pytest
+
+from toolkit import backend
+from toolkit.errors import InputError
+from toolkit.predictor import StylePredictor
+from toolkit.stylizer import Stylizer
+from toolkit.transfer import StyleTransfer
+from toolkit.transformer import StyleTransformer
+from toolkit.vgg19 import VGG19Features
+
+CONTENT = np.random.default_rng(0).random((36, 40, 3), np.float32)
+STYLE = np.random.default_rng(1).random((33, 32, 3), np.float32)
+FEW = {
+    "style_layers": ["block1_conv1"],
+    "content_layers": ["block2_conv1"],
+    "vgg_weights": "random",
+    "winograd": False,
+}
+
+
+def half():
+    """Sets all that a `keras.json` or a program can set."""
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_floatx("float16")
+    keras.config.set_dtype_policy("mixed_float16")
+    keras.config.set_epsilon(0.5)
+
+
+def double():
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+
+
+SETTINGS = [half, double]
+
+
+def settings():
+    policy = keras.config.dtype_policy().name
+    return keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format(), policy
+
+
+@pytest.fixture
+def restored():
+    floatx, epsilon, data_format, policy = settings()
+    yield
+    keras.config.set_floatx(floatx)
+    keras.config.set_epsilon(epsilon)
+    keras.config.set_image_data_format(data_format)
+    keras.config.set_dtype_policy(policy)
+
+
+def painted(optimizer="lbfgs"):
+    transfer = StyleTransfer(**FEW)
+    transfer.compile(optimizer)
+    transfer.fit(CONTENT, STYLE, 1, 3, verbose=0)
+    return transfer
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return {optimizer: painted(optimizer) for optimizer in ("lbfgs", "adam")}
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_no_setting_of_keras_changes_what_the_stylizer_paints(stylizer, content, style, restored, setting, tmp_path):
+    expected, batched = stylizer(content, style, strength=0.5), stylizer.predict([content, style], verbose=0)
+    setting()
+    kept = settings()
+    other = Stylizer.from_preset("magenta-mobile")
+    np.testing.assert_array_equal(other(content, style, strength=0.5), expected)
+    np.testing.assert_array_equal(other.predict([content, style], verbose=0), batched)
+    other.save(tmp_path / "other.keras")
+    np.testing.assert_array_equal(Stylizer.from_file(tmp_path / "other.keras")(content, style, 0.5), expected)
+    assert settings() == kept
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_no_setting_of_keras_changes_what_optimization_paints(expected, restored, setting, optimizer):
+    setting()
+    kept = settings()
+    transfer = painted(optimizer)
+    np.testing.assert_array_equal(transfer.image, expected[optimizer].image)
+    losses = [[point["loss"] for point in run.curve] for run in (transfer, expected[optimizer])]
+    assert losses[0] == losses[1]
+    assert transfer.settings() == expected[optimizer].settings()
+    assert settings() == kept
+
+
+def test_weights_of_a_file_are_read_whole_whatever_the_settings_are(restored, tmp_path):
+    network = keras.applications.VGG19(include_top=False, weights=None)
+    network.save_weights(tmp_path / "vgg19.weights.h5")
+    for change in SETTINGS:
+        change()
+    features = VGG19Features(["block1_conv1"], tmp_path / "vgg19.weights.h5")
+    kernel, _ = network.get_layer("block1_conv1").get_weights()
+    np.testing.assert_array_equal(features.get_layer("block1_conv1").get_weights()[0], kernel)
+
+
+@pytest.mark.parametrize("kind", [Stylizer, StylePredictor, StyleTransformer])
+def test_a_stylizer_of_another_dtype_is_refused(kind):
+    with pytest.raises(InputError, match=f"{kind.__name__} computes in float32, not in mixed_float16: leave dtype out"):
+        kind(dtype="mixed_float16")
+    assert kind(dtype="float32").compute_dtype == "float32"
+
+
+def test_an_extractor_has_32_or_64_bits():
+    with pytest.raises(InputError, match="VGG19Features computes in float32 or float64, not in float16"):
+        VGG19Features(["block1_conv1"], "random", dtype="float16")
+    features = VGG19Features(["block1_conv1"], "random", dtype=keras.DTypePolicy("float64"))
+    assert VGG19Features.from_config(features.get_config()).compute_dtype == "float64"
+    transfer = StyleTransfer(**FEW, dtype="float64")
+    transfer.prepare(CONTENT, STYLE)
+    assert transfer.train_step()["loss"].dtype == "float32"
+    assert transfer.picture.dtype == "float64"
+
+
+def opened(monkeypatch, folder, **variables):
+    """Imports the module as a process with such settings does, Keras being there already."""
+    monkeypatch.setenv("KERAS_HOME", str(folder))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delitem(backend.sys.modules, "keras")
+    return runpy.run_path(backend.__file__)
+
+
+def test_a_file_of_settings_that_keras_takes_is_taken(monkeypatch, tmp_path):
+    for text in ('{"floatx": "float16"}', "", "no JSON"):
+        (tmp_path / "keras.json").write_text(text)
+        assert opened(monkeypatch, tmp_path)["BACKEND"] == "tensorflow"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "list", "deep", "backend"])
+def test_a_file_of_settings_that_keras_stumbles_over_is_refused_before_keras_is_imported(monkeypatch, tmp_path, kind):
+    path = tmp_path / "keras.json"
+    write, said = {
+        "pipe": (lambda: os.mkfifo(path), "not a file"),
+        "folder": (path.mkdir, "not a file"),
+        "list": (lambda: path.write_text("[1]"), "holds no settings of Keras by name"),
+        "deep": (lambda: path.write_text("[" * 100_000), "nested too deeply"),
+        "backend": (lambda: path.write_text(json.dumps({"backend": "jax"})), "set KERAS_BACKEND=tensorflow"),
+    }[kind]
+    write()
+    with pytest.raises(InputError, match=said):
+        opened(monkeypatch, tmp_path)
+
+
+def test_a_backend_in_the_environment_goes_before_that_of_the_file(monkeypatch, tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "jax"}')
+    opened(monkeypatch, tmp_path, KERAS_BACKEND="tensorflow")
+    with pytest.raises(InputError, match="Keras is set to run on torch: set KERAS_BACKEND=tensorflow"):
+        opened(monkeypatch, tmp_path, KERAS_BACKEND="torch")
+
+
+def test_another_backend_that_keras_already_runs_on_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "numpy")
+    with pytest.raises(InputError, match="Keras is set to run on numpy: set KERAS_BACKEND=tensorflow"):
+        runpy.run_path(backend.__file__)

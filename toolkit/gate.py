@@ -1,0 +1,374 @@
+"""The gate that every SavedModel passes before it is loaded: what it may do is read from its file alone.
+
+To load a SavedModel runs part of it, and to call it runs the rest, with the user's rights. So what may be in its graphs
+is a list (`toolkit.operations`) of what computes and reaches nothing else. Of that, less may run at loading: what fills
+variables and tables. Files may be read by that alone, and only the model's own.
+"""
+
+import contextlib
+import contextvars
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from toolkit import graph_file
+from toolkit.deadline import within
+from toolkit.errors import InputError, WorkError
+from toolkit.operations import ALLOWED, CALLS, INITIALIZING, READING, WRITING
+
+Loaded = TypeVar("Loaded")
+
+# From fast disks the largest networks load within seconds.
+LOAD_SECONDS = 120.0
+# Constants that the file only states the shape of take memory, too.
+MAX_CONSTANT_BYTES = 2 << 30
+# As if every call were replaced by what it calls, which is what TensorFlow does: calls can double at each level.
+MAX_EXPANDED_NODES = 5_000_000
+
+# Where a graph names what runs once its variables are restored.
+_INITIALIZERS = ("saved_model_main_op", "legacy_init_op", "saved_model_init_op", "table_initializer")
+_INITIALIZER_SIGNATURE = "__saved_model_init_op"
+# Functions that objects are made with, filled with and removed with.
+_LIFE = ("_create_resource", "_initialize", "_destroy_resource", "_restore_from_tensors")
+_ASSET = "an asset"
+# Of a text in a tensor, without its letters.
+_TEXT_BYTES = 24
+# From here on TensorFlow numbers the types of references to other types.
+_FIRST_REFERENCE = 100
+
+_trusted: contextvars.ContextVar[bool] = contextvars.ContextVar("trusted", default=False)
+
+
+@contextlib.contextmanager
+def trusted(trust: bool = True) -> Iterator[None]:
+    """Loads SavedModels within the block whatever operations they have; sizes and the deadline are held all the same.
+
+    Args:
+        trust: False leaves it as it is.
+    """
+    token = _trusted.set(trust or _trusted.get())
+    try:
+        yield
+    finally:
+        _trusted.reset(token)
+
+
+def is_trusted() -> bool:
+    """Returns whether `trusted` is in effect."""
+    return _trusted.get()
+
+
+def load(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
+    """Loads a SavedModel that passes the gate.
+
+    Args:
+        folder: the SavedModel.
+        loader: loads it.
+
+    Returns:
+        What the loader returns.
+
+    Raises:
+        InputError: it does not pass, or there is none.
+        WorkError: it was not loaded in time.
+    """
+    check(folder)
+    return in_time(folder, loader)
+
+
+def in_time(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
+    """Loads a SavedModel, past the gate but not past the deadline.
+
+    Args:
+        folder: the SavedModel.
+        loader: loads it.
+
+    Returns:
+        What the loader returns.
+
+    Raises:
+        WorkError: it was not loaded in time.
+    """
+    try:
+        return within(LOAD_SECONDS, loader)
+    except TimeoutError as error:
+        raise WorkError(f"{folder}: given up: not loaded within {LOAD_SECONDS:g} s") from error
+
+
+def check(folder: Path) -> None:
+    """Holds a SavedModel against the list of what it may do, and loads nothing.
+
+    Args:
+        folder: the SavedModel.
+
+    Raises:
+        InputError: it is none, or has something that no stylizer needs.
+    """
+    from google.protobuf.message import DecodeError
+
+    if not folder.is_dir():
+        raise InputError(f"{folder}: not a SavedModel (no such folder)")
+    graph_file.files(folder)
+    model = graph_file.read(folder)
+    if is_trusted():
+        return
+    try:
+        for meta_graph in model.meta_graphs:
+            _Gate(folder, meta_graph).check()
+    except RecursionError as error:
+        raise InputError(f"{folder}: refused: its functions call each other too deeply") from error
+    except DecodeError as error:
+        raise InputError(f"{folder}: not a SavedModel (Error parsing message: one of its variables)") from error
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What may run in one part of a graph.
+
+    Attributes:
+        operations: their names.
+        reading: operations that may read files, besides.
+        origins: the tensors that may name those files.
+        when: when it runs, for complaints.
+    """
+
+    operations: frozenset[str]
+    reading: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
+    when: str = ""
+
+
+_CALLED = _Rule(ALLOWED)
+_SAVING = _Rule(ALLOWED | WRITING)
+_FROM_ASSETS = frozenset(READING) - {"RestoreV2"}
+
+
+@dataclass
+class _Gate:
+    """One graph with its functions, and what of it runs when."""
+
+    folder: Path
+    meta_graph: Any
+    nodes: dict[str, Any] = field(init=False)
+    functions: dict[str, Any] = field(init=False)
+    _seen: set[Any] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        graph = self.meta_graph.graph_def
+        self.nodes = {node.name: node for node in graph.node}
+        self.functions = {function.signature.name: function for function in graph.library.function}
+        if len(self.nodes) != len(graph.node) or len(self.functions) != len(graph.library.function):
+            raise self._refused("two of its operations or functions have one name")
+
+    def _refused(self, reason: str) -> InputError:
+        return InputError(f"{self.folder}: refused: {reason}; where you trust its makers, --trust loads it")
+
+    def check(self) -> None:
+        """Raises InputError at the first thing that is refused."""
+        everything = [*self.nodes.values(), *(node for one in self.functions.values() for node in one.node_def)]
+        self._check_names(everything)
+        self._check_constants(everything)
+        self._check_expansion()
+        self._check_assets()
+        self._check_saver()
+        self._check_initializers()
+        self._check_objects()
+        # What is served, and every function that nothing above has led to.
+        signatures = [info for one in self.meta_graph.signature_def.values() for info in one.outputs.values()]
+        self._check_ancestors([name for info in signatures for name in _tensor_names(info)], _CALLED)
+        visited = {name for name, _, _ in self._seen}
+        for name in self.functions.keys() - visited:
+            self._visit(name, None, _CALLED)
+
+    def _check_names(self, nodes: Iterable[Any]) -> None:
+        known = ALLOWED | WRITING | READING.keys() | self.functions.keys()
+        for node in nodes:
+            if node.op not in known:
+                raise self._refused(f"its graph has the operation {node.op}, which no stylizer needs")
+
+    def _check_constants(self, nodes: Iterable[Any]) -> None:
+        sizes, total = _constant_sizes(), 0
+        for tensor in (tensor for node in nodes for tensor in _tensors(node)):
+            if tensor.dtype not in sizes:
+                raise self._refused("it has a constant that is neither numbers nor text")
+            total += sizes[tensor.dtype] * math.prod(max(0, dim.size) for dim in tensor.tensor_shape.dim)
+        if total > MAX_CONSTANT_BYTES:
+            raise self._refused(f"its constants take {total} bytes, over the limit of {MAX_CONSTANT_BYTES}")
+
+    def _check_expansion(self) -> None:
+        sizes: dict[str, int] = {}
+
+        def size(name: str) -> int:
+            if name in sizes:
+                if not sizes[name]:
+                    raise self._refused(f"its function {name} calls itself")
+                return sizes[name]
+            sizes[name] = 0
+            called = [one for node in self.functions[name].node_def for one in self._called(node)]
+            sizes[name] = 1 + len(self.functions[name].node_def) + sum(map(size, called))
+            return sizes[name]
+
+        total = sum(size(name) for node in self.nodes.values() for name in self._called(node))
+        if max([total, *map(size, self.functions)]) > MAX_EXPANDED_NODES:
+            raise self._refused(f"its functions come to more than {MAX_EXPANDED_NODES} operations")
+
+    def _check_assets(self) -> None:
+        for asset in self.meta_graph.asset_file_def:
+            if not _is_inside(self.folder, asset.filename):
+                raise self._refused(f"its asset {asset.filename!r} is not inside its folder")
+
+    def _check_saver(self) -> None:
+        saver = self.meta_graph.saver_def
+        self._check_ancestors([saver.save_tensor_name], _SAVING)
+        names = frozenset({_tensor_of(saver.filename_tensor_name)})
+        restoring = _Rule(INITIALIZING, frozenset({"RestoreV2"}), names, "runs as its variables are restored")
+        self._check_ancestors([saver.restore_op_name], restoring)
+
+    def _check_initializers(self) -> None:
+        signatures, collections = self.meta_graph.signature_def, self.meta_graph.collection_def
+        outputs = signatures[_INITIALIZER_SIGNATURE].outputs.values() if _INITIALIZER_SIGNATURE in signatures else ()
+        names = [name for info in outputs for name in _tensor_names(info)]
+        names += [name for key in _INITIALIZERS if key in collections for name in collections[key].node_list.value]
+        names += self._local_variables()
+        assets = frozenset(_tensor_of(asset.tensor_info.name) for asset in self.meta_graph.asset_file_def)
+        self._check_ancestors(names, _Rule(INITIALIZING, _FROM_ASSETS, assets, "runs when it is loaded"))
+
+    def _local_variables(self) -> list[str]:
+        """What gives its local variables, which no checkpoint holds, their first values."""
+        from tensorflow.core.framework import variable_pb2
+
+        collections = self.meta_graph.collection_def
+        if "local_variables" not in collections:
+            return []
+        encoded = collections["local_variables"].bytes_list.value
+        return [variable_pb2.VariableDef.FromString(one).initializer_name for one in encoded]
+
+    def _check_objects(self) -> None:
+        graph = self.meta_graph.object_graph_def
+        alive: set[int] = set()
+        for node in graph.nodes:
+            alive |= {child.node_id for child in node.children if child.local_name in _LIFE}
+            for saveable in node.saveable_objects.values():
+                alive |= {saveable.save_function, saveable.restore_function}
+        for number, node in enumerate(graph.nodes):
+            operations, when = (INITIALIZING, "runs when it is loaded") if number in alive else (ALLOWED, "")
+            rule = _Rule(operations, _FROM_ASSETS, frozenset({_ASSET}), when)
+            for name in (*node.function.concrete_functions, node.bare_concrete_function.concrete_function_name):
+                if name in self.functions:
+                    self._visit(name, self._bound(name), rule)
+
+    def _bound(self, name: str) -> tuple[str | None, ...]:
+        """Where the arguments of an object's function come from: the last of them are bound to other objects."""
+        graph, arguments = self.meta_graph.object_graph_def, self.functions[name].signature.input_arg
+        bound = list(graph.concrete_functions[name].bound_inputs) if name in graph.concrete_functions else []
+        kinds = [graph.nodes[number].WhichOneof("kind") if 0 <= number < len(graph.nodes) else None for number in bound]
+        origins: list[str | None] = [_ASSET if kind == "asset" else None for kind in kinds]
+        return tuple([None] * (len(arguments) - len(origins)) + origins)
+
+    def _check_ancestors(self, names: Iterable[str], rule: _Rule) -> None:
+        """Holds to a rule whatever runs where some operations do."""
+        waiting, found = [_node_of(name) for name in names], set()
+        while waiting:
+            name = waiting.pop()
+            if name in self.nodes and name not in found:
+                found.add(name)
+                waiting += map(_node_of, self.nodes[name].input)
+        self._check_nodes([self.nodes[name] for name in found], self.nodes, None, rule)
+
+    def _visit(self, name: str, arguments: tuple[str | None, ...] | None, rule: _Rule) -> None:
+        key = name, arguments, rule
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        function = self.functions[name]
+        given = [argument.name for argument in function.signature.input_arg]
+        origins = dict(zip(given, arguments or (), strict=False))
+        nodes = {node.name: node for node in function.node_def}
+        self._check_nodes(function.node_def, nodes, origins, rule)
+
+    def _check_nodes(
+        self, nodes: Iterable[Any], scope: dict[str, Any], arguments: dict[str, str | None] | None, rule: _Rule
+    ) -> None:
+        for node in nodes:
+            if node.op in rule.reading:
+                named = self._origins(node, scope, arguments)[READING[node.op] :][:1]
+                if not named or named[0] not in rule.origins:
+                    raise self._refused(f"its operation {node.op} reads a file that is not one of its own")
+            elif node.op not in rule.operations and node.op not in self.functions:
+                raise self._refused(f"its operation {node.op} {rule.when or 'can be called'}")
+            for name in self._called(node):
+                is_call = node.op in CALLS or node.op in self.functions
+                self._visit(name, self._origins(node, scope, arguments) if is_call else None, rule)
+
+    def _origins(
+        self, node: Any, scope: dict[str, Any], arguments: dict[str, str | None] | None
+    ) -> tuple[str | None, ...]:
+        return tuple(self._origin(edge, scope, arguments) for edge in node.input if not edge.startswith("^"))
+
+    def _origin(self, edge: str, scope: dict[str, Any], arguments: dict[str, str | None] | None) -> str | None:
+        """Finds where a tensor comes from unchanged: the name of one of the graph's own, or `_ASSET`; or it is None."""
+        for _ in range(len(scope) + 1):
+            name = _node_of(edge)
+            if arguments is not None and name in arguments:
+                return arguments[name]
+            if name not in scope or scope[name].op != "Identity" or not scope[name].input:
+                break
+            edge = scope[name].input[0]
+        return _tensor_of(edge) if arguments is None else None
+
+    def _called(self, node: Any) -> list[str]:
+        """The functions of the library that an operation names: it calls them, or may."""
+        named = [node.op] if node.op in self.functions else []
+        for value in node.attr.values():
+            named += [one.name for one in (value.func, *value.list.func) if one.name]
+        for name in named:
+            if name not in self.functions:  # one of another model's might be found instead
+                raise self._refused(f"its operation {node.op} calls {name}, which it does not have")
+        return named
+
+
+def _node_of(edge: str) -> str:
+    return edge.removeprefix("^").partition(":")[0]
+
+
+def _tensor_of(edge: str) -> str:
+    """The name of one of the graph's tensors, in full."""
+    return edge if ":" in edge else f"{edge}:0"
+
+
+def _is_inside(folder: Path, asset: str) -> bool:
+    parts = PurePosixPath(asset).parts
+    if not parts or asset.startswith("/") or ".." in parts or "\\" in asset or "\0" in asset:
+        return False
+    try:
+        return (folder / "assets" / asset).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a name too long for any file, or a link that leads to itself
+        return False
+
+
+def _tensor_names(info: Any) -> list[str]:
+    """The tensors of a signature's end: one, or those that a sparse or another composite tensor is made of."""
+    sparse = info.coo_sparse
+    parts = [name for part in info.composite_tensor.components for name in _tensor_names(part)]
+    return [info.name, sparse.values_tensor_name, sparse.indices_tensor_name, sparse.dense_shape_tensor_name, *parts]
+
+
+def _constant_sizes() -> dict[int, int]:
+    """The bytes of an element by its type, for types that constants have."""
+    from tensorflow.core.framework import types_pb2
+    from tensorflow.python.framework import dtypes
+
+    kinds = [dtypes.as_dtype(number) for number in types_pb2.DataType.values() if 0 < number < _FIRST_REFERENCE]
+    sizes = {
+        kind.as_datatype_enum: max(1, kind.size) for kind in kinds if kind not in (dtypes.variant, dtypes.resource)
+    }
+    return sizes | {types_pb2.DT_STRING: _TEXT_BYTES}
+
+
+def _tensors(node: Any) -> Iterator[Any]:
+    for value in node.attr.values():
+        if value.HasField("tensor"):
+            yield value.tensor
+        yield from value.list.tensor

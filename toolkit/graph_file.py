@@ -1,0 +1,154 @@
+"""Looks at a SavedModel's files within bounds, and reads the one that describes its graphs; loads nothing."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from toolkit.archive import MODEL_FILES
+from toolkit.downloads import Limits
+from toolkit.errors import InputError
+from toolkit.opening import read_bounded
+
+# The format of larger models, which TensorFlow Serving takes and nothing here does.
+CHUNKED_FILE = "saved_model.cpb"
+MAX_BYTES = 1 << 30
+# Parsing the text form takes seconds a megabyte.
+MAX_TEXT_BYTES = 16 << 20
+# Two bytes can make a message of some hundred in memory. A network of a hundred layers has about 50,000 fields.
+MAX_FIELDS = 4_000_000
+_MAX_FILES = 10_000
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
+
+
+def files(folder: Path, max_bytes: int = Limits.max_bytes) -> list[Path]:
+    """Lists the files of a SavedModel.
+
+    Args:
+        folder: the SavedModel.
+        max_bytes: the largest sum of their sizes.
+
+    Returns:
+        Their paths, sorted.
+
+    Raises:
+        InputError: there are more, or larger, than a SavedModel has; or one is neither file nor folder, or is a link
+            to a folder.
+    """
+    found, total = [], 0
+    for root, folders, names in os.walk(folder):
+        folders.sort()
+        for path in (Path(root, name) for name in folders):
+            if path.is_symlink():
+                raise InputError(f"{path}: a link to a folder, whose files are not the SavedModel's own")
+        for path in (Path(root, name) for name in names):
+            if not path.is_file():
+                raise InputError(f"{path}: neither a file nor a folder; a SavedModel has no such thing")
+            found.append(path)
+            total += path.stat().st_size
+            if total > max_bytes or len(found) > _MAX_FILES:
+                raise InputError(
+                    f"{folder}: more than {max_bytes} bytes or {_MAX_FILES} files; no SavedModel is so large"
+                )
+    return sorted(found)
+
+
+def read(folder: Path) -> Any:
+    """Reads what a SavedModel says of itself.
+
+    Args:
+        folder: holds `saved_model.pb` or, as text, `saved_model.pbtxt`; not both, for readers differ in their choice.
+
+    Returns:
+        A tensorflow.SavedModel.
+
+    Raises:
+        InputError: there is none, or more than one, or it is too large or damaged.
+    """
+    from google.protobuf import text_format
+    from google.protobuf.message import Error
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    found = [name for name in (*MODEL_FILES, CHUNKED_FILE) if (folder / name).exists()]
+    if len(found) != 1 or found[0] == CHUNKED_FILE:
+        listed = " and ".join(found) or f"no {MODEL_FILES[0]}"
+        raise InputError(f"{folder}: not a SavedModel ({listed}: give a folder with {MODEL_FILES[0]} alone)")
+    path, model = folder / found[0], saved_model_pb2.SavedModel()
+    try:
+        if path.suffix == ".pb":
+            data = read_bounded(path, MAX_BYTES, "the graphs of a SavedModel")
+            # A field has two bytes at least: a small file needs no count.
+            if len(data) > 2 * MAX_FIELDS:
+                _check_fields(data, model.DESCRIPTOR, path)
+            model.ParseFromString(data)
+        else:
+            text = read_bounded(path, MAX_TEXT_BYTES, "the graphs of a SavedModel as text").decode()
+            text_format.Parse(text, model)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (Error, text_format.ParseError, UnicodeError, RecursionError, MemoryError) as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise InputError(f"{folder}: not a SavedModel ({lines[0][:300]})") from error
+    return model
+
+
+def _check_fields(data: bytes, descriptor: Any, path: Path) -> None:
+    """Walks through the encoded messages, and takes no memory for them."""
+    count, parts = 0, [(0, len(data), descriptor)]
+    known: dict[str, dict[int, tuple[Any, bool]]] = {}
+    while parts:
+        start, end, message = parts.pop()
+        if message.full_name not in known:
+            known[message.full_name] = {field.number: _kind(field) for field in message.fields}
+        fields = known[message.full_name]
+        for number, first, last in _encoded(data, start, end, path):
+            inner, packed = fields.get(number, (None, False))
+            count += 1 + (last - first if packed else 0)
+            if inner is not None and last > first:
+                parts.append((first, last, inner))
+            if count > MAX_FIELDS:
+                raise InputError(f"{path}: refused: more than {MAX_FIELDS} fields, each of which takes memory")
+
+
+def _kind(field: Any) -> tuple[Any, bool]:
+    """The message that a field holds, or None; and whether its bytes become a number each."""
+    packed = field.type not in (field.TYPE_MESSAGE, field.TYPE_STRING, field.TYPE_BYTES)
+    return field.message_type, packed
+
+
+def _encoded(data: bytes, start: int, end: int, path: Path) -> Iterator[tuple[int, int, int]]:
+    """Gives the number of each field between two places, and where its bytes are, if it is of the kind that has any."""
+    place = start
+    while place < end:
+        key, place = _varint(data, place, end, path)
+        kind, first = key & 7, place
+        if kind == _BYTES:
+            length, first = _varint(data, place, end, path)
+            place = first + length
+        elif kind == _VARINT:
+            _, place = _varint(data, place, end, path)
+        elif kind in _FIXED_SIZES:
+            place += _FIXED_SIZES[kind]
+        else:
+            raise _damaged(path)
+        if place > end:
+            raise _damaged(path)
+        yield key >> 3, first, place if kind == _BYTES else first
+
+
+def _varint(data: bytes, place: int, end: int, path: Path) -> tuple[int, int]:
+    value = shift = 0
+    while place < end and shift < 70:
+        byte = data[place]
+        place += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, place
+        shift += 7
+    raise _damaged(path)
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(f"{path.parent}: not a SavedModel (Error parsing message: {path.name} is damaged)")

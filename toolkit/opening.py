@@ -1,0 +1,61 @@
+"""Opens files that others may have put there: a pipe or a device under a file's name is refused, never waited for."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from toolkit.errors import InputError
+
+
+def open_file(path: str | Path) -> BinaryIO:
+    """Opens a file to read.
+
+    Args:
+        path: of a file, or of a link to one.
+
+    Returns:
+        The open file.
+
+    Raises:
+        OSError: there is none, or it may not be read, or it is a folder, a pipe, a socket or a device.
+    """
+    # Looked at first: to open some devices does something. Looked at again: another thing may be there by now.
+    _check(Path(path).stat(), path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        _check(os.fstat(descriptor), path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _check(status: os.stat_result, path: str | Path) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "a pipe, a socket or a device, not a file", str(path))
+
+
+def read_bounded(path: str | Path, max_bytes: int, kind: str) -> bytes:
+    """Reads a file that is small if it is what it is taken for.
+
+    Args:
+        path: of the file.
+        max_bytes: the most that is read.
+        kind: what it is taken for, with its article.
+
+    Returns:
+        Its bytes.
+
+    Raises:
+        OSError: see `open_file`.
+        InputError: it is larger.
+    """
+    with open_file(path) as stream:
+        content = stream.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise InputError(f"{path}: larger than {max_bytes} bytes, not {kind}")
+    return content

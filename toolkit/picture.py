@@ -1,0 +1,244 @@
+"""What a picture is, and the one rule by which samples of any type become one."""
+
+from typing import Any
+
+import numpy as np
+
+from toolkit.errors import InputError, WorkError
+
+Picture = np.ndarray
+"""float32 RGB in [0, 1], shape [H, W, 3]."""
+
+# Under this the mirrored borders of the 9x9 convolutions are wider than what is left after two halvings.
+MIN_SIDE = 16
+
+# One 8-bit step is left to rounding and resampling; more is another range, such as 0 to 255.
+SLACK = 1 / 255
+
+
+def samples_of(value: Any, name: str) -> np.ndarray:
+    """Returns what an array, a tensor or nested lists of numbers hold.
+
+    Args:
+        value: what is given for a picture.
+        name: what an error calls it.
+
+    Returns:
+        An array; of an array itself.
+
+    Raises:
+        InputError: it holds no numbers.
+    """
+    try:
+        samples = np.asarray(value)
+    except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        told = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(f"{name} is a {type(value).__name__} that cannot be read as an array: {told}") from error
+    if samples.dtype == object:
+        raise InputError(f"{name} is a {type(value).__name__}: give a picture's path, a Pillow image or an array")
+    return samples
+
+
+def to_unit_range(samples: np.ndarray, name: str) -> np.ndarray:
+    """Brings samples to floats in [0, 1]: the rule for all that the toolkit is given as a picture.
+
+    Integers are divided by the largest number that their type holds: bool, uint8 and uint16. Other integers are
+    refused, for they hold samples of some smaller type, and which one cannot be told. Floats stay as they are.
+
+    Args:
+        samples: of any shape.
+        name: what an error calls them.
+
+    Returns:
+        float32 in [0, 1], of the same shape; the array itself where it is that already.
+
+    Raises:
+        InputError: the dtype is another, a sample is NaN or infinite, or the samples reach outside [0, 1] by more
+            than one 8-bit step.
+    """
+    if samples.dtype in (np.uint8, np.uint16):
+        return samples.astype(np.float32) / np.float32(np.iinfo(samples.dtype).max)
+    if samples.dtype == np.bool_:
+        return samples.astype(np.float32)
+    # bfloat16 is no type of NumPy's own, and so no floating one to it.
+    if not (np.issubdtype(samples.dtype, np.floating) or samples.dtype.name == "bfloat16"):
+        raise InputError(
+            f"{name} has the dtype {samples.dtype}, which does not tell the range of its samples: "
+            "give uint8, uint16 or floats in [0, 1]"
+        )
+    low, high = (float(samples.min()), float(samples.max())) if samples.size else (0.0, 0.0)
+    if not (low >= -SLACK and high <= 1 + SLACK):
+        raise InputError(f"{name} {_fault(low, high)}")
+    floats = samples.astype(np.float32, copy=False)
+    return floats if low >= 0 and high <= 1 else np.clip(floats, 0.0, 1.0)
+
+
+def _fault(low: float, high: float) -> str:
+    """What is wrong with floats of a range, and what mends it."""
+    if not np.isfinite((low, high)).all():
+        return "has samples that are not finite (NaN or infinity): replace them"
+    if low >= -1 and high <= 1:
+        mend = "map -1 to 1 onto it by (x + 1) / 2, or clip what strays"
+    elif low >= 0 and high <= 255:
+        mend = "divide 0 to 255 by 255, or give uint8"
+    else:
+        mend = "scale them, or clip them where that is meant"
+    return f"has samples from {low:g} to {high:g}, where a picture has floats in [0, 1]: {mend}"
+
+
+def rgb(samples: np.ndarray, name: str) -> Picture:
+    """Makes a picture of an array of RGB samples.
+
+    Args:
+        samples: [H, W, 3], or a batch of one, [1, H, W, 3], as `to_unit_range` takes them.
+        name: what an error calls it.
+
+    Returns:
+        A picture; the array itself where it is one already.
+
+    Raises:
+        InputError: the shape, the dtype or the range is another.
+    """
+    shape = samples.shape
+    if samples.ndim == 4 and len(samples) == 1:
+        samples = samples[0]
+    if samples.ndim != 3 or samples.shape[-1] != 3 or 0 in samples.shape:
+        raise InputError(f"{name} has shape {list(shape)}: give [height, width, 3]{_shape_hint(shape)}")
+    return to_unit_range(samples, name)
+
+
+def rgb_batch(samples: np.ndarray, name: str) -> np.ndarray:
+    """Makes a batch of pictures of an array of RGB samples.
+
+    Args:
+        samples: [B, H, W, 3], or one picture, [H, W, 3], as `to_unit_range` takes them.
+        name: what an error calls them.
+
+    Returns:
+        float32 RGB in [0, 1], shape [B, H, W, 3]; the array itself where it is that already.
+
+    Raises:
+        InputError: the shape, the dtype or the range is another.
+    """
+    if samples.ndim == 3 and samples.shape[-1] == 3:
+        samples = samples[np.newaxis]
+    check_batch_shape(samples.shape, name)
+    return to_unit_range(samples, name)
+
+
+def check_batch_shape(shape: tuple[int | None, ...], name: str) -> None:
+    """Refuses a shape that is not [B, H, W, 3].
+
+    Args:
+        shape: with None for what is not known yet.
+        name: what an error calls it.
+
+    Raises:
+        InputError: it is another shape.
+    """
+    if len(shape) != 4 or shape[-1] != 3 or shape[0] == 0:
+        raise InputError(f"{name} has shape {list(shape)}: give [batch, height, width, 3]{_shape_hint(shape)}")
+
+
+def _shape_hint(shape: tuple[int | None, ...]) -> str:
+    """What may be meant by a shape that is no picture's."""
+    if len(shape) in (3, 4) and shape[-3] == 3 and shape[-1] != 3:
+        return f"; if the channels come first, np.moveaxis(x, {len(shape) - 3}, -1) puts them last"
+    if len(shape) == 4 and (shape[0] or 0) > 1 and shape[-1] == 3:
+        return f"; this is a batch of {shape[0]}"
+    return ""
+
+
+def from_array(samples: np.ndarray, name: str) -> Picture:
+    """Makes a picture of an array that may be grey or have alpha, as the arrays of picture files do.
+
+    Args:
+        samples: [H, W], [H, W, 4] or as `rgb` takes them; alpha is composited on white.
+        name: what an error calls it.
+
+    Returns:
+        A picture; the array itself where it is one already.
+
+    Raises:
+        InputError: the shape, the dtype or the range is another.
+    """
+    if samples.ndim == 2 and samples.size:
+        return np.repeat(to_unit_range(samples, name)[..., np.newaxis], 3, axis=-1)
+    if samples.ndim == 3 and samples.shape[-1] == 4 and samples.size:
+        picture = to_unit_range(samples, name)
+        alpha = picture[..., 3:]
+        return picture[..., :3] * alpha + (1 - alpha)
+    return rgb(samples, name)
+
+
+def check_size(width: int, height: int, name: str) -> None:
+    """Refuses a picture with a side under `MIN_SIDE`.
+
+    Args:
+        width: in pixels.
+        height: likewise.
+        name: what an error calls it.
+
+    Raises:
+        InputError: it is too small.
+    """
+    if min(width, height) < MIN_SIDE:
+        raise InputError(f"cannot use {name}: it is {width}x{height} px; both sides must be at least {MIN_SIDE} px")
+
+
+def extent(picture: np.ndarray) -> str:
+    """Returns the size of a picture [H, W, 3], as messages have it."""
+    return f"{picture.shape[1]}x{picture.shape[0]} px"
+
+
+def to_uint8(samples: Any) -> np.ndarray:
+    """Rounds samples to 8 bits.
+
+    Args:
+        samples: of any shape; floats in [0, 1], or bool, uint8 or uint16 over their whole range.
+
+    Returns:
+        uint8 samples of the same shape.
+
+    Raises:
+        InputError: the dtype is another, or the samples reach outside [0, 1] by more than one 8-bit step.
+        WorkError: a sample is NaN or infinite.
+    """
+    samples = np.asarray(samples)
+    if samples.dtype == np.uint8:
+        return samples
+    check_finite(samples)
+    return np.rint(to_unit_range(samples, "the picture") * np.float32(255.0)).astype(np.uint8)
+
+
+def check_finite(samples: np.ndarray) -> None:
+    """Refuses what a model that has diverged gives.
+
+    Args:
+        samples: of any shape and dtype.
+
+    Raises:
+        WorkError: a sample is NaN or infinite.
+    """
+    if samples.dtype.kind in "fV" and not np.isfinite(samples).all():
+        raise WorkError(
+            "the picture holds samples that are not finite (NaN or infinity); "
+            "the model that made it has diverged, check its weights and inputs"
+        )
+
+
+def from_uint8(samples: np.ndarray) -> np.ndarray:
+    """Turns 8-bit samples into floats in [0, 1]; `to_uint8` gives the same samples back.
+
+    Args:
+        samples: uint8 of any shape.
+
+    Returns:
+        float32 in [0, 1], of the same shape.
+
+    Raises:
+        InputError: the dtype is another.
+    """
+    if samples.dtype != np.uint8:
+        raise InputError(f"the samples have the dtype {samples.dtype}: give uint8")
+    return to_unit_range(samples, "the picture")

@@ -1,0 +1,28 @@
+"""Pictures in any form as the tensors that Keras models take."""
+
+from typing import Any
+
+from toolkit.backend import keras, ops
+from toolkit.inputs import as_pictures
+from toolkit.picture import MIN_SIDE
+
+
+def as_tensor(pictures: Any, name: str, min_side: int = MIN_SIDE) -> Any:
+    """Takes a batch of pictures, in any form, as a tensor.
+
+    Args:
+        pictures: see `toolkit.inputs`.
+        name: what to call them in an error.
+        min_side: the least side in pixels.
+
+    Returns:
+        [B, H, W, 3] in [0, 1]; what is a tensor of floats already as it is, so that gradients flow through it.
+
+    Raises:
+        InputError: a file cannot be read, or the shape, dtype or range is another.
+    """
+    batch = as_pictures(pictures, name, min_side)
+    if isinstance(pictures, keras.KerasTensor):
+        return pictures
+    is_float_tensor = hasattr(pictures, "numpy") and len(pictures.shape) == 4 and "float" in str(pictures.dtype)
+    return ops.convert_to_tensor(pictures if is_float_tensor else batch)

@@ -11,7 +11,7 @@ import typer
 from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from toolkit.commands import objective_options
-from toolkit.commands.idle import refuse_idle
+from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError
 from toolkit.gate import trusted
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 OPTIONS = {
     "feed-forward": (
         *("model", "inputs", "split_at", "value_range", "imports", "max_size", "integer_io", "bake", "bake_strength"),
+        "trust",
     ),
     "optimisation": (
         *("vgg_weights", "style_layer", "content_layer", "content_weight", "style_weight", "variation_weight"),
@@ -106,6 +107,7 @@ def export(
     from toolkit.source_options import SourceOptions
 
     _refuse_options_of_others(context, method)
+    refuse_idle(context, of_models_made_elsewhere(model))
     elsewhere = SourceOptions(inputs, split_at, value_range)
     styles = _styles(context, bake or [], bake_strength)
     options = ExportOptions(

@@ -465,6 +465,8 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(capfd, pictures, out, m
         (["--model", "no-such"], "no model 'no-such': give a preset (magenta-mobile)"),
         (["--model", "x" * 300], "give a preset (magenta-mobile)"),
         (["--artifact", "saved_model"], "the preset magenta-mobile has no artifacts"),
+        (["--import", "my_layers"], "--import has no effect on a preset"),
+        (["--trust"], "--trust has no effect on a preset"),
         (["--threads", "2"], "--threads has no effect but on a TFLite artifact of a bundle"),
         (["--suffix", ".jpg"], "--suffix has no effect on one picture, which --output names"),
         (["--keep-folders"], "--keep-folders has no effect on one picture, which --output names"),

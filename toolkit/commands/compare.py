@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.commands import objective_options
-from toolkit.commands.idle import refuse_idle
+from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.optimize import check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.gate import trusted
@@ -48,7 +48,8 @@ def compare(
     from toolkit.source_options import SourceOptions
 
     options = SourceOptions(inputs, split_at, value_range)
-    refuse_idle(context, {"seed": None if vgg_weights == "random" else "without --vgg-weights random"})
+    seeded = None if vgg_weights == "random" else "without --vgg-weights random"
+    refuse_idle(context, {"seed": seeded, **of_models_made_elsewhere(model)})
     targets.check(
         [content, style, local_path(model), objective_options.weights_file(vgg_weights)],
         [targets.File("--output", output, WRITABLE_SUFFIXES)],

@@ -21,6 +21,17 @@ def refuse_idle(context: typer.Context, idle: dict[str, str | None]) -> None:
             raise InputError(f"{_option(context, name)} has no effect {reason}: leave it out")
 
 
+def of_models_made_elsewhere(model: str) -> dict[str, str | None]:
+    """Returns why options that load what others have made have no effect, for `refuse_idle`.
+
+    Args:
+        model: as `--model` names it.
+    """
+    from toolkit import presets
+
+    return dict.fromkeys(("imports", "trust"), "on a preset" if model in presets.names() else None)
+
+
 def _is_given(context: typer.Context, name: str) -> bool:
     return str(context.get_parameter_source(name)).endswith("COMMANDLINE")
 

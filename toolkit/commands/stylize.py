@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.commands.idle import refuse_idle
+from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.options import (
     MODEL_HELP,
     Imports,
@@ -91,6 +91,7 @@ def stylize(
     found = {path: images.find_images(path) for path in dict.fromkeys(pictures)}
     contents = [picture for path in (pictures if baked else pictures[:-1]) for picture in found[path]]
     place = Output.read(output, suffix, keep_folders)
+    refuse_idle(context, of_models_made_elsewhere(model))
     _refuse_idle(context, baked, artifact, place)
     if baked and len(contents) > 1 and not place.is_folder:
         raise InputError(
@@ -128,7 +129,9 @@ def _refuse_idle(context: typer.Context, baked: str | None, artifact: str | None
     refuse_idle(
         context,
         {
-            **dict.fromkeys(("strength", "style_size", "inputs", "split_at", "value_range", "imports"), inside),
+            **dict.fromkeys(
+                ("strength", "style_size", "inputs", "split_at", "value_range", "imports", "trust"), inside
+            ),
             **dict.fromkeys(("suffix", "keep_folders"), one),
             "threads": unthreaded,
         },

@@ -124,6 +124,23 @@ def stored_size(stream: BinaryIO, name: str, max_size: int | None = None) -> tup
         return bounded(*image.size, name, max_size)
 
 
+def stored_pixels(stream: BinaryIO, name: str) -> int:
+    """Reads from a picture's header how many pixels are stored, be they more than may be decoded.
+
+    Args:
+        stream: at its start; it can seek.
+        name: what an error calls it.
+
+    Returns:
+        Their number.
+
+    Raises:
+        InputError: the file is empty, broken or no picture, or no JPEG and has more pixels than may be decoded.
+    """
+    with _opened(stream, name) as image:
+        return image.size[0] * image.size[1]
+
+
 @contextmanager
 def _opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
     magic = stream.read(len(_JPEG_MAGIC))
@@ -168,7 +185,9 @@ def _reduction(image: Image.Image, stream: BinaryIO, name: str, max_size: int | 
         raise _too_large(name, width * height, "give a smaller picture")
     longer, shorter = max(width, height) // reduction, min(width, height) // reduction
     if not ((max_size is not None and max_size <= longer) or (min_side is not None and min_side <= shorter)):
-        raise _too_large(name, width * height, f"bound its longer side (max_size) to {longer} pixels or fewer")
+        raise _too_large(
+            name, width * height, f"bound its longer side to {longer} pixels or fewer (max_size, --max-size)"
+        )
     return reduction
 
 

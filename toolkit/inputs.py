@@ -6,6 +6,7 @@ taken, one picture is a batch of one, and a list of pictures of one size is a ba
 batch of one is that picture.
 """
 
+import sys
 from os import PathLike
 from typing import Any
 
@@ -75,10 +76,13 @@ def as_pictures(pictures: Any, name: str, min_side: int = MIN_SIDE) -> Any:
 
 
 def is_symbolic(value: Any) -> bool:
-    """Returns whether something is a tensor of a graph, or of a functional Keras model, that has no values yet."""
-    return hasattr(value, "shape") and not any(
-        hasattr(value, way) for way in ("numpy", "__dlpack__", "__array_interface__")
-    )
+    """Returns whether something is a tensor of a graph, or of a functional Keras model, that has no samples yet."""
+    if type(value).__module__.partition(".")[0] not in ("tensorflow", "keras") or not hasattr(value, "shape"):
+        return False
+    if not hasattr(value, "numpy"):
+        return True
+    # What a variable holds cannot be seen while a graph is made of it.
+    return hasattr(value, "assign") and not sys.modules["tensorflow"].executing_eagerly()
 
 
 def _check_symbolic(tensor: Any, name: str, min_side: int) -> None:

@@ -209,8 +209,16 @@ def test_a_tensor_of_a_graph_is_checked_by_its_shape_and_type(stylizer):
         seen.append(as_pictures(content, "content") is content)
         return content
 
+    variables = tf.Variable(RIGHT[None]), keras.Variable(RIGHT[None])
+
+    @tf.function
+    def held():
+        return [stylizer.bottleneck(variable) for variable in variables]
+
     floats(RIGHT[None])
     assert seen == [True]
+    for bottleneck in held():
+        np.testing.assert_allclose(bottleneck, stylizer.bottleneck(RIGHT), atol=1e-4)
     for spec, said in (
         (tf.TensorSpec((None, None, None, 3), tf.uint8), "content is a tensor of uint8 in a graph"),
         (tf.TensorSpec((None, 3, None, None)), "channels come first"),
@@ -220,6 +228,22 @@ def test_a_tensor_of_a_graph_is_checked_by_its_shape_and_type(stylizer):
             tf.function(lambda content: as_pictures(content, "content"), input_signature=[spec]).get_concrete_function()
     assert is_symbolic(keras.Input((None, None, 3)))
     assert not any(is_symbolic(value) for value in (RIGHT, tf.constant(RIGHT), tf.Variable(RIGHT), [RIGHT], "a.png"))
+
+
+class FileArray:
+    """What libraries of data files give: an array that is read when NumPy asks for it."""
+
+    def __init__(self, samples):
+        self.shape, self.dtype, self._samples = samples.shape, samples.dtype, samples
+
+    def __array__(self, dtype=None, copy=None):
+        return self._samples
+
+
+def test_an_array_that_is_read_late_is_held_to_the_rule():
+    np.testing.assert_array_equal(as_pictures(FileArray(EIGHT_BIT), "content")[0], RIGHT)
+    with pytest.raises(InputError, match="samples from 0 to 255"):
+        as_pictures(FileArray(EIGHT_BIT.astype(np.float32)), "content")
 
 
 def test_gradients_flow_through_pictures_that_are_tensors(stylizer):

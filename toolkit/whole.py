@@ -119,7 +119,8 @@ class WholeStylizer:
         """
         if not any(self.batches):
             return call
-        lengths = [length or 1 for length in self.batches]
+        of_content, of_style = self.batches
+        lengths = of_content or of_style, of_style or of_content
 
         def one(content: Any, style: Any) -> Any:
             pair = zip((content, style), lengths, strict=True)

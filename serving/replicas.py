@@ -45,7 +45,10 @@ class Missing:
     hint: str = ""
 
 
-NOT_READ = "is it reading this models.config again (--model_config_file_poll_wait_seconds), or does its log say that it refuses it?"
+NOT_READ = (
+    "is it reading this models.config again (--model_config_file_poll_wait_seconds), or does its log say that it "
+    "refuses it?"
+)
 
 Check = Callable[[Server], Missing | None]
 

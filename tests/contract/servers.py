@@ -136,9 +136,9 @@ class Client:
         name = get_model_status_pb2.ModelVersionStatus.State.Name
         return {one.version: name(one.state) for one in answer.model_version_status}
 
-    def wait(self, states: dict[int, str], model: str = "half_plus") -> None:
+    def wait(self, states: dict[int, str], model: str = "half_plus", seconds: float = 30) -> None:
         """Waits until the versions named are in these states; a server is ready when the first of them is AVAILABLE."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + seconds
         while not states.items() <= (found := self.states(model)).items():
             assert time.monotonic() < until, f"{found}, expected {states}"
             time.sleep(0.02)

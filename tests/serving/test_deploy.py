@@ -30,8 +30,9 @@ def load(path):
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def kubernetes(kind):
-    (found,) = [document for document in map(load, KUBERNETES) if document["kind"] == kind]
+def kubernetes(kind, name=MODEL):
+    found = [document for document in map(load, KUBERNETES) if document["kind"] == kind]
+    (found,) = [one for one in found if len(found) == 1 or one["metadata"]["name"] == name]
     return found
 
 
@@ -244,6 +245,10 @@ def test_names_and_ports_agree_across_kubernetes(pod, container):
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
     assert service["spec"]["selector"].items() <= labels.items()
+    pods = kubernetes("Service", "stylizer-pods")["spec"]
+    assert (pods["selector"], pods["clusterIP"]) == (service["spec"]["selector"], "None")
+    assert pods["publishNotReadyAddresses"] is True, "a pod that starts would be left behind by a label"
+    assert {port["targetPort"]: port["port"] for port in pods["ports"]} == {"grpc": GRPC_PORT}
     assert kubernetes("PodDisruptionBudget")["spec"]["selector"]["matchLabels"].items() <= labels.items()
     target = kubernetes("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]
     assert (target["kind"], target["name"]) == ("Deployment", deployment["metadata"]["name"])
@@ -310,10 +315,9 @@ def version(tmp_path_factory):
 def probed(version, tmp_path):
     """A server of a model by the stylizer's name, in which the label stable stands for a version that is not there."""
     base = tmp_path / MODEL
-    base.mkdir()
-    config = servers.config(base, "specific { versions: 1 }", {"stable": 1}, MODEL)
-    load = servers.LoadOptions(poll_seconds=0.05, max_retries=0, allow_labels_for_unavailable=True)
-    with servers.in_thread(config, load=load) as server:
+    shutil.copytree(version, base / "2")
+    config = servers.config(base, "all {}", {"stable": 1}, MODEL)
+    with servers.in_thread(config, load=servers.LABELLED) as server:
 
         def publish(source=version):
             shutil.copytree(source, base / ".staging")

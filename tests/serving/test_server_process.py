@@ -78,7 +78,7 @@ def test_a_label_of_a_version_that_is_missing_ends_the_start(base_path, tmp_path
     result = serve("--port", "0", "--model-config", str(file))
     assert result.returncode == 1
     last = result.stderr.splitlines()[-1]
-    assert "label stable to version 7" in last
+    assert "Request to assign label to version 7" in last
     assert "--allow_version_labels_for_unavailable_models" in last
 
 

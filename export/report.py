@@ -53,7 +53,7 @@ def _write_pictures(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
     factor = amplification(difference)
     pictures = {
         "content": worst.case.content[0],
-        "style": worst.case.style[0],
+        **({} if worst.case.style is None else {"style": worst.case.style[0]}),
         "reference": worst.reference,
         "artifact": worst.picture,
         "difference": np.clip(difference * factor, 0, 1),

@@ -1,4 +1,4 @@
-"""A stylizer made elsewhere, in one piece: content and style in, picture out, whatever is inside."""
+"""A stylizer made elsewhere, in one piece: content and style, or content alone, in, picture out, whatever is inside."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,11 +9,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from toolkit import hub, keras_file
+from toolkit import hub
 from toolkit.convention import Convention, Signature, Tensor, find, tensor_of
 from toolkit.errors import InputError
 from toolkit.fitting import Size, paint_at, resized
 from toolkit.inputs import MIN_SIDE, check_pictures, check_styles
+from toolkit.one_style import OneStyleStylizer
+from toolkit.picture_format import formats
+from toolkit.source_options import SourceOptions
+from toolkit.value_range import Bounds
 
 # Networks that halve their input give back a picture whose sides are rounded up: from the fourth halving on by 15.
 MAX_EXCESS = MIN_SIDE - 1
@@ -35,14 +39,9 @@ def cut(picture: Any, content: Any) -> Any:
     return picture[:, : size[1], : size[2], :]
 
 
-def _fixed_size(tensor: Tensor) -> Size | None:
-    if tensor.shape is None or None in tensor.shape[1:3]:
-        return None
-    return tensor.shape[1], tensor.shape[2]  # type: ignore[return-value]
-
-
-def _picture_shape(tensor: Tensor) -> tuple[int | None, ...]:
-    return (*(tensor.shape or (None, None, None))[:3], 3)
+def _fixed_size(shape: tuple[int | None, ...]) -> Size | None:
+    _, height, width, _ = shape
+    return None if height is None or width is None else (height, width)
 
 
 @dataclass(frozen=True)
@@ -51,54 +50,90 @@ class Traced:
 
     Attributes:
         concrete: the function.
-        content: which of its inputs is the content.
-        style: which is the style.
+        inputs: which of its inputs are the content and, where it takes one, the style.
         output: which of its outputs is the picture.
     """
 
     concrete: Any
-    content: int
-    style: int
+    inputs: tuple[int, ...]
     output: int
 
 
-class WholeStylizer:
+class LoadedStylizer:
     """A stylizer of which only the call is known.
 
     A picture that comes back a little larger than its content, because the network halves its input, is cut to the
     content's size. Where the model takes one size only, pictures are scaled to fit and back.
 
     Args:
-        function: takes a content and a style, [B, H, W, 3] tensors, and gives the picture; in a graph, too.
-        signature: the shapes it takes.
+        function: takes a content and, unless its style is inside, a style, in the model's own form, and gives the
+            picture; in a graph, too.
+        signature: the shapes and types it takes.
         convention: which of the signature's inputs is which.
         trace: gives the same as one TensorFlow function.
+        ranges: the samples of black and white, by `content`, `style` and `output`, as far as they are not those of the
+            types.
 
     Attributes:
-        content_shape: [B, H, W, 3], None for what may vary.
-        style_shape: the same of the style.
-        content_size: the one height and width it takes; None for any.
-        style_size: the same of the style.
+        trace: as given.
         convention: how the model it was made from is called.
+        formats: the forms of its pictures, by `content`, `style` and `output`.
+        shapes: [B, H, W, 3] of contents and styles by role, None for what may vary.
+        content_size: the one height and width it takes; None for any.
+        graph: a `toolkit.split.FrozenGraph`, once it was asked for.
+
+    Raises:
+        InputError: a range is not one of the type.
     """
 
     def __init__(
         self,
-        function: Callable[[Any, Any], Any],
+        function: Callable[..., Any],
         signature: Signature,
         convention: Convention,
         trace: Callable[[], Traced],
+        ranges: Mapping[str, Bounds],
     ) -> None:
-        content, style = signature.inputs[convention.content], signature.inputs[convention.style]
-        self.function, self.trace = function, trace
+        self._function, self.trace = function, trace
+        self.graph: Any = None
         self.convention = convention
-        self.content_shape, self.style_shape = _picture_shape(content), _picture_shape(style)
-        self.content_size, self.style_size = _fixed_size(content), _fixed_size(style)
+        self.formats = formats(signature, convention, ranges)
+        self.shapes = {role: signature.inputs[name].picture_shape for role, name in convention.inputs.items()}
+        self.content_size = _fixed_size(self.shapes["content"])
 
     @property
     def takes_any_size(self) -> bool:
-        """Whether neither batch nor height nor width is fixed, of content and style."""
-        return not any(side for shape in (self.content_shape, self.style_shape) for side in shape[:3])
+        """Whether neither batch nor height nor width is fixed, of any input."""
+        return not any(side for shape in self.shapes.values() for side in shape[:3])
+
+    def painted(self, *pictures: np.ndarray) -> np.ndarray:
+        """Paints one picture; what the model gives beyond black and white, or of another size, is left as it is.
+
+        Args:
+            pictures: the content [H, W, 3] and, unless its style is inside, the style [h, w, 3], float32 in [0, 1], of
+                sizes that the model takes.
+
+        Returns:
+            [1, H', W', 3] float32.
+        """
+        given = zip(self.shapes, pictures, strict=True)
+        tensors = [self.formats[role].from_unit(tf.constant(one[None], tf.float32)) for role, one in given]
+        return np.asarray(self.formats["output"].to_unit(self._function(*tensors), is_clipped=False))
+
+    def _paint(self, content: np.ndarray, *styles: np.ndarray) -> np.ndarray:
+        return np.clip(cut_picture(self.painted(content, *styles), content), 0, 1)
+
+
+class WholeStylizer(LoadedStylizer):
+    """A stylizer of which only the call is known: content and style in, picture out; see `LoadedStylizer`.
+
+    Attributes:
+        style_size: the one height and width that styles have; None for any.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.style_size = _fixed_size(self.shapes["style"])
 
     def __call__(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
         """Repaints pictures in the style of other pictures.
@@ -119,14 +154,29 @@ class WholeStylizer:
         styles = resized(self.style_size, np.asarray(style))
         styles = np.broadcast_to(styles, (len(content), *styles.shape[1:]))
         pairs = zip(np.asarray(content), styles, strict=True)
-        return np.stack([paint_at(self.content_size, *self._painting(picture, one)) for picture, one in pairs])
+        return np.stack([paint_at(self.content_size, picture, self._in_style(one)) for picture, one in pairs])
 
-    def _painting(self, picture: np.ndarray, style: np.ndarray) -> tuple[np.ndarray, Callable[..., np.ndarray]]:
-        def paint(content: np.ndarray) -> np.ndarray:
-            painted = np.asarray(self.function(tf.constant(content[None]), tf.constant(style[None])))
-            return cut_picture(painted, content)
+    def _in_style(self, style: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda content: self._paint(content, style)
 
-        return picture, paint
+
+class SingleStyleStylizer(LoadedStylizer, OneStyleStylizer):
+    """A stylizer of which only the call is known: content in, picture out; see `LoadedStylizer`."""
+
+    def __call__(self, content: np.ndarray) -> np.ndarray:
+        """Repaints pictures in the style that is inside.
+
+        Args:
+            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
+
+        Returns:
+            [B, H, W, 3] float32 in [0, 1].
+
+        Raises:
+            InputError: the shape is another one, or the model gives pictures of another size than the content's.
+        """
+        check_pictures("content", content)
+        return np.stack([paint_at(self.content_size, picture, self._paint) for picture in np.asarray(content)])
 
 
 def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
@@ -142,8 +192,9 @@ def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
     Raises:
         InputError: the picture is smaller than the content, or larger by more than rounding up explains.
     """
-    excess = [got - wanted for got, wanted in zip(painted.shape[1:3], content.shape[:2], strict=True)]
-    if painted.ndim != 4 or painted.shape[-1] != 3 or not all(0 <= one <= MAX_EXCESS for one in excess):
+    shape = painted.shape if painted.ndim == 4 else (0,) * 4
+    excess = [got - wanted for got, wanted in zip(shape[1:3], content.shape[:2], strict=True)]
+    if shape[-1] != 3 or not all(0 <= one <= MAX_EXCESS for one in excess):
         raise InputError(
             f"the model gives {list(painted.shape)} for a content of {list(content.shape)}: "
             "a stylizer keeps the content's size"
@@ -151,12 +202,23 @@ def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
     return painted[0, : content.shape[0], : content.shape[1]]
 
 
-def from_saved_model(folder: Path, names: Mapping[str, str]) -> WholeStylizer:
+def _stylizer(
+    function: Callable[..., Any],
+    signature: Signature,
+    convention: Convention,
+    trace: Callable[[], Traced],
+    ranges: Mapping[str, Bounds],
+) -> WholeStylizer | SingleStyleStylizer:
+    kind = SingleStyleStylizer if convention.style is None else WholeStylizer
+    return kind(function, signature, convention, trace, ranges)
+
+
+def from_saved_model(folder: Path, options: SourceOptions) -> WholeStylizer | SingleStyleStylizer:
     """Opens a SavedModel, TF1 or TF2.
 
     Args:
         folder: the SavedModel.
-        names: which input is which, where its signatures do not tell; see `toolkit.convention.parse`.
+        options: what it does not tell itself.
 
     Returns:
         The stylizer.
@@ -166,20 +228,20 @@ def from_saved_model(folder: Path, names: Mapping[str, str]) -> WholeStylizer:
     """
     loaded = hub.load(folder)
     described = {name: _described(function) for name, function in loaded.signatures.items()}
-    convention = find(str(folder), described, names)
+    convention = find(str(folder), described, options.names)
     signature = loaded.signatures[convention.signature]
 
-    def function(content: Any, style: Any, kept: Any = loaded) -> Any:
+    def function(*pictures: Any, kept: Any = loaded) -> Any:
         # The loaded object is kept: its signatures hold only weak references to the variables.
-        return signature(**{convention.content: content, convention.style: style})[convention.output]
+        return signature(**dict(zip(convention.inputs.values(), pictures, strict=True)))[convention.output]
 
     def trace() -> Traced:
         # What the names of a function's inputs are in its graph differs between TF1 and TF2; their order does not.
         names, outputs = list(signature._arg_keywords), sorted(signature.structured_outputs)
-        indices = names.index(convention.content), names.index(convention.style), outputs.index(convention.output)
-        return Traced(signature, *indices)
+        inputs = tuple(names.index(name) for name in convention.inputs.values())
+        return Traced(signature, inputs, outputs.index(convention.output))
 
-    return WholeStylizer(function, described[convention.signature], convention, trace)
+    return _stylizer(function, described[convention.signature], convention, trace, options.ranges)
 
 
 def _described(function: Any) -> Signature:
@@ -191,29 +253,13 @@ def _described(function: Any) -> Signature:
     )
 
 
-def from_keras(path: Path, names: Mapping[str, str]) -> WholeStylizer:
-    """Opens a Keras model that takes a content and a style picture.
-
-    Args:
-        path: a `.keras` file; it may bring no code along.
-        names: which input is which, where their names do not tell.
-
-    Returns:
-        The stylizer.
-
-    Raises:
-        InputError: it is no such file, or how it is to be called cannot be told.
-    """
-    return from_keras_model(keras_file.load(path, keras.Model), str(path), names)
-
-
-def from_keras_model(model: Any, source: str, names: Mapping[str, str]) -> WholeStylizer:
-    """Wraps a Keras model that takes a content and a style picture.
+def from_keras_model(model: Any, source: str, options: SourceOptions) -> WholeStylizer | SingleStyleStylizer:
+    """Wraps a Keras model that takes a content and a style picture, or a content alone.
 
     Args:
         model: a functional model.
         source: what to call it in an error.
-        names: which input is which, where their names do not tell.
+        options: what it does not tell itself.
 
     Returns:
         The stylizer.
@@ -229,20 +275,18 @@ def from_keras_model(model: Any, source: str, names: Mapping[str, str]) -> Whole
     names_of_outputs = getattr(model, "output_names", [f"output_{index}" for index in range(len(model.outputs))])
     outputs = dict(zip(names_of_outputs, model.outputs, strict=True))
     described = Signature(*({name: _keras_tensor(one) for name, one in ends.items()} for ends in (inputs, outputs)))
-    convention = find(source, {"call": described}, names)
-    pair = keras.Model([inputs[convention.content], inputs[convention.style]], outputs[convention.output])
+    convention = find(source, {"call": described}, options.names)
+    ends = {role: inputs[name] for role, name in convention.inputs.items()}
+    painter = keras.Model(list(ends.values()), outputs[convention.output])
 
-    def function(content: Any, style: Any) -> Any:
-        return pair([content, style], training=False)
+    def function(*pictures: Any) -> Any:
+        return painter(list(pictures), training=False)
 
     def trace() -> Traced:
-        ends = [inputs[convention.content], inputs[convention.style]]
-        specs = [
-            tf.TensorSpec(tensor.shape, name=role) for tensor, role in zip(ends, ("content", "style"), strict=True)
-        ]
-        return Traced(tf.function(function, specs).get_concrete_function(), 0, 1, 0)
+        specs = [tf.TensorSpec(tensor.shape, tensor.dtype, role) for role, tensor in ends.items()]
+        return Traced(tf.function(function, specs).get_concrete_function(), tuple(range(len(ends))), 0)
 
-    return WholeStylizer(function, described, convention, trace)
+    return _stylizer(function, described, convention, trace, options.ranges)
 
 
 def _keras_tensor(tensor: Any) -> Tensor:

@@ -152,9 +152,9 @@ def export(
 
 
 def _stylizer_method(asked: str, exportable: "Exportable") -> str:
-    """What is asked for as a feed-forward stylizer may turn out to be in one piece."""
+    """What is asked for as a feed-forward stylizer may turn out to be in one piece, or of one style."""
     found = exportable.source["method"]
-    return found if found == "one-piece" else asked
+    return found if found in ("one-piece", "single-style") else asked
 
 
 def _refuse_options_of_others(context: typer.Context, method: str) -> None:

@@ -48,13 +48,13 @@ def compare(
     options = SourceOptions(inputs, split_at, value_range)
     content_picture, (style_picture,) = load_pictures(content, [style], size)
     with quiet_libraries() as console:
-        from toolkit.models import open_model
+        from toolkit.models import in_given_styles, open_model
         from toolkit.recording import ProgressBar
         from toolkit.transfer import StyleTransfer
         from toolkit.vgg19 import CONTENT_LAYERS
 
         check_memory(content_picture, list(CONTENT_LAYERS), optimizer)
-        network = open_model(model, artifact, options=options)
+        network = in_given_styles(open_model(model, artifact, options=options), artifact or model)
         transfer = StyleTransfer(vgg_weights=vgg_weights, seed=seed)
         transfer.compile(optimizer)
         with ProgressBar(console, steps) as bar:

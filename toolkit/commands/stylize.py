@@ -35,7 +35,7 @@ def stylize(
         typer.Argument(
             metavar="CONTENT... STYLE",
             help="Pictures or folders of pictures to paint, then one style picture or a folder of them; no STYLE for "
-            "an artifact that has its style inside.",
+            "a model or an artifact that has its style inside.",
         ),
     ],
     output: Annotated[
@@ -61,14 +61,20 @@ def stylize(
     from toolkit import images
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.look import Look
-    from toolkit.models import is_baked
+    from toolkit.models import has_style_inside, open_model
+    from toolkit.one_style import OneStyleStylizer
     from toolkit.source_options import SourceOptions
 
     options = SourceOptions(inputs, split_at, value_range)
     look = Look(strength, max_size, style_size, preserve_color)
-    baked = artifact if is_baked(model, artifact) else None
+    opened, is_inside = None, has_style_inside(model, artifact)
+    if is_inside is None:
+        with quiet_libraries():
+            opened = open_model(model, artifact, threads, options)
+        is_inside = isinstance(opened, OneStyleStylizer)
+    baked = artifact or model if is_inside else None
     if baked:
-        _check_baked(baked, look, options)
+        _check_baked(baked, look, options if opened is None else SourceOptions())
     elif len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")
     contents = [path for given in (pictures if baked else pictures[:-1]) for path in images.find_images(given)]
@@ -84,11 +90,9 @@ def stylize(
     done: list[Outcome] = []
     failed: list[Outcome] = []
     with quiet_libraries() as console:
-        from toolkit.models import open_baked, open_model
         from toolkit.painting import Painter
 
-        opened = open_baked(model, baked, threads) if baked else open_model(model, artifact, threads, options)
-        studio = Studio(Painter(opened, look))
+        studio = Studio(Painter(opened or open_model(model, artifact, threads, options), look))
         with progress_bar(console, len(jobs)) as step:
             for outcome in studio.paint_all(jobs, step):
                 (failed if outcome.error else done).append(outcome)

@@ -26,7 +26,7 @@ def wanted_range(graph: FrozenGraph, role: str) -> Bounds | None:
     Returns:
         The range, where what is done to the samples first makes sense for that one alone; else None.
     """
-    found = {_range_of(affine) for affine in _Reader(graph).follow(graph.inputs[role], (1.0, 0.0), _MAX_STEPS)}
+    found = set(_Reader(graph).ranges(graph.inputs[role], (1.0, 0.0), _MAX_STEPS))
     return found.pop() if len(found) == 1 else None
 
 
@@ -49,16 +49,17 @@ class _Reader:
             for name in {_name(edge) for edge in node.input}:
                 self._targets[name].append(node)
 
-    def follow(self, name: str, affine: _Affine, steps: int) -> Iterator[_Affine]:
-        """Yields what is done to a node's samples on each way from it, up to the first that is not affine."""
+    def ranges(self, name: str, affine: _Affine, steps: int) -> Iterator[Bounds | None]:
+        """Yields the range that each way from a node is meant for, told by what is done up to the first not affine."""
         for node in self._targets[name]:
             if node.op in _ASKING:
                 continue
             after = self._after(node, name, affine)
-            if after is None or not steps:
-                yield affine
+            found = None if after is None else _range_of(after)
+            if after is None or found is not None or not steps:
+                yield found
             else:
-                yield from self.follow(node.name, after, steps - 1)
+                yield from self.ranges(node.name, after, steps - 1)
 
     def _after(self, node: Any, name: str, affine: _Affine) -> _Affine | None:
         if node.op in _PASSING:

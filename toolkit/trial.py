@@ -42,7 +42,8 @@ def check_range(stylizer: LoadedStylizer, source: str, given: Mapping[str, Bound
         raise InputError(f"{source}: gives NaN or infinity for sample pictures: it is damaged, or its training failed")
     is_beyond = "output" not in given and any(_share_beyond(picture, _SLACK) > _SHARE for picture in pictures)
     if wanted or is_beyond:
-        raise InputError(f"{source}: {_advice(wanted, pictures if is_beyond else [], given)}")
+        advice = _advice(wanted, pictures if is_beyond else [], given, tuple(stylizer.shapes))
+        raise InputError(f"{source}: {advice}")
     output = stylizer.formats["output"].bounds
     inputs = " and ".join(dict.fromkeys(told(stylizer.formats[role].bounds) for role in stylizer.shapes))
     if painted := _painted_wrong(pictures):
@@ -108,20 +109,25 @@ def _span(pictures: list[np.ndarray]) -> str:
     return f"{min(float(one.min()) for one in pictures):.3g} to {max(float(one.max()) for one in pictures):.3g}"
 
 
-def _advice(wanted: Mapping[str, Bounds], beyond: list[np.ndarray], given: Mapping[str, Bounds]) -> str:
+def _advice(
+    wanted: Mapping[str, Bounds], beyond: list[np.ndarray], given: Mapping[str, Bounds], inputs: tuple[str, ...]
+) -> str:
     """Tells what was seen, and which option is meant."""
-    seen = [f"its first layers take the {role} in {told(bounds)}" for role, bounds in wanted.items()]
-    meant = {**given, **wanted}
+    seen = [
+        f"its first layers take {' and '.join(role for role, one in wanted.items() if one == bounds)} in {told(bounds)}"
+        for bounds in dict.fromkeys(wanted.values())
+    ]
+    meant = {role: bounds for role, bounds in {**given, **wanted}.items() if role in (*inputs, "output")}
     if not beyond:
-        return f"{' and '.join(seen)}: give {option(meant)}"
+        return f"{' and '.join(seen)}: give {option(meant, inputs)}"
     seen.append(f"it gives samples from {_span(beyond)}, not in {told(UNIT)}")
     likely = _likely(beyond)
     if likely is None:
-        ends = option(meant).removeprefix("--range ") + "," if meant else ""
+        ends = option(meant, inputs).removeprefix("--range ") + "," if meant else ""
         return (
             f"{' and '.join(seen)}: give black and white as --range {ends}output=LOW..HIGH; what is beyond is cut off"
         )
-    advice = f"{' and '.join(seen)}: give {option({**meant, 'output': likely})}"
+    advice = f"{' and '.join(seen)}: give {option({**meant, 'output': likely}, inputs)}"
     return advice if meant else f"{advice}, or --range {told(likely)} if it takes its pictures so, too"
 
 
@@ -143,6 +149,6 @@ def _painted_wrong(pictures: list[np.ndarray]) -> str | None:
             return name
     if all(picture.max() - picture.min() < _LEAST for picture in shown):
         return "in one color"
-    if any(_share_beyond(picture, 0) > 0.5 for picture in pictures):
+    if all(_share_beyond(picture, 0) > 0.5 for picture in pictures):
         return "for the most part in black and white alone"
     return None

@@ -1,5 +1,6 @@
 """Opens whatever a command's `--model` names."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -198,6 +199,11 @@ def load(
         opened = whole.from_keras_model(model, str(path), options)
     else:
         opened = whole.from_saved_model(path, options)
+    from toolkit.graph_precision import compute_in_float32
+
+    # A graph that cannot be had computes as it does.
+    with contextlib.suppress(InputError):
+        compute_in_float32(opened)
     if is_tried:
         from toolkit.trial import check_range
 

@@ -87,7 +87,9 @@ class PictureFormat:
 Formats = Mapping[str, PictureFormat]
 
 
-def formats(signature: Signature, convention: Convention, ranges: Mapping[str, Bounds]) -> dict[str, PictureFormat]:
+def read_formats(
+    signature: Signature, convention: Convention, ranges: Mapping[str, Bounds]
+) -> dict[str, PictureFormat]:
     """Reads the forms of a model's pictures off its signature.
 
     Args:

@@ -44,27 +44,35 @@ class FrozenGraph:
     output_index: int
     formats: Formats
 
-    def function(self, feeds: Sequence[str], fetch: str) -> Any:
+    def function(self, feeds: Sequence[str], fetch: str, is_raw: bool = False) -> Any:
         """Returns the part of the graph between some tensors and another, as a function of those tensors.
 
         Args:
             feeds: the tensors' names; where one is of pictures, the function takes them in our form, and where one is
                 of numbers, as float32.
             fetch: the other tensor's name; likewise.
+            is_raw: pictures and numbers are taken and given as the graph has them.
         """
         nodes = [_node_of(name) for name in feeds]
         definition = self._between(set(nodes), _node_of(fetch))
         forms = {name: self.formats[role] for role, name in self.inputs.items()}
 
+        def raw(*tensors: Any) -> Any:
+            given = dict(zip(feeds, tensors, strict=True))
+            return tf.compat.v1.import_graph_def(definition, given, return_elements=[fetch], name="")[0]
+
         def call(*tensors: Any) -> Any:
-            given = {
-                feed: forms[node].from_unit(tensor) if node in forms else tf.cast(tensor, self._outputs[node].dtype)
-                for feed, node, tensor in zip(feeds, nodes, tensors, strict=True)
-            }
-            found = tf.compat.v1.import_graph_def(definition, given, return_elements=[fetch], name="")[0]
+            given = [
+                forms[node].from_unit(tensor) if node in forms else tf.cast(tensor, self._outputs[node].dtype)
+                for node, tensor in zip(nodes, tensors, strict=True)
+            ]
+            found = raw(*given)
             is_picture = _node_of(fetch) == self.output
             return self.formats["output"].to_unit(found) if is_picture else tf.cast(found, tf.float32)
 
+        if is_raw:
+            ends = [self._outputs[node] for node in nodes]
+            return tf.compat.v1.wrap_function(raw, [tf.TensorSpec(end.shape, end.dtype) for end in ends])
         return tf.compat.v1.wrap_function(call, [tf.TensorSpec(self._outer_shape(node)) for node in nodes])
 
     def _outer_shape(self, node: str) -> Any:
@@ -96,9 +104,10 @@ class FrozenGraph:
         """The shape of each operation's first output, by the operation's name."""
         return {name: output.shape for name, output in self._outputs.items()}
 
-    def call(self) -> Any:
+    def call(self, is_raw: bool = False) -> Any:
         """Returns the whole graph as a function of a content and, unless its style is inside, a style."""
-        return self.function([f"{name}:0" for name in self.inputs.values()], f"{self.output}:{self.output_index}")
+        feeds = [f"{name}:0" for name in self.inputs.values()]
+        return self.function(feeds, f"{self.output}:{self.output_index}", is_raw)
 
 
 def freeze(whole: LoadedStylizer) -> FrozenGraph:

@@ -15,7 +15,7 @@ from toolkit.errors import InputError
 from toolkit.fitting import Size, paint_at, resized
 from toolkit.inputs import MIN_SIDE, check_pictures, check_styles
 from toolkit.one_style import OneStyleStylizer
-from toolkit.picture_format import formats
+from toolkit.picture_format import Formats, read_formats
 from toolkit.source_options import SourceOptions
 from toolkit.value_range import Bounds
 
@@ -97,7 +97,7 @@ class LoadedStylizer:
         self._function, self.trace = function, trace
         self.graph: Any = None
         self.convention = convention
-        self.formats = formats(signature, convention, ranges)
+        self.formats: Formats = read_formats(signature, convention, ranges)
         self.shapes = {role: signature.inputs[name].picture_shape for role, name in convention.inputs.items()}
         self.content_size = _fixed_size(self.shapes["content"])
 
@@ -105,6 +105,16 @@ class LoadedStylizer:
     def takes_any_size(self) -> bool:
         """Whether neither batch nor height nor width is fixed, of any input."""
         return not any(side for shape in self.shapes.values() for side in shape[:3])
+
+    def become(self, graph: Any, function: Callable[..., Any], formats: Formats) -> None:
+        """Takes another graph's place: that of the same model in another precision.
+
+        Args:
+            graph: a `toolkit.split.FrozenGraph`.
+            function: of pictures in the graph's own form.
+            formats: that form.
+        """
+        self.graph, self._function, self.formats = graph, function, formats
 
     def painted(self, *pictures: np.ndarray) -> np.ndarray:
         """Paints one picture; what the model gives beyond black and white, or of another size, is left as it is.

@@ -161,6 +161,14 @@ def write_tf1(folder: Path) -> Path:
     return folder
 
 
+def write_tf1_negative(folder: Path) -> Path:
+    """A TF1 SavedModel of one input, without a variable: it paints `1 - content`."""
+    with v1.Graph().as_default(), v1.Session() as session:
+        content = v1.placeholder(tf.float32, PICTURES)
+        v1.saved_model.simple_save(session, str(folder), {"inputs": content}, {"outputs": 1 - content})
+    return folder
+
+
 def write_tf1_hub(folder: Path) -> Path:
     """TF1's own Hub format: no tags, the signature `default`, and `tfhub_module.pb` beside the graph."""
     graph, session, inputs, outputs = _in_session(use_resource=True)

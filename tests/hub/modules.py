@@ -199,6 +199,22 @@ def write_keras(path: Path, names: tuple[str, str] = ("content", "style"), seed:
     return path
 
 
+def write_fast(path: Path) -> Path:
+    """A `.keras` file in the shape of fast style transfer (Johnson et al. 2016): one style, one input, 8-bit samples."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(0)
+    content = keras.Input((None, None, 3), name="image")
+    x = layers.Rescaling(1 / 127.5, -1)(content)
+    x = layers.Conv2D(8, 3, 2, padding="same", activation="relu")(x)
+    x = layers.LayerNormalization(axis=(-1,))(x)
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.UpSampling2D()(x))
+    x = layers.Rescaling(127.5, 127.5)(layers.Conv2D(3, 3, padding="same", activation="tanh")(x))
+    keras.Model(content, x).save(path)
+    return path
+
+
 WRITERS = {"keras": write_keras, "tf1": write_tf1, "tf1_hub": write_tf1_hub, "tf2": write_tf2}
 
 if __name__ == "__main__":

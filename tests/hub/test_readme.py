@@ -40,12 +40,14 @@ def workplace(tmp_path, monkeypatch, cache, tf2_module):
     shutil.copytree(tf2_module, Path(resolvers.compressed_module_resolver._module_dir(HANDLE)))
     modules.write_keras(tmp_path / "mine.keras")
     modules.write_keras(tmp_path / "paint.keras", ("photo", "painting"))
+    modules.write_keras(tmp_path / "signed.keras")
+    modules.write_fast(tmp_path / "fast.keras")
     images.save_image(images.resize(samples.photos()["chelsea"], 50, 70), tmp_path / "photo.jpg")
     images.save_image(images.square(samples.styles()["swirls"], 64), tmp_path / "painting.jpg")
     # Every step of each command, on smaller pictures, in fewer modes.
     monkeypatch.setattr(parity, "sizes_of", lambda one: [(40, 52)])
     method = artifact.Method(("float32",), (None,), 16)
-    monkeypatch.setattr(artifact, "METHODS", dict.fromkeys(("feed-forward", "one-piece"), method))
+    monkeypatch.setattr(artifact, "METHODS", dict.fromkeys(("feed-forward", "one-piece", "single-style"), method))
     return tmp_path
 
 

@@ -182,17 +182,5 @@ def export(
             yield artifact
 
 
-def load(folder: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Opens an artifact from its files, to be called as those with a style input are.
-
-    Args:
-        folder: the artifact's.
-
-    Returns:
-        Takes a content [B, H, W, 3], and a style that has no effect.
-    """
-    stylizer = BakedStylizer(folder)
-    return lambda content, style: stylizer(content)
-
-
+load = BakedStylizer
 signatures = of_tflite

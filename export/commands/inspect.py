@@ -27,10 +27,13 @@ def inspect(
         typer.echo(json.dumps(manifest, indent=2))
         return
     from export.table import print_table, stdout_console
+    from toolkit.value_range import all_told
 
     console = stdout_console()
     source = manifest["source"]
     console.print(f"{source['kind']} {source['name']}, made {manifest['created']}", highlight=False, markup=False)
+    if "range" in source:
+        console.print(f"its own range: {all_told(source['range'])}", highlight=False, markup=False)
     if needed := " ".join(f"--import {module}" for module in source.get("imports", ())):
         console.print(f"verify and publish take {needed}", highlight=False, markup=False)
     print_table(manifest["artifacts"], console)

@@ -229,7 +229,7 @@ def keras_model(*shapes, function=lambda content, style: content * 0.5 + style[:
 
 
 def test_pictures_are_fitted_to_a_model_of_one_size():
-    model = from_keras_model(keras_model((64, 96, 3), (32, 32, 3)), "x", {})
+    model = from_keras_model(keras_model((64, 96, 3), (32, 32, 3)), "x", SourceOptions())
     assert (model.content_size, model.style_size) == ((64, 96), (32, 32))
     assert model(CONTENT, STYLE).shape == CONTENT.shape
     exact = images.resize(CONTENT[0], 64, 96)[None]
@@ -245,7 +245,7 @@ def test_a_model_that_changes_the_size_is_refused(factor):
             return keras.layers.UpSampling2D()(content) + style[:, :1, :1]
         return keras.layers.AveragePooling2D(2)(content) + style[:, :1, :1]
 
-    model = from_keras_model(keras_model((None, None, 3), (None, None, 3), function=function), "x", {})
+    model = from_keras_model(keras_model((None, None, 3), (None, None, 3), function=function), "x", SourceOptions())
     with pytest.raises(InputError, match="a stylizer keeps the content's size"):
         model(CONTENT, STYLE)
 

@@ -19,12 +19,12 @@ def in_float32(model: Any) -> Any:
     Returns:
         The model itself where they do; else a copy with the same weights.
     """
-    config = keras.saving.serialize_keras_object(model)
-    changed = _changed(config)
-    if changed == config:
+    policies = [layer.dtype_policy.name for layer in model._flatten_layers()]
+    if not {*policies, *(tensor.dtype for tensor in model.inputs)}.intersection(_POLICIES):
         return model
+    config = _changed(keras.saving.serialize_keras_object(model))
     with fresh_names():
-        copy: Any = keras.saving.deserialize_keras_object(changed, safe_mode=True)
+        copy: Any = keras.saving.deserialize_keras_object(config, safe_mode=True)
     copy.set_weights(model.get_weights())
     return copy
 

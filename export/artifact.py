@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import InputError
-from toolkit.inputs import MIN_SIDE
+from toolkit.formats import MIN_SIDE
 
 if TYPE_CHECKING:
     from export.style import Style

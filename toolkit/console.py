@@ -70,7 +70,9 @@ def _unnamed_file() -> IO[bytes] | None:
 
 
 def _told_in_one_line(error: BaseException) -> bool:
-    return isinstance(error, StyleportError | KeyboardInterrupt | SystemExit) or out_of_memory(error)
+    # A package that is not installed is told with the extra that brings it.
+    known = StyleportError | KeyboardInterrupt | SystemExit | ModuleNotFoundError
+    return isinstance(error, known) or out_of_memory(error)
 
 
 # Names of files are shown as they are: what stands in brackets is no markup.

@@ -1,8 +1,11 @@
-"""The kinds of picture files, and finding them in folders."""
+"""The kinds of picture files, how small they may be, and finding them in folders."""
 
 from pathlib import Path
 
 from toolkit.errors import InputError
+
+# Under this the mirrored borders of the 9x9 convolutions are wider than what is left after two halvings.
+MIN_SIDE = 16
 
 FAMILIES = {
     "JPEG": (".jpg", ".jpeg"),

@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import InputError, WorkError
+from toolkit.formats import MIN_SIDE
 
 Picture = np.ndarray
 """float32 RGB in [0, 1], shape [H, W, 3]."""
 
-# Under this the mirrored borders of the 9x9 convolutions are wider than what is left after two halvings.
-MIN_SIDE = 16
 
 # One 8-bit step is left to rounding and resampling; more is another range, such as 0 to 255.
 SLACK = 1 / 255

@@ -128,6 +128,14 @@ def test_publish_refuses_bad_options_before_any_work(run, small, base, arguments
     assert not base.exists()
 
 
+def test_publish_changes_no_bundle_that_it_reads(run, small):
+    before = sorted(small.rglob("*"))
+    code, output, error = run("publish", small, small / "versions")
+    assert (code, output) == (2, "")
+    assert f"lies in {small}, which is read" in error
+    assert sorted(small.rglob("*")) == before
+
+
 def test_publish_refuses_what_is_no_bundle(run, tmp_path, base):
     code, _, error = run("publish", tmp_path, base)
     assert code == 2
@@ -313,6 +321,26 @@ def test_request_paints_what_stylize_paints(run, served, bundle, pictures):
     assert run("request", *pair, "-o", there, "--server", f"grpc://{served[1].grpc_address}")[0] == 0
     difference = abs(images.load_image(here) - images.load_image(there))
     assert difference.max() <= 12 / 255, f"max abs {difference.max():.3g}"
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("cat.png", "cat.png is read and would be replaced"),
+        ("swirls.png", "swirls.png is read and would be replaced"),
+        ("hard.png", "is read and would be replaced"),
+        ("folder.png", "it is a folder"),
+        ("nowhere/out.png", "nowhere is not a folder"),
+    ],
+)
+def test_request_refuses_what_cannot_be_written_before_it_asks_anybody(run, pictures, monkeypatch, output, said):
+    monkeypatch.chdir(pictures)
+    monkeypatch.setattr(StylizerClient, "stylize", lambda *_, **__: pytest.fail("a server was asked"))
+    (pictures / "hard.png").hardlink_to(pictures / "cat.png")
+    (pictures / "folder.png").mkdir()
+    code, printed, error = run("request", "cat.png", "swirls.png", "-o", output)
+    assert (code, printed) == (2, "")
+    assert said in error
 
 
 @pytest.mark.parametrize(

@@ -154,10 +154,9 @@ def test_export_finds_out_first_that_no_temporary_file_can_be_made(capfd, monkey
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
 
     monkeypatch.setitem(sys.modules, "export.exporting", None)
-    monkeypatch.setattr("tempfile.gettempdir", missing)
-    code = cli.run(["export", str(tmp_path / "bundle")])
-    monkeypatch.undo()
-    assert code == 2
+    with monkeypatch.context() as patch:  # pytest makes temporary files, too
+        patch.setattr("tempfile.gettempdir", missing)
+        assert cli.run(["export", str(tmp_path / "bundle")]) == 2
     assert "no folder for temporary files" in capfd.readouterr().err
 
 

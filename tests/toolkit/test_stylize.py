@@ -522,7 +522,7 @@ def no_files(bundle):
         (newer_schema, "schema version 99 is newer than 1, the last known here: upgrade styleport"),
         (truncated_graph, "saved_model.pb: changed: 1000 bytes, "),
         (truncated_variables, "variables.data-00000-of-00001: changed: 1000 bytes, "),
-        (no_manifest, "not a bundle (no manifest.json) and not a SavedModel (no saved_model.pb)"),
+        (no_manifest, "is no model, but holds some: give "),
         (no_files, "missing from the bundle"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -178,8 +178,8 @@ INITIALIZING = (
     CALLS
     | TABLES
     | _names("""
-    Assign AssignVariableOp Cast Const DestroyResourceOp DisableCopyOnRead Identity IdentityN IsVariableInitialized NoOp
-    Pack Placeholder PlaceholderWithDefault ReadVariableOp Reshape VarHandleOp VarIsInitializedOp Variable VariableV2
+    Add AddV2 Assign AssignVariableOp Cast Const DestroyResourceOp DisableCopyOnRead Identity IdentityN
+    IsVariableInitialized NoOp Pack Placeholder PlaceholderWithDefault ReadVariableOp Reshape VarHandleOp VarIsInitializedOp Variable VariableV2
     """)
 )
 

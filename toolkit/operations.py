@@ -179,7 +179,8 @@ INITIALIZING = (
     | TABLES
     | _names("""
     Add AddV2 Assign AssignVariableOp Cast Const DestroyResourceOp DisableCopyOnRead Identity IdentityN
-    IsVariableInitialized NoOp Pack Placeholder PlaceholderWithDefault ReadVariableOp Reshape VarHandleOp VarIsInitializedOp Variable VariableV2
+    IsVariableInitialized NoOp Pack Placeholder PlaceholderWithDefault ReadVariableOp Reshape VarHandleOp
+    VarIsInitializedOp Variable VariableV2
     """)
 )
 

@@ -101,7 +101,7 @@ class Model:
 def _locked(folder: Path) -> Iterator[None]:
     """Keeps other processes out of a folder that they lock as well, until the block ends."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise InputError(f"{folder}: cannot be opened: {error.strerror}") from error
     try:

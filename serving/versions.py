@@ -21,6 +21,7 @@ from serving.server.version_policy import versions_on_disk
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError, first_of
 from toolkit.manifest import Record
+from toolkit.opening import read_bounded
 
 if TYPE_CHECKING:
     from export.exporting import Verification
@@ -85,9 +86,7 @@ def find_versions(base_path: Path) -> list[Version]:
 def _provenance(folder: Path) -> dict[str, Any] | None:
     path = folder / PROVENANCE_FILE
     try:
-        if path.stat().st_size > MAX_PROVENANCE_BYTES:
-            return None
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_bounded(path, MAX_PROVENANCE_BYTES, "a provenance"))
     except (OSError, ValueError, RecursionError):  # not of our making, or damaged: the version is listed all the same
         return None
     return found if isinstance(found, dict) else None

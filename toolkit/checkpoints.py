@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import InputError, WorkError
+from toolkit.opening import open_file
 
 STATE_FILE = "state.npz"
 FORMAT = 1
@@ -49,7 +50,7 @@ class Checkpoints:
         if not self.path.exists():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
+            with open_file(self.path) as stream, np.load(stream, allow_pickle=False) as archive:
                 state = {name: archive[name] for name in archive.files}
             settings = json.loads(str(state.pop(_SETTINGS_KEY)))
         except Exception as error:  # zipfile and NumPy raise nearly anything on broken bytes

@@ -11,6 +11,7 @@ from typing import Any
 from toolkit import hub
 from toolkit.errors import InputError, WorkError
 from toolkit.locate import RECORD_SUFFIX
+from toolkit.opening import open_file
 
 
 def check_target(folder: Path) -> None:
@@ -82,7 +83,7 @@ def _copy(source: Path, target: Path) -> int:
     for file in hub.files(source):
         copied = target / file.relative_to(source)
         copied.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("rb") as given, copied.open("xb") as taken:
+        with open_file(file) as given, copied.open("xb") as taken:
             shutil.copyfileobj(given, taken)
             taken.flush()
             os.fsync(taken.fileno())

@@ -19,6 +19,9 @@ from toolkit.archive import MODEL_FILES, SUFFIXES
 from toolkit.downloads import Limits, Received, Transfer, public
 from toolkit.errors import InputError, StyleportError, WorkError
 from toolkit.graph_file import files
+from toolkit.opening import read_bounded
+
+_MAX_URL_BYTES = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ def _origin(path: Path, handle: str, transfer: "Transfer") -> str:
         staged.write_text(url + "\n", encoding="utf-8")
         staged.replace(record)
         return url
-    return record.read_text(encoding="utf-8").strip() if record.is_file() else public(handle)
+    return read_bounded(record, _MAX_URL_BYTES, "an address").decode().strip() if record.is_file() else public(handle)
 
 
 def _unreachable(handle: str, asked: list[str], error: Exception) -> str:

@@ -19,6 +19,7 @@ from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from toolkit.errors import InputError, WorkError
 from toolkit.inputs import MIN_SIDE
+from toolkit.opening import open_file
 
 Picture = np.ndarray
 """float32 RGB in [0, 1], shape [H, W, 3]."""
@@ -91,7 +92,7 @@ def load_image(source: str | Path | Image.Image | np.ndarray, max_size: int | No
         with _decoding("the Pillow image"):
             return _decode(source, "the Pillow image", max_size)
     try:
-        with Path(source).open("rb") as stream:
+        with open_file(source) as stream:
             return decode_image(stream, str(source), max_size)
     except OSError as error:
         raise InputError(

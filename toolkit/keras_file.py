@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import keras
 
 from toolkit.errors import InputError
+from toolkit.opening import open_file
 
 Kind = TypeVar("Kind")
 
@@ -44,7 +45,7 @@ def load(path: str | Path, kind: type[Kind]) -> Kind:
 
 
 def _check_size(path: str | Path) -> None:
-    with zipfile.ZipFile(path) as archive:
+    with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
         size = sum(member.file_size for member in archive.infolist())
     if size > MAX_BYTES:
         raise InputError(f"{path}: refused: unpacks to {size} bytes, over the limit of {MAX_BYTES}")

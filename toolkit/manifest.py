@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from toolkit.errors import InputError
+from toolkit.opening import open_file, read_bounded
 
 MANIFEST_FILE = "manifest.json"
 SCHEMA_VERSION = 1
@@ -35,11 +36,11 @@ def read(bundle: Path) -> Manifest:
     """
     path = bundle / MANIFEST_FILE
     try:
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise InputError(f"{path}: larger than {MAX_MANIFEST_BYTES} bytes, not a manifest")
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(read_bounded(path, MAX_MANIFEST_BYTES, "a manifest"))
     except OSError as error:
         raise InputError(f"{bundle}: not a bundle ({error.strerror}: {MANIFEST_FILE})") from error
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a manifest ({error})") from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
@@ -109,7 +110,7 @@ def _is_link(path: Path) -> bool:
 def sha256(path: Path) -> str:
     """Returns the SHA-256 of a file's bytes as hexadecimal digits."""
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

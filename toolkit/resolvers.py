@@ -31,8 +31,10 @@ from toolkit.deadline import within
 from toolkit.downloads import Limits, Transfer, public
 from toolkit.errors import InputError, WorkError
 from toolkit.manifest import sha256
+from toolkit.opening import open_file, read_bounded
 
 _CHUNK = 1 << 16
+_MAX_LOCK_BYTES = 1 << 12
 
 
 _transfer: contextvars.ContextVar[Transfer] = contextvars.ContextVar("transfer")
@@ -152,7 +154,7 @@ class LocalArchive(resolver.Resolver):
         return resolver.atomic_download(handle, self._unpack, folder, transfer.total_timeout)
 
     def _unpack(self, handle: str, folder: str) -> None:
-        with Path(handle).open("rb") as archive:
+        with open_file(handle) as archive:
             check_archive(archive, handle, _current().max_bytes)
             archive.seek(0)
             resolver.DownloadManager(handle).download_and_uncompress(archive, folder)
@@ -165,7 +167,7 @@ def _remove_stale_lock(folder: Path) -> None:
     """
     lock = Path(resolver._lock_filename(str(folder)))
     with contextlib.suppress(OSError, ValueError), _exclusive(folder.parent):
-        host, process, task = lock.read_text().rsplit(".", 2)
+        host, process, task = read_bounded(lock, _MAX_LOCK_BYTES, "a lock").decode().rsplit(".", 2)
         if host == socket.gethostname() and not _is_alive(int(process)):
             shutil.rmtree(resolver._temp_download_dir(str(folder), task), ignore_errors=True)
             lock.unlink()
@@ -173,7 +175,7 @@ def _remove_stale_lock(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _exclusive(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import InputError
+from toolkit.opening import open_file
 
 IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
@@ -116,10 +117,10 @@ def read_tflite(path: Path) -> TFLiteFile:
     Raises:
         InputError: there is no such file, it is no TFLite model, or it is damaged or cut short.
     """
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such file")
     try:
-        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with open_file(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _read(data)
     except ValueError as error:  # an empty file cannot be mapped
         raise InputError(f"{path}: not a TFLite model ({error})") from error

@@ -1,5 +1,6 @@
 """Loads one version as TensorFlow Serving does: a session over the SavedModel's graph, run by tensor names."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from serving.server.limits import check_pictures
 from serving.server.options import Limits, LoadOptions
 from serving.server.status import ServingError, from_exception, invalid
 from serving.server.tensors import to_array, type_name
-from toolkit import gate
+from toolkit import gate, graph_file
 
 DEFAULT_SIGNATURE = "serving_default"
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -66,6 +67,8 @@ class Servable:
         try:
             if options.check_operations:
                 gate.check(path)
+            else:
+                graph_file.files(path, sys.maxsize)  # no pipe is waited for
             loaded = gate.in_time(path, lambda: _load(self._session, path))
             self.signatures: dict[str, Any] = dict(loaded.signature_def)
         except BaseException as error:
@@ -165,10 +168,8 @@ def _load(session: Any, path: Path) -> Any:
 
 def _meta_graph(path: Path) -> Any:
     import tensorflow as tf
-    from tensorflow.core.protobuf import saved_model_pb2
 
-    saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    return next(one for one in saved.meta_graphs if tf.saved_model.SERVING in one.meta_info_def.tags)
+    return next(one for one in graph_file.read(path).meta_graphs if tf.saved_model.SERVING in one.meta_info_def.tags)
 
 
 def _as_array(value: Any) -> np.ndarray:

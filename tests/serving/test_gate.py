@@ -11,7 +11,7 @@ from tests.toolkit import hostile_models
 def test_a_version_that_writes_files_is_loaded_unless_operations_are_checked(tmp_path):
     written = tmp_path / "written"
     folder = hostile_models.write_tf1(tmp_path / "1", lambda: hostile_models.write_file(written))
-    with pytest.raises(ServingError, match="cannot be loaded: .*operations that no stylizer needs: WriteFile"):
+    with pytest.raises(ServingError, match=r"cannot be loaded: .*operations that no stylizer needs: WriteFile"):
         Servable(folder, LoadOptions(check_operations=True))
     assert not written.exists()
     Servable(folder, LoadOptions()).close()

@@ -1,10 +1,12 @@
 """Looks at a SavedModel's files within bounds, and reads the one that describes its graphs; loads nothing."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from toolkit import manifest as manifests
 from toolkit.archive import MODEL_FILES
 from toolkit.downloads import Limits
 from toolkit.errors import InputError
@@ -53,6 +55,16 @@ def files(folder: Path, max_bytes: int = Limits.max_bytes) -> list[Path]:
                     f"{folder}: more than {max_bytes} bytes or {_MAX_FILES} files; no SavedModel is so large"
                 )
     return sorted(found)
+
+
+def digest(folder: Path) -> str:
+    """Returns one SHA-256 for a SavedModel: that of the listing of its files in the form of sha256sum.
+
+    `sha256sum $(find * -type f | LC_ALL=C sort) | sha256sum`, in the folder, prints the same.
+    """
+    listing = {path.relative_to(folder).as_posix(): path for path in files(folder)}
+    lines = "".join(f"{manifests.sha256(listing[name])}  {name}\n" for name in sorted(listing))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def read(folder: Path) -> Any:

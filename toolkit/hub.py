@@ -3,7 +3,6 @@
 The real tensorflow_hub does the resolving, caching (`TFHUB_CACHE_DIR`, `TFHUB_MODEL_LOAD_FORMAT`) and loading.
 """
 
-import hashlib
 import http.client
 import os
 import tarfile
@@ -14,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import gate
-from toolkit import manifest as manifests
 from toolkit.archive import MODEL_FILES, SUFFIXES
 from toolkit.downloads import Limits, Received, Transfer, public
 from toolkit.errors import InputError, StyleportError, WorkError
-from toolkit.graph_file import files
+from toolkit.graph_file import digest, files
 from toolkit.opening import read_bounded
+
+__all__ = ["Limits", "Resolved", "digest", "files", "is_archive", "is_handle", "is_saved_model", "load", "resolve"]
 
 _MAX_URL_BYTES = 1 << 12
 
@@ -168,13 +168,3 @@ def load(folder: Path) -> Any:
     except (OSError, ValueError, LookupError, RuntimeError, AttributeError, Error, tf.errors.OpError) as error:
         lines = str(error).splitlines() or [type(error).__name__]
         raise InputError(f"{folder}: not a SavedModel ({lines[0][:300]})") from error
-
-
-def digest(folder: Path) -> str:
-    """Returns one SHA-256 for a SavedModel: that of the listing of its files in the form of sha256sum.
-
-    `sha256sum $(find * -type f | LC_ALL=C sort) | sha256sum`, in the folder, prints the same.
-    """
-    listing = {path.relative_to(folder).as_posix(): path for path in files(folder)}
-    lines = "".join(f"{manifests.sha256(listing[name])}  {name}\n" for name in sorted(listing))
-    return hashlib.sha256(lines.encode()).hexdigest()

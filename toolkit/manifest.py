@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -36,7 +37,7 @@ def read(bundle: Path) -> Manifest:
     """
     path = bundle / MANIFEST_FILE
     try:
-        manifest = json.loads(read_bounded(path, MAX_MANIFEST_BYTES, "a manifest"))
+        manifest = _parsed(read_bounded(path, MAX_MANIFEST_BYTES, "a manifest"))
     except OSError as error:
         raise InputError(f"{bundle}: not a bundle ({error.strerror}: {MANIFEST_FILE})") from error
     except InputError:
@@ -51,6 +52,24 @@ def read(bundle: Path) -> Manifest:
     if version != SCHEMA_VERSION or not isinstance(manifest.get("artifacts"), list):
         raise InputError(f"{path}: not a manifest of schema version {SCHEMA_VERSION}")
     return manifest
+
+
+def _parsed(text: bytes) -> Any:
+    """Reads JSON in which numbers are finite, and no key is there twice, of which readers take either."""
+
+    def number(text: str) -> float:
+        if not math.isfinite(value := float(text)):
+            raise ValueError(f"{text} is no finite number")
+        return value
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
+            raise ValueError(f"the key {twice[:100]!r} is there twice")
+        return found
+
+    return json.loads(text.decode(), parse_float=number, parse_constant=number, object_pairs_hook=unique)
 
 
 def artifact(manifest: Manifest, name: str) -> Record:

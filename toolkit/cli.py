@@ -122,7 +122,9 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, exit_code: int) -> int:
-    typer.echo("styleport: " + " ".join(message.split()), err=True)
+    from toolkit.console import printable
+
+    typer.echo("styleport: " + printable(" ".join(message.split())), err=True)
     return exit_code
 
 

@@ -5,9 +5,9 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -17,11 +17,30 @@ from rich.progress import (
     TimeElapsedColumn,
     TransferSpeedColumn,
 )
+from rich.segment import Segment
 
 from toolkit.errors import StyleportError
 
 # Set to see all that TensorFlow and its like print.
 LOGS_VARIABLE = "STYLEPORT_LOGS"
+
+
+def printable(text: str) -> str:
+    """Returns a text without what a terminal would act upon: others have written part of what is printed.
+
+    Args:
+        text: lines; their ends are kept.
+    """
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+class TextConsole(Console):
+    """A console that prints texts, whatever they hold, as text alone."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Gives the segments of a renderable."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
 
 @contextlib.contextmanager
@@ -35,7 +54,7 @@ def quiet_libraries() -> Iterator[Console]:
         A console on the real standard error.
     """
     if os.environ.get(LOGS_VARIABLE):
-        yield Console(stderr=True)
+        yield TextConsole(stderr=True)
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
@@ -43,7 +62,7 @@ def quiet_libraries() -> Iterator[Console]:
         os.dup2(chatter.fileno(), 2)
         failed = False
         try:
-            yield Console(file=real)
+            yield TextConsole(file=real)
         except (StyleportError, KeyboardInterrupt):
             raise
         except BaseException:

@@ -1,6 +1,7 @@
 """TensorFlow Hub: a handle, an archive or a folder in, a SavedModel's folder or the loaded model out.
 
-The real tensorflow_hub does the resolving, caching (`TFHUB_CACHE_DIR`, `TFHUB_MODEL_LOAD_FORMAT`) and loading.
+The real tensorflow_hub does the resolving, locking (`TFHUB_CACHE_DIR`, `TFHUB_MODEL_LOAD_FORMAT`) and loading;
+`toolkit.resolvers` bounds it, and `toolkit.gate` stands before what is loaded.
 """
 
 import http.client

@@ -1,7 +1,7 @@
 """What TensorFlow Hub's own resolvers lack: bounds on time and size, a cache that is checked, archives on the disk.
 
-Everything else (addresses, locks, how the cache's folders are named) is TensorFlow Hub's; these classes are registered with it, so
-that `hub.resolve` and `hub.load` use them. Import this module only where TensorFlow may be loaded.
+Everything else (addresses, locks, how the cache's folders are named) is TensorFlow Hub's; these classes are registered
+with it, so that `hub.resolve` and `hub.load` use them. Import this module only where TensorFlow may be loaded.
 """
 
 import contextlib

@@ -29,6 +29,7 @@ MAX_EXPANDED_NODES = 5_000_000
 
 # Where a graph names what runs once its variables are restored.
 _INITIALIZERS = ("saved_model_main_op", "legacy_init_op", "saved_model_init_op", "table_initializer")
+_ASSETS = "saved_model_assets"
 _INITIALIZER_SIGNATURE = "__saved_model_init_op"
 # Functions that objects are made with, filled with and removed with.
 _LIFE = ("_create_resource", "_initialize", "_destroy_resource", "_restore_from_tensors")
@@ -179,7 +180,7 @@ class _Gate:
         served = [name for name in self.meta_graph.signature_def if name != _INITIALIZER_SIGNATURE]
         self._check_ancestors([tensor for name in served for tensor in self._outputs(name)], _CALLED)
         visited = {name for name, _, _ in self._seen}
-        for name in self.functions.keys() - visited:
+        for name in sorted(self.functions.keys() - visited):
             self._visit(name, None, _CALLED)
 
     def _everything(self) -> Iterator[Any]:
@@ -188,6 +189,11 @@ class _Gate:
             yield from function.node_def
 
     def _check_names(self) -> None:
+        from tensorflow.python.framework import op_def_registry
+
+        for name in self.functions:
+            if op_def_registry.get(name) is not None:
+                raise self._refused(f"its function {name} has the name of an operation of TensorFlow")
         known = ALLOWED | WRITING | READING.keys() | self.functions.keys()
         if unknown := sorted({node.op for node in self._everything()} - known):
             listed = ", ".join(unknown[:_MOST_NAMED]) + (", …" if len(unknown) > _MOST_NAMED else "")
@@ -220,9 +226,21 @@ class _Gate:
             raise self._refused(f"its functions come to more than {MAX_EXPANDED_NODES} operations")
 
     def _check_assets(self) -> None:
-        for asset in self.meta_graph.asset_file_def:
+        for asset in self._assets():
             if not _is_inside(self.folder, asset.filename):
                 raise self._refused(f"its asset {asset.filename!r} is not inside its folder")
+
+    def _assets(self) -> list[Any]:
+        """Its assets, from where loaders take them: a collection is for graphs of TensorFlow 1."""
+        from tensorflow.core.protobuf import meta_graph_pb2
+
+        collections, found = self.meta_graph.collection_def, list(self.meta_graph.asset_file_def)
+        if not found and _ASSETS in collections:
+            for packed in collections[_ASSETS].any_list.value:
+                asset = meta_graph_pb2.AssetFileDef()
+                packed.Unpack(asset)
+                found.append(asset)
+        return found
 
     def _check_saver(self) -> None:
         saver = self.meta_graph.saver_def
@@ -235,7 +253,7 @@ class _Gate:
         collections, names = self.meta_graph.collection_def, self._outputs(_INITIALIZER_SIGNATURE)
         names += [name for key in _INITIALIZERS if key in collections for name in collections[key].node_list.value]
         names += self._local_variables()
-        assets = frozenset(_tensor_of(asset.tensor_info.name) for asset in self.meta_graph.asset_file_def)
+        assets = frozenset(_tensor_of(asset.tensor_info.name) for asset in self._assets())
         self._check_ancestors(names, _Rule(INITIALIZING, _FROM_ASSETS, assets, "runs when it is loaded"))
 
     def _outputs(self, signature: str) -> list[str]:
@@ -277,13 +295,14 @@ class _Gate:
 
     def _check_ancestors(self, names: Iterable[str], rule: _Rule) -> None:
         """Holds to a rule whatever runs where some operations do."""
-        waiting, found = [_node_of(name) for name in names], set()
+        waiting = [_node_of(name) for name in names]
+        found: dict[str, Any] = {}
         while waiting:
             name = waiting.pop()
             if name in self.nodes and name not in found:
-                found.add(name)
+                found[name] = self.nodes[name]
                 waiting += map(_node_of, self.nodes[name].input)
-        self._check_nodes([self.nodes[name] for name in found], self.nodes, None, rule)
+        self._check_nodes(found.values(), self.nodes, None, rule)
 
     def _visit(self, name: str, arguments: tuple[str | None, ...] | None, rule: _Rule) -> None:
         key = name, arguments, rule

@@ -124,7 +124,7 @@ def read_tflite(path: Path) -> TFLiteFile:
     Raises:
         InputError: there is no such file, it is no TFLite model, or it is damaged or cut short.
     """
-    if not path.exists():
+    if path.is_dir() or not path.exists():
         raise InputError(f"{path}: no such file")
     try:
         with open_file(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:

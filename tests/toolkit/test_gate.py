@@ -7,7 +7,7 @@ import threading
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework import node_def_pb2, variable_pb2
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from tests.toolkit import hostile_models as hostile
 from toolkit import gate, graph_file, hub, operations
@@ -136,10 +136,15 @@ def test_a_table_is_filled_from_an_asset_and_from_no_other_file(tmp_path):
     assert "InitializeTableFromTextFileV2 reads a file that is not one of its own" in refusal(folder)
 
 
+@pytest.mark.parametrize("form", ["field", "collection"])
 @pytest.mark.parametrize("name", ["../outside.txt", "/etc/passwd", "a/../../b", "link.txt", ""])
-def test_an_asset_lies_inside_the_folder(tmp_path, name):
+def test_an_asset_lies_inside_the_folder(tmp_path, name, form):
     def change(meta_graph):
-        meta_graph.asset_file_def.add(filename=name)
+        if form == "field":
+            meta_graph.asset_file_def.add(filename=name)
+        else:
+            assets = meta_graph.collection_def["saved_model_assets"].any_list.value
+            assets.add().Pack(meta_graph_pb2.AssetFileDef(filename=name))
 
     folder = hostile.write_tf1(tmp_path / "model", change=change)
     (folder / "assets").mkdir()
@@ -189,6 +194,20 @@ def test_a_function_calls_neither_itself_nor_one_that_the_model_does_not_have(tm
     assert "calls another_model_s, which it does not have" in refusal(other)
 
 
+def test_a_function_is_not_taken_for_an_operation_of_its_name(tmp_path):
+    def change(meta_graph):
+        (function,) = meta_graph.graph_def.library.function
+        meta_graph.graph_def.node.add(name="more", op="WriteFile")
+        function.signature.name = "WriteFile"
+
+    @tf.function(input_signature=[])
+    def inside():
+        return tf.constant(1.0)
+
+    folder = hostile.write_tf1(tmp_path / "model", lambda: inside().op, change)
+    assert "its function WriteFile has the name of an operation" in refusal(folder)
+
+
 def test_functions_that_double_at_each_level_are_refused(tmp_path):
     def change(meta_graph):
         library = meta_graph.graph_def.library
@@ -231,6 +250,18 @@ def test_messages_that_take_more_memory_than_bytes_are_counted_before_they_are_p
     graphs.meta_graphs.add().graph_def.node.extend([node_def_pb2.NodeDef()] * 1500)
     (folder / "saved_model.pb").write_bytes(graphs.SerializeToString())
     assert "more than 1000 fields" in refusal(folder)
+
+
+def test_what_else_loaders_parse_is_bounded(tmp_path, monkeypatch):
+    folder = hostile.write_tf1(tmp_path / "model")
+    (folder / "fingerprint.pb").write_bytes(bytes((1 << 16) + 1))
+    assert "fingerprint.pb: refused: larger than" in refusal(folder)
+    (folder / "fingerprint.pb").unlink()
+    (folder / "debug").mkdir()
+    (folder / "debug" / "saved_model_debug_info.pb").write_bytes(b"\x12\x00" * 15_000)
+    gate.check(folder)
+    monkeypatch.setattr(graph_file, "MAX_FIELDS", 10_000)
+    assert "saved_model_debug_info.pb: refused: more than 10000 fields" in refusal(folder)
 
 
 @pytest.mark.parametrize("second", ["saved_model.pbtxt", "saved_model.cpb"])
@@ -292,7 +323,17 @@ def test_what_reaches_files_processes_or_other_graphs_is_on_no_list():
         "ShardedFilename",
         "ShardedFilespec",
     }
-    assert not listed & {"Save", "SaveV2", "RestoreV2", "MatchingFiles", "ImmutableConst", "Abort", "Copy", "CopyHost"}
+    assert not listed & {
+        "Save",
+        "SaveV2",
+        "RestoreV2",
+        "MatchingFiles",
+        "ImmutableConst",
+        "Abort",
+        "Empty",
+        "Copy",
+        "CopyHost",
+    }
 
 
 def test_our_own_saved_model_passes(bundle):

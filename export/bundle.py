@@ -304,6 +304,18 @@ def _holds_just(path: Path, content: bytes) -> bool:
         return stream.read(len(content) + 1) == content
 
 
+def _added_folders(bundle: Path, recorded: list[Record]) -> list[Path]:
+    """The folders without a file; TensorFlow makes one for assets, whether there are any or not."""
+    files = [bundle / record["path"] for record in recorded]
+    known = {parent for file in files for parent in file.parents}
+    known |= {file.with_name("assets") for file in files if file.name == "saved_model.pb"}
+    return [
+        path
+        for path in sorted(bundle.rglob("*"))
+        if _is_plain_folder(path) and path not in known and all(map(_is_plain_folder, path.rglob("*")))
+    ]
+
+
 def check_files(bundle: Path, manifest: Manifest) -> list[str]:
     """Finds every byte that is not as the manifest has it.
 
@@ -329,6 +341,7 @@ def check_files(bundle: Path, manifest: Manifest) -> list[str]:
             problems.append(str(error))
     added = set(_files(bundle, bundle)) - {record["path"] for record in recorded}
     problems += [f"{bundle / path}: added: the manifest does not know it" for path in sorted(added)]
+    problems += [f"{path}: added: a folder without a file" for path in _added_folders(bundle, recorded)]
     problems += [
         f"{artifact['path']}: the manifest's own figures for it do not add up"
         for artifact in manifest["artifacts"]

@@ -51,9 +51,20 @@ class Artifact:
         return cls(record["path"], record["format"], record["quantization"], record["size"], style)
 
     @property
+    def label(self) -> str:
+        """The path that what is said of it makes."""
+        return _path(self.format, self.quantization, self.size, self.style)
+
+    @property
     def kind(self) -> str:
         """What its gate is listed under: its format and, where there are several, its quantisation."""
         return self.format if self.format == "saved_model" else f"{self.format}/{self.quantization}"
+
+
+def _path(of_format: str, quantization: str, size: int | None, style: "Style | None" = None) -> str:
+    if of_format in ("saved_model", "web"):
+        return of_format
+    return f"tflite/{f'baked_{style.slug}_' if style else ''}{quantization}_{size or 'any'}"
 
 
 @dataclass(frozen=True)

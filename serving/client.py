@@ -27,6 +27,7 @@ from toolkit import images
 from toolkit.errors import InputError
 from toolkit.images import Picture
 from toolkit.inputs import check_strength
+from toolkit.opening import open_file
 
 Source = str | Path | Image.Image | np.ndarray
 Answer = TypeVar("Answer")
@@ -247,7 +248,7 @@ def _encoded(source: Source, max_size: int) -> bytes:
     """The bytes of a picture: those of a JPEG or PNG file as they are, if it has no more pixels than may be decoded."""
     if isinstance(source, str | Path):
         try:
-            with Path(source).open("rb") as stream:
+            with open_file(source) as stream:
                 start = stream.read(len(_MAGICS[-1]))
                 stream.seek(0)
                 if start.startswith(_MAGICS):

@@ -138,7 +138,9 @@ def _outside(error: Exception) -> StyleportError | None:
 
 
 def _fail(message: str, exit_code: int) -> int:
-    typer.echo("styleport: " + " ".join(message.split()), err=True)
+    from toolkit.console import printable
+
+    typer.echo("styleport: " + printable(" ".join(message.split())), err=True)
     return exit_code
 
 

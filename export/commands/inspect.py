@@ -53,7 +53,7 @@ def _inspect_file(path: Path, as_json: bool) -> None:
     from dataclasses import asdict
 
     from export.signatures import of_network
-    from toolkit.console import quiet_libraries
+    from toolkit.console import printable, quiet_libraries
     from toolkit.device import TFLiteNetwork
     from toolkit.tflite_metadata import read_metadata
 
@@ -65,8 +65,8 @@ def _inspect_file(path: Path, as_json: bool) -> None:
         told = asdict(metadata) if metadata else None
         typer.echo(json.dumps({"metadata": told, "signatures": {network.signature: signature}}, indent=2))
         return
-    typer.echo(f"{metadata}\n{metadata.description}" if metadata else "no metadata of styleport")
-    typer.echo(_call(network.signature, signature))
+    typer.echo(printable(f"{metadata}\n{metadata.description}") if metadata else "no metadata of styleport")
+    typer.echo(printable(_call(network.signature, signature)))
 
 
 def _metadata_of(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:

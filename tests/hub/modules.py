@@ -200,7 +200,7 @@ def write_keras(path: Path, names: tuple[str, str] = ("content", "style"), seed:
 
 
 def write_fast(path: Path) -> Path:
-    """A `.keras` file in the shape of fast style transfer (Johnson et al. 2016): one style, one input, 8-bit samples."""
+    """A `.keras` file in the shape of fast style transfer (Johnson et al. 2016): one input, 8-bit samples."""
     import keras
     from keras import layers
 

@@ -51,9 +51,20 @@ class Artifact:
         return cls(record["path"], record["format"], record["quantization"], record["size"], style)
 
     @property
+    def label(self) -> str:
+        """The path that what is said of it makes."""
+        return _path(self.format, self.quantization, self.size, self.style)
+
+    @property
     def kind(self) -> str:
         """What its gate is listed under: its format and, where there are several, its quantisation."""
         return self.format if self.format == "saved_model" else f"{self.format}/{self.quantization}"
+
+
+def _path(of_format: str, quantization: str, size: int | None, style: "Style | None" = None) -> str:
+    if of_format in ("saved_model", "web"):
+        return of_format
+    return f"tflite/{f'baked_{style.slug}_' if style else ''}{quantization}_{size or 'any'}"
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,7 @@ class Method:
 METHODS = {
     "feed-forward": Method(QUANTIZATIONS, (DEFAULT_SIZE, None), MIN_SIDE, FORMATS),
     "one-piece": Method(QUANTIZATIONS, (DEFAULT_SIZE, None), MIN_SIDE),
+    "single-style": Method(QUANTIZATIONS, (DEFAULT_SIZE, None), MIN_SIDE),
     # Four halvings must leave block 5 of VGG19 something to look at. Weights of 60 MB are exported for one size.
     "optimisation": Method(("float32", "float16", "dynamic"), (None,), 32),
 }
@@ -124,6 +136,8 @@ class ExportOptions:
         if self.method not in (None, *METHODS):
             raise InputError(f"unknown method {self.method!r}: choose from {', '.join(METHODS)}")
         method, (quantizations, sizes) = self._method, self._for_tflite()
+        if self.bakes and self.method == "single-style":
+            raise InputError("the model takes a content alone: its one style is inside, and no other can be baked in")
         if self.bakes and "baked" not in method.formats:
             raise InputError(
                 f"a model of the method {self.method} has no bottleneck that a style could be baked into; where a "

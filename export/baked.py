@@ -22,6 +22,7 @@ from toolkit import images
 from toolkit.baked import BAKED_FILE, BakedStylizer
 from toolkit.bottleneck import interpolate
 from toolkit.errors import InputError
+from toolkit.opening import read_bounded
 
 SIGNATURE = "stylize"
 # What an app needs to list the style, and `verify` to paint its pictures with the float32 model.
@@ -62,13 +63,13 @@ class BakedStyle:
             InputError: the file is missing or damaged.
         """
         try:
-            if path.stat().st_size > MAX_STYLE_BYTES:
-                raise InputError(f"{path}: larger than {MAX_STYLE_BYTES} bytes, not a style")
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads(read_bounded(path, MAX_STYLE_BYTES, "a style"))
             bottleneck = np.array(record["bottleneck"], np.float32)
             style = Style.from_json(record)
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        except InputError:
+            raise
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise InputError(f"{path}: not a style ({error})") from error
         if bottleneck.shape != (length,) or not np.isfinite(bottleneck).all():
@@ -182,17 +183,5 @@ def export(
             yield artifact
 
 
-def load(folder: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Opens an artifact from its files, to be called as those with a style input are.
-
-    Args:
-        folder: the artifact's.
-
-    Returns:
-        Takes a content [B, H, W, 3], and a style that has no effect.
-    """
-    stylizer = BakedStylizer(folder)
-    return lambda content, style: stylizer(content)
-
-
+load = BakedStylizer
 signatures = of_tflite

@@ -16,10 +16,13 @@ from export.exchange import exchange
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
 from toolkit.manifest import MANIFEST_FILE, Manifest, Record
+from toolkit.opening import open_file
 
 # In the form of sha256sum, so that `sha256sum --check` reads it: the manifest accounts for every other file.
 DIGEST_FILE = MANIFEST_FILE + ".sha256"
 FAILURE_FILE = "FAILED.txt"
+# How a folder is opened: whatever else is there is refused, and no pipe is waited for.
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def check_target(target: Path, force: bool) -> None:
@@ -137,7 +140,7 @@ def _make_locked(parent: Path, prefix: str) -> tuple[Path, int]:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         with contextlib.suppress(FileNotFoundError):
-            lock = os.open(folder, os.O_RDONLY)
+            lock = os.open(folder, _FOLDER)
             fcntl.flock(lock, fcntl.LOCK_EX)
             if folder.exists():
                 return folder, lock
@@ -166,20 +169,21 @@ def _remove_empty(folders: list[Path]) -> None:
 
 
 def _remove_stale(parent: Path, prefix: str) -> None:
-    """Removes the work folders of processes that were killed: their lock is free."""
+    """Removes the work folders of processes of this user that were killed: their lock is free."""
     for leftover in parent.iterdir():
         if not leftover.name.startswith(prefix):
             continue
         try:
-            descriptor = os.open(leftover, os.O_RDONLY)
-        except FileNotFoundError:  # the other process has ended meanwhile
+            descriptor = os.open(leftover, _FOLDER)
+        except OSError:  # the other process has ended meanwhile, or it is another user's, or no folder
             continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             continue
         else:
-            shutil.rmtree(leftover, ignore_errors=True)
+            if os.fstat(descriptor).st_uid == os.geteuid():
+                shutil.rmtree(leftover, ignore_errors=True)
         finally:
             os.close(descriptor)
 
@@ -305,8 +309,20 @@ def _holds_just(path: Path, content: bytes) -> bool:
     """Returns whether a file holds just these bytes, reading no more than that of it."""
     if not path.is_file():
         return False
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         return stream.read(len(content) + 1) == content
+
+
+def _added_folders(bundle: Path, recorded: list[Record]) -> list[Path]:
+    """The folders without a file; TensorFlow makes one for assets, whether there are any or not."""
+    files = [bundle / record["path"] for record in recorded]
+    known = {parent for file in files for parent in file.parents}
+    known |= {file.with_name("assets") for file in files if file.name == "saved_model.pb"}
+    return [
+        path
+        for path in sorted(bundle.rglob("*"))
+        if _is_plain_folder(path) and path not in known and all(map(_is_plain_folder, path.rglob("*")))
+    ]
 
 
 def check_files(bundle: Path, manifest: Manifest) -> list[str]:
@@ -334,6 +350,7 @@ def check_files(bundle: Path, manifest: Manifest) -> list[str]:
             problems.append(str(error))
     added = set(_files(bundle, bundle)) - {record["path"] for record in recorded}
     problems += [f"{bundle / path}: added: the manifest does not know it" for path in sorted(added)]
+    problems += [f"{path}: added: a folder without a file" for path in _added_folders(bundle, recorded)]
     problems += [
         f"{artifact['path']}: the manifest's own figures for it do not add up"
         for artifact in manifest["artifacts"]

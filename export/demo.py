@@ -11,7 +11,7 @@ from PIL import Image
 from toolkit import images, samples
 from toolkit.cli import run
 from toolkit.errors import StyleportError
-from toolkit.models import open_model
+from toolkit.models import in_given_styles, open_model
 
 PRESET = "magenta-mobile"
 PHOTO, STYLE = "chelsea", "swirls"
@@ -23,7 +23,7 @@ def _stylize_with_each(bundle: Path, manifest: dict[str, Any], folder: Path) -> 
     images.save_image(content, folder / "content.png")
     images.save_image(style, folder / "style.png")
     for record in manifest["artifacts"]:
-        model = open_model(bundle, record["path"])
+        model = in_given_styles(open_model(bundle, record["path"]), record["path"])
         stylized = np.asarray(model(content[None], style[None]))[0]
         path = folder / f"{record['path'].replace('/', '-')}.png"
         images.save_image(stylized, path)

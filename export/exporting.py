@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from export import bundle as bundles
-from export import parity, report, sources
+from export import claims, parity, report, sources
 from export.artifact import Artifact, ExportOptions, Origin, Progress
 from export.exportable import Exportable
 from export.gates import Pairs, Parity
@@ -198,7 +198,8 @@ def verify_bundle(
         The figures and the gates they miss.
 
     Raises:
-        InputError: the folder is no bundle, or a file in it is changed, missing or added.
+        InputError: the folder is no bundle, a file in it is changed, missing or added, or the manifest says something
+            of an artifact that its files do not bear out.
     """
     bundle = Path(bundle)
     check_utf8(bundle)
@@ -208,6 +209,7 @@ def verify_bundle(
     if problems:
         raise InputError(first_of(problems))
     exportable, trial, measured = sources.reopen(bundle, manifest), trial or Trial(), {}
+    false: list[str] = []
     if trial.pairs is not None:
         exportable.measure_on(trial.pairs)
     for record in manifest["artifacts"]:
@@ -215,5 +217,12 @@ def verify_bundle(
         progress(f"verifying {artifact.path}")
         folder = trial.elsewhere.get(artifact.path) or manifests.resolve(bundle, artifact.path)
         result = exportable.measure(artifact, folder)
+        signatures = exportable.exporters[artifact.format].signatures(folder)
+        false += claims.false_claims(record, artifact, result, folder, signatures)
+        if trial.pairs is None:
+            false += claims.false_figures(record, artifact, result)
         measured[artifact] = result.under(result.gate.narrowed(trial.gates.get(artifact.kind, {})))
-    return Verification(manifest, measured, _failures(measured))
+    failures = _failures(measured)
+    if false and not failures:
+        raise InputError(f"not verified: {first_of(false)}")
+    return Verification(manifest, measured, failures)

@@ -13,14 +13,15 @@ from export.feed_forward import METHOD as FEED_FORWARD
 from export.gates import Pairs, Parity
 from export.one_piece import saved_model as whole_saved_model
 from export.one_piece import tflite as whole_tflite
-from export.references import References
+from export.references import OneStyleReferences, References
 from toolkit import custom_objects, hub, keras_file, models
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, told_in_one_line
 from toolkit.locate import Located
+from toolkit.models import SINGLE_STYLE
 from toolkit.source_options import NO_SPLIT, SourceOptions
 from toolkit.split import SplitStylizer
-from toolkit.whole import WholeStylizer
+from toolkit.whole import LoadedStylizer, SingleStyleStylizer
 
 ONE_PIECE = "one-piece"
 REFERENCES = {"keras": "source/model.keras", "saved_model": "source/saved_model", "hub": "source/saved_model"}
@@ -59,9 +60,11 @@ def _export_page(model: SplitStylizer, bundle: Path, options: ExportOptions, pro
 
 _PAGE = SimpleNamespace(export=_export_page, load=web.load, signatures=web.signatures)
 _BAKED = SimpleNamespace(export=_export_baked, load=baked.load, signatures=baked.signatures)
+_IN_ONE_PIECE: dict[str, Exporter] = {"saved_model": whole_saved_model, "tflite": whole_tflite}
 EXPORTERS: dict[str, dict[str, Exporter]] = {
     FEED_FORWARD: {"saved_model": saved_model, "tflite": _PAIRS, "web": _PAGE, "baked": _BAKED},
-    ONE_PIECE: {"saved_model": whole_saved_model, "tflite": whole_tflite},
+    ONE_PIECE: _IN_ONE_PIECE,
+    SINGLE_STYLE: _IN_ONE_PIECE,
 }
 
 
@@ -69,24 +72,31 @@ class Foreign:
     """A stylizer made elsewhere, to export; see `export.exportable.Exportable`.
 
     Args:
-        model: the stylizer, in one piece or cut in two.
+        model: the stylizer, in one piece, cut in two, or of one style.
         source: what the manifest says of its origin.
         path: the file or folder that it was loaded from; the bundle keeps a copy.
     """
 
-    def __init__(self, model: WholeStylizer | SplitStylizer, source: Source, path: Path) -> None:
+    def __init__(self, model: LoadedStylizer | SplitStylizer, source: Source, path: Path) -> None:
         whole = model.whole if isinstance(model, SplitStylizer) else model
-        method = FEED_FORWARD if isinstance(model, SplitStylizer) else ONE_PIECE
+        method = _method(model)
         cut = {"split_at": model.tensor} if isinstance(model, SplitStylizer) else {}
         modules = keras_file.custom_modules(path) if source["kind"] == "keras" else []
         imports = {"imports": modules} if modules else {}
         self.model = model
-        self.source: Source = {"method": method, **source, "inputs": whole.convention.to_json(), **cut, **imports}
+        self.source: Source = {
+            "method": method,
+            **source,
+            "inputs": whole.convention.to_json(),
+            "range": {role: list(form.bounds) for role, form in whole.formats.items()},
+            **cut,
+            **imports,
+        }
         self.exporters: Mapping[str, Exporter] = EXPORTERS[method]
         self.reference = REFERENCES[source["kind"]]
         self._path = path
-        self._whole = whole
-        self._references = References(whole, model)
+        self._whole: Any = whole
+        self._references = self._referred_to()
 
     def save_reference(self, path: Path) -> None:
         """Copies the source as it is."""
@@ -104,7 +114,12 @@ class Foreign:
         Args:
             pairs: contents and styles with their names, as `export.gates.Pairs` has them.
         """
-        self._references = References(self._whole, self.model, pairs)
+        self._references = self._referred_to(pairs)
+
+    def _referred_to(self, pairs: Pairs | None = None) -> References | OneStyleReferences:
+        if isinstance(self.model, SingleStyleStylizer):
+            return OneStyleReferences(self.model, self.source["name"], pairs)
+        return References(self._whole, self.model, pairs)
 
     def measure(self, artifact: Artifact, folder: Path) -> Parity:
         """Holds an artifact's pictures against the source's.
@@ -119,6 +134,12 @@ class Foreign:
         with told_in_one_line(f"{artifact.path} could not be run"):
             runner = self.exporters[artifact.format].load(folder)
             return parity.hold(runner, artifact, self._references.of(artifact, folder))
+
+
+def _method(model: LoadedStylizer | SplitStylizer) -> str:
+    if isinstance(model, SplitStylizer):
+        return FEED_FORWARD
+    return SINGLE_STYLE if isinstance(model, SingleStyleStylizer) else ONE_PIECE
 
 
 def reopen(path: Path, source: Source) -> Exportable:
@@ -140,13 +161,15 @@ def reopen(path: Path, source: Source) -> Exportable:
         raise InputError(
             f"{path}: not the model that the manifest names: its sha256 is {sha256}, not {source['sha256']}"
         )
-    options = SourceOptions(source["inputs"], source.get("split_at", NO_SPLIT))
+    options = SourceOptions(source["inputs"], source.get("split_at", NO_SPLIT), source.get("range"))
     try:
-        model = models.load(Located(source["kind"], source["name"], path), options)
+        # What it paints was looked at when it was exported.
+        model = models.load(Located(source["kind"], source["name"], path), options, is_tried=False)
     except InputError as error:
         if not (missing := custom_objects.not_imported(source.get("imports", ()))):
             raise
         named = " ".join(f"--import {module}" for module in missing)
         raise InputError(f"{path}: this bundle's model needs {named}") from error
-    kept = {key: value for key, value in source.items() if key not in ("method", "inputs", "split_at", "imports")}
+    told = ("method", "inputs", "range", "split_at", "imports")
+    kept = {key: value for key, value in source.items() if key not in told}
     return Foreign(model, kept, path)

@@ -4,6 +4,7 @@ TFLite's MIRROR_PAD is refused before the picture's size is known, because a sid
 and its kernel copies one value at a time. Slices of the same rows and columns do neither.
 """
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def sliced(graph: FrozenGraph) -> FrozenGraph:
             definition.node.append(node)
         else:
             definition.node.extend(_replacement(node, paddings, shapes[source.partition(":")[0]]))
-    return FrozenGraph(definition, graph.content, graph.style, graph.output, graph.output_index)
+    return dataclasses.replace(graph, definition=definition)
 
 
 def _paddings(node: Any, nodes: dict[str, Any]) -> np.ndarray | None:

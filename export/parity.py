@@ -10,6 +10,7 @@ from export.artifact import DEFAULT_SIZE, PAGE_SIZES, Artifact
 from export.gates import Case, Figures, Gate, Measurement, Pairs, Parity, judge
 from toolkit import images, samples
 from toolkit.errors import InputError
+from toolkit.one_style import OneStyleStylizer
 
 # The height and width of the second size: neither square nor a multiple of four, as users' pictures are.
 SECOND_SIZE = (250, 333)
@@ -107,14 +108,14 @@ def cases(size: tuple[int, int], style_size: tuple[int, int] | None = None, pair
 
 
 def cases_in_style(
-    size: tuple[int, int], name: str, style: np.ndarray, contents: Mapping[str, np.ndarray] | None = None
+    size: tuple[int, int], name: str, style: np.ndarray | None, contents: Mapping[str, np.ndarray] | None = None
 ) -> list[Case]:
     """Prepares contents for one style, at one size.
 
     Args:
         size: height and width of the contents in pixels, at least 16.
         name: the style's.
-        style: what a report shows of it, [1, h, w, 3] float32 in [0, 1].
+        style: what a report shows of it, [1, h, w, 3] float32 in [0, 1]; None for nothing.
         contents: by name, [H, W, 3] float32 in [0, 1]; by default four photos, each whole and two quarters of it.
 
     Returns:
@@ -149,11 +150,16 @@ def _fill(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     return images.resize(picture[top : top + rows, left : left + columns], height, width)
 
 
+def _painted(stylizer: Callable[..., Any], case: Case) -> np.ndarray:
+    pictures = (case.content,) if isinstance(stylizer, OneStyleStylizer) else (case.content, case.style)
+    return np.asarray(stylizer(*pictures))[0]
+
+
 class Reference:
     """The float32 model's pictures, each made once.
 
     Args:
-        stylizer: called with a content and a style, both [1, H, W, 3] float32.
+        stylizer: called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32.
         cases_of: the cases of a size, given as height and width.
     """
 
@@ -164,9 +170,7 @@ class Reference:
     def pictures(self, size: tuple[int, int]) -> list[tuple[Case, np.ndarray]]:
         """Returns the cases of a size, each with the picture [H, W, 3] it must give."""
         if size not in self._pictures:
-            self._pictures[size] = [
-                (case, np.asarray(self._stylizer(case.content, case.style))[0]) for case in self._cases_of(size)
-            ]
+            self._pictures[size] = [(case, _painted(self._stylizer, case)) for case in self._cases_of(size)]
         return self._pictures[size]
 
 
@@ -176,7 +180,7 @@ def measure(
     """Runs an artifact on every case and compares its pictures with the reference's.
 
     Args:
-        runner: called with a content and a style, both [1, H, W, 3] float32.
+        runner: called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32.
         reference: the float32 model's pictures.
         sizes: heights and widths of the contents.
 
@@ -185,7 +189,7 @@ def measure(
     """
     for size in sizes:
         for case, expected in reference.pictures(size):
-            picture = np.asarray(runner(case.content, case.style))[0]
+            picture = _painted(runner, case)
             yield Measurement(case, compare(expected, picture), expected, picture)
 
 
@@ -193,7 +197,7 @@ def hold(runner: Callable[..., Any], artifact: Artifact, reference: Reference) -
     """Holds an artifact's pictures against the reference's, at every size that its gate asks for.
 
     Args:
-        runner: the artifact, called with a content and a style, both [1, H, W, 3] float32.
+        runner: the artifact, called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32.
         artifact: what runs.
         reference: the float32 model's pictures.
 

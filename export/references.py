@@ -14,6 +14,26 @@ from export.gates import Pairs
 from export.style import Style
 from toolkit import images
 from toolkit.errors import InputError
+from toolkit.one_style import OneStyleStylizer
+
+
+class OneStyleReferences:
+    """The pictures of a float32 model that has its style inside, each made once.
+
+    Args:
+        stylizer: called with a content [1, H, W, 3] float32.
+        name: the style's, for people.
+        pairs: whose contents are painted, as `export.gates.Pairs` has them; the samples' by default.
+    """
+
+    def __init__(self, stylizer: OneStyleStylizer, name: str, pairs: Pairs | None = None) -> None:
+        contents = None if pairs is None else {content_name: content for content_name, content, _, _ in pairs}
+        cases = functools.partial(parity.cases_in_style, name=name, style=None, contents=contents)
+        self._reference = parity.Reference(stylizer, cases)
+
+    def of(self, artifact: Artifact, folder: Path) -> parity.Reference:
+        """Returns what an artifact is held against: the same for all."""
+        return self._reference
 
 
 class References:

@@ -8,7 +8,7 @@ import numpy as np
 
 from export.artifact import Artifact
 from export.gates import MORE_IS_BETTER, Parity
-from toolkit import images
+from toolkit import images, value_range
 from toolkit.manifest import Manifest
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -53,7 +53,7 @@ def _write_pictures(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
     factor = amplification(difference)
     pictures = {
         "content": worst.case.content[0],
-        "style": worst.case.style[0],
+        **({} if worst.case.style is None else {"style": worst.case.style[0]}),
         "reference": worst.reference,
         "artifact": worst.picture,
         "difference": np.clip(difference * factor, 0, 1),
@@ -134,7 +134,7 @@ def render(template: str, rows: list[dict[str, Any]], templates: Path = TEMPLATE
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "megabytes": megabytes}
+    environment.filters |= {"number": number, "megabytes": megabytes, "ranges": value_range.all_told}
     names = figure_names(one["figures"] for one in rows)
     return environment.get_template(template).render(
         rows=rows, figure_names=names, more_is_better=MORE_IS_BETTER, **values

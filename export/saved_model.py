@@ -1,6 +1,7 @@
 """Exports a stylizer as a SavedModel: a drop-in for the TensorFlow Hub module, with signatures for serving."""
 
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,32 +33,51 @@ def _tensor(name: str, shape: tuple[int | None, ...], dtype: Any = tf.float32) -
     return tf.TensorSpec(shape, dtype, name)
 
 
-def bytes_function(paint: Callable[[Any, Any], Any], max_size: int) -> Any:
+def function_of(call: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Any:
+    """Builds a `tf.function` whose arguments, however many, are named as their tensors are.
+
+    Args:
+        call: takes as many tensors.
+        specs: of the tensors.
+
+    Returns:
+        The function, which can be called by position and by name.
+    """
+
+    def named(*tensors: Any) -> Any:
+        return call(*tensors)
+
+    parameters = [inspect.Parameter(spec.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for spec in specs]
+    named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return tf.function(named, specs)
+
+
+def bytes_function(paint: Callable[..., Any], max_size: int, roles: Sequence[str] = ("content", "style")) -> Any:
     """Builds the function behind `image_bytes`.
 
     Args:
-        paint: takes a content and a style, [1, H, W, 3] tensors, and gives the picture.
+        paint: takes a picture of each role, [1, H, W, 3] tensors, and gives the stylized one.
         max_size: the longer side of each picture is reduced to this many pixels.
+        roles: of the pictures.
 
     Returns:
-        A `tf.function` of two batches of encoded pictures.
+        A `tf.function` of a batch of encoded pictures for each role.
     """
 
-    def stylize_bytes(pair: Any) -> Any:
-        content_image, style_image = (image_bytes.decode(one, max_size, MIN_SIDE)[tf.newaxis] for one in pair)
-        return image_bytes.encode(paint(content_image, style_image)[0])
+    def stylize_bytes(encoded: Any) -> Any:
+        pictures = [image_bytes.decode(one, max_size, MIN_SIDE)[tf.newaxis] for one in encoded]
+        return image_bytes.encode(paint(*pictures)[0])
 
-    def from_bytes(content_image_bytes: Any, style_image_bytes: Any) -> dict[str, Any]:
-        counts = tf.size(content_image_bytes), tf.size(style_image_bytes)
-        tf.debugging.assert_equal(*counts, "as many style pictures as content pictures are needed")
-        pairs = (content_image_bytes, style_image_bytes)
-        # One pair at a time: the pictures of a batch each have their own size, and memory stays that of one.
-        encoded = tf.map_fn(stylize_bytes, pairs, fn_output_signature=tf.string, parallel_iterations=1)
+    def from_bytes(*batches: Any) -> dict[str, Any]:
+        for batch in batches[1:]:
+            tf.debugging.assert_equal(
+                tf.size(batches[0]), tf.size(batch), "as many style pictures as content pictures are needed"
+            )
+        # One of each at a time: the pictures of a batch each have their own size, and memory stays that of one.
+        encoded = tf.map_fn(stylize_bytes, batches, fn_output_signature=tf.string, parallel_iterations=1)
         return {"stylized_image_bytes": encoded}
 
-    contents = _tensor("content_image_bytes", (None,), tf.string)
-    styles = _tensor("style_image_bytes", (None,), tf.string)
-    return tf.function(from_bytes, [contents, styles])
+    return function_of(from_bytes, [_tensor(f"{role}_image_bytes", (None,), tf.string) for role in roles])
 
 
 def serving_functions(stylizer: Pair, max_size: int) -> dict[str, Any]:
@@ -123,17 +143,18 @@ def save_functions(functions: dict[str, Any], variables: list[Any], folder: Path
     """Writes functions as the signatures of a SavedModel that is called as the Hub module is.
 
     Args:
-        functions: a `tf.function` by each signature's name; `serving_default` takes a content and a style.
+        functions: a `tf.function` by each signature's name; `serving_default` takes a content and, unless its style is
+            inside, a style.
         variables: what the functions use.
         folder: where `saved_model.pb` and `variables/` are written.
     """
     module = tf.Module()
     module.weights = variables
 
-    def call(content_image: Any, style_image: Any) -> list[Any]:
-        return [functions["serving_default"](content_image, style_image)["stylized_image"]]
+    def call(*pictures: Any) -> list[Any]:
+        return [functions["serving_default"](*pictures)["stylized_image"]]
 
-    module.__call__ = tf.function(call, functions["serving_default"].input_signature)
+    module.__call__ = function_of(call, functions["serving_default"].input_signature)
     with told_in_one_line("the SavedModel could not be written"):
         concrete = {name: function.get_concrete_function() for name, function in functions.items()}
         tf.saved_model.save(module, str(folder), concrete, SAVE_OPTIONS)

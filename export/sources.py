@@ -10,7 +10,7 @@ from export import foreign
 from export.exportable import Exportable, Source
 from export.feed_forward import METHOD as FEED_FORWARD
 from export.feed_forward import FeedForward
-from export.foreign import ONE_PIECE, Foreign
+from export.foreign import ONE_PIECE, SINGLE_STYLE, Foreign
 from export.optimisation.exportable import METHOD as OPTIMISATION
 from export.optimisation.exportable import Optimisation
 from toolkit import manifest as manifests
@@ -134,5 +134,6 @@ def _check_against_preset(path: Path, stylizer: Stylizer, source: Source) -> Non
 REOPENERS: dict[str, Callable[[Path, Source], Exportable]] = {
     FEED_FORWARD: _reopen_feed_forward,
     ONE_PIECE: foreign.reopen,
+    SINGLE_STYLE: foreign.reopen,
     OPTIMISATION: Optimisation.reopen,
 }

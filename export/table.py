@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from export.report import figure_names, megabytes, number
+from toolkit.console import TextConsole
 
 
 def parity_table(records: list[dict[str, Any]]) -> Table:
@@ -43,5 +44,5 @@ def print_table(records: list[dict[str, Any]], console: Console) -> None:
 
 def stdout_console() -> Console:
     """Returns a console on standard output that folds no table where it is no terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=200)
+    console = TextConsole()
+    return console if console.is_terminal else TextConsole(width=200)

@@ -27,6 +27,7 @@ from toolkit import images
 from toolkit.errors import InputError
 from toolkit.images import Picture
 from toolkit.inputs import check_strength
+from toolkit.opening import open_file
 
 Source = str | Path | Image.Image | np.ndarray
 Answer = TypeVar("Answer")
@@ -109,21 +110,21 @@ class StylizerClient:
     def stylize(
         self,
         content: Source,
-        style: Source,
+        style: Source | None = None,
         strength: float | None = None,
         *,
         tensors: bool = False,
         style_size: int | None = 256,
         max_size: int = 1024,
     ) -> Picture:
-        """Repaints a picture in the style of another.
+        """Repaints a picture in the style of another, or in the one that the model has inside.
 
-        By default both travel as JPEG or PNG bytes (the signature `image_bytes`): a JPEG or PNG file as it is, anything
+        By default they travel as JPEG or PNG bytes (the signature `image_bytes`): a JPEG or PNG file as it is, anything
         else as a PNG of 8 bits a sample, which the answer is as well.
 
         Args:
             content: a picture's path, a Pillow image, or an array as `toolkit.load_image` takes it.
-            style: likewise.
+            style: likewise; None where the model has its one style inside.
             strength: in [0, 1], between the content's own style (0) and the style's; such a request goes as tensors,
                 for `image_bytes` has no strength. None is the style's own.
             tensors: send and receive float32 tensors instead of bytes.
@@ -141,16 +142,17 @@ class StylizerClient:
         """
         if strength is not None:
             check_strength(strength)
+            if style is None:
+                raise InputError(f"strength is {strength:g}: a model with its style inside has none; give a style")
         if strength is None and not tensors:
-            inputs: Inputs = {
-                "content_image_bytes": [_encoded(content, max_size)],
-                "style_image_bytes": [_encoded(style if style_size is None else _style(style, style_size), max_size)],
-            }
+            inputs: Inputs = {"content_image_bytes": [_encoded(content, max_size)]}
+            if style is not None:
+                shown = style if style_size is None else _style(style, style_size)
+                inputs["style_image_bytes"] = [_encoded(shown, max_size)]
             return self._decoded(self.predict("image_bytes", inputs))
-        inputs = {
-            "content_image": images.load_image(content, max_size)[np.newaxis],
-            "style_image": _style(style, style_size)[np.newaxis],
-        }
+        inputs = {"content_image": images.load_image(content, max_size)[np.newaxis]}
+        if style is not None:
+            inputs["style_image"] = _style(style, style_size)[np.newaxis]
         if strength is None:
             return self._first(self.predict("serving_default", inputs))
         return self._first(self.predict("strength", {**inputs, "strength": np.array([strength], np.float32)}))
@@ -246,7 +248,7 @@ def _encoded(source: Source, max_size: int) -> bytes:
     """The bytes of a picture: those of a JPEG or PNG file as they are, if it has no more pixels than may be decoded."""
     if isinstance(source, str | Path):
         try:
-            with Path(source).open("rb") as stream:
+            with open_file(source) as stream:
                 start = stream.read(len(_MAGICS[-1]))
                 stream.seek(0)
                 if start.startswith(_MAGICS):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import InputError, WorkError
+from toolkit.opening import read_bounded
 
 # A configuration is some kilobytes; what is far beyond is none, and is not read into memory.
 MAX_CONFIG_BYTES = 1 << 20
@@ -96,12 +97,9 @@ def _parse(text: str, message: Any, origin: str) -> Any:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_CONFIG_BYTES + 1)
+        content = read_bounded(path, MAX_CONFIG_BYTES, "a configuration")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(content) > MAX_CONFIG_BYTES:
-        raise InputError(f"{path}: larger than {MAX_CONFIG_BYTES} bytes, not a configuration")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

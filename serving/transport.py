@@ -69,8 +69,8 @@ class Target:
         if self.version is not None and self.label is not None:
             raise InputError(f"version {self.version} and label {self.label!r} are both given: give one of them")
         for what, name in (("model", self.model), ("label", self.label)):
-            if name is not None and (not name or any(char in name for char in "/:?#%") or not name.isprintable()):
-                raise InputError(f"{what} {name!r} is no name: give one without / : ? # and %")
+            if name is not None and (not name or not name.isprintable()):
+                raise InputError(f"{what} {name!r} is no name: give one that can be printed")
         if self.version is not None and self.version < 0:
             raise InputError(f"version {self.version} is out of range: give a number from 0")
 

@@ -21,6 +21,7 @@ from serving.server.version_policy import versions_on_disk
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError, first_of
 from toolkit.manifest import Record
+from toolkit.opening import read_bounded
 
 if TYPE_CHECKING:
     from export.exporting import Verification
@@ -131,9 +132,7 @@ def model_name(base_path: Path) -> str:
 def _provenance(folder: Path) -> dict[str, Any] | None:
     path = folder / PROVENANCE_FILE
     try:
-        if path.stat().st_size > MAX_PROVENANCE_BYTES:
-            return None
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_bounded(path, MAX_PROVENANCE_BYTES, "a provenance"))
     except (OSError, ValueError, RecursionError):  # not of our making, or damaged: the version is listed all the same
         return None
     return found if isinstance(found, dict) else None

@@ -6,6 +6,8 @@ Public names load on first use: `import toolkit` alone costs no TensorFlow.
 import importlib
 from typing import Any
 
+from toolkit import keras_settings
+
 _PUBLIC = {
     "BakedStylizer": "toolkit.baked",
     "DeviceStylizer": "toolkit.device",
@@ -35,7 +37,8 @@ __all__ = sorted(_PUBLIC)
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'toolkit' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    with keras_settings.guarded():
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
 
 
 def __dir__() -> list[str]:

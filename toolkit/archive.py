@@ -1,10 +1,11 @@
-"""Looks through a packed SavedModel before a byte of it is unpacked: archives from outside are hostile."""
+"""Looks through a packed SavedModel before a byte of it is unpacked, and unpacks it in the same way."""
 
 import gzip
 import lzma
 import tarfile
 import zlib
-from pathlib import PurePosixPath
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from toolkit.errors import InputError
@@ -16,7 +17,10 @@ MAX_MEMBERS = 10_000
 MAX_HEADER_BYTES = 1 << 20
 MAX_ALL_HEADERS_BYTES = 1 << 25
 _GZIP_MAGIC = b"\x1f\x8b"
+# Of a path, on Linux.
+MAX_NAME_LENGTH = 4096
 _BLOCK = 512
+_COPIED_BYTES = 1 << 16
 
 
 class _Headers:
@@ -43,15 +47,50 @@ def check_archive(stream: IO[bytes], name: str, max_bytes: int) -> None:
         max_bytes: the largest sum of the members' sizes.
 
     Raises:
-        InputError: it is broken off or no archive, a member leaves the folder or is a link or a device, it would
-            unpack to too much, or it holds no SavedModel.
+        InputError: it is broken off or no archive, a member leaves the folder or is a link or a device, two have one
+            name, it would unpack to too much, or it holds no SavedModel.
     """
+    names = {path for _, path, _ in _members(stream, name, max_bytes)}
+    if not any(model in names for model in MODEL_FILES):
+        raise InputError(f"{name}: holds no SavedModel: {MODEL_FILES[0]} is not at the archive's top")
+
+
+def unpack(stream: IO[bytes], folder: Path, name: str, max_bytes: int) -> None:
+    """Writes the files and folders of an archive, reading it as `check_archive` does and in no other way.
+
+    Args:
+        stream: see `check_archive`.
+        folder: where they are written; it is there and empty.
+        name: what to call the archive in the error.
+        max_bytes: the largest sum of the members' sizes.
+
+    Raises:
+        InputError: see `check_archive`.
+        OSError: something cannot be written.
+    """
+    for member, path, content in _members(stream, name, max_bytes):
+        target = folder / path
+        if member.isdir():
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            left = member.size
+            while left and (block := content.read(min(left, _COPIED_BYTES))):
+                file.write(block)
+                left -= len(block)
+
+
+def _members(stream: IO[bytes], name: str, max_bytes: int) -> Iterator[tuple[tarfile.TarInfo, str, IO[bytes]]]:
+    """Gives each member with its path and a stream that stands at its content, which may be left unread."""
+    stream.seek(0)
     zipped = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
     stream.seek(0)
     unzipped: Any = gzip.GzipFile(fileobj=stream) if zipped else stream
     try:
         with tarfile.open(fileobj=_Headers(unzipped, name), mode="r:") as archive:  # type: ignore[call-overload]
-            names = _checked_names(archive, name, max_bytes)
+            for member, path in _checked(archive, name, max_bytes):
+                yield member, path, unzipped
             unzipped.seek(archive.offset)
         # To the end: that holds a gzip stream's own checksum. Without the zeros an archive of no compression could
         # have been broken off between two members.
@@ -62,30 +101,50 @@ def check_archive(stream: IO[bytes], name: str, max_bytes: int) -> None:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{name}: not a whole .tar.gz ({error or type(error).__name__}); fetch it again") from error
-    if not any(model in names for model in MODEL_FILES):
-        raise InputError(f"{name}: holds no SavedModel: {MODEL_FILES[0]} is not at the archive's top")
 
 
-def _checked_names(archive: tarfile.TarFile, name: str, max_bytes: int) -> set[str]:
-    names, total = set(), 0
+def _checked(archive: tarfile.TarFile, name: str, max_bytes: int) -> Iterator[tuple[tarfile.TarInfo, str]]:
+    kinds: dict[str, bool] = {}
+    total = count = 0
     # One at a time: the size of a member is held before its bytes are passed over.
     while member := archive.next():
-        names.add(_checked_name(member, name))
-        total += member.size
+        path = _checked_name(member, name)
+        total, count = total + member.size, count + 1
         if total > max_bytes or member.size < 0:
             raise InputError(
                 f"{name}: refused: its members unpack to more than {max_bytes} bytes ({member.name!r} alone claims "
                 f"{member.size})"
             )
-        if len(names) > MAX_MEMBERS:
+        if count > MAX_MEMBERS:
             raise InputError(f"{name}: refused: more than {MAX_MEMBERS} members; a SavedModel has some")
-    return names
+        above = [kinds.setdefault(path[:place], True) for place, letter in enumerate(path) if letter == "/"]
+        if not all(above) or kinds.get(path, member.isdir()) != member.isdir():
+            raise InputError(f"{name}: refused: member {member.name!r} is both a file and a folder")
+        if path in kinds and not member.isdir():
+            raise InputError(f"{name}: refused: two of its members are named {member.name!r}")
+        kinds[path] = member.isdir()
+        yield member, path
 
 
 def _checked_name(member: tarfile.TarInfo, name: str) -> str:
     parts = PurePosixPath(member.name).parts
     if member.name.startswith("/") or ".." in parts or "\\" in member.name or "\0" in member.name:
-        raise InputError(f"{name}: refused: member {member.name!r} leaves the folder it is unpacked to")
-    if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE):
+        raise InputError(f"{name}: refused: member {member.name[:300]!r} leaves the folder it is unpacked to")
+    if not member.name.isprintable() or not _is_utf8(member.name):
+        raise InputError(f"{name}: refused: the name of member {member.name[:300]!r} is not text in UTF-8")
+    if len(member.name) > MAX_NAME_LENGTH:
+        raise InputError(f"{name}: refused: a member's name has {len(member.name)} letters; no file's has")
+    if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE) or member.issparse():
         raise InputError(f"{name}: refused: member {member.name!r} is a link, a device or the like, not a file")
-    return "/".join(parts)
+    path = "/".join(part for part in parts if part != ".")
+    if not path and not member.isdir():
+        raise InputError(f"{name}: refused: member {member.name!r} has no name of its own")
+    return path
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

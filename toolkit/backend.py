@@ -1,21 +1,17 @@
-"""Keras on TensorFlow: everything here that uses Keras imports it from this module, and so learns in one line why not.
-
-Keras reads the user's `keras.json` as it is imported, breaks off at values it does not know, and waits at a pipe.
-"""
+"""Keras on TensorFlow: everything here that uses Keras imports it from this module, and is told in one line why not."""
 
 import contextlib
-import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
+from toolkit import keras_settings
 from toolkit.errors import InputError
+from toolkit.keras_settings import BACKEND_VARIABLE
 
 BACKEND = "tensorflow"
-# Takes precedence over the file.
-BACKEND_VARIABLE = "KERAS_BACKEND"
+# What importing Keras fails on where its settings name another backend; `numpy` takes jax along.
+BACKENDS = ("jax", "openvino", "torch")
 
 # What every layer here is told, for otherwise it takes Keras's settings, which the user may change at any time: other
 # pictures would come of them, or none.
@@ -24,50 +20,21 @@ PINNED: dict[str, Any] = {"dtype": DTYPE}
 PINNED_2D: dict[str, Any] = {**PINNED, "data_format": "channels_last"}
 
 
-def settings_file() -> Path:
-    """Returns where Keras looks for the user's settings."""
-    # As Keras does it, and not by pathlib, which raises where there is no home.
-    home = os.path.expanduser("~")  # noqa: PTH111
-    folder = os.environ.get("KERAS_HOME", f"{home if os.access(home, os.W_OK) else '/tmp'}/.keras")  # noqa: S108
-    return Path(os.path.expanduser(folder), "keras.json")  # noqa: PTH111
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: not a file, so Keras cannot read its settings there; remove it")
-    try:
-        settings = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise InputError(f"{path}: Keras cannot read its settings: {error.strerror}; mend or remove it") from error
-    except ValueError:  # which Keras takes for no settings
-        return {}
-    except RecursionError as error:
-        raise InputError(f"{path}: nested too deeply for settings of Keras; mend or remove it") from error
-    if not isinstance(settings, dict):
-        raise InputError(f"{path}: holds no settings of Keras by name; mend or remove it")
-    return settings
-
-
 def _import() -> Any:
     """Imports Keras."""
     if "keras" not in sys.modules:
-        path = settings_file()
-        settings = _settings(path)
-        _check_backend(os.environ.get(BACKEND_VARIABLE) or settings.get("backend", BACKEND))
-        try:
-            import keras
-        except (ValueError, TypeError) as error:
-            line = " ".join(str(error).split())[:200]
-            raise InputError(f"{path}: Keras refuses its settings ({line}); mend or remove it") from error
-    import keras
-
+        keras_settings.check()
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        if error.name in BACKENDS:
+            _check_backend(error.name)
+        raise
     _check_backend(keras.config.backend())
     return keras
 
 
-def _check_backend(backend: Any) -> None:
+def _check_backend(backend: str) -> None:
     if backend != BACKEND:
         raise InputError(f"Keras is set to run on {backend}: set {BACKEND_VARIABLE}={BACKEND}")
 

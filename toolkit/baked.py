@@ -10,13 +10,14 @@ from toolkit import memory
 from toolkit.device import TFLiteNetwork
 from toolkit.fitting import paint_timed
 from toolkit.inputs import Pictures, as_picture, as_pictures
+from toolkit.one_style import OneStyleStylizer
 from toolkit.stage_times import LastTimes, StageClock, StageTimes
 
 BAKED_FILE = "baked.tflite"
 
 
-class BakedStylizer:
-    """An exported transformer with its style inside.
+class BakedStylizer(OneStyleStylizer):
+    """An exported network with its style inside.
 
     Pictures of another size than a fixed-size model takes are scaled to fit, mirrored up to its size, and the
     result cut and scaled back.

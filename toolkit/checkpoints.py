@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import InputError, WorkError
+from toolkit.opening import open_file
 
 STATE_FILE = "state.npz"
 FORMAT = 1
@@ -52,7 +53,7 @@ class Checkpoints:
         if not self.path.is_file():
             raise self.broken("it is no file")
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
+            with open_file(self.path) as stream, np.load(stream, allow_pickle=False) as archive:
                 settings = json.loads(str(archive[_SETTINGS_KEY]))
                 if isinstance(settings, dict):
                     self._check(settings)

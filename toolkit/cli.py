@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit import aborts, signals, streams
+from toolkit import aborts, keras_settings, signals, streams
 from toolkit.errors import InputError, MissingExtraError, StyleportError, WorkError, out_of_memory
 
 COMMANDS = {
@@ -111,7 +111,8 @@ def run(arguments: list[str]) -> int:
     try:
         try:
             # Outside standalone mode the parser raises, and an interrupt or an early exit returns its code.
-            code = typer.main.get_command(app).main(arguments or ["--help"], "styleport", standalone_mode=False)
+            with keras_settings.guarded():
+                code = typer.main.get_command(app).main(arguments or ["--help"], "styleport", standalone_mode=False)
         except ModuleNotFoundError as error:
             raise _missing_extra(error) from error
     except typer.TyperException as error:
@@ -137,7 +138,9 @@ def _outside(error: Exception) -> StyleportError | None:
 
 
 def _fail(message: str, exit_code: int) -> int:
-    typer.echo("styleport: " + " ".join(message.split()), err=True)
+    from toolkit.console import printable
+
+    typer.echo("styleport: " + printable(" ".join(message.split())), err=True)
     return exit_code
 
 

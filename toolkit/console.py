@@ -5,10 +5,10 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -18,6 +18,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TransferSpeedColumn,
 )
+from rich.segment import Segment
 
 from toolkit import streams
 from toolkit.aborts import watched
@@ -25,6 +26,24 @@ from toolkit.errors import StyleportError, out_of_memory
 
 # Set to see all that TensorFlow and its like print.
 LOGS_VARIABLE = "STYLEPORT_LOGS"
+
+
+def printable(text: str) -> str:
+    """Returns a text without what a terminal would act upon: others have written part of what is printed.
+
+    Args:
+        text: lines; their ends are kept.
+    """
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+class TextConsole(Console):
+    """A console that prints texts, whatever they hold, as text alone."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Gives the segments of a renderable."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
 
 @contextlib.contextmanager
@@ -39,7 +58,7 @@ def quiet_libraries() -> Iterator[Console]:
     """
     chatter = None if os.environ.get(LOGS_VARIABLE) else _unnamed_file()
     if chatter is None:
-        yield Console(stderr=True)
+        yield TextConsole(stderr=True)
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
@@ -47,7 +66,7 @@ def quiet_libraries() -> Iterator[Console]:
         os.dup2(chatter.fileno(), 2)
         failed = False
         try:
-            yield Console(file=real)
+            yield TextConsole(file=real)
         except BaseException as error:
             failed = not _told_in_one_line(error)
             raise

@@ -1,4 +1,4 @@
-"""Finds out how a stylizer made elsewhere is called: which input is the content, which the style."""
+"""Finds out how a stylizer made elsewhere is called: which input is the content, which the style, if it takes one."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,6 +13,9 @@ KNOWN_INPUTS = {"content": "placeholder", "style": "placeholder_1"}
 DEFAULT_SIGNATURES = ("serving_default", "default")
 ROLES = ("content", "style", "output", "signature")
 EXAMPLE = "--inputs content=NAME,style=NAME"
+# The types of samples that pictures are converted to and from.
+DTYPES = ("float32", "float16", "bfloat16", "float64", "uint8")
+_CHANNELS = {1: "grays of one channel", 4: "four channels"}
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,30 @@ class Tensor:
         return f"{self.dtype} [{','.join('?' if side is None else str(side) for side in self.shape)}]"
 
     @property
-    def may_be_pictures(self) -> bool:
-        """Whether it takes [B, H, W, 3] float32."""
-        if self.dtype != "float32":
-            return False
-        return self.shape is None or (len(self.shape) == 4 and self.shape[-1] in (3, None))
+    def is_channels_first(self) -> bool:
+        """Whether it is laid out as [B, 3, H, W]."""
+        return self.shape is not None and len(self.shape) == 4 and self.shape[1] == 3 and self.shape[3] != 3
+
+    @property
+    def picture_shape(self) -> tuple[int | None, ...]:
+        """The shape of the same pictures as [B, H, W, 3], None for what may vary."""
+        if self.shape is None:
+            return None, None, None, 3
+        batch, *sides = self.shape
+        return (batch, *(sides[1:] if self.is_channels_first else sides[:2]), 3)
+
+    def why_no_pictures(self) -> str | None:
+        """Returns why it cannot be RGB pictures, [B, H, W, 3] or [B, 3, H, W]; None where it can."""
+        if self.dtype not in DTYPES:
+            return f"their samples are {self.dtype}, not one of {', '.join(DTYPES)}"
+        if self.shape is None or self.is_channels_first:
+            return None
+        if len(self.shape) != 4:
+            return f"they have {len(self.shape)} dimensions, where pictures have four, [B,H,W,3]"
+        if self.shape[3] == 3 or (self.shape[3] is None and self.shape[1] not in _CHANNELS):
+            return None
+        channels = next((_CHANNELS[side] for side in (self.shape[3], self.shape[1]) if side in _CHANNELS), None)
+        return f"they are {channels or f'of {self.shape[3]} channels'}, where pictures are RGB, [B,H,W,3]"
 
 
 @dataclass(frozen=True)
@@ -64,18 +86,23 @@ class Convention:
     Attributes:
         signature: its name.
         content: the input for content pictures.
-        style: the input for style pictures.
+        style: the input for style pictures; None where the one style is inside.
         output: the output that is the stylized picture.
     """
 
     signature: str
     content: str
-    style: str
+    style: str | None
     output: str
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """The names of the inputs by role, the content first."""
+        return {"content": self.content} if self.style is None else {"content": self.content, "style": self.style}
 
     def to_json(self) -> dict[str, str]:
         """Returns what a manifest keeps of it, and `find` takes."""
-        return asdict(self)
+        return {role: name for role, name in asdict(self).items() if name is not None}
 
 
 def parse(text: str) -> dict[str, str]:
@@ -143,18 +170,48 @@ class _Search:
                 return name
         raise self._unclear("several signatures, none of them the default one: add signature=NAME")
 
-    def inputs(self, signature: str) -> tuple[str, str]:
+    def _unusable(self, why: str) -> InputError:
+        """What no name of an input can help."""
+        others = [name for name in self._signatures if name != self._given.get("signature")]
+        hint = f"; its signatures are {', '.join(self._signatures)}: --inputs signature=NAME" if len(others) > 1 else ""
+        return InputError(f"{self._source}: {why}{hint}")
+
+    def inputs(self, signature: str) -> tuple[str, str | None]:
         inputs = self._signatures[signature].inputs
+        if not inputs:
+            raise self._unusable(
+                f"{signature!r} takes no input: a stylizer takes a content picture, or one and a style"
+            )
+        if len(inputs) > len(KNOWN_INPUTS):
+            further = [name for name in inputs if name not in (self._named(role, inputs) for role in KNOWN_INPUTS)]
+            raise self._unusable(
+                f"{signature!r} takes {len(inputs)} inputs; of {further[0]!r}, {inputs[further[0]]}, nothing is known: "
+                "save a model that takes a content and a style picture, or a content alone"
+            )
+        content, style = self._only(signature, inputs) if len(inputs) == 1 else self._both(signature, inputs)
+        for name in filter(None, (content, style)):
+            if why := inputs[name].why_no_pictures():
+                raise self._unusable(f"input {name!r} of {signature!r} takes no pictures, {inputs[name]}: {why}")
+        return content, style
+
+    def _only(self, signature: str, inputs: Mapping[str, Tensor]) -> tuple[str, None]:
+        (name,) = inputs
+        if unknown := [given for role, given in self._given.items() if role in KNOWN_INPUTS and given != name]:
+            raise self._unclear(f"has no input {unknown[0]!r}")
+        if "content" not in self._given and "style" in name.lower() and "content" not in name.lower():
+            raise self._unclear(f"{name!r} is the only input of {signature!r}, and no content by its name")
+        if "style" in self._given:
+            raise self._unusable(
+                f"{signature!r} takes {name!r} alone, which is the content; a model of one style takes no style picture"
+            )
+        return name, None
+
+    def _both(self, signature: str, inputs: Mapping[str, Tensor]) -> tuple[str, str]:
         content, style = (self._named(role, inputs) for role in KNOWN_INPUTS)
         if content is None or style is None:
             raise self._unclear(f"which input of {signature!r} is the content and which the style cannot be told")
         if content == style:
             raise self._unclear(f"input {content!r} of {signature!r} cannot be both content and style")
-        if further := [name for name in inputs if name not in (content, style)]:
-            raise self._unclear(f"{signature!r} takes {further[0]!r} too, which nothing is given for")
-        for name in (content, style):
-            if not inputs[name].may_be_pictures:
-                raise self._unclear(f"input {name!r} takes {inputs[name]}, not float32 pictures [B,H,W,3] in [0, 1]")
         return content, style
 
     def _named(self, role: str, inputs: Mapping[str, Tensor]) -> str | None:
@@ -178,14 +235,14 @@ class _Search:
         if name is None and len(outputs) == 1:
             name = next(iter(outputs))
         if name is None:
-            pictures = [name for name, tensor in outputs.items() if tensor.may_be_pictures]
+            pictures = [name for name, tensor in outputs.items() if tensor.why_no_pictures() is None]
             by_name = [name for name in pictures if "styl" in name.lower()]
             (name,) = pictures if len(pictures) == 1 else by_name if len(by_name) == 1 else (None,)
         if name not in outputs:
-            why = "which output is the picture cannot be told" if name is None else f"has no output {name!r}"
-            raise self._unclear(f"{why}: add output=NAME")
-        if not outputs[name].may_be_pictures:
-            raise self._unclear(f"output {name!r} is {outputs[name]}, not float32 pictures [B,H,W,3]")
+            unknown = "which output is the picture cannot be told" if name is None else f"has no output {name!r}"
+            raise self._unclear(f"{unknown}: add output=NAME")
+        if (why := outputs[name].why_no_pictures()) is not None:
+            raise self._unusable(f"output {name!r} of {signature!r} is no pictures, {outputs[name]}: {why}")
         return name
 
 

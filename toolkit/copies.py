@@ -12,6 +12,7 @@ from toolkit import hub
 from toolkit.completeness import missing
 from toolkit.errors import InputError, WorkError
 from toolkit.locate import RECORD_SUFFIX
+from toolkit.opening import open_file
 
 
 def check_target(folder: Path) -> None:
@@ -90,7 +91,7 @@ def _copy(source: Path, target: Path) -> int:
     for file in hub.files(source):
         copied = target / file.relative_to(source)
         copied.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("rb") as given, copied.open("xb") as taken:
+        with open_file(file) as given, copied.open("xb") as taken:
             shutil.copyfileobj(given, taken)
             taken.flush()
             os.fsync(taken.fileno())

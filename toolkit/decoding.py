@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -17,6 +16,7 @@ from toolkit import tiff
 from toolkit.errors import InputError
 from toolkit.formats import FAMILIES
 from toolkit.jpeg import REDUCTIONS, has_one_scan
+from toolkit.opening import open_file
 from toolkit.picture import MIN_SIDE, Picture, check_size, from_array, from_uint8, samples_of, to_uint8, to_unit_range
 from toolkit.resampling import Box, bounded, resampled, resampled_picture
 
@@ -66,7 +66,7 @@ def load_image(source: Any, max_size: int | None = None, min_side: int | None = 
             return _decode(source, "the Pillow image", max_size)
     if isinstance(source, str | PathLike):
         try:
-            with Path(source).open("rb") as stream:
+            with open_file(source) as stream:
                 return decode_image(stream, str(source), max_size, min_side)
         except OSError as error:
             raise InputError(

@@ -29,12 +29,14 @@ MAX_EXPANDED_NODES = 5_000_000
 
 # Where a graph names what runs once its variables are restored.
 _INITIALIZERS = ("saved_model_main_op", "legacy_init_op", "saved_model_init_op", "table_initializer")
+_ASSETS = "saved_model_assets"
 _INITIALIZER_SIGNATURE = "__saved_model_init_op"
 # Functions that objects are made with, filled with and removed with.
 _LIFE = ("_create_resource", "_initialize", "_destroy_resource", "_restore_from_tensors")
 _ASSET = "an asset"
 # Of a text in a tensor, without its letters.
 _TEXT_BYTES = 24
+_MOST_NAMED = 8
 # From here on TensorFlow numbers the types of references to other types.
 _FIRST_REFERENCE = 100
 
@@ -167,30 +169,39 @@ class _Gate:
 
     def check(self) -> None:
         """Raises InputError at the first thing that is refused."""
-        everything = [*self.nodes.values(), *(node for one in self.functions.values() for node in one.node_def)]
-        self._check_names(everything)
-        self._check_constants(everything)
+        self._check_names()
+        self._check_constants()
         self._check_expansion()
         self._check_assets()
         self._check_saver()
         self._check_initializers()
         self._check_objects()
         # What is served, and every function that nothing above has led to.
-        signatures = [info for one in self.meta_graph.signature_def.values() for info in one.outputs.values()]
-        self._check_ancestors([name for info in signatures for name in _tensor_names(info)], _CALLED)
+        served = [name for name in self.meta_graph.signature_def if name != _INITIALIZER_SIGNATURE]
+        self._check_ancestors([tensor for name in served for tensor in self._outputs(name)], _CALLED)
         visited = {name for name, _, _ in self._seen}
-        for name in self.functions.keys() - visited:
+        for name in sorted(self.functions.keys() - visited):
             self._visit(name, None, _CALLED)
 
-    def _check_names(self, nodes: Iterable[Any]) -> None:
-        known = ALLOWED | WRITING | READING.keys() | self.functions.keys()
-        for node in nodes:
-            if node.op not in known:
-                raise self._refused(f"its graph has the operation {node.op}, which no stylizer needs")
+    def _everything(self) -> Iterator[Any]:
+        yield from self.nodes.values()
+        for function in self.functions.values():
+            yield from function.node_def
 
-    def _check_constants(self, nodes: Iterable[Any]) -> None:
+    def _check_names(self) -> None:
+        from tensorflow.python.framework import op_def_registry
+
+        for name in self.functions:
+            if op_def_registry.get(name) is not None:
+                raise self._refused(f"its function {name} has the name of an operation of TensorFlow")
+        known = ALLOWED | WRITING | READING.keys() | self.functions.keys()
+        if unknown := sorted({node.op for node in self._everything()} - known):
+            listed = ", ".join(unknown[:_MOST_NAMED]) + (", …" if len(unknown) > _MOST_NAMED else "")
+            raise self._refused(f"its graph has operations that no stylizer needs: {listed[:300]}")
+
+    def _check_constants(self) -> None:
         sizes, total = _constant_sizes(), 0
-        for tensor in (tensor for node in nodes for tensor in _tensors(node)):
+        for tensor in (tensor for node in self._everything() for tensor in _tensors(node)):
             if tensor.dtype not in sizes:
                 raise self._refused("it has a constant that is neither numbers nor text")
             total += sizes[tensor.dtype] * math.prod(max(0, dim.size) for dim in tensor.tensor_shape.dim)
@@ -215,9 +226,21 @@ class _Gate:
             raise self._refused(f"its functions come to more than {MAX_EXPANDED_NODES} operations")
 
     def _check_assets(self) -> None:
-        for asset in self.meta_graph.asset_file_def:
+        for asset in self._assets():
             if not _is_inside(self.folder, asset.filename):
                 raise self._refused(f"its asset {asset.filename!r} is not inside its folder")
+
+    def _assets(self) -> list[Any]:
+        """Its assets, from where loaders take them: a collection is for graphs of TensorFlow 1."""
+        from tensorflow.core.protobuf import meta_graph_pb2
+
+        collections, found = self.meta_graph.collection_def, list(self.meta_graph.asset_file_def)
+        if not found and _ASSETS in collections:
+            for packed in collections[_ASSETS].any_list.value:
+                asset = meta_graph_pb2.AssetFileDef()
+                packed.Unpack(asset)
+                found.append(asset)
+        return found
 
     def _check_saver(self) -> None:
         saver = self.meta_graph.saver_def
@@ -227,13 +250,16 @@ class _Gate:
         self._check_ancestors([saver.restore_op_name], restoring)
 
     def _check_initializers(self) -> None:
-        signatures, collections = self.meta_graph.signature_def, self.meta_graph.collection_def
-        outputs = signatures[_INITIALIZER_SIGNATURE].outputs.values() if _INITIALIZER_SIGNATURE in signatures else ()
-        names = [name for info in outputs for name in _tensor_names(info)]
+        collections, names = self.meta_graph.collection_def, self._outputs(_INITIALIZER_SIGNATURE)
         names += [name for key in _INITIALIZERS if key in collections for name in collections[key].node_list.value]
         names += self._local_variables()
-        assets = frozenset(_tensor_of(asset.tensor_info.name) for asset in self.meta_graph.asset_file_def)
+        assets = frozenset(_tensor_of(asset.tensor_info.name) for asset in self._assets())
         self._check_ancestors(names, _Rule(INITIALIZING, _FROM_ASSETS, assets, "runs when it is loaded"))
+
+    def _outputs(self, signature: str) -> list[str]:
+        signatures = self.meta_graph.signature_def
+        outputs = signatures[signature].outputs.values() if signature in signatures else ()
+        return [name for info in outputs for name in _tensor_names(info)]
 
     def _local_variables(self) -> list[str]:
         """What gives its local variables, which no checkpoint holds, their first values."""
@@ -269,13 +295,14 @@ class _Gate:
 
     def _check_ancestors(self, names: Iterable[str], rule: _Rule) -> None:
         """Holds to a rule whatever runs where some operations do."""
-        waiting, found = [_node_of(name) for name in names], set()
+        waiting = [_node_of(name) for name in names]
+        found: dict[str, Any] = {}
         while waiting:
             name = waiting.pop()
             if name in self.nodes and name not in found:
-                found.add(name)
+                found[name] = self.nodes[name]
                 waiting += map(_node_of, self.nodes[name].input)
-        self._check_nodes([self.nodes[name] for name in found], self.nodes, None, rule)
+        self._check_nodes(found.values(), self.nodes, None, rule)
 
     def _visit(self, name: str, arguments: tuple[str | None, ...] | None, rule: _Rule) -> None:
         key = name, arguments, rule
@@ -313,10 +340,27 @@ class _Gate:
             name = _node_of(edge)
             if arguments is not None and name in arguments:
                 return arguments[name]
-            if name not in scope or scope[name].op != "Identity" or not scope[name].input:
+            follow = _UNCHANGED.get(scope[name].op) if name in scope else None
+            given = follow(self, scope[name]) if follow else None
+            if given is None:
                 break
-            edge = scope[name].input[0]
+            edge = given
         return _tensor_of(edge) if arguments is None else None
+
+    def _assigned(self, read: Any) -> str | None:
+        """What a variable was given that is read, where it is given nothing else: so a path of an asset is kept."""
+        handle = _node_of(read.input[0]) if read.input else ""
+        if handle not in self.nodes or self.nodes[handle].op != "VarHandleOp":
+            return None
+        users = [node for node in self.nodes.values() if handle in map(_node_of, node.input)]
+        assigned = [node.input[1] for node in users if node.op == "AssignVariableOp" and len(node.input) > 1]
+        shared = [
+            node
+            for node in self._everything()
+            if node.op == "VarHandleOp" and node.attr["shared_name"] == self.nodes[handle].attr["shared_name"]
+        ]
+        known = {node.op for node in users} <= {"AssignVariableOp", "ReadVariableOp", "VarIsInitializedOp"}
+        return assigned[0] if known and len(assigned) == len(shared) == 1 else None
 
     def _called(self, node: Any) -> list[str]:
         """The functions of the library that an operation names: it calls them, or may."""
@@ -327,6 +371,13 @@ class _Gate:
             if name not in self.functions:  # one of another model's might be found instead
                 raise self._refused(f"its operation {node.op} calls {name}, which it does not have")
         return named
+
+
+# Operations whose output is one of their inputs, or what a variable was given.
+_UNCHANGED: dict[str, Callable[[_Gate, Any], str | None]] = {
+    "Identity": lambda gate, node: node.input[0] if node.input else None,
+    "ReadVariableOp": _Gate._assigned,
+}
 
 
 def _node_of(edge: str) -> str:

@@ -1,10 +1,12 @@
 """Looks at a SavedModel's files within bounds, and reads the one that describes its graphs; loads nothing."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from toolkit import manifest as manifests
 from toolkit.archive import MODEL_FILES
 from toolkit.downloads import Limits
 from toolkit.errors import InputError
@@ -18,6 +20,9 @@ MAX_TEXT_BYTES = 16 << 20
 # Two bytes can make a message of some hundred in memory. A network of a hundred layers has about 50,000 fields.
 MAX_FIELDS = 4_000_000
 _MAX_FILES = 10_000
+# What else loaders parse: traces of a model's making, and its checksums.
+_DEBUG_FILE = "debug/saved_model_debug_info.pb"
+_MOST_BYTES = {_DEBUG_FILE: MAX_BYTES, "fingerprint.pb": 1 << 16, "tfhub_module.pb": 1 << 16}
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
@@ -55,6 +60,21 @@ def files(folder: Path, max_bytes: int = Limits.max_bytes) -> list[Path]:
     return sorted(found)
 
 
+def digest(folder: Path) -> str:
+    """Returns one SHA-256 for a SavedModel: that of the listing of its files in the form of sha256sum.
+
+    `sha256sum $(find * -type f | LC_ALL=C sort) | sha256sum`, in the folder, prints the same.
+
+    Raises:
+        InputError: it has no files: the SHA-256 of nothing proves nothing.
+    """
+    listing = {path.relative_to(folder).as_posix(): path for path in files(folder)}
+    if not listing:
+        raise InputError(f"{folder}: holds no files, so nothing can be told of them")
+    lines = "".join(f"{manifests.sha256(listing[name])}  {name}\n" for name in sorted(listing))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
 def read(folder: Path) -> Any:
     """Reads what a SavedModel says of itself.
 
@@ -69,8 +89,12 @@ def read(folder: Path) -> Any:
     """
     from google.protobuf import text_format
     from google.protobuf.message import Error
+    from tensorflow.core.framework import graph_debug_info_pb2
     from tensorflow.core.protobuf import saved_model_pb2
 
+    for name, most in _MOST_BYTES.items():
+        if (folder / name).is_file() and (folder / name).stat().st_size > most:
+            raise InputError(f"{folder / name}: refused: larger than {most} bytes")
     found = [name for name in (*MODEL_FILES, CHUNKED_FILE) if (folder / name).exists()]
     if len(found) != 1 or found[0] == CHUNKED_FILE:
         listed = " and ".join(found) or f"no {MODEL_FILES[0]}"
@@ -79,13 +103,15 @@ def read(folder: Path) -> Any:
     try:
         if path.suffix == ".pb":
             data = read_bounded(path, MAX_BYTES, "the graphs of a SavedModel")
-            # A field has two bytes at least: a small file needs no count.
-            if len(data) > 2 * MAX_FIELDS:
-                _check_fields(data, model.DESCRIPTOR, path)
+            _check_fields(data, model.DESCRIPTOR, path)
             model.ParseFromString(data)
+            del data
         else:
             text = read_bounded(path, MAX_TEXT_BYTES, "the graphs of a SavedModel as text").decode()
             text_format.Parse(text, model)
+        if (folder / _DEBUG_FILE).is_file():
+            debug = read_bounded(folder / _DEBUG_FILE, MAX_BYTES, "the traces of a SavedModel")
+            _check_fields(debug, graph_debug_info_pb2.GraphDebugInfo.DESCRIPTOR, folder / _DEBUG_FILE)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (Error, text_format.ParseError, UnicodeError, RecursionError, MemoryError) as error:
@@ -96,6 +122,8 @@ def read(folder: Path) -> Any:
 
 def _check_fields(data: bytes, descriptor: Any, path: Path) -> None:
     """Walks through the encoded messages, and takes no memory for them."""
+    if len(data) <= 2 * MAX_FIELDS:  # a field has two bytes at least
+        return
     count, parts = 0, [(0, len(data), descriptor)]
     known: dict[str, dict[int, tuple[Any, bool]]] = {}
     while parts:

@@ -1,9 +1,9 @@
 """TensorFlow Hub: a handle, an archive or a folder in, a SavedModel's folder or the loaded model out.
 
-The real tensorflow_hub does the resolving, caching (`TFHUB_CACHE_DIR`, `TFHUB_MODEL_LOAD_FORMAT`) and loading.
+The real tensorflow_hub does the resolving, locking (`TFHUB_CACHE_DIR`, `TFHUB_MODEL_LOAD_FORMAT`) and loading;
+`toolkit.resolvers` bounds it, and `toolkit.gate` stands before what is loaded.
 """
 
-import hashlib
 import http.client
 import os
 import tarfile
@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import gate
-from toolkit import manifest as manifests
 from toolkit.archive import MODEL_FILES, SUFFIXES
 from toolkit.completeness import missing
 from toolkit.downloads import Limits, Received, Transfer, public
 from toolkit.errors import InputError, StyleportError, WorkError
-from toolkit.graph_file import files
+from toolkit.graph_file import digest, files
+from toolkit.opening import read_bounded
+
+__all__ = ["Limits", "Resolved", "digest", "files", "is_archive", "is_handle", "is_saved_model", "load", "resolve"]
+
+_MAX_URL_BYTES = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ def _origin(path: Path, handle: str, transfer: Transfer) -> str:
         staged.write_text(url + "\n", encoding="utf-8")
         staged.replace(record)
         return url
-    return record.read_text(encoding="utf-8").strip() if record.is_file() else public(handle)
+    return read_bounded(record, _MAX_URL_BYTES, "an address").decode().strip() if record.is_file() else public(handle)
 
 
 def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
@@ -185,18 +189,3 @@ def load(folder: Path) -> Any:
     except (OSError, ValueError, LookupError, RuntimeError, AttributeError, Error, tf.errors.OpError) as error:
         lines = str(error).splitlines() or [type(error).__name__]
         raise InputError(f"{folder}: not a SavedModel ({lines[0][:300]})") from error
-
-
-def digest(folder: Path) -> str:
-    """Returns one SHA-256 for a SavedModel: that of the listing of its files in the form of sha256sum.
-
-    `sha256sum $(find * -type f | LC_ALL=C sort) | sha256sum`, in the folder, prints the same.
-
-    Raises:
-        InputError: it has no files: the SHA-256 of nothing proves nothing.
-    """
-    listing = {path.relative_to(folder).as_posix(): path for path in files(folder)}
-    if not listing:
-        raise InputError(f"{folder}: holds no files, so nothing can be told of them")
-    lines = "".join(f"{manifests.sha256(listing[name])}  {name}\n" for name in sorted(listing))
-    return hashlib.sha256(lines.encode()).hexdigest()

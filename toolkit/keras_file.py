@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from toolkit.backend import keras
 from toolkit.errors import InputError, reason
+from toolkit.opening import open_file
 
 Kind = TypeVar("Kind")
 
@@ -51,7 +52,7 @@ def load(path: str | Path, kind: type[Kind]) -> Kind:
 
 
 def _check_size(path: str | Path) -> None:
-    with zipfile.ZipFile(path) as archive:
+    with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
         size = sum(member.file_size for member in archive.infolist())
     if size > MAX_BYTES:
         raise InputError(f"{path}: refused: unpacks to {size} bytes, over the limit of {MAX_BYTES}")

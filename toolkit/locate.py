@@ -11,6 +11,7 @@ from toolkit import manifest as manifests
 from toolkit.archive import MODEL_FILES, SUFFIXES
 from toolkit.errors import InputError
 from toolkit.names import check_utf8
+from toolkit.opening import read_bounded
 
 # `styleport fetch` writes this beside the copy.
 RECORD_SUFFIX = ".fetched.json"
@@ -148,9 +149,7 @@ def read_record(path: Path) -> dict[str, str]:
         InputError: it is no such record.
     """
     try:
-        if path.stat().st_size > _MAX_RECORD_BYTES:
-            raise InputError(f"{path}: larger than {_MAX_RECORD_BYTES} bytes, not a record of `styleport fetch`")
-        record: Any = json.loads(path.read_text(encoding="utf-8"))
+        record: Any = json.loads(read_bounded(path, _MAX_RECORD_BYTES, "a record of `styleport fetch`"))
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from toolkit.errors import InputError
+from toolkit.opening import open_file, read_bounded
 
 MANIFEST_FILE = "manifest.json"
 SCHEMA_VERSION = 1
@@ -35,11 +37,11 @@ def read(bundle: Path) -> Manifest:
     """
     path = bundle / MANIFEST_FILE
     try:
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise InputError(f"{path}: larger than {MAX_MANIFEST_BYTES} bytes, not a manifest")
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = _parsed(read_bounded(path, MAX_MANIFEST_BYTES, "a manifest"))
     except OSError as error:
         raise InputError(f"{bundle}: not a bundle ({error.strerror}: {MANIFEST_FILE})") from error
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a manifest ({error})") from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
@@ -50,6 +52,24 @@ def read(bundle: Path) -> Manifest:
     if version != SCHEMA_VERSION or not isinstance(manifest.get("artifacts"), list):
         raise InputError(f"{path}: not a manifest of schema version {SCHEMA_VERSION}")
     return manifest
+
+
+def _parsed(text: bytes) -> Any:
+    """Reads JSON in which numbers are finite, and no key is there twice, of which readers take either."""
+
+    def number(text: str) -> float:
+        if not math.isfinite(value := float(text)):
+            raise ValueError(f"{text} is no finite number")
+        return value
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
+            raise ValueError(f"the key {twice[:100]!r} is there twice")
+        return found
+
+    return json.loads(text.decode(), parse_float=number, parse_constant=number, object_pairs_hook=unique)
 
 
 def artifact(manifest: Manifest, name: str) -> Record:
@@ -109,7 +129,7 @@ def _is_link(path: Path) -> bool:
 def sha256(path: Path) -> str:
     """Returns the SHA-256 of a file's bytes as hexadecimal digits."""
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

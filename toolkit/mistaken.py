@@ -5,6 +5,7 @@ from pathlib import Path
 
 from toolkit import manifest as manifests
 from toolkit.archive import MODEL_FILES
+from toolkit.errors import InputError
 
 _CONVERT = "convert it to a SavedModel or a .keras file first"
 _WEIGHTS = "weights alone, without the network: load them into the model they are of, and save that as a .keras file"
@@ -49,7 +50,7 @@ def tell(path: Path) -> str | None:
 def _within(path: Path) -> str | None:
     """What a part of a bundle or of a SavedModel belongs to."""
     for parent in list(path.absolute().parents)[:4]:
-        if manifests.is_bundle(parent):
+        if _is_bundle(parent):
             inside = path.absolute().relative_to(parent)
             shown = _shown(path, len(inside.parts))
             if inside.parts[0] in ("tflite", "web") and len(inside.parts) > 1:
@@ -60,6 +61,16 @@ def _within(path: Path) -> str | None:
             depth = len(path.absolute().relative_to(parent).parts)
             return f"is a part of the SavedModel {_shown(path, depth)}: give that folder"
     return None
+
+
+def _is_bundle(folder: Path) -> bool:
+    """Whether a folder's manifest is one of ours: other software has files of that name, too."""
+    if not manifests.is_bundle(folder):
+        return False
+    try:
+        return bool(manifests.read(folder))
+    except InputError:
+        return False
 
 
 def _shown(path: Path, depth: int) -> Path:
@@ -91,7 +102,7 @@ def _folder(path: Path) -> str | None:
     inside = sorted(
         child
         for child in path.iterdir()
-        if child.is_dir() and (manifests.is_bundle(child) or any((child / name).is_file() for name in MODEL_FILES))
+        if child.is_dir() and (_is_bundle(child) or any((child / name).is_file() for name in MODEL_FILES))
     )
     if not inside:
         return None

@@ -1,25 +1,31 @@
 """Opens whatever a command's `--model` names."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from toolkit import manifest as manifests
+from toolkit import presets
 from toolkit.baked import BAKED_FILE, BakedStylizer
 from toolkit.device import PREDICTOR_FILE, STYLIZER_FILE, DeviceStylizer, DeviceWholeStylizer
-from toolkit.errors import InputError
+from toolkit.errors import InputError, StyleportError
 from toolkit.locate import Located, locate
+from toolkit.one_style import OneStyleStylizer
 from toolkit.source_options import NO_SPLIT, SourceOptions
 
 if TYPE_CHECKING:
     from toolkit.split import SplitStylizer
     from toolkit.stylizer import Stylizer
-    from toolkit.whole import WholeStylizer
+    from toolkit.whole import SingleStyleStylizer, WholeStylizer
+
+# The method of models made elsewhere that take a content alone.
+SINGLE_STYLE = "single-style"
 
 
 class StylizerLike(Protocol):
-    """What every form of the model can do."""
+    """What every form of the model can do that takes a style."""
 
     def __call__(self, content: np.ndarray, style: np.ndarray) -> Any:
         """Returns content pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]."""
@@ -44,7 +50,7 @@ def open_model(
     artifact: str | None = None,
     threads: int | None = None,
     options: SourceOptions | None = None,
-) -> StylizerLike:
+) -> StylizerLike | OneStyleStylizer:
     """Opens a model by name, address or path.
 
     Args:
@@ -55,10 +61,12 @@ def open_model(
         options: of a model made elsewhere: what it does not tell itself.
 
     Returns:
-        The model; where it has a predictor and a transformer, with `bottleneck` and `transform`.
+        The model; where it has a predictor and a transformer, with `bottleneck` and `transform`; where its style is
+        inside, a `toolkit.one_style.OneStyleStylizer`, which is called with contents alone.
 
     Raises:
-        InputError: there is no such model or artifact, a file of it is damaged, or how it is called cannot be told.
+        InputError: there is no such model or artifact, a file of it is damaged, how it is called cannot be told, or
+            what it paints of sample pictures is in another range than [0, 1].
         WorkError: an address cannot be reached.
     """
     located = locate(source)
@@ -71,8 +79,26 @@ def open_model(
     return load(located, options)
 
 
-def is_baked(source: str | Path, artifact: str | None) -> bool:
-    """Returns whether an artifact has its style inside, and so takes none.
+def in_given_styles(model: StylizerLike | OneStyleStylizer, name: str) -> StylizerLike:
+    """Passes on a model that takes a style.
+
+    Args:
+        model: as `open_model` gives it.
+        name: what to call it in an error.
+
+    Returns:
+        The model.
+
+    Raises:
+        InputError: its style is inside.
+    """
+    if isinstance(model, OneStyleStylizer):
+        raise InputError(f"{name} has its style inside and paints in no other: choose another model or artifact")
+    return model
+
+
+def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | None:
+    """Returns whether a model has its style inside, and so takes none; None where only the opened model tells.
 
     Args:
         source: see `open_model`.
@@ -81,26 +107,22 @@ def is_baked(source: str | Path, artifact: str | None) -> bool:
     Raises:
         InputError: the bundle has no such artifact.
     """
-    if artifact is None or not manifests.is_bundle(Path(source)):
+    if str(source) in presets.names():
         return False
-    return "style" in manifests.artifact(manifests.read(Path(source)), artifact)
+    try:
+        if not manifests.is_bundle(Path(source)):
+            return None
+    except (OSError, ValueError):  # no name of a file
+        return None
+    manifest = manifests.read(Path(source))
+    if artifact is not None and "style" in manifests.artifact(manifest, artifact):
+        return True
+    return _method(manifest) == SINGLE_STYLE
 
 
-def open_baked(bundle: str | Path, artifact: str, threads: int | None = None) -> BakedStylizer:
-    """Opens an artifact that has its style inside.
-
-    Args:
-        bundle: the bundle's folder.
-        artifact: such as `tflite/baked_starry-night_float16_384`.
-        threads: CPU threads; all cores by default.
-
-    Returns:
-        The stylizer, which is called with contents alone.
-
-    Raises:
-        InputError: there is no such artifact, or a file of it is damaged.
-    """
-    return BakedStylizer(manifests.open_artifact(Path(bundle), artifact), threads=threads)
+def _method(manifest: manifests.Manifest) -> Any:
+    source = manifest.get("source")
+    return source.get("method") if isinstance(source, dict) else None
 
 
 def refuse(located: Located, options: SourceOptions | None) -> None:
@@ -117,42 +139,44 @@ def refuse(located: Located, options: SourceOptions | None) -> None:
         options.refuse(f"{located.name} is called as all of ours are")
 
 
-def _open_artifact(bundle: Path, artifact: str, threads: int | None) -> StylizerLike:
+def _open_artifact(bundle: Path, artifact: str, threads: int | None) -> StylizerLike | OneStyleStylizer:
     folder = manifests.open_artifact(bundle, artifact)
-    source = manifests.read(bundle).get("source")
-    method = source.get("method") if isinstance(source, dict) else None
+    method = _method(manifests.read(bundle))
     if method == "optimisation":
         raise InputError(
             f"{bundle}: holds style transfer by optimisation, not a stylizer: call its optimize signature, "
             "or paint with styleport optimize"
         )
     if (folder / BAKED_FILE).is_file():
-        raise InputError(f"{artifact} has its style inside and paints in no other: choose another artifact")
+        return BakedStylizer(folder, threads=threads)
     if (folder / PREDICTOR_FILE).is_file():
         return DeviceStylizer(folder, threads=threads)
     if (folder / STYLIZER_FILE).is_file():
         return DeviceWholeStylizer(folder, threads=threads)
-    if method == "one-piece":
+    if method in ("one-piece", SINGLE_STYLE):
         from toolkit.whole import from_saved_model
 
-        return from_saved_model(folder, {})
+        return from_saved_model(folder, SourceOptions())
     from toolkit.saved_model import SavedModelStylizer
 
     return SavedModelStylizer(folder)
 
 
-def load(located: Located, options: SourceOptions | None = None) -> "Stylizer | WholeStylizer | SplitStylizer":
+def load(
+    located: Located, options: SourceOptions | None = None, is_tried: bool = True
+) -> "Stylizer | WholeStylizer | SingleStyleStylizer | SplitStylizer":
     """Loads a model that was found and is no bundle.
 
     Args:
         located: the model.
         options: see `open_model`.
+        is_tried: what a model made elsewhere paints of sample pictures is looked at.
 
     Returns:
         Our stylizer; or one made elsewhere, cut in two where the options say so or its bottleneck is known.
 
     Raises:
-        InputError: it cannot be loaded, or how it is called cannot be told.
+        InputError: it cannot be loaded, how it is called cannot be told, or its range is another one.
     """
     from toolkit.stylizer import Stylizer
 
@@ -171,9 +195,18 @@ def load(located: Located, options: SourceOptions | None = None) -> "Stylizer | 
         if isinstance(model, Stylizer):
             refuse(located, options)
             return model
-        opened = whole.from_keras_model(model, str(path), options.names)
+        opened = whole.from_keras_model(model, str(path), options)
     else:
-        opened = whole.from_saved_model(path, options.names)
+        opened = whole.from_saved_model(path, options)
+    from toolkit.graph_precision import compute_in_float32
+
+    # A graph that cannot be had computes as it does.
+    with contextlib.suppress(StyleportError):
+        compute_in_float32(opened)
+    if is_tried:
+        from toolkit.trial import check_range
+
+        check_range(opened, located.name if path is None else str(path), options.ranges)
     if options.split_at == NO_SPLIT:
         return opened
     from toolkit.split import split

@@ -4,8 +4,8 @@ Whether an operation is *stateful* does not tell: `ReadFile`, `DebugIdentity` an
 other graph, are registered as stateless. So every name here was chosen by what the operation does. Left out on purpose
 are all that open files or sockets, print, run a graph out of a string or call Python; that wait for others (queues,
 barriers, stages, mutexes, collectives, sends); all datasets, summaries and debuggers; what is for TPUs and for
-distributed training; and kernels that a stylizer does not have and that have a record of faults (fused, quantized,
-CUDA-specific and boosted-tree ones).
+distributed training; what gives memory as it was found; and kernels that a stylizer does not have and that have a
+record of faults (fused, quantized and boosted-tree ones).
 """
 
 
@@ -16,7 +16,7 @@ def _names(text: str) -> frozenset[str]:
 ARRAYS = _names("""
     BatchToSpace BatchToSpaceND Bitcast BroadcastArgs BroadcastGradientArgs BroadcastTo Bucketize Cast CheckNumerics
     CheckNumericsV2 Concat ConcatOffset ConcatV2 ConjugateTranspose Const DeepCopy DepthToSpace Diag DiagPart
-    DynamicPartition DynamicStitch EditDistance Empty EnsureShape ExpandDims Fill Fingerprint Gather GatherNd GatherV2
+    DynamicPartition DynamicStitch EditDistance EnsureShape ExpandDims Fill Fingerprint Gather GatherNd GatherV2
     GuaranteeConst Identity IdentityN InplaceAdd InplaceSub InplaceUpdate InvertPermutation LinSpace ListDiff LowerBound
     MatrixBandPart MatrixDiag MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3 MatrixSetDiag
     MatrixSetDiagV2 MatrixSetDiagV3 MirrorPad MirrorPadGrad NthElement OneHot OnesLike Pack Pad PadV2 ParallelConcat
@@ -56,6 +56,8 @@ NETWORKS = _names("""
     BatchNormWithGlobalNormalizationGrad BiasAdd BiasAddGrad BiasAddV1 BlockLSTM BlockLSTMV2 Conv Conv2D
     Conv2DBackpropFilter Conv2DBackpropFilterV2 Conv2DBackpropInput Conv2DBackpropInputV2 Conv3D Conv3DBackpropFilter
     Conv3DBackpropFilterV2 Conv3DBackpropInput Conv3DBackpropInputV2 DataFormatDimMap DataFormatVecPermute
+    CudnnRNN CudnnRNNBackprop CudnnRNNBackpropV2 CudnnRNNBackpropV3 CudnnRNNCanonicalToParams
+    CudnnRNNCanonicalToParamsV2 CudnnRNNParamsSize CudnnRNNV2 CudnnRNNV3
     DepthwiseConv2dNative DepthwiseConv2dNativeBackpropFilter DepthwiseConv2dNativeBackpropInput Dilation2D
     Dilation2DBackpropFilter Dilation2DBackpropInput Elu EluGrad FractionalAvgPool FractionalMaxPool FusedBatchNorm
     FusedBatchNormGrad FusedBatchNormGradV2 FusedBatchNormGradV3 FusedBatchNormV2 FusedBatchNormV3 GRUBlockCell InTopK
@@ -178,8 +180,9 @@ INITIALIZING = (
     CALLS
     | TABLES
     | _names("""
-    Assign AssignVariableOp Cast Const DestroyResourceOp DisableCopyOnRead Identity IdentityN IsVariableInitialized NoOp
-    Pack Placeholder PlaceholderWithDefault ReadVariableOp Reshape VarHandleOp VarIsInitializedOp Variable VariableV2
+    Add AddV2 Assign AssignVariableOp Cast Const DestroyResourceOp DisableCopyOnRead Identity IdentityN
+    IsVariableInitialized NoOp Pack Placeholder PlaceholderWithDefault ReadVariableOp Reshape VarHandleOp
+    VarIsInitializedOp Variable VariableV2
     """)
 )
 

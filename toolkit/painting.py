@@ -6,12 +6,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from toolkit import images, memory
-from toolkit.baked import BakedStylizer
 from toolkit.bottleneck import interpolate
 from toolkit.errors import InputError
 from toolkit.images import Picture
 from toolkit.look import Look
 from toolkit.models import SplitStylizerLike, StylizerLike
+from toolkit.one_style import OneStyleStylizer
 from toolkit.stage_times import StageTimes
 
 
@@ -26,14 +26,14 @@ class Painter:
         InputError: a strength below 1 is asked of a model in one piece.
     """
 
-    def __init__(self, model: StylizerLike | BakedStylizer, look: Look) -> None:
+    def __init__(self, model: StylizerLike | OneStyleStylizer, look: Look) -> None:
         self.look = look
         self._model = model
         self._local = threading.local()
         self._form = self._form_of(model)
 
-    def _form_of(self, model: StylizerLike | BakedStylizer) -> "_Form":
-        if isinstance(model, BakedStylizer):
+    def _form_of(self, model: StylizerLike | OneStyleStylizer) -> "_Form":
+        if isinstance(model, OneStyleStylizer):
             return _OneStyle(model)
         if isinstance(model, SplitStylizerLike):
             return _Split(model, self.look, self._timed)
@@ -131,7 +131,7 @@ class _Whole:
 class _OneStyle:
     """A model that has its style inside."""
 
-    def __init__(self, model: BakedStylizer) -> None:
+    def __init__(self, model: OneStyleStylizer) -> None:
         self._model = model
 
     def read_style(self, square: np.ndarray) -> np.ndarray:

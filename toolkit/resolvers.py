@@ -1,17 +1,21 @@
-"""What TensorFlow Hub's own resolvers lack: bounds on time and size, and archives that lie on the disk.
+"""What TensorFlow Hub's own resolvers lack: bounds on time and size, a cache that is checked, archives on the disk.
 
-Everything else (addresses, cache, locks, unpacking) is TensorFlow Hub's; these classes are registered with it, so
-that `hub.resolve` and `hub.load` use them. Import this module only where TensorFlow may be loaded.
+Everything else (addresses, locks, how the cache's folders are named) is TensorFlow Hub's; these classes are registered
+with it, so that `hub.resolve` and `hub.load` use them. Import this module only where TensorFlow may be loaded.
 """
 
 import contextlib
 import contextvars
 import fcntl
+import functools
+import hashlib
+import io
 import os
 import shutil
 import socket
 import tempfile
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 import warnings
@@ -26,13 +30,18 @@ with warnings.catch_warnings():
     from tensorflow_hub import compressed_module_resolver, resolver, uncompressed_module_resolver
     from tensorflow_hub.registry import resolver as registry
 
-from toolkit.archive import SUFFIXES, check_archive
+from toolkit import module_cache
+from toolkit.archive import SUFFIXES, check_archive, unpack
 from toolkit.deadline import within
 from toolkit.downloads import Limits, Transfer, public
 from toolkit.errors import InputError, WorkError
 from toolkit.manifest import sha256
+from toolkit.opening import open_file, read_bounded
 
 _CHUNK = 1 << 16
+_MAX_LOCK_BYTES = 1 << 12
+# Of what a server says with an error.
+_MAX_TOLD_BYTES = 1 << 16
 
 
 _transfer: contextvars.ContextVar[Transfer] = contextvars.ContextVar("transfer")
@@ -53,6 +62,25 @@ def _current() -> Transfer:
     return _transfer.get(None) or Limits().transfer()
 
 
+class _Redirections(urllib.request.HTTPRedirectHandler):
+    """Follows a redirection to another web address, but out of no protected connection; its body is not read."""
+
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        """Follows a redirection."""
+        if location := headers.get("location") or headers.get("uri"):
+            target = urllib.parse.urljoin(req.full_url, location)
+            old, new = (urllib.parse.urlsplit(url).scheme for url in (req.full_url, target))
+            if new not in ("http", "https") or (old, new) == ("https", "http"):
+                raise InputError(
+                    f"{public(req.full_url)}: refused: it leads to {public(target)[:300]}, which is not https"
+                )
+            fp.close()
+            fp = io.BytesIO()
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
 class _BoundedHttp(resolver.HttpResolverBase):
     """Asks as its base does, but not for ever."""
 
@@ -60,11 +88,17 @@ class _BoundedHttp(resolver.HttpResolverBase):
         transfer = _current()
         url = request if isinstance(request, str) else request.full_url
         transfer.asked.append(url)
-        response = within(
-            transfer.timeout,
-            lambda: urllib.request.urlopen(request, timeout=transfer.timeout, context=self._context),  # noqa: S310
-            lambda response: response.close(),
-        )
+        opener = urllib.request.build_opener(_Redirections, urllib.request.HTTPSHandler(context=self._context))
+        try:
+            response = within(
+                transfer.timeout,
+                lambda: opener.open(request, timeout=transfer.timeout),
+                lambda response: response.close(),
+            )
+        except urllib.error.HTTPError as error:
+            body = within(transfer.timeout, functools.partial(error.read, _MAX_TOLD_BYTES))
+            error.close()
+            raise urllib.error.HTTPError(url, error.code, error.msg, error.headers, io.BytesIO(body)) from None
         transfer.answered = response.geturl()
         return response
 
@@ -74,51 +108,42 @@ class BoundedUncompressed(uncompressed_module_resolver.HttpUncompressedFileResol
 
 
 class BoundedCompressed(compressed_module_resolver.HttpCompressedFileResolver, _BoundedHttp):
-    """An archive over HTTP: received whole, looked through, and only then unpacked into the cache by its base."""
+    """An archive over HTTP: received whole, looked through, and only then unpacked into the cache."""
 
     def __call__(self, handle: str) -> str:
         """Resolves a handle into the path of a folder in the cache."""
-        folder = compressed_module_resolver._module_dir(handle)
-        _remove_stale_lock(Path(folder))
-        return super().__call__(handle)
+        return _cached(handle, hashlib.sha1(handle.encode()).hexdigest(), self._fetch)  # noqa: S324 as TensorFlow Hub
 
-    def _call_urlopen(self, request: Any) -> IO[bytes]:
-        with super()._call_urlopen(request) as response:
-            archive = _received(response, _current())
-        try:
-            check_archive(archive, public(response.geturl()), _current().max_bytes)
-        except BaseException:
-            archive.close()
-            raise
-        archive.seek(0)
-        return archive
-
-    def _lock_file_timeout_sec(self) -> float:
-        # A download that is alive ends before: whoever holds the lock for longer has died.
-        return _current().total_timeout
+    def _fetch(self, handle: str, folder: str) -> None:
+        request = urllib.request.Request(self._append_compressed_format_query(handle))  # noqa: S310 see is_supported
+        with self._call_urlopen(request) as response, _received(response, _current()) as archive:
+            _unpack(archive, folder, public(response.geturl()))
 
 
 def _received(response: Any, transfer: Transfer) -> IO[bytes]:
     """Reads a response into a file without a name: whatever happens, nothing of it is left."""
     announced = response.headers.get("Content-Length")
     expected = int(announced) if announced and announced.isascii() and announced.isdigit() else None
+    return _kept(response.read1, public(response.geturl()), expected, transfer)
+
+
+def _kept(read: Callable[[int], bytes], name: str, expected: int | None, transfer: Transfer) -> IO[bytes]:
     if expected is not None and expected > transfer.max_bytes:
-        raise InputError(_too_large(response, f"{expected} bytes", transfer))
+        raise InputError(_too_large(name, f"{expected} bytes", transfer))
     deadline = time.monotonic() + transfer.total_timeout
-    cache = resolver.tfhub_cache_dir(use_temp=True)
-    archive = tempfile.TemporaryFile(dir=cache if Path(cache).is_dir() else None)  # noqa: SIM115 handed on
+    archive = tempfile.TemporaryFile(dir=_cache())  # noqa: SIM115 handed on
     try:
         received = 0
-        while block := response.read1(_CHUNK):
+        while block := read(_CHUNK):
             received += len(block)
             if received > transfer.max_bytes:
-                raise InputError(_too_large(response, f"more than {transfer.max_bytes} bytes", transfer))
+                raise InputError(_too_large(name, f"more than {transfer.max_bytes} bytes", transfer))
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not whole within {transfer.total_timeout:g} s: {received} bytes came")
             archive.write(block)
             transfer.progress(received, expected)
         if expected is not None and received != expected:
-            raise WorkError(f"{public(response.geturl())}: broke off after {received} of {expected} bytes; try again")
+            raise WorkError(f"{name}: broke off after {received} of {expected} bytes; try again")
         archive.seek(0)
     except BaseException:
         archive.close()
@@ -126,11 +151,29 @@ def _received(response: Any, transfer: Transfer) -> IO[bytes]:
     return archive
 
 
-def _too_large(response: Any, size: str, transfer: Transfer) -> str:
-    return (
-        f"{public(response.geturl())}: refused: {size} are over the limit of {transfer.max_bytes}; "
-        "`styleport fetch --max-size` raises it"
-    )
+def _too_large(name: str, size: str, transfer: Transfer) -> str:
+    return f"{name}: refused: {size} are over the limit of {transfer.max_bytes}; `styleport fetch --max-size` raises it"
+
+
+class BoundedGcs(resolver.Resolver):
+    """An archive in Google's storage, through TensorFlow's own file system: received and unpacked like any other."""
+
+    def is_supported(self, handle: str) -> bool:
+        """Returns whether the handle is the address of such a file."""
+        return handle.startswith("gs://") and handle.endswith(SUFFIXES)
+
+    def __call__(self, handle: str) -> str:
+        """Resolves a handle into the path of a folder in the cache."""
+        return _cached(handle, hashlib.sha1(handle.encode()).hexdigest(), self._fetch)  # noqa: S324 as TensorFlow Hub
+
+    def _fetch(self, handle: str, folder: str) -> None:
+        import tensorflow as tf
+
+        with (
+            tf.io.gfile.GFile(handle, "rb") as stream,
+            _kept(stream.read, handle, stream.size(), _current()) as archive,
+        ):
+            _unpack(archive, folder, handle)
 
 
 class LocalArchive(resolver.Resolver):
@@ -146,16 +189,34 @@ class LocalArchive(resolver.Resolver):
         size = Path(handle).stat().st_size
         if size > transfer.max_bytes:
             raise InputError(f"{handle}: refused: {size} bytes are over the limit of {transfer.max_bytes}")
-        cache = resolver.tfhub_cache_dir(use_temp=True)
-        folder = resolver.create_local_module_dir(cache, sha256(Path(handle)))
-        _remove_stale_lock(Path(folder))
-        return resolver.atomic_download(handle, self._unpack, folder, transfer.total_timeout)
+        return _cached(handle, sha256(Path(handle)), self._fetch)
 
-    def _unpack(self, handle: str, folder: str) -> None:
-        with Path(handle).open("rb") as archive:
-            check_archive(archive, handle, _current().max_bytes)
-            archive.seek(0)
-            resolver.DownloadManager(handle).download_and_uncompress(archive, folder)
+    def _fetch(self, handle: str, folder: str) -> None:
+        with open_file(handle) as archive:
+            _unpack(archive, folder, handle)
+
+
+def _unpack(archive: IO[bytes], folder: str, name: str) -> None:
+    check_archive(archive, name, _current().max_bytes)
+    unpack(archive, Path(folder), name, _current().max_bytes)
+
+
+def _cache() -> Path:
+    return module_cache.prepare(resolver.tfhub_cache_dir())
+
+
+def _cached(handle: str, name: str, fetch: Callable[[str, str], None]) -> str:
+    """Finds a module in the cache, or brings it there; whole or not at all."""
+    folder = str(_cache() / name)
+    _remove_stale_lock(Path(folder))
+    module_cache.discard_changed(Path(folder))
+
+    def fetch_and_record(handle: str, unpacked: str) -> None:
+        fetch(handle, unpacked)
+        module_cache.write_record(Path(unpacked), Path(folder))
+
+    # A download that is alive ends before: whoever holds the lock for longer has died.
+    return resolver.atomic_download(handle, fetch_and_record, folder, _current().total_timeout)
 
 
 def _remove_stale_lock(folder: Path) -> None:
@@ -165,7 +226,7 @@ def _remove_stale_lock(folder: Path) -> None:
     """
     lock = Path(resolver._lock_filename(str(folder)))
     with contextlib.suppress(OSError, ValueError), _exclusive(folder.parent):
-        host, process, task = lock.read_text().rsplit(".", 2)
+        host, process, task = read_bounded(lock, _MAX_LOCK_BYTES, "a lock").decode().rsplit(".", 2)
         if host == socket.gethostname() and not _is_alive(int(process)):
             shutil.rmtree(resolver._temp_download_dir(str(folder), task), ignore_errors=True)
             lock.unlink()
@@ -187,7 +248,7 @@ def discard(folder: Path, is_damaged: Callable[[], bool]) -> None:
 
 @contextlib.contextmanager
 def _exclusive(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -211,7 +272,7 @@ def cached_url(folder: Path) -> Path:
 
 
 # The one registered last is asked first.
-for implementation in (LocalArchive(), BoundedUncompressed(), BoundedCompressed()):
+for implementation in (LocalArchive(), BoundedGcs(), BoundedUncompressed(), BoundedCompressed()):
     registry.add_implementation(implementation)
 
 hub = tensorflow_hub

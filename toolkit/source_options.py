@@ -1,6 +1,7 @@
 """What has to be said of a model made elsewhere, where it does not tell of itself."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,11 @@ class SourceOptions:
         """Bounds by `content`, `style` and `output`, as far as they are given."""
         if isinstance(self.value_range, str):
             return value_range.parse(self.value_range)
-        return {role: (float(low), float(high)) for role, (low, high) in (self.value_range or {}).items()}
+        ranges = {role: (float(low), float(high)) for role, (low, high) in (self.value_range or {}).items()}
+        for role, (low, high) in ranges.items():
+            if not -math.inf < low < high < math.inf:
+                raise InputError(f"the range of the {role} is {low:g}..{high:g}: black must be under white")
+        return ranges
 
     def given(self) -> dict[str, Any]:
         """Returns the options that are given, by their names on the command line, without hyphens in front."""

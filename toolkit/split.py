@@ -2,6 +2,7 @@
 
 import functools
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,8 @@ import tensorflow as tf
 from toolkit.bottleneck import interpolate
 from toolkit.errors import InputError, StyleportError, reason, told_in_one_line
 from toolkit.inputs import as_pictures, check_bottleneck
-from toolkit.whole import WholeStylizer, cut, cut_picture, pixels
+from toolkit.picture_format import Formats
+from toolkit.whole import LoadedStylizer, SingleStyleStylizer, WholeStylizer, cut, cut_picture, pixels
 
 # What the bottleneck is called in the graphs of published modules, as the names of their tensors end. All are a 1x1
 # convolution behind the mean over the picture, with 100 outputs:
@@ -30,33 +32,55 @@ class FrozenGraph:
 
     Attributes:
         definition: the GraphDef.
-        content: name of the content's placeholder.
-        style: name of the style's placeholder.
+        inputs: names of the placeholders by role: `content` and, unless its style is inside, `style`.
         output: name of the picture's operation.
         output_index: which of that operation's outputs.
+        formats: the forms of its pictures, by `content`, `style` and `output`.
     """
 
     definition: Any
-    content: str
-    style: str
+    inputs: Mapping[str, str]
     output: str
     output_index: int
+    formats: Formats
 
-    def function(self, feeds: dict[str, Any], fetch: str) -> Any:
+    def function(self, feeds: Sequence[str], fetch: str, is_raw: bool = False) -> Any:
         """Returns the part of the graph between some tensors and another, as a function of those tensors.
 
         Args:
-            feeds: the shape of each tensor, by its name.
-            fetch: the other tensor's name.
+            feeds: the tensors' names; where one is of pictures, the function takes them in our form, and where one is
+                of numbers, as float32.
+            fetch: the other tensor's name; likewise.
+            is_raw: pictures and numbers are taken and given as the graph has them.
         """
-        definition = self._between({_node_of(name) for name in feeds}, _node_of(fetch))
+        nodes = [_node_of(name) for name in feeds]
+        definition = self._between(set(nodes), _node_of(fetch))
+        forms = {name: self.formats[role] for role, name in self.inputs.items()}
 
-        def call(*tensors: Any) -> Any:
+        def raw(*tensors: Any) -> Any:
             given = dict(zip(feeds, tensors, strict=True))
             return tf.compat.v1.import_graph_def(definition, given, return_elements=[fetch], name="")[0]
 
+        def call(*tensors: Any) -> Any:
+            given = [
+                forms[node].from_unit(tensor) if node in forms else tf.cast(tensor, self._outputs[node].dtype)
+                for node, tensor in zip(nodes, tensors, strict=True)
+            ]
+            found = raw(*given)
+            is_picture = _node_of(fetch) == self.output
+            return self.formats["output"].to_unit(found) if is_picture else tf.cast(found, tf.float32)
+
         with told_in_one_line("the model's graph could not be made a function"):
-            return tf.compat.v1.wrap_function(call, [tf.TensorSpec(shape) for shape in feeds.values()])
+            if is_raw:
+                ends = [self._outputs[node] for node in nodes]
+                return tf.compat.v1.wrap_function(raw, [tf.TensorSpec(end.shape, end.dtype) for end in ends])
+            return tf.compat.v1.wrap_function(call, [tf.TensorSpec(self._outer_shape(node)) for node in nodes])
+
+    def _outer_shape(self, node: str) -> Any:
+        """The shape of what is fed in the place of a node's output."""
+        shape = self._outputs[node].shape
+        is_moved = any(self.formats[role].is_channels_first for role, name in self.inputs.items() if name == node)
+        return [shape[0], *shape[2:], shape[1]] if is_moved else shape
 
     def _between(self, feeds: set[str], fetch: str) -> Any:
         nodes = {node.name: node for node in self.definition.node}
@@ -69,23 +93,25 @@ class FrozenGraph:
         return part
 
     @functools.cached_property
-    def shapes(self) -> dict[str, Any]:
-        """The shape of each operation's first output, by the operation's name."""
+    def _outputs(self) -> dict[str, Any]:
+        """Each operation's first output, by the operation's name."""
         imported = tf.Graph()
         with imported.as_default(), told_in_one_line("the model's graph could not be read"):
             tf.compat.v1.import_graph_def(self.definition, name="")
-        return {
-            operation.name: operation.outputs[0].shape for operation in imported.get_operations() if operation.outputs
-        }
+        return {operation.name: operation.outputs[0] for operation in imported.get_operations() if operation.outputs}
 
-    def call(self) -> Any:
-        """Returns the whole graph as a function of a content and a style."""
-        shapes = self.shapes
-        feeds = {f"{name}:0": shapes[name] for name in (self.content, self.style)}
-        return self.function(feeds, f"{self.output}:{self.output_index}")
+    @functools.cached_property
+    def shapes(self) -> dict[str, Any]:
+        """The shape of each operation's first output, by the operation's name."""
+        return {name: output.shape for name, output in self._outputs.items()}
+
+    def call(self, is_raw: bool = False) -> Any:
+        """Returns the whole graph as a function of a content and, unless its style is inside, a style."""
+        feeds = [f"{name}:0" for name in self.inputs.values()]
+        return self.function(feeds, f"{self.output}:{self.output_index}", is_raw)
 
 
-def freeze(whole: WholeStylizer) -> FrozenGraph:
+def freeze(whole: LoadedStylizer) -> FrozenGraph:
     """Makes one graph of constants of a stylizer.
 
     Args:
@@ -97,6 +123,12 @@ def freeze(whole: WholeStylizer) -> FrozenGraph:
     Raises:
         InputError: it has something that is no constant even then, such as a table.
     """
+    if whole.graph is None:
+        whole.graph = _frozen(whole)
+    return whole.graph
+
+
+def _frozen(whole: LoadedStylizer) -> FrozenGraph:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     with told_in_one_line("the model could not be traced as one graph"):
@@ -105,11 +137,11 @@ def freeze(whole: WholeStylizer) -> FrozenGraph:
         frozen = convert_variables_to_constants_v2(traced.concrete, lower_control_flow=False)
     except Exception as error:  # TensorFlow's rewriting of a graph from elsewhere may raise anything
         raise InputError(f"the model's variables cannot be made constants: {reason(error)}") from error
-    content, style = (frozen.inputs[index].op.name for index in (traced.content, traced.style))
+    inputs = {role: frozen.inputs[index].op.name for role, index in zip(whole.shapes, traced.inputs, strict=True)}
     output = frozen.outputs[traced.output]
     definition = frozen.graph.as_graph_def()
     _remove_control_edges(definition)
-    return FrozenGraph(definition, content, style, output.op.name, output.value_index)
+    return FrozenGraph(definition, inputs, output.op.name, output.value_index, whole.formats)
 
 
 def _remove_control_edges(definition: Any) -> None:
@@ -156,15 +188,14 @@ class _Paths:
 
     def separates(self, name: str) -> str | None:
         """Returns why a node does not cut the graph in two; None where it does."""
-        graph = self._graph
-        needed = self.needed_by(name)
-        if graph.content in needed:
+        needed, (content, style), output = self.needed_by(name), self._graph.inputs.values(), self._graph.output
+        if content in needed:
             return "it depends on the content"
-        if graph.style not in needed:
+        if style not in needed:
             return "it does not depend on the style"
-        if graph.output in self.depend_on(graph.style, without=name):
+        if output in self.depend_on(style, without=name):
             return "the picture depends on the style past it"
-        if graph.output not in self.depend_on(name):
+        if output not in self.depend_on(name):
             return "the picture does not depend on it"
         return None
 
@@ -186,7 +217,7 @@ def candidates(graph: FrozenGraph) -> list[str]:
         Their operations' names; of equally long ones the last in the graph comes first.
     """
     paths, shapes = _Paths(graph), graph.shapes
-    on_the_way = paths.depend_on(graph.style) & paths.needed_by(graph.output)
+    on_the_way = paths.depend_on(graph.inputs["style"]) & paths.needed_by(graph.output)
     order = {node.name: index for index, node in enumerate(graph.definition.node)}
     found = [
         name for name in on_the_way if name in shapes and _is_vector(shapes[name]) and paths.separates(name) is None
@@ -271,11 +302,9 @@ class SplitStylizer:
         self.bottleneck_dim: int = shape[-1]
         self.variables: list[Any] = []
         self._inner_shape = (-1, *shape[1:])
-        content, style, inner = f"{graph.content}:0", f"{graph.style}:0", f"{self.tensor}:0"
-        self._predict = graph.function({style: shapes[graph.style]}, inner)
-        self._transform = graph.function(
-            {content: shapes[graph.content], inner: shape}, f"{graph.output}:{graph.output_index}"
-        )
+        content, style, inner = (f"{name}:0" for name in (*graph.inputs.values(), self.tensor))
+        self._predict = graph.function([style], inner)
+        self._transform = graph.function([content, inner], f"{graph.output}:{graph.output_index}")
 
     def predictor(self, style: Any) -> Any:
         """Returns the bottleneck [B, 1, 1, D] of a style tensor [B, h, w, 3], in a graph, too."""
@@ -333,7 +362,9 @@ class SplitStylizer:
         return self.transform(content, bottleneck)
 
 
-def split(whole: WholeStylizer, tensor: str | None) -> "WholeStylizer | SplitStylizer":
+def split(
+    whole: WholeStylizer | SingleStyleStylizer, tensor: str | None
+) -> "WholeStylizer | SingleStyleStylizer | SplitStylizer":
     """Cuts a stylizer at a tensor, or where a published module's graph is known to be cut.
 
     Args:
@@ -346,6 +377,10 @@ def split(whole: WholeStylizer, tensor: str | None) -> "WholeStylizer | SplitSty
     Raises:
         InputError: the tensor does not separate content and style; lists those that do.
     """
+    if not isinstance(whole, WholeStylizer):
+        if tensor is not None:
+            raise InputError(f"--split-at {tensor!r}: the model takes a content alone: it reads no style to cut off")
+        return whole
     if tensor is None and not whole.takes_any_size:
         return whole
     try:

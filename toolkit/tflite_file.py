@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import InputError
+from toolkit.opening import open_file
 
 IDENTIFIER = b"TFL3"
+# Types of tensors.
+FLOAT32, FLOAT16, INT8 = 0, 1, 9
 SCHEMA_VERSION = 3
 # A runtime takes memory for whatever a file asks for. The first maps of VGG19 have as many numbers at 4096x4096 pixels.
 MAX_NUMBERS = 1 << 30
@@ -35,6 +38,7 @@ _MODEL: dict[str, Any] = {
                     [
                         {
                             "shape": (0, ["i"]),
+                            "type": (1, "b"),
                             "buffer": (2, "I"),
                             "name": (3, _STRING),
                             "quantization": (
@@ -94,11 +98,15 @@ class TFLiteFile:
         signatures: how it is called.
         custom_operations: names of the operations that are not TFLite's own; those of TensorFlow begin with `Flex`.
         metadata: what was added to the network, by name.
+        weights: bytes of the largest constant of each type, as the schema numbers types.
+        activations: the types of all other tensors.
     """
 
     signatures: tuple[Signature, ...]
     custom_operations: tuple[str, ...]
     metadata: dict[str, bytes]
+    weights: dict[int, int]
+    activations: frozenset[int]
 
 
 def read_tflite(path: Path) -> TFLiteFile:
@@ -116,10 +124,10 @@ def read_tflite(path: Path) -> TFLiteFile:
     Raises:
         InputError: there is no such file, it is no TFLite model, or it is damaged or cut short.
     """
-    if not path.is_file():
+    if path.is_dir() or not path.exists():
         raise InputError(f"{path}: no such file")
     try:
-        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with open_file(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _read(data)
     except ValueError as error:  # an empty file cannot be mapped
         raise InputError(f"{path}: not a TFLite model ({error})") from error
@@ -144,7 +152,21 @@ def _read(data: mmap.mmap) -> TFLiteFile:
         tuple(_signature(one) for one in model.get("signatures", [])),
         tuple(dict.fromkeys(code["custom"] for code in model.get("operator_codes", []) if code.get("custom"))),
         {name: bytes(data[slice(*contents[index])]) for name, index in named if index < len(contents)},
+        *_types(model, contents),
     )
+
+
+def _types(model: dict[str, Any], contents: list[tuple[int, int]]) -> tuple[dict[int, int], frozenset[int]]:
+    weights: dict[int, int] = {}
+    activations = set()
+    for tensor in (tensor for graph in model["subgraphs"] for tensor in graph.get("tensors", [])):
+        buffer, kind = tensor.get("buffer", 0), tensor.get("type", FLOAT32)
+        start, end = contents[buffer] if buffer < len(contents) else (0, 0)
+        if end > start:
+            weights[kind] = max(weights.get(kind, 0), end - start)
+        else:
+            activations.add(kind)
+    return weights, frozenset(activations)
 
 
 def _check_shape(data: mmap.mmap, tensor: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The range that a model made elsewhere takes and gives the samples of pictures in."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from toolkit.errors import InputError
 
@@ -64,19 +64,25 @@ def told(bounds: Bounds) -> str:
     return f"{bounds[0]:g}..{bounds[1]:g}"
 
 
-def option(ranges: Mapping[str, Bounds]) -> str:
+def all_told(ranges: Mapping[str, Sequence[float]]) -> str:
+    """Writes the ranges of all ends, as a manifest has them, for people."""
+    return ", ".join(f"{role} {low:g}..{high:g}" for role, (low, high) in ranges.items())
+
+
+def option(ranges: Mapping[str, Bounds], roles: Sequence[str] = INPUT_ROLES) -> str:
     """Writes ranges as the shortest option that says them all.
 
     Args:
         ranges: by `content`, `style` and `output`; at least one.
+        roles: of all the model's inputs.
 
     Returns:
         Such as `--range -1..1` or `--range output=0..255`.
     """
-    inputs = {role: ranges[role] for role in INPUT_ROLES if role in ranges}
-    if "output" in ranges and inputs and set(ranges.values()) == {ranges["output"]}:
-        return f"--range {told(ranges['output'])}"
-    if len(set(inputs.values())) == 1:
-        inputs = {"input": next(iter(inputs.values()))}
+    inputs = {role: ranges[role] for role in roles if role in ranges}
+    if len(inputs) == len(roles) and len(set(inputs.values())) == 1:
+        inputs = {"input": inputs["content"]}
+        if ranges.get("output") == inputs["input"]:
+            return f"--range {told(inputs['input'])}"
     ends = {**inputs, **({"output": ranges["output"]} if "output" in ranges else {})}
     return "--range " + ",".join(f"{role}={told(bounds)}" for role, bounds in ends.items())

@@ -1,4 +1,4 @@
-"""A stylizer made elsewhere, in one piece: content and style in, picture out, whatever is inside."""
+"""A stylizer made elsewhere, in one piece: content and style, or content alone, in, picture out, whatever is inside."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from toolkit import hub, keras_file
+from toolkit import hub
 from toolkit.backend import keras
 from toolkit.convention import Convention, Signature, Tensor, find, tensor_of
 from toolkit.errors import InputError, told_in_one_line
 from toolkit.fitting import Size, paint_at, resized
 from toolkit.free_size import free_upsampling
 from toolkit.inputs import MIN_SIDE, as_pictures, check_styles
-from toolkit.precision import in_float32
+from toolkit.one_style import OneStyleStylizer
+from toolkit.picture_format import Formats, read_formats
+from toolkit.source_options import SourceOptions
+from toolkit.value_range import Bounds
 
 # Networks that halve their input give back a picture whose sides are rounded up: from the fourth halving on by 15.
 MAX_EXCESS = MIN_SIDE - 1
@@ -37,18 +40,9 @@ def cut(picture: Any, content: Any) -> Any:
     return picture[:, : size[1], : size[2], :]
 
 
-def _fixed_size(tensor: Tensor) -> Size | None:
-    if tensor.shape is None or None in tensor.shape[1:3]:
-        return None
-    return tensor.shape[1], tensor.shape[2]  # type: ignore[return-value]
-
-
-def _picture_shape(tensor: Tensor) -> tuple[int | None, ...]:
-    return (None, *(tensor.shape or (None, None, None))[1:3], 3)
-
-
-def _batch(tensor: Tensor) -> int | None:
-    return tensor.shape[0] if tensor.shape else None
+def _fixed_size(shape: tuple[int | None, ...]) -> Size | None:
+    _, height, width, _ = shape
+    return None if height is None or width is None else (height, width)
 
 
 @dataclass(frozen=True)
@@ -57,18 +51,16 @@ class Traced:
 
     Attributes:
         concrete: the function.
-        content: which of its inputs is the content.
-        style: which is the style.
+        inputs: which of its inputs are the content and, where it takes one, the style.
         output: which of its outputs is the picture.
     """
 
     concrete: Any
-    content: int
-    style: int
+    inputs: tuple[int, ...]
     output: int
 
 
-class WholeStylizer:
+class LoadedStylizer:
     """A stylizer of which only the call is known.
 
     A picture that comes back a little larger than its content, because the network halves its input, is cut to the
@@ -77,63 +69,117 @@ class WholeStylizer:
     one; their calls run at the same time.
 
     Args:
-        function: takes a content and a style, [B, H, W, 3] tensors, and gives the picture; in a graph, too.
-        signature: the shapes it takes.
+        function: takes a content and, unless its style is inside, a style, in the model's own form, and gives the
+            picture; in a graph, too.
+        signature: the shapes and types it takes.
         convention: which of the signature's inputs is which.
         trace: gives the same as one TensorFlow function.
+        ranges: the samples of black and white, by `content`, `style` and `output`, as far as they are not those of the
+            types.
 
     Attributes:
-        content_shape: [None, H, W, 3], None for what may vary.
-        style_shape: the same of the style.
-        batches: the one length of a batch of contents that it takes, and of styles; None for any.
-        content_size: the one height and width it takes; None for any.
-        style_size: the same of the style.
+        trace: as given.
         convention: how the model it was made from is called.
+        formats: the forms of its pictures, by `content`, `style` and `output`.
+        shapes: [None, H, W, 3] of contents and styles by role, None for what may vary.
+        batches: the one length of a batch that it takes, by role; None for any.
+        content_size: the one height and width it takes; None for any.
+        graph: a `toolkit.split.FrozenGraph`, once it was asked for.
+
+    Raises:
+        InputError: a range is not one of the type.
     """
 
     def __init__(
         self,
-        function: Callable[[Any, Any], Any],
+        function: Callable[..., Any],
         signature: Signature,
         convention: Convention,
         trace: Callable[[], Traced],
+        ranges: Mapping[str, Bounds],
     ) -> None:
-        content, style = signature.inputs[convention.content], signature.inputs[convention.style]
-        self.trace = trace
+        self._function, self.trace = function, trace
+        self.graph: Any = None
         self.convention = convention
-        self.batches = _batch(content), _batch(style)
-        self.function = self.of_any_batch(function)
-        self.content_shape, self.style_shape = _picture_shape(content), _picture_shape(style)
-        self.content_size, self.style_size = _fixed_size(content), _fixed_size(style)
+        self.formats: Formats = read_formats(signature, convention, ranges)
+        taken = {role: signature.inputs[name].picture_shape for role, name in convention.inputs.items()}
+        self.batches = {role: shape[0] for role, shape in taken.items()}
+        self.shapes = {role: (None, *shape[1:]) for role, shape in taken.items()}
+        self.content_size = _fixed_size(self.shapes["content"])
 
     @property
     def takes_any_size(self) -> bool:
-        """Whether neither batch nor height nor width is fixed, of content and style."""
-        return not any((*self.batches, *self.content_shape[1:3], *self.style_shape[1:3]))
+        """Whether neither batch nor height nor width is fixed, of any input."""
+        return not any((*self.batches.values(), *(side for shape in self.shapes.values() for side in shape[1:3])))
 
-    def of_any_batch(self, call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def of_any_batch(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """Returns the model's function, or its graph's, for batches of any length.
 
         Args:
             call: takes as many contents and styles, [B, H, W, 3] tensors, as the model does, and gives pictures.
         """
-        if not any(self.batches):
+        fixed = next(filter(None, self.batches.values()), None)
+        if fixed is None:
             return call
-        of_content, of_style = self.batches
-        lengths = of_content or of_style, of_style or of_content
+        lengths = [length or fixed for length in self.batches.values()]
 
-        def one(content: Any, style: Any) -> Any:
-            pair = zip((content, style), lengths, strict=True)
-            return call(*(tf.repeat(picture, length, axis=0) for picture, length in pair))[:1]
+        def one(*pictures: Any) -> Any:
+            filled = (tf.repeat(picture, length, axis=0) for picture, length in zip(pictures, lengths, strict=True))
+            return call(*filled)[:1]
 
-        def each(content: Any, style: Any) -> Any:
+        def each(content: Any, *styles: Any) -> Any:
             if content.shape[0] == 1:
-                return one(content, style)
-            styles = tf.broadcast_to(style, tf.concat([tf.shape(content)[:1], tf.shape(style)[1:]], 0))
-            pictures = tf.TensorSpec((None, None, 3))
-            return tf.map_fn(lambda pair: one(pair[0][None], pair[1][None])[0], (content, styles), pictures)
+                return one(content, *styles)
+            count = tf.shape(content)[:1]
+            spread = [tf.broadcast_to(style, tf.concat([count, tf.shape(style)[1:]], 0)) for style in styles]
+            picture = tf.TensorSpec((None, None, 3))
+            return tf.map_fn(lambda given: one(*(part[None] for part in given))[0], (content, *spread), picture)
 
         return each
+
+    def become(self, graph: Any, function: Callable[..., Any], formats: Formats) -> None:
+        """Takes another graph's place: that of the same model in another precision.
+
+        Args:
+            graph: a `toolkit.split.FrozenGraph`.
+            function: of pictures in the graph's own form.
+            formats: that form.
+        """
+        self.graph, self._function, self.formats = graph, function, formats
+
+    def painted(self, *pictures: np.ndarray) -> np.ndarray:
+        """Paints one picture; what the model gives beyond black and white, or of another size, is left as it is.
+
+        Args:
+            pictures: the content [H, W, 3] and, unless its style is inside, the style [h, w, 3], float32 in [0, 1], of
+                sizes that the model takes.
+
+        Returns:
+            [1, H', W', 3] float32.
+        """
+        with told_in_one_line(f"the model could not be run on a content of {pixels(pictures[0])}"):
+            tensors = [tf.constant(one[None], tf.float32) for one in pictures]
+            return np.asarray(self.of_any_batch(self._in_our_form)(*tensors))
+
+    def _in_our_form(self, *pictures: Any) -> Any:
+        given = zip(self.shapes, pictures, strict=True)
+        painted = self._function(*(self.formats[role].from_unit(picture) for role, picture in given))
+        return self.formats["output"].to_unit(painted, is_clipped=False)
+
+    def _paint(self, content: np.ndarray, *styles: np.ndarray) -> np.ndarray:
+        return np.clip(cut_picture(self.painted(content, *styles), content), 0, 1)
+
+
+class WholeStylizer(LoadedStylizer):
+    """A stylizer of which only the call is known: content and style in, picture out; see `LoadedStylizer`.
+
+    Attributes:
+        style_size: the one height and width that styles have; None for any.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.style_size = _fixed_size(self.shapes["style"])
 
     def __call__(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
         """Repaints pictures in the style of other pictures.
@@ -153,15 +199,29 @@ class WholeStylizer:
         styles = resized(self.style_size, style)
         styles = np.broadcast_to(styles, (len(content), *styles.shape[1:]))
         pairs = zip(content, styles, strict=True)
-        return np.stack([paint_at(self.content_size, *self._painting(picture, one)) for picture, one in pairs])
+        return np.stack([paint_at(self.content_size, picture, self._in_style(one)) for picture, one in pairs])
 
-    def _painting(self, picture: np.ndarray, style: np.ndarray) -> tuple[np.ndarray, Callable[..., np.ndarray]]:
-        def paint(content: np.ndarray) -> np.ndarray:
-            with told_in_one_line(f"the model could not be run on a content of {pixels(content)}"):
-                painted = np.asarray(self.function(tf.constant(content[None]), tf.constant(style[None])))
-            return cut_picture(painted, content)
+    def _in_style(self, style: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda content: self._paint(content, style)
 
-        return picture, paint
+
+class SingleStyleStylizer(LoadedStylizer, OneStyleStylizer):
+    """A stylizer of which only the call is known: content in, picture out; see `LoadedStylizer`."""
+
+    def __call__(self, content: np.ndarray) -> np.ndarray:
+        """Repaints pictures in the style that is inside.
+
+        Args:
+            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
+
+        Returns:
+            [B, H, W, 3] float32 in [0, 1].
+
+        Raises:
+            InputError: the shape is another one, or the model gives pictures of another size than the content's.
+        """
+        pictures = as_pictures(content, "content")
+        return np.stack([paint_at(self.content_size, picture, self._paint) for picture in pictures])
 
 
 def pixels(picture: np.ndarray) -> str:
@@ -182,8 +242,9 @@ def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
     Raises:
         InputError: the picture is smaller than the content, or larger by more than rounding up explains.
     """
-    excess = [got - wanted for got, wanted in zip(painted.shape[1:3], content.shape[:2], strict=True)]
-    if painted.ndim != 4 or painted.shape[-1] != 3 or not all(0 <= one <= MAX_EXCESS for one in excess):
+    shape = painted.shape if painted.ndim == 4 else (0,) * 4
+    excess = [got - wanted for got, wanted in zip(shape[1:3], content.shape[:2], strict=True)]
+    if shape[-1] != 3 or not all(0 <= one <= MAX_EXCESS for one in excess):
         raise InputError(
             f"the model gives {list(painted.shape)} for a content of {list(content.shape)}: "
             "a stylizer keeps the content's size"
@@ -191,12 +252,23 @@ def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
     return painted[0, : content.shape[0], : content.shape[1]]
 
 
-def from_saved_model(folder: Path, names: Mapping[str, str]) -> WholeStylizer:
+def _stylizer(
+    function: Callable[..., Any],
+    signature: Signature,
+    convention: Convention,
+    trace: Callable[[], Traced],
+    ranges: Mapping[str, Bounds],
+) -> WholeStylizer | SingleStyleStylizer:
+    kind = SingleStyleStylizer if convention.style is None else WholeStylizer
+    return kind(function, signature, convention, trace, ranges)
+
+
+def from_saved_model(folder: Path, options: SourceOptions) -> WholeStylizer | SingleStyleStylizer:
     """Opens a SavedModel, TF1 or TF2.
 
     Args:
         folder: the SavedModel.
-        names: which input is which, where its signatures do not tell; see `toolkit.convention.parse`.
+        options: what it does not tell itself.
 
     Returns:
         The stylizer.
@@ -206,20 +278,20 @@ def from_saved_model(folder: Path, names: Mapping[str, str]) -> WholeStylizer:
     """
     loaded = hub.load(folder)
     described = {name: _described(function) for name, function in loaded.signatures.items()}
-    convention = find(str(folder), described, names)
+    convention = find(str(folder), described, options.names)
     signature = loaded.signatures[convention.signature]
 
-    def function(content: Any, style: Any, kept: Any = loaded) -> Any:
+    def function(*pictures: Any, kept: Any = loaded) -> Any:
         # The loaded object is kept: its signatures hold only weak references to the variables.
-        return signature(**{convention.content: content, convention.style: style})[convention.output]
+        return signature(**dict(zip(convention.inputs.values(), pictures, strict=True)))[convention.output]
 
     def trace() -> Traced:
         # What the names of a function's inputs are in its graph differs between TF1 and TF2; their order does not.
         names, outputs = list(signature._arg_keywords), sorted(signature.structured_outputs)
-        indices = names.index(convention.content), names.index(convention.style), outputs.index(convention.output)
-        return Traced(signature, *indices)
+        inputs = tuple(names.index(name) for name in convention.inputs.values())
+        return Traced(signature, inputs, outputs.index(convention.output))
 
-    return WholeStylizer(function, described[convention.signature], convention, trace)
+    return _stylizer(function, described[convention.signature], convention, trace, options.ranges)
 
 
 def _described(function: Any) -> Signature:
@@ -231,29 +303,13 @@ def _described(function: Any) -> Signature:
     )
 
 
-def from_keras(path: Path, names: Mapping[str, str]) -> WholeStylizer:
-    """Opens a Keras model that takes a content and a style picture.
-
-    Args:
-        path: a `.keras` file; it may bring no code along.
-        names: which input is which, where their names do not tell.
-
-    Returns:
-        The stylizer.
-
-    Raises:
-        InputError: it is no such file, or how it is to be called cannot be told.
-    """
-    return from_keras_model(keras_file.load(path, keras.Model), str(path), names)
-
-
-def from_keras_model(model: Any, source: str, names: Mapping[str, str]) -> WholeStylizer:
-    """Wraps a Keras model that takes a content and a style picture.
+def from_keras_model(model: Any, source: str, options: SourceOptions) -> WholeStylizer | SingleStyleStylizer:
+    """Wraps a Keras model that takes a content and a style picture, or a content alone.
 
     Args:
         model: a functional model.
         source: what to call it in an error.
-        names: which input is which, where their names do not tell.
+        options: what it does not tell itself.
 
     Returns:
         The stylizer.
@@ -265,30 +321,24 @@ def from_keras_model(model: Any, source: str, names: Mapping[str, str]) -> Whole
         raise InputError(
             f"{source}: holds a {type(model).__name__} whose inputs are not known: save a functional model"
         )
-    with told_in_one_line(f"{source}: could not be prepared"):
-        model = in_float32(model)
-        free_upsampling(model)
+    free_upsampling(model)
     inputs = {tensor.name: tensor for tensor in model.inputs}
     names_of_outputs = getattr(model, "output_names", [f"output_{index}" for index in range(len(model.outputs))])
     outputs = dict(zip(names_of_outputs, model.outputs, strict=True))
     described = Signature(*({name: _keras_tensor(one) for name, one in ends.items()} for ends in (inputs, outputs)))
-    convention = find(source, {"call": described}, names)
+    convention = find(source, {"call": described}, options.names)
+    ends = {role: inputs[name] for role, name in convention.inputs.items()}
     # Named, for Keras would count: its name is part of every name in the graph.
-    pair = keras.Model(
-        [inputs[convention.content], inputs[convention.style]], outputs[convention.output], name="functional"
-    )
+    painter = keras.Model(list(ends.values()), outputs[convention.output], name="functional")
 
-    def function(content: Any, style: Any) -> Any:
-        return pair([content, style], training=False)
+    def function(*pictures: Any) -> Any:
+        return painter(list(pictures), training=False)
 
     def trace() -> Traced:
-        ends = [inputs[convention.content], inputs[convention.style]]
-        specs = [
-            tf.TensorSpec(tensor.shape, name=role) for tensor, role in zip(ends, ("content", "style"), strict=True)
-        ]
-        return Traced(tf.function(function, specs).get_concrete_function(), 0, 1, 0)
+        specs = [tf.TensorSpec(tensor.shape, tensor.dtype, role) for role, tensor in ends.items()]
+        return Traced(tf.function(function, specs).get_concrete_function(), tuple(range(len(ends))), 0)
 
-    return WholeStylizer(function, described, convention, trace)
+    return _stylizer(function, described, convention, trace, options.ranges)
 
 
 def _keras_tensor(tensor: Any) -> Tensor:

@@ -27,10 +27,13 @@ def inspect(
         typer.echo(json.dumps(manifest, indent=2))
         return
     from export.table import print_table, stdout_console
+    from toolkit.value_range import all_told
 
     console = stdout_console()
     source = manifest["source"]
     console.print(f"{source['kind']} {source['name']}, made {manifest['created']}", highlight=False, markup=False)
+    if "range" in source:
+        console.print(f"its own range: {all_told(source['range'])}", highlight=False, markup=False)
     if needed := " ".join(f"--import {module}" for module in source.get("imports", ())):
         console.print(f"verify and publish take {needed}", highlight=False, markup=False)
     print_table(manifest["artifacts"], console)
@@ -50,7 +53,7 @@ def _inspect_file(path: Path, as_json: bool) -> None:
     from dataclasses import asdict
 
     from export.signatures import of_network
-    from toolkit.console import quiet_libraries
+    from toolkit.console import printable, quiet_libraries
     from toolkit.device import TFLiteNetwork
     from toolkit.tflite_metadata import read_metadata
 
@@ -62,8 +65,8 @@ def _inspect_file(path: Path, as_json: bool) -> None:
         told = asdict(metadata) if metadata else None
         typer.echo(json.dumps({"metadata": told, "signatures": {network.signature: signature}}, indent=2))
         return
-    typer.echo(f"{metadata}\n{metadata.description}" if metadata else "no metadata of styleport")
-    typer.echo(_call(network.signature, signature))
+    typer.echo(printable(f"{metadata}\n{metadata.description}") if metadata else "no metadata of styleport")
+    typer.echo(printable(_call(network.signature, signature)))
 
 
 def _metadata_of(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:

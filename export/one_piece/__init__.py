@@ -1,1 +1,1 @@
-"""Exporters of stylizers in one piece: content and style in, picture out, no bottleneck to reach."""
+"""Exporters of stylizers in one piece: content and style, or content alone, in, picture out; no bottleneck to reach."""

@@ -7,13 +7,14 @@ from typing import Any
 import tensorflow as tf
 
 from export.artifact import Artifact, ExportOptions, Progress
-from export.saved_model import bytes_function, checked, save_functions
+from export.saved_model import bytes_function, checked, function_of, save_functions
 from export.signatures import of_saved_model
+from toolkit.source_options import SourceOptions
 from toolkit.split import freeze
-from toolkit.whole import WholeStylizer, cut, from_saved_model
+from toolkit.whole import LoadedStylizer, SingleStyleStylizer, WholeStylizer, cut, from_saved_model
 
 
-def serving_functions(whole: WholeStylizer, max_size: int) -> dict[str, Any]:
+def serving_functions(whole: LoadedStylizer, max_size: int) -> dict[str, Any]:
     """Builds the functions behind the signatures.
 
     Args:
@@ -24,24 +25,19 @@ def serving_functions(whole: WholeStylizer, max_size: int) -> dict[str, Any]:
         `tf.function`s: `serving_default`, and `image_bytes` where the model takes pictures of any size.
     """
     call = whole.of_any_batch(freeze(whole).call())
+    specs = [tf.TensorSpec(shape, name=f"{role}_image") for role, shape in whole.shapes.items()]
 
-    def paint(content_image: Any, style_image: Any) -> Any:
-        return cut(call(checked(content_image, "content_image"), checked(style_image, "style_image")), content_image)
+    def paint(*pictures: Any) -> Any:
+        taken = [checked(picture, spec.name) for picture, spec in zip(pictures, specs, strict=True)]
+        return cut(call(*taken), pictures[0])
 
-    def serving_default(content_image: Any, style_image: Any) -> dict[str, Any]:
-        return {"stylized_image": paint(content_image, style_image)}
-
-    specs = [
-        tf.TensorSpec(whole.content_shape, name="content_image"),
-        tf.TensorSpec(whole.style_shape, name="style_image"),
-    ]
-    functions = {"serving_default": tf.function(serving_default, specs)}
-    if whole.content_size is None and whole.style_size is None:
-        functions["image_bytes"] = bytes_function(paint, max_size)
+    functions = {"serving_default": function_of(lambda *pictures: {"stylized_image": paint(*pictures)}, specs)}
+    if not any(side for _, *sides, _ in whole.shapes.values() for side in sides):
+        functions["image_bytes"] = bytes_function(paint, max_size, list(whole.shapes))
     return functions
 
 
-def export(whole: WholeStylizer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
+def export(whole: LoadedStylizer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
     """Exports the SavedModel into a bundle.
 
     Args:
@@ -59,9 +55,9 @@ def export(whole: WholeStylizer, bundle: Path, options: ExportOptions, progress:
         yield artifact
 
 
-def load(folder: Path) -> WholeStylizer:
+def load(folder: Path) -> WholeStylizer | SingleStyleStylizer:
     """Opens the SavedModel from its files."""
-    return from_saved_model(folder, {})
+    return from_saved_model(folder, SourceOptions())
 
 
 signatures = of_saved_model

@@ -1,4 +1,4 @@
-"""Exports a stylizer in one piece as one .tflite file a quantisation, with both pictures as inputs."""
+"""Exports a stylizer in one piece as one .tflite file a quantisation, with the pictures it takes as inputs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,18 +10,20 @@ import tensorflow as tf
 from export import conversion, mirrors, policy, tflite_metadata
 from export.artifact import DEFAULT_SIZE, Artifact, ExportOptions, Progress
 from export.quantization import STYLE_SIZE, apply_rules, calibration_pairs
+from export.saved_model import function_of
 from export.signatures import of_tflite
 from export.tflite import DEFAULT_SHAPES, to_float, to_samples
 from toolkit import images
+from toolkit.baked import BAKED_FILE, BakedStylizer
 from toolkit.device import STYLIZER_FILE, DeviceWholeStylizer
 from toolkit.errors import InputError
 from toolkit.split import FrozenGraph, freeze
-from toolkit.whole import WholeStylizer, cut
+from toolkit.whole import LoadedStylizer, WholeStylizer, cut
 
 SIGNATURE = "serving_default"
 
 
-def _check_sizes(whole: WholeStylizer, artifacts: list[Artifact]) -> None:
+def _check_sizes(whole: LoadedStylizer, artifacts: list[Artifact]) -> None:
     if whole.content_size is None:
         return
     height, width = whole.content_size
@@ -31,7 +33,7 @@ def _check_sizes(whole: WholeStylizer, artifacts: list[Artifact]) -> None:
             raise InputError(f"{artifact.path}: the model takes contents of {width}x{height} pixels only; {able}")
 
 
-def convert(whole: WholeStylizer, graph: FrozenGraph, size: int | None, integer_io: bool = False) -> bytes:
+def convert(whole: LoadedStylizer, graph: FrozenGraph, size: int | None, integer_io: bool = False) -> bytes:
     """Converts the model to a float32 .tflite file of builtin operations.
 
     Args:
@@ -48,25 +50,20 @@ def convert(whole: WholeStylizer, graph: FrozenGraph, size: int | None, integer_
     """
     call, dtype = whole.of_any_batch(graph.call()), tf.uint8 if integer_io else tf.float32
 
-    def stylize(content_image: Any, style_image: Any) -> dict[str, Any]:
-        content = to_float(content_image)
-        return {"stylized_image": to_samples(cut(call(content, to_float(style_image)), content), integer_io)}
+    def stylize(*pictures: Any) -> dict[str, Any]:
+        content, *styles = map(to_float, pictures)
+        return {"stylized_image": to_samples(cut(call(content, *styles), content), integer_io)}
 
-    style = _style_size(whole, size)
-    specs = [
-        tf.TensorSpec((1, size, size, 3), dtype, "content_image"),
-        tf.TensorSpec((1, *style, 3), dtype, "style_image"),
-    ]
-    model = conversion.convert(tf.function(stylize, specs), SIGNATURE, [])
+    sizes = {"content": (size, size)}
+    if isinstance(whole, WholeStylizer):
+        sizes["style"] = whole.style_size or ((STYLE_SIZE, STYLE_SIZE) if size else (None, None))
+    specs = [tf.TensorSpec((1, *sides, 3), dtype, f"{role}_image") for role, sides in sizes.items()]
+    model = conversion.convert(function_of(stylize, specs), SIGNATURE, [])
     return model if size else conversion.with_default_shapes(model, DEFAULT_SHAPES)
 
 
-def _style_size(whole: WholeStylizer, size: int | None) -> tuple[int | None, int | None]:
-    return whole.style_size or ((STYLE_SIZE, STYLE_SIZE) if size else (None, None))
-
-
 def calibration_inputs(
-    whole: WholeStylizer, content_size: int, integer_io: bool = False
+    whole: LoadedStylizer, content_size: int, integer_io: bool = False
 ) -> list[dict[str, np.ndarray]]:
     """Prepares the real pairs that activations are calibrated on.
 
@@ -78,18 +75,16 @@ def calibration_inputs(
     Returns:
         The inputs of each run by name.
     """
-    prepare = images.to_uint8 if integer_io else lambda picture: picture
-    style_size = whole.style_size or (STYLE_SIZE, STYLE_SIZE)
-    return [
-        {
-            "content_image": prepare(images.square(pair.content, content_size))[None],
-            "style_image": prepare(images.resize(pair.style, *style_size))[None],
-        }
-        for pair in calibration_pairs()
-    ]
+    found = []
+    for pair in calibration_pairs():
+        pictures = {"content_image": images.square(pair.content, content_size)}
+        if isinstance(whole, WholeStylizer):
+            pictures["style_image"] = images.resize(pair.style, *(whole.style_size or (STYLE_SIZE, STYLE_SIZE)))
+        found.append({name: (images.to_uint8(one) if integer_io else one)[None] for name, one in pictures.items()})
+    return found
 
 
-def export(whole: WholeStylizer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
+def export(whole: LoadedStylizer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
     """Exports the .tflite files into a bundle: the model converted once a size, then quantised.
 
     Args:
@@ -108,6 +103,7 @@ def export(whole: WholeStylizer, bundle: Path, options: ExportOptions, progress:
     artifacts = options.artifacts("tflite")
     _check_sizes(whole, artifacts)
     graph = mirrors.sliced(freeze(whole))
+    file, network = (STYLIZER_FILE, "stylizer") if isinstance(whole, WholeStylizer) else (BAKED_FILE, "baked")
     converted: dict[tuple[int | None, bool], bytes] = {}
     for artifact in artifacts:
         progress(f"exporting {artifact.path}")
@@ -121,9 +117,13 @@ def export(whole: WholeStylizer, bundle: Path, options: ExportOptions, progress:
         folder = bundle / artifact.path
         folder.mkdir(parents=True)
         model = apply_rules(model, rules, SIGNATURE, inputs)
-        tflite_metadata.write(folder / STYLIZER_FILE, model, "stylizer", artifact, options)
+        tflite_metadata.write(folder / file, model, network, artifact, options)
         yield artifact
 
 
+def load(folder: Path) -> DeviceWholeStylizer | BakedStylizer:
+    """Opens an artifact from its files."""
+    return BakedStylizer(folder) if (folder / BAKED_FILE).is_file() else DeviceWholeStylizer(folder)
+
+
 signatures = of_tflite
-load = DeviceWholeStylizer

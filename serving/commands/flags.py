@@ -1,7 +1,7 @@
 """TensorFlow Serving's command line: which flags it has, and how they are written.
 
 The flags are those of model_servers/main.cc, the grammar is that of TensorFlow's util/command_line_flags.cc:
-`--flag=value`, and for a switch `--flag`, `--flag=true` or `--flag=false`.
+`--flag=value`, and for a switch `--flag` or one of true, 1, false and 0.
 """
 
 import re
@@ -66,7 +66,7 @@ FLAGS: dict[str, str] = {
     "xla_gpu_compilation_enabled": SWITCH,
 }
 _FORMS = {
-    SWITCH: (re.compile("true|false"), "true or false"),
+    SWITCH: (re.compile("true|false|1|0", re.IGNORECASE), "true or false"),
     INTEGER: (re.compile(r"\s*[+-]?[0-9]+", re.ASCII), "a whole number"),
     NUMBER: (re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE), "a number"),
     TEXT: (re.compile(".*", re.DOTALL), "text"),
@@ -121,8 +121,10 @@ def read(arguments: list[str], options: set[str]) -> CommandLine:
             raise InputError(f"{flag}={value}: give {expected}, as in {flag}=VALUE")
         if flag not in options:
             line.idle.append(flag)
+        elif FLAGS[name] == SWITCH:
+            line.arguments.append(f"{flag}={'true' if value.lower() in ('true', '1') else 'false'}")
         elif value:  # a file without a name is none
-            line.arguments.append(f"{flag}={value.strip()}")
+            line.arguments.append(f"{flag}={value}")
     return line
 
 

@@ -12,8 +12,13 @@ from serving.commands.options import DEFAULT_SERVER, AsJson, RootCertificates, T
 
 def request(
     content: Annotated[Path, typer.Argument(metavar="CONTENT", help="The picture to paint.")],
-    style: Annotated[Path, typer.Argument(metavar="STYLE", help="The picture whose style it is painted in.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture's file.")],
+    style: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="STYLE", help="The picture whose style it is painted in; none where the model has its style inside."
+        ),
+    ] = None,
     server: Annotated[
         str, typer.Option(metavar="URL", help="grpc://host:8500 or http://host:8501; with TLS grpcs:// or https://.")
     ] = DEFAULT_SERVER,

@@ -11,6 +11,7 @@ from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from toolkit.errors import InputError, WorkError
+from toolkit.opening import open_file
 
 # What Beam reads as part of a pattern; it has no way to quote them.
 META_CHARACTERS = "*?["
@@ -86,7 +87,11 @@ def reading(path: str) -> Iterator[BinaryIO]:
         InputError: it is missing or cannot be read.
     """
     try:
-        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+        with (
+            FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+            if "://" in path
+            else open_file(path) as stream
+        ):
             yield stream
     except (BeamIOError, OSError) as error:
         raise InputError(f"cannot read {path}: {reason(error)}") from error

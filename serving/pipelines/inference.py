@@ -15,7 +15,7 @@ from toolkit import images
 from toolkit.errors import StyleportError
 from toolkit.gate import is_trusted, trusted
 from toolkit.look import Look
-from toolkit.models import open_model
+from toolkit.models import in_given_styles, open_model
 from toolkit.painting import Painter
 
 
@@ -114,7 +114,7 @@ class StylizerHandler(ModelHandler[Task, Painted, Studio]):
     def load_model(self) -> Studio:
         """Loads the model; Beam calls this once a process and shares what it returns."""
         with local_bundle(self._bundle) as folder, trusted(self._trust):
-            return Studio(Painter(open_model(folder), self._look), self._styles)
+            return Studio(Painter(in_given_styles(open_model(folder), self._bundle), self._look), self._styles)
 
     def run_inference(
         self, batch: Sequence[Task], model: Studio, inference_args: dict[str, Any] | None = None

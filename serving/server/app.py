@@ -100,11 +100,13 @@ class ModelServer:
             InputError: a port is taken or an option is wrong.
             WorkError: the first configuration was refused, or a model in it cannot be loaded.
         """
+        places = contextlib.ExitStack()
         try:
             # Bound, but closed to clients: a port that is taken is told of before the models are loaded.
-            grpc_place = self._bound("--port", self._options.port)
-            rest_port = self._options.rest_api_port
-            listener = None if rest_port is None else self._bound("--rest_api_port", rest_port)
+            grpc_place = places.enter_context(self._bound("--port", self._options.port))
+            rest_port, listener = self._options.rest_api_port, None
+            if rest_port is not None:
+                listener = places.enter_context(self._bound("--rest_api_port", rest_port))
             self._polls = [asyncio.create_task(self._manager.keep_polling())]
             if not await self._configured(stop):
                 return
@@ -126,6 +128,7 @@ class ModelServer:
                 await serving
             event("drained")
         finally:
+            places.close()
             for poll in self._polls:
                 poll.cancel()
             await self._manager.close(_LAST_SECONDS)

@@ -1,5 +1,6 @@
 """Loads one version as TensorFlow Serving does: a session over the SavedModel's graph, run by tensor names."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from serving.server.options import Limits, LoadOptions
 from serving.server.status import ServingError, from_exception, invalid
 from serving.server.tensors import to_array, type_name
 from serving.server.version_policy import missing_graph
-from toolkit import gate
+from toolkit import gate, graph_file
 
 DEFAULT_SIGNATURE = "serving_default"
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -67,6 +68,8 @@ class Servable:
         try:
             if options.check_operations:
                 gate.check(path)
+            else:
+                graph_file.files(path, sys.maxsize)  # no pipe is waited for
             loaded = gate.in_time(path, lambda: _load(self._session, path, options.tags))
             self.signatures: dict[str, Any] = dict(loaded.signature_def)
         except BaseException as error:
@@ -177,10 +180,7 @@ def _load(session: Any, path: Path, tags: Sequence[str]) -> Any:
 
 
 def _meta_graph(path: Path, tags: Sequence[str]) -> Any:
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    return next(one for one in saved.meta_graphs if set(one.meta_info_def.tags) == set(tags))
+    return next(one for one in graph_file.read(path).meta_graphs if set(one.meta_info_def.tags) == set(tags))
 
 
 def _as_array(value: Any) -> np.ndarray:

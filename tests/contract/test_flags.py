@@ -22,7 +22,7 @@ from toolkit import cli
 from toolkit.errors import InputError
 
 DEPLOY = Path(serving.__file__).parent / "deploy"
-SPELLINGS = {"": "true", "=true": "true", "=false": "false"}
+SPELLINGS = {"": "true", "=true": "true", "=True": "true", "=1": "true", "=false": "false", "=FALSE": "false"}
 WITHOUT_EFFECT = [
     "enable_per_model_batching_parameters",
     "enable_profiler",
@@ -77,12 +77,12 @@ def served_by(name: str) -> list[str]:
         ("--enable_batching=false", "false"),
     ],
 )
-def test_a_switch_is_given_alone_or_as_true_or_false(argument, value) -> None:
+def test_a_switch_is_given_alone_or_as_true_1_false_or_0_in_any_case(argument, value) -> None:
     assert parsed(*argument.split())["enable_batching"] == value
 
 
 @pytest.mark.parametrize("flag", [flag for flag, kind in FLAGS.items() if kind == SWITCH])
-@pytest.mark.parametrize("value", ["=1", "=True", "=yes", "="])
+@pytest.mark.parametrize("value", ["=yes", "=2", "=on", "="])
 def test_a_switch_takes_no_other_word(flag, value) -> None:
     with pytest.raises(InputError, match="give true or false"):
         parsed(f"--{flag}{value}")

@@ -18,7 +18,7 @@ from tests.export import forging, tflite_graph
 from toolkit import cli, images, manifest, samples
 from toolkit.baked import BakedStylizer
 from toolkit.errors import InputError
-from toolkit.models import open_baked, open_model
+from toolkit.models import in_given_styles, open_model
 
 SIDE = 128
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -253,7 +253,7 @@ def test_integer_pictures_are_uint8_in_and_out(half_strength):
 def test_under_a_strength_of_1_the_content_keeps_some_of_its_own_style(half_strength, paintings, stylizer, content):
     style = images.square(images.load_image(paintings / "Night Swirls.png"), 256)[None]
     picture = images.square(content[0], SIDE)[None]
-    assert_near(open_baked(half_strength, HALF)(picture), stylizer(picture, style, strength=0.6), 1e-4)
+    assert_near(open_model(half_strength, HALF)(picture), stylizer(picture, style, strength=0.6), 1e-4)
     record = manifest.artifact(manifest.read(half_strength), HALF)
     assert list(record["signatures"]["stylize"]["inputs"]) == ["content_image"]
     assert record["style"]["strength"] == 0.6
@@ -419,13 +419,15 @@ def test_an_artifact_without_a_style_inside_still_needs_one(run, bundle, photos,
     assert (code, error) == (2, "give at least one content picture and a style picture")
 
 
-def test_what_paints_in_any_style_does_not_open_it(single_styles):
+def test_what_paints_in_any_style_refuses_it(single_styles):
+    model = open_model(single_styles, FLOAT32)
+    assert type(model) is BakedStylizer
     with pytest.raises(InputError, match="has its style inside and paints in no other"):
-        open_model(single_styles, FLOAT32)
+        in_given_styles(model, FLOAT32)
 
 
 def test_frames_come_out_as_they_go_in(half_strength, content):
-    model = open_baked(half_strength, HALF, threads=1)
+    model = open_model(half_strength, HALF, threads=1)
     frames = [content[0], content[0, ::-1]]
     painted = model.stylize_frames(iter(frames))
     for frame in frames:

@@ -383,6 +383,13 @@ def test_an_added_file_is_found(damaged, name):
     assert f"{name}: added" in problem
 
 
+def test_an_added_folder_is_found_and_the_one_that_tensorflow_makes_is_not(damaged):
+    (damaged / "saved_model" / "assets").mkdir(exist_ok=True)
+    (damaged / "tflite" / "assets").mkdir()
+    problems = bundles.check_files(damaged, manifests.read(damaged))
+    assert problems == [f"{damaged / 'tflite' / 'assets'}: added: a folder without a file"]
+
+
 @pytest.mark.parametrize("aim", ["/etc/passwd", "MODEL_CARD.md", "report", "nowhere"])
 def test_an_added_link_is_found_whatever_it_leads_to(damaged, aim):
     (damaged / "link").symlink_to(aim)

@@ -162,6 +162,14 @@ def write_tf1(folder: Path) -> Path:
     return folder
 
 
+def write_tf1_negative(folder: Path) -> Path:
+    """A TF1 SavedModel of one input, without a variable: it paints `1 - content`."""
+    with v1.Graph().as_default(), v1.Session() as session:
+        content = v1.placeholder(tf.float32, PICTURES)
+        v1.saved_model.simple_save(session, str(folder), {"inputs": content}, {"outputs": 1 - content})
+    return folder
+
+
 def write_tf1_hub(folder: Path) -> Path:
     """TF1's own Hub format: no tags, the signature `default`, and `tfhub_module.pb` beside the graph."""
     graph, session, inputs, outputs = _in_session(use_resource=True)
@@ -189,6 +197,22 @@ def write_keras(path: Path, names: tuple[str, str] = ("content", "style"), seed:
     painted = layers.Conv2D(3, 3, padding="same", activation="sigmoid", name="paint")(shifted)
     picture = layers.Add(name="picture")([layers.Rescaling(0.5)(content), layers.Rescaling(0.5)(painted)])
     keras.Model([content, style], picture).save(path)
+    return path
+
+
+def write_fast(path: Path) -> Path:
+    """A `.keras` file in the shape of fast style transfer (Johnson et al. 2016): one input, 8-bit samples."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(0)
+    content = keras.Input((None, None, 3), name="image")
+    x = layers.Rescaling(1 / 127.5, -1)(content)
+    x = layers.Conv2D(8, 3, 2, padding="same", activation="relu")(x)
+    x = layers.LayerNormalization(axis=(-1,))(x)
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.UpSampling2D()(x))
+    x = layers.Rescaling(127.5, 127.5)(layers.Conv2D(3, 3, padding="same", activation="tanh")(x))
+    keras.Model(content, x).save(path)
     return path
 
 

@@ -135,10 +135,26 @@ def dripping(data, pause, header_only=False):
     return answer
 
 
-def moved(url, code=302):
+def moved(url, code=302, body=None):
+    """Leads to another address; says no more, or sends what `body` sends."""
+
     def answer(handler):
         handler.send_response(code)
         handler.send_header("Location", url)
+        if body:
+            body(handler)
         handler.end_headers()
+
+    return answer
+
+
+def failing(code, endless=False):
+    """Fails, and says why without an end."""
+
+    def answer(handler):
+        handler.send_response(code)
+        handler.end_headers()
+        while endless:
+            handler.wfile.write(b"x" * 4096)
 
     return answer

@@ -46,7 +46,7 @@ def test_a_name_that_says_it_leaves_the_other_only_where_it_is_given():
     assert found("style=picture", call=signature("content", "picture")).content == "content"
 
 
-@pytest.mark.parametrize("inputs", [("x", "y"), ("args_0", "args_1"), ("content_a", "content_b"), ("style",), ()])
+@pytest.mark.parametrize("inputs", [("x", "y"), ("args_0", "args_1"), ("content_a", "content_b"), ("style",)])
 def test_what_is_ambiguous_is_refused_with_every_signature(inputs):
     said = refusal(first=signature(*inputs))
     assert said.startswith("module: ")
@@ -95,15 +95,62 @@ def test_a_name_that_is_not_there_is_refused(given, said):
     assert said in refusal(given, call=signature("content", "style"))
 
 
-def test_what_takes_no_float_pictures_is_refused():
-    for tensor in (Tensor((None, None, None, 3), "uint8"), Tensor((None, 100), "float32"), Tensor((), "string")):
-        inputs = {"content": PICTURES, "style": tensor}
-        assert f"input 'style' takes {tensor}" in refusal(call=Signature(inputs, {"picture": PICTURES}))
+@pytest.mark.parametrize(
+    ("tensor", "why"),
+    [
+        (Tensor((None, 100), "float32"), "they have 2 dimensions, where pictures have four"),
+        (Tensor((None, None, 3), "float32"), "they have 3 dimensions, where pictures have four"),
+        (Tensor((), "string"), "their samples are string, not one of float32, "),
+        (Tensor((None, None, None, 3), "int64"), "their samples are int64, not one of float32, "),
+        (Tensor((None, None, None, 1), "float32"), "they are grays of one channel, where pictures are RGB"),
+        (Tensor((None, 1, None, None), "float32"), "they are grays of one channel, where pictures are RGB"),
+        (Tensor((1, 1, 64, 64), "float32"), "they are grays of one channel, where pictures are RGB"),
+        (Tensor((None, None, None, 4), "float32"), "they are four channels, where pictures are RGB"),
+        (Tensor((None, 64, 64, 7), "float32"), "they are of 7 channels, where pictures are RGB"),
+    ],
+)
+def test_what_are_no_pictures_is_refused_with_the_reason_and_without_a_hint_that_cannot_help(tensor, why):
+    said = refusal(call=Signature({"content": PICTURES, "style": tensor}, {"picture": PICTURES}))
+    assert f"input 'style' of 'call' takes no pictures, {tensor}: {why}" in said
+    assert "--inputs" not in said
+    said = refusal(call=Signature(signature("content", "style").inputs, {"picture": tensor}))
+    assert f"output 'picture' of 'call' is no pictures, {tensor}: {why}" in said
 
 
-def test_an_input_that_nothing_is_given_for_is_refused():
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "float64", "uint8"])
+@pytest.mark.parametrize(
+    ("shape", "channels_last"),
+    [
+        ((None, None, None, 3), (None, None, None, 3)),
+        ((None, 3, None, None), (None, None, None, 3)),
+        ((1, 3, 64, 48), (1, 64, 48, 3)),
+        ((1, 3, 64, 3), (1, 3, 64, 3)),
+        (None, (None, None, None, 3)),
+    ],
+)
+def test_pictures_of_other_types_and_layouts_are_taken(dtype, shape, channels_last):
+    tensor = Tensor(shape, dtype)
+    assert tensor.why_no_pictures() is None
+    assert tensor.picture_shape == channels_last
+
+
+def test_the_number_of_inputs_is_told():
     said = refusal(call=signature("content", "style", "strength"))
-    assert "takes 'strength' too, which nothing is given for" in said
+    assert "'call' takes 3 inputs; of 'strength', float32 [?,?,?,3], nothing is known" in said
+    assert "'call' takes no input: " in refusal(call=signature())
+
+
+def test_one_input_is_the_content_of_a_model_of_one_style():
+    assert found(call=signature("x")) == Convention("call", "x", None, "output_0")
+    assert found("content=my_style", call=signature("my_style")).content == "my_style"
+    assert "has no input 'y'" in refusal("content=y", call=signature("x"))
+    assert "takes 'x' alone, which is the content" in refusal("style=x", call=signature("x"))
+
+
+def test_where_another_signature_may_help_all_are_named():
+    transform = Signature({"content": PICTURES, "style": Tensor((None, 100), "float32")}, {"output_0": PICTURES})
+    said = refusal(serving_default=transform, paint=signature("content", "style"))
+    assert said.endswith("its signatures are serving_default, paint: --inputs signature=NAME")
 
 
 def test_a_model_without_signatures_is_refused():

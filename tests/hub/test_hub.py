@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import urllib.request
 
 import pytest
 
@@ -87,6 +88,26 @@ def test_the_digest_is_that_of_sha256sum_over_the_files(tmp_path):
     command = "sha256sum $(find * -type f | LC_ALL=C sort) | sha256sum"
     printed = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert hub.digest(tmp_path) == printed.split()[0]
+
+
+def test_an_archive_without_entries_of_folders_is_unpacked(cache, server):
+    data = packed(MODEL, member("variables/deep/index", b"weights"))
+    path = hub.resolve(server.put("/a.tar.gz", servers.whole(data))).path
+    assert (path / "variables" / "deep" / "index").read_bytes() == b"weights"
+
+
+def test_an_archive_in_several_gzip_members_is_unpacked_whole(cache, server):
+    plain = gzip.decompress(GOOD)
+    data = b"".join(gzip.compress(plain[start : start + 700]) for start in range(0, len(plain), 700))
+    path = hub.resolve(server.put("/a.tar.gz", servers.whole(data))).path
+    assert (path / "variables" / "index").read_bytes() == b"weights"
+
+
+def test_an_archive_is_unpacked_in_the_mode_that_it_was_checked_in(cache, tmp_path):
+    path = tmp_path / "stylizer.tar"
+    path.write_bytes(ambiguous("BZh91AY&SY"))
+    folder = hub.resolve(path, SHORT).path
+    assert sorted(one.name for one in folder.iterdir()) == ["BZh91AY&SY", "saved_model.pb"]
 
 
 # What breaks
@@ -196,6 +217,13 @@ def long_header(size=4 << 20):
     return packed(member("a/" * (size // 2) + "saved_model.pb", b""))
 
 
+def ambiguous(name):
+    """A plain tar that begins as a compressed one does: who guesses the format reads another archive."""
+    info, data = member(name, b"first")
+    header = info.tobuf(tarfile.GNU_FORMAT, errors="surrogateescape")
+    return header + data.ljust(512, b"\0") + gzip.decompress(packed(MODEL))
+
+
 HOSTILE = {
     "climbs": (packed(MODEL, member("../outside", b"!")), "leaves the folder"),
     "climbs within": (packed(MODEL, member("variables/../../outside", b"!")), "leaves the folder"),
@@ -210,6 +238,12 @@ HOSTILE = {
     "many members": (packed(MODEL, *(member(f"{i}") for i in range(10_001))), "more than 10000 members"),
     "something behind": (packed(MODEL, extra=b"more"), "not a whole .tar.gz"),
     "another member behind": (GOOD + GOOD, "does not end behind its last member"),
+    "two of one name": (packed(MODEL, MODEL), "two of its members are named"),
+    "file and folder": (packed(MODEL, member("saved_model.pb/a", b"!")), "is both a file and a folder"),
+    "folder and file": (packed(member("a/b", b"!"), MODEL, member("a", b"!")), "is both a file and a folder"),
+    "name of xz": (ambiguous("\udcfd7zXZ"), "is not text in UTF-8"),
+    "no name": (packed(MODEL, member(".", b"!")), "has no name of its own"),
+    "long name": (packed(MODEL, member("a/" * 2100, b"!")), "a member's name has 4199 letters"),
     "no model": (packed(member("readme.txt", b"hello")), "holds no SavedModel"),
     "model in a folder": (packed(member("stylizer/saved_model.pb", b"a graph")), "not at the archive's top"),
     "web page": (b"<html>Sign in</html>" * 100, "not a whole .tar.gz"),
@@ -246,6 +280,100 @@ def test_an_archive_on_the_disk_over_the_limit_is_refused(cache, tmp_path):
     with path.open("wb") as stream:
         stream.truncate(10 << 30)
     assert "over the limit" in refusal(path, limits=None)
+
+
+# Where a server leads
+
+
+@pytest.mark.parametrize(
+    "address", ["ftp://127.0.0.1/a.tar.gz", "file:///etc/passwd", "data:,a", "gs://bucket/a.tar.gz"]
+)
+def test_a_redirection_leads_to_web_addresses_alone(cache, server, address):
+    said = refusal(server.put("/a.tar.gz", servers.moved(address)))
+    assert "refused: it leads to " in said
+    assert left_in(cache) == []
+
+
+def test_a_redirection_never_leaves_a_protected_connection(cache):
+    from toolkit.resolvers import _Redirections
+
+    request = urllib.request.Request("https://tfhub.dev/a?token=secret")
+    headers = {"location": "http://tfhub.dev/a?token=secret"}
+    with pytest.raises(InputError, match=r"https://tfhub\.dev/a: refused: it leads to http://tfhub\.dev/a, which"):
+        _Redirections().http_error_302(request, None, 302, "Found", headers)
+
+
+def test_the_body_of_a_redirection_is_not_read(cache, server):
+    final = server.put("/final.tar.gz", servers.whole(GOOD))
+    handle = server.put("/a.tar.gz", servers.moved(final, body=servers.dripping(b"x" * 10_000, 0.05)))
+    assert hub.resolve(handle, SHORT).path.is_dir()
+
+
+def test_the_body_of_an_error_is_bounded(cache, server):
+    handle = server.put("/a.tar.gz", servers.failing(500, endless=True))
+    assert "HTTP 500" in refusal(handle, WorkError)
+
+
+# Whose work is taken
+
+
+def test_the_cache_is_the_user_s_own(monkeypatch, tmp_path, server):
+    monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = hub.resolve(server.put("/a.tar.gz", servers.whole(GOOD))).path
+    assert folder.parent == tmp_path / "styleport" / "tfhub_modules"
+    assert folder.parent.stat().st_mode & 0o777 == 0o700
+    folder.parent.chmod(0o777)
+    hub.resolve(server.put("/b.tar.gz", servers.whole(GOOD)))
+    assert folder.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("what", ["cache", "module", "link to the cache"])
+def test_what_another_user_has_put_into_the_cache_is_refused(cache, server, monkeypatch, what):
+    handle = server.put("/a.tar.gz", servers.whole(GOOD))
+    module = hub.resolve(handle).path
+    if what == "link to the cache":
+        cache.rename(cache.with_name("elsewhere"))
+        cache.symlink_to(cache.with_name("elsewhere"))
+    foreign = {"cache": cache, "module": module, "link to the cache": cache}[what]
+    lstat = type(cache).lstat
+
+    def owned(path):
+        status = lstat(path)
+        return os.stat_result([*status[:4], 12345, *status[5:10]]) if path == foreign else status
+
+    monkeypatch.setattr(type(cache), "lstat", owned)
+    assert f"{foreign}: refused: another user (number 12345) made it" in refusal(handle)
+
+
+@pytest.mark.parametrize("change", ["changed", "added", "removed"])
+def test_a_module_that_is_not_as_it_was_unpacked_is_fetched_again(cache, server, change):
+    handle = server.put("/a.tar.gz", servers.whole(GOOD))
+    file = hub.resolve(handle).path / "variables" / "index"
+    {
+        "changed": lambda: file.write_bytes(b"other"),
+        "added": lambda: os.mkfifo(file.with_name("pipe")),
+        "removed": lambda: file.unlink(),
+    }[change]()
+    assert hub.resolve(handle).path / "variables" / "index" == file
+    assert file.read_bytes() == b"weights"
+    assert len(server.asked) == 2
+
+
+def test_a_module_that_tensorflow_hub_left_in_the_cache_is_taken_and_held_from_then_on(cache, server):
+    handle = server.put("/a.tar.gz", servers.whole(GOOD))
+    folder = hub.resolve(handle).path
+    record = folder.with_name(folder.name + ".sha256")
+    recorded = record.read_text()
+    record.unlink()
+    hub.resolve(handle)
+    assert (record.read_text(), len(server.asked)) == (recorded, 1)
+
+
+def test_a_cache_that_cannot_be_made_is_told_with_what_to_do(monkeypatch, tmp_path, server):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    assert "set TFHUB_CACHE_DIR to a folder" in refusal(server.put("/a.tar.gz", servers.whole(GOOD)))
 
 
 # Several at once

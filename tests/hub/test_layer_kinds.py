@@ -46,7 +46,7 @@ def export(run, tmp_path):
         target = tmp_path / "bundle"
         code, output, error = run("export", target, "--model", model, "--size", str(SIDE), "--json", *options)
         assert target.exists() == (code == 0)
-        return [record["path"] for record in json.loads(output)["artifacts"]] if code == 0 else [], error
+        return ([], error) if code else ([record["path"] for record in json.loads(output)["artifacts"]], "")
 
     return call
 

@@ -123,7 +123,7 @@ def test_what_tensors_are_called_depends_on_the_model_alone(kind, tmp_path, requ
     import keras
 
     def names():
-        return [node.name for node in freeze(open_model(path, split_at="none")).definition.node]
+        return [node.name for node in freeze(open_model(path, options=SourceOptions(split_at="none"))).definition.node]
 
     path = tmp_path / "model.keras"
     if kind == "tf2_module":
@@ -158,7 +158,7 @@ def test_a_model_of_batches_of_one_length_paints_any_number_of_pictures(source, 
     np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(styles)), expected, atol=1e-6)
     np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(STYLE))[0], expected[0], atol=1e-6)
     with pytest.raises(InputError, match="batches of one length, stays in one piece"):
-        open_model(path, split_at="x")
+        open_model(path, options=SourceOptions(split_at="x"))
 
 
 @pytest.mark.parametrize("kind", ["mixed_float16", "mixed_bfloat16", "float16"])
@@ -175,7 +175,7 @@ def test_a_model_of_lower_precision_paints_in_float32(kind, tmp_path):
 def test_interpolated_upsampling_of_free_size_is_traced_and_paints_the_same(tmp_path):
     model = layer_kinds.KINDS["UpSampling2D bilinear"]()
     expected = np.asarray(model([CONTENT, STYLE]))
-    opened = from_keras_model(model, "x", {})
+    opened = from_keras_model(model, "x", SourceOptions())
     np.testing.assert_array_equal(opened(CONTENT, STYLE), expected)
     np.testing.assert_allclose(freeze(opened).call()(CONTENT, STYLE), expected, atol=1e-6)
 
@@ -229,7 +229,7 @@ def keras_model(*shapes, function=lambda content, style: content * 0.5 + style[:
 
 
 def test_pictures_are_fitted_to_a_model_of_one_size():
-    model = from_keras_model(keras_model((64, 96, 3), (32, 32, 3)), "x", {})
+    model = from_keras_model(keras_model((64, 96, 3), (32, 32, 3)), "x", SourceOptions())
     assert (model.content_size, model.style_size) == ((64, 96), (32, 32))
     assert model(CONTENT, STYLE).shape == CONTENT.shape
     exact = images.resize(CONTENT[0], 64, 96)[None]
@@ -245,7 +245,7 @@ def test_a_model_that_changes_the_size_is_refused(factor):
             return keras.layers.UpSampling2D()(content) + style[:, :1, :1]
         return keras.layers.AveragePooling2D(2)(content) + style[:, :1, :1]
 
-    model = from_keras_model(keras_model((None, None, 3), (None, None, 3), function=function), "x", {})
+    model = from_keras_model(keras_model((None, None, 3), (None, None, 3), function=function), "x", SourceOptions())
     with pytest.raises(InputError, match="a stylizer keeps the content's size"):
         model(CONTENT, STYLE)
 

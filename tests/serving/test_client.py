@@ -406,6 +406,17 @@ def secure(authority):
         yield found
 
 
+@both
+def test_the_names_of_a_model_and_of_a_label_may_be_any_text(base_path, scheme):
+    config = servers.config(base_path, labels={"été: 100%": 1}, name="mes styles/№?1")
+    with servers.in_thread(config, load=LoadOptions(allow_labels_for_unavailable=True)) as server:
+        url = server.rest_url if scheme == "rest" else f"grpc://{server.grpc_address}"
+        with StylizerClient(url, "mes styles/№?1", label="été: 100%") as client:
+            assert client.served_version() == 1
+            assert [one.version for one in client.status()] == [1]
+            assert client.predict("serving_default", {"x": np.array([2.0], np.float32)}) == [3.0]
+
+
 @pytest.fixture
 def roots(authority, tmp_path):
     authority.cert_pem.write_to_path(str(tmp_path / "roots.pem"))
@@ -500,7 +511,7 @@ def test_other_urls_are_refused(url):
 @pytest.mark.parametrize(
     "options",
     [
-        *[{"version": 1, "label": "stable"}, {"version": -1}, {"label": "a/b"}, {"label": ""}, {"model": "a:b"}],
+        *[{"version": 1, "label": "stable"}, {"version": -1}, {"label": "a\n"}, {"label": ""}, {"model": "\0"}],
         *[{"timeout": 0}, {"timeout": float("nan")}, {"tries": 0}, {"root_certificates": "missing"}],
     ],
 )

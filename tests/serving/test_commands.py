@@ -119,6 +119,8 @@ def test_publish_tells_as_json(run, small, base):
         (["--warmup-size", "5"], "warmup size 5 is out of range"),
         (["--warmup-size", "x"], "--warmup-size 'x': give pixels"),
         (["--model-config", "/nowhere/at/all"], "/nowhere/at is not a folder"),
+        (["--mode", "u+r"], "--mode u+r: give permissions of folders in octal"),
+        (["--mode", "444"], "--mode 444: give permissions of folders in octal"),
     ],
 )
 def test_publish_refuses_bad_options_before_any_work(run, small, base, arguments, said):
@@ -134,6 +136,41 @@ def test_publish_changes_no_bundle_that_it_reads(run, small):
     assert (code, output) == (2, "")
     assert f"lies in {small}, which is read" in error
     assert sorted(small.rglob("*")) == before
+
+
+@pytest.fixture
+def private():
+    """A umask that closes what is made to all others."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def test_publish_warns_of_what_another_user_cannot_read(run, small, base, private):
+    code, _, error = run("publish", small, base)
+    assert code == 0
+    assert error == (
+        f"warning: {base.parent} is closed to other users (mode 700), and to a server that is one: chmod it; "
+        "--mode 755 opens what publish makes\n"
+    )
+    base.parent.chmod(0o755)
+    base.chmod(0o755)
+    _, output, error = run("publish", small, base, "--json")
+    assert error.startswith(f"warning: {base / '2'} is closed")
+    assert json.loads(output)["closed_to_others"] == str(base / "2")
+
+
+def test_publish_with_a_mode_opens_all_that_it_makes(run, small, base, private):
+    assert run("publish", small, base, "--mode", "755")[::2] == (0, "")
+    assert base.parent.stat().st_mode & 0o777 == 0o755
+    assert (base.parent / "models.config").stat().st_mode & 0o777 == 0o644
+    assert (base / "1" / "saved_model.pb").stat().st_mode & 0o777 == 0o644
+
+
+def test_publish_with_a_mode_that_keeps_others_out_is_taken_at_its_word(run, small, base):
+    assert run("publish", small, base, "--mode", "0750")[::2] == (0, "")
+    assert (base / "1").stat().st_mode & 0o777 == 0o750
+    assert (base.parent / "models.config").stat().st_mode & 0o777 == 0o640
 
 
 def test_publish_refuses_what_is_no_bundle(run, tmp_path, base):
@@ -254,6 +291,15 @@ def test_label_refuses_what_is_no_label_and_version(run, base, assignment):
     code, _, error = run("label", base, assignment)
     assert code == 2
     assert "stable=2" in error
+
+
+def test_label_tells_a_name_without_servers_before_any_work(run, small, base):
+    run("publish", small, base)
+    before = (base.parent / "models.config").read_text()
+    code, _, error = run("label", base, "stable=1", "--server", "dns:///nobody.invalid:8500")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "dns:///nobody.invalid:8500: UNAVAILABLE: the name nobody.invalid has no address" in error
+    assert (base.parent / "models.config").read_text() == before
 
 
 @pytest.mark.parametrize("command", [["label", "stable=1"], ["rollback"], ["prune", "--keep", 1]])

@@ -1,14 +1,15 @@
 """Keras's settings are the user's: they change no picture, and are not changed; those Keras refuses are one line."""
 
-import json
+import importlib.util
 import os
 import runpy
+import sys
 
 import keras
 import numpy as np
 import pytest
 
-from toolkit import backend
+from toolkit import backend, keras_settings
 from toolkit.errors import InputError
 from toolkit.predictor import StylePredictor
 from toolkit.stylizer import Stylizer
@@ -123,41 +124,61 @@ def test_an_extractor_has_32_or_64_bits():
     assert transfer.picture.dtype == "float64"
 
 
-def opened(monkeypatch, folder, **variables):
-    """Imports the module as a process with such settings does, Keras being there already."""
-    monkeypatch.setenv("KERAS_HOME", str(folder))
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delitem(backend.sys.modules, "keras")
-    return runpy.run_path(backend.__file__)
+@pytest.fixture
+def settings_file(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    return tmp_path / "keras.json"
 
 
-def test_a_file_of_settings_that_keras_takes_is_taken(monkeypatch, tmp_path):
-    for text in ('{"floatx": "float16"}', "", "no JSON"):
-        (tmp_path / "keras.json").write_text(text)
-        assert opened(monkeypatch, tmp_path)["BACKEND"] == "tensorflow"
+TAKEN = ["", "no JSON", "{}", '{"floatx": "float16", "epsilon": 0.5, "backend": "jax", "other": 1}']
+REFUSED = {
+    "[1]": "holds no settings of Keras by name",
+    "[" * 100_000: "nested too deeply",
+    '{"floatx": "bfloat16"}': "floatx is 'bfloat16': give one of float16, float32, float64, or remove the file",
+    '{"floatx": {}}': "floatx is {}: give one of",
+    '{"epsilon": 1}': "epsilon is 1: give a number such as 1e-07",
+    '{"image_data_format": null}': "image_data_format is None: give one of channels_last, channels_first",
+    '{"backend": "theano"}': "backend is 'theano': give one of tensorflow",
+}
 
 
-@pytest.mark.parametrize("kind", ["pipe", "folder", "list", "deep", "backend"])
-def test_a_file_of_settings_that_keras_stumbles_over_is_refused_before_keras_is_imported(monkeypatch, tmp_path, kind):
-    path = tmp_path / "keras.json"
-    write, said = {
-        "pipe": (lambda: os.mkfifo(path), "not a file"),
-        "folder": (path.mkdir, "not a file"),
-        "list": (lambda: path.write_text("[1]"), "holds no settings of Keras by name"),
-        "deep": (lambda: path.write_text("[" * 100_000), "nested too deeply"),
-        "backend": (lambda: path.write_text(json.dumps({"backend": "jax"})), "set KERAS_BACKEND=tensorflow"),
-    }[kind]
-    write()
-    with pytest.raises(InputError, match=said):
-        opened(monkeypatch, tmp_path)
+@pytest.mark.parametrize("text", TAKEN)
+def test_settings_that_tensorflow_and_keras_take_are_taken(settings_file, text):
+    keras_settings.check()
+    settings_file.write_text(text)
+    keras_settings.check()
 
 
-def test_a_backend_in_the_environment_goes_before_that_of_the_file(monkeypatch, tmp_path):
-    (tmp_path / "keras.json").write_text('{"backend": "jax"}')
-    opened(monkeypatch, tmp_path, KERAS_BACKEND="tensorflow")
-    with pytest.raises(InputError, match="Keras is set to run on torch: set KERAS_BACKEND=tensorflow"):
-        opened(monkeypatch, tmp_path, KERAS_BACKEND="torch")
+@pytest.mark.parametrize("text", REFUSED, ids=lambda text: text[:20])
+def test_settings_at_which_they_break_off_are_refused_in_one_line(settings_file, text):
+    settings_file.write_text(text)
+    with pytest.raises(InputError) as caught:
+        keras_settings.check()
+    assert str(caught.value).startswith(f"{settings_file}: {REFUSED[text]}")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_a_place_of_settings_that_is_no_file_is_refused(settings_file, make):
+    make(settings_file)
+    with pytest.raises(InputError, match="not a file"):
+        keras_settings.check()
+
+
+def test_a_backend_in_the_environment_goes_before_that_of_the_file(settings_file, monkeypatch):
+    settings_file.write_text('{"backend": "theano"}')
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    keras_settings.check()
+
+
+def test_settings_are_looked_through_when_tensorflow_is_asked_for_and_not_before(settings_file, monkeypatch, run):
+    os.mkfifo(settings_file)
+    assert run("--version")[0] == 0
+    finders = list(sys.meta_path)
+    with pytest.raises(InputError, match="not a file"), keras_settings.guarded():
+        importlib.util.find_spec("no_such_module")
+        sys.meta_path[0].find_spec("tensorflow", None)
+    assert sys.meta_path == finders
 
 
 def test_another_backend_that_keras_already_runs_on_is_refused(monkeypatch):

@@ -177,7 +177,7 @@ DAMAGES = {
     "another size": ({"picture": np.zeros((1, 8, 9, 3), np.float32)}, r"picture is float32 \[1, 8, 9, 3\], where"),
     "another dtype": ({"optimizer/3": np.array("text")}, r"optimizer/3 is <U4 \[\], where"),
     "no such scale": ({"scale": np.array(7)}, "it is at scale 7 after 0 steps"),
-    "steps below zero": ({"steps_before": np.array(-1)}, "after -1 steps"),
+    "steps below zero": ({"steps_before": np.array(-1)}, "it is at scale 0 after -1 steps"),
     "several scales": ({"scale": np.array([0, 0])}, r"scale is int64 \[2\]"),
     "another curve": ({"curve": np.zeros((2, 3))}, r"curve is float64 \[2, 3\], where"),
     "a curve of no steps": ({"curve": np.array(1.0)}, r"curve is float64 \[\], where"),

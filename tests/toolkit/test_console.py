@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
-from toolkit.console import LOGS_VARIABLE, bytes_bar, progress_bar, quiet_libraries
+from toolkit import cli
+from toolkit.console import LOGS_VARIABLE, TextConsole, bytes_bar, progress_bar, quiet_libraries
 from toolkit.errors import InputError, WorkError
 from toolkit.signals import Terminated
 
@@ -143,3 +145,32 @@ def test_a_bar_goes_away_when_the_work_breaks_down():
     # The cursor is shown again, and the bar's line cleared.
     assert stream.getvalue().endswith("\x1b[2K")
     assert "\x1b[?25h" in stream.getvalue()
+
+
+# A title for the window, a color, a step back, a line that runs from right to left, half of a surrogate pair.
+HOSTILE = "a\x1b]0;owned\x07b\x1b[31mc\bd\u202ee\udcfff"
+
+
+def test_what_a_terminal_would_act_upon_is_printed_as_text_wherever_it_stands():
+    stream = io.StringIO()
+    console = TextConsole(file=stream, force_terminal=True, color_system=None, width=200)
+    table = Table("title")
+    table.add_row(HOSTILE)
+    for shown in (HOSTILE, table):
+        console.print(shown, markup=False, highlight=False)
+    printed = stream.getvalue()
+    assert printed.count("owned") == 2
+    assert all(letter.isprintable() or letter == "\n" for letter in printed)
+
+
+def test_colors_of_our_own_are_kept():
+    stream = io.StringIO()
+    TextConsole(file=stream, force_terminal=True, color_system="standard").print("[red]failed[/]")
+    assert stream.getvalue() == "\x1b[31mfailed\x1b[0m\n"
+
+
+def test_an_error_that_repeats_what_it_was_given_prints_text_alone(capfd):
+    assert cli.run(["inspect", HOSTILE]) == 2
+    printed = capfd.readouterr().err
+    assert "owned" in printed
+    assert all(letter.isprintable() or letter == "\n" for letter in printed)

@@ -366,10 +366,10 @@ def test_an_unreadable_file_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "secret.png"
     images.save_image(noise(), path)
 
-    def denied(self, *_):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+    def denied(path, *_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    monkeypatch.setattr(Path, "open", denied)
+    monkeypatch.setattr(os, "open", denied)
     assert "Permission denied" in refusal(path)
 
 

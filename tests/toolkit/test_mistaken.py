@@ -52,6 +52,7 @@ def bundle_like(tmp_path):
     for path in ("manifest.json", "saved_model/saved_model.pb", "saved_model/variables/variables.index"):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).touch()
+    (folder / "manifest.json").write_text('{"schema_version": 1, "artifacts": []}')
     (folder / "tflite" / "int8_384").mkdir(parents=True)
     (folder / "tflite" / "int8_384" / "predictor.tflite").touch()
     return folder
@@ -62,6 +63,12 @@ def test_a_part_of_a_bundle_names_the_bundle_and_the_artifact(bundle_like):
     assert refusal(bundle_like / "manifest.json") == f"{bundle_like / 'manifest.json'} {part}"
     for path in ("tflite/int8_384/predictor.tflite", "tflite/int8_384"):
         assert refusal(bundle_like / path) == f"{bundle_like / path} {part}; to paint, with --artifact tflite/int8_384"
+
+
+def test_a_folder_of_other_software_with_a_manifest_is_no_bundle(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"name": "my page"}')
+    (tmp_path / "net.h5").touch()
+    assert "is in the format of Keras before version 3" in refusal(tmp_path / "net.h5")
 
 
 def test_a_part_of_a_saved_model_names_its_folder(bundle_like):

@@ -96,7 +96,7 @@ def test_no_sum_of_three_and_more_is_left_to_chance(pictures):
     shared = {"style_layers": ["block1_conv1", "block2_conv1"], "content_layers": ["block2_conv1", "block3_conv1"]}
     step = step_of(StyleTransfer(vgg_weights="random", winograd=False, **shared), *pictures)
     nodes = executed_nodes(step, noise_like(pictures[0]))
-    assert any(node.op == "MaxPoolGrad" for node in nodes), "the gradient is not among the nodes"
+    assert any(node.op.endswith("MaxPoolGrad") for node in nodes), "the gradient is not among the nodes"
     # Of AddN, TensorFlow also makes additions to a variable, in the order in which the terms arrive.
     wild = {
         node.name

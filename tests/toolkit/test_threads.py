@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.toolkit import tiny_pairs
-from toolkit import StyleTransfer, VGG19Features, images, open_model
+from toolkit import SourceOptions, StyleTransfer, VGG19Features, images, open_model
 from toolkit.baked import BakedStylizer
 from toolkit.bottleneck_cache import BottleneckCache
 from toolkit.device import DeviceStylizer, DeviceWholeStylizer
@@ -157,7 +157,7 @@ def test_a_model_made_elsewhere_is_shared_whole_and_cut(tmp_path):
     picture = keras.layers.Rescaling(0.5)(keras.layers.Add()([content, code]))
     keras.Model([content, style], picture).save(tmp_path / "foreign.keras")
     for tensor in ("none", "code_1/Mean"):
-        assert_shared(open_model(tmp_path / "foreign.keras", split_at=tensor), CONTENTS, STYLES)
+        assert_shared(open_model(tmp_path / "foreign.keras", options=SourceOptions(split_at=tensor)), CONTENTS, STYLES)
 
 
 def test_pictures_are_decoded_in_threads(tmp_path):

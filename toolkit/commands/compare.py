@@ -57,14 +57,14 @@ def compare(
     content_picture, (style_picture,) = load_pictures(content, [style], size)
     with quiet_libraries() as console, trusted(trust):
         from toolkit.custom_objects import import_modules
-        from toolkit.models import open_model
+        from toolkit.models import in_given_styles, open_model
         from toolkit.recording import ProgressBar
         from toolkit.transfer import StyleTransfer
         from toolkit.vgg19 import CONTENT_LAYERS
 
         check_memory(content_picture, list(CONTENT_LAYERS), optimizer)
         import_modules(imports or [])
-        network = open_model(model, artifact, options=options)
+        network = in_given_styles(open_model(model, artifact, options=options), artifact or model)
         memory.check_painting(network, content_picture.shape[:2], style_size)
         transfer = StyleTransfer(vgg_weights=vgg_weights, seed=seed)
         transfer.compile(optimizer)

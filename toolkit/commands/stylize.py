@@ -41,7 +41,7 @@ def stylize(
         typer.Argument(
             metavar="CONTENT... STYLE",
             help="Pictures or folders of pictures to paint, then one style picture or a folder of them; no STYLE for "
-            "an artifact that has its style inside.",
+            "a model or an artifact that has its style inside.",
         ),
     ],
     output: Annotated[
@@ -80,19 +80,28 @@ def stylize(
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.locate import local_path
     from toolkit.look import Look
-    from toolkit.models import is_baked
+    from toolkit.models import has_style_inside, open_model
+    from toolkit.one_style import OneStyleStylizer
     from toolkit.source_options import SourceOptions
 
     options = SourceOptions(inputs, split_at, value_range)
     look = Look(strength, max_size, style_size, preserve_color)
-    baked = artifact if is_baked(model, artifact) else None
+    refuse_idle(context, of_models_made_elsewhere(model))
+    opened, is_inside = None, has_style_inside(model, artifact)
+    if is_inside is None:
+        with quiet_libraries(), trusted(trust):
+            from toolkit.custom_objects import import_modules
+
+            import_modules(imports or [])
+            opened = open_model(model, artifact, threads, options)
+        is_inside = isinstance(opened, OneStyleStylizer)
+    baked = artifact or model if is_inside else None
     if not baked and len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")
     found = {path: images.find_images(path) for path in dict.fromkeys(pictures)}
     contents = [picture for path in (pictures if baked else pictures[:-1]) for picture in found[path]]
     place = Output.read(output, suffix, keep_folders)
-    refuse_idle(context, of_models_made_elsewhere(model))
-    _refuse_idle(context, baked, artifact, place)
+    _refuse_idle(context, baked, opened is None, artifact, place)
     if baked and len(contents) > 1 and not place.is_folder:
         raise InputError(
             f"{baked} has its style inside and takes no STYLE: {len(contents)} pictures to paint are given, and "
@@ -106,13 +115,9 @@ def stylize(
     done: list[Outcome] = []
     failed: list[Outcome] = []
     with quiet_libraries() as console, trusted(trust):
-        from toolkit.custom_objects import import_modules
-        from toolkit.models import open_baked, open_model
         from toolkit.painting import Painter
 
-        import_modules(imports or [])
-        opened = open_baked(model, baked, threads) if baked else open_model(model, artifact, threads, options)
-        studio = Studio(Painter(opened, look))
+        studio = Studio(Painter(opened or open_model(model, artifact, threads, options), look))
         with progress_bar(console, len(jobs)) as step:
             for outcome in studio.paint_all(jobs, step):
                 (failed if outcome.error else done).append(outcome)
@@ -121,17 +126,18 @@ def stylize(
     _report(done, failed, skipped, as_json)
 
 
-def _refuse_idle(context: typer.Context, baked: str | None, artifact: str | None, output: "Output") -> None:
-    inside = f"on {baked}, which has its style inside, as strong as it was exported" if baked else None
+def _refuse_idle(
+    context: typer.Context, baked: str | None, is_ours: bool, artifact: str | None, output: "Output"
+) -> None:
+    inside = f"on {baked}, which has its style inside, as strong as it is" if baked else None
     one = None if output.is_folder else "on one picture, which --output names"
     # All artifacts of a bundle but this are run by LiteRT.
     unthreaded = "but on a TFLite artifact of a bundle" if artifact in (None, "saved_model") else None
     refuse_idle(
         context,
         {
-            **dict.fromkeys(
-                ("strength", "style_size", "inputs", "split_at", "value_range", "imports", "trust"), inside
-            ),
+            **dict.fromkeys(("strength", "style_size"), inside),
+            **dict.fromkeys(("inputs", "split_at", "value_range", "imports", "trust"), inside if is_ours else None),
             **dict.fromkeys(("suffix", "keep_folders"), one),
             "threads": unthreaded,
         },

@@ -58,7 +58,9 @@ def answer(version: Path) -> None:
     try:
         servable = Servable(version, LoadOptions())
         warm_up(servable, version, Limits())
-        (encoded,) = servable.run(servable.call(_request(), Limits()))["stylized_image_bytes"]
+        (encoded,) = servable.run(servable.call(_request(servable.signature(SIGNATURE)), Limits()))[
+            "stylized_image_bytes"
+        ]
         with Image.open(io.BytesIO(encoded), formats=["PNG"]) as picture:
             picture.load()
     except (ServingError, OSError, KeyError) as error:
@@ -67,14 +69,15 @@ def answer(version: Path) -> None:
         raise WorkError(f"{SIGNATURE} gave a picture of {picture.size[::-1]}, not of {SIZE}")
 
 
-def _request() -> Any:
+def _request(signature: Any) -> Any:
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2
 
     ramp = np.linspace(0, 1, SIZE[0] * SIZE[1] * 3, dtype=np.float32).reshape(*SIZE, 3)
     request = predict_pb2.PredictRequest()
     request.model_spec.signature_name = SIGNATURE
-    for name in ("content_image_bytes", "style_image_bytes"):
+    # A model of one style takes a content alone.
+    for name in signature.inputs:
         request.inputs[name].CopyFrom(tf.make_tensor_proto([images.encode_png(ramp)]))
     return request
 

@@ -1,0 +1,100 @@
+"""Holds what a manifest says of an artifact against what its files say: figures, gate, verdict, signatures, labels."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from export.artifact import Artifact
+from export.gates import Parity
+from toolkit.manifest import Record
+from toolkit.tflite_file import FLOAT16, FLOAT32, INT8, TFLiteFile, read_tflite
+
+# Two runs of one artifact give the same figures on one machine. Another processor rounds otherwise, which changes an
+# error by some hundredths of itself, the largest of all by more, and errors near the precision of float32 by anything.
+_RELATIVE = {"max_abs": 0.25, "mean_abs": 0.1, "p999": 0.1, "psnr": 0.1}
+_NOISE = 5e-6
+_LIKENESS = 2e-3
+# From so many bytes of weights on, conversion to 8 bits leaves none in floating point.
+_QUANTIZED_BYTES = 4096
+# Formats that come in one form alone: its quantization and size.
+_ONLY = {"saved_model": ("float32", None), "web": ("float16", None)}
+
+
+def false_claims(
+    record: Record, artifact: Artifact, measured: Parity, folder: Path, signatures: dict[str, Any]
+) -> list[str]:
+    """Finds what a manifest says of an artifact that its files do not bear out.
+
+    Args:
+        record: of the artifact, in the manifest.
+        artifact: what the record makes of it.
+        measured: its figures, anew, under its format's own gate.
+        folder: its files.
+        signatures: as they are in its files.
+
+    Returns:
+        One line for each claim that is false.
+    """
+    found = [*_false_labels(artifact, folder, signatures)]
+    if record["signatures"] != signatures:
+        found.append("its recorded signatures are not those of its files")
+    if record["gate"] != measured.gate.bounds():
+        found.append(f"its recorded gate {record['gate']} is not that of {artifact.kind}, {measured.gate.bounds()}")
+    if record["verdict"] != measured.verdict:
+        found.append(f"its recorded verdict is {record['verdict']!r}, not {measured.verdict!r}")
+    return [f"{artifact.path}: {line}" for line in found]
+
+
+def false_figures(record: Record, artifact: Artifact, measured: Parity) -> list[str]:
+    """Finds recorded figures that measuring the artifact anew does not give.
+
+    Args:
+        record: of the artifact, in the manifest.
+        artifact: what the record makes of it.
+        measured: its figures, anew, on the pictures that the recorded ones are of.
+
+    Returns:
+        One line for each figure that differs by more than another processor explains.
+    """
+    recorded, anew = record["parity"], measured.to_json()["parity"]
+    return [
+        f"{artifact.path}: its recorded {name} is {recorded.get(name)}, measured anew it is {anew.get(name)}"
+        for name in sorted({*recorded, *anew} - {"worst_pair"})
+        if not _agree(name, recorded.get(name), anew.get(name))
+    ]
+
+
+def _agree(name: str, recorded: float | None, anew: float | None) -> bool:
+    if recorded is None or anew is None or name == "pairs":
+        return recorded == anew
+    if name not in _RELATIVE:
+        return abs(recorded - anew) <= _LIKENESS
+    if name == "psnr":
+        recorded, anew = (math.pow(10, -min(max(value, 0), 1000) / 20) for value in (recorded, anew))
+    return abs(recorded - anew) <= _RELATIVE[name] * max(recorded, anew) + _NOISE
+
+
+def _false_labels(artifact: Artifact, folder: Path, signatures: dict[str, Any]) -> Iterator[str]:
+    only = _ONLY.get(artifact.format, (artifact.quantization, artifact.size))
+    if artifact.path != artifact.label or (artifact.quantization, artifact.size) != only:
+        yield f"it is recorded as {artifact.format}, {artifact.quantization}, of the size {artifact.size or 'any'}"
+    files = [read_tflite(path) for path in sorted(folder.rglob("*.tflite"))]
+    if not all(_is(artifact.quantization, file) for file in files):
+        yield f"its networks are not {artifact.quantization}"
+    if artifact.format in ("tflite", "baked"):
+        shapes = [tensor["shape"] for one in signatures.values() for tensor in one["inputs"].values()]
+        if [artifact.size] * 2 not in [shape[1:3] for shape in shapes if len(shape) == 4]:
+            yield f"its networks take no pictures of the size {artifact.size or 'any'}"
+
+
+def _is(quantization: str, file: TFLiteFile) -> bool:
+    """Returns whether a network's tensors are of the types that its quantization makes."""
+    kinds = {*file.weights, *file.activations}
+    return {
+        "float32": not kinds & {FLOAT16, INT8},
+        "float16": FLOAT16 in file.weights and INT8 not in kinds,
+        "dynamic": INT8 not in file.activations
+        and (INT8 in file.weights or file.weights.get(FLOAT32, 0) < _QUANTIZED_BYTES),
+        "int8": INT8 in file.activations,
+    }[quantization]

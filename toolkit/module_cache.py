@@ -1,0 +1,110 @@
+"""The folder that fetched modules are kept in: one a user, where nobody else's work is taken for what was fetched."""
+
+import contextlib
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from toolkit.errors import InputError
+from toolkit.graph_file import digest
+from toolkit.opening import read_bounded
+
+_DIGEST_LENGTH = 64
+_ROOT = 0
+
+
+def default() -> Path:
+    """Returns the folder of this user: in `XDG_CACHE_HOME`, by default `~/.cache`."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The standard has relative paths ignored.
+    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "styleport" / "tfhub_modules"
+
+
+def prepare(chosen: str | None) -> Path:
+    """Makes the folder where it is missing, and sees to it that it is this user's.
+
+    Args:
+        chosen: what TFHUB_CACHE_DIR names, which may be shared; None for a folder that nobody else can look into.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: another user made it, or it cannot be made.
+    """
+    folder = Path(chosen) if chosen else default()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_owner(folder)
+        if not chosen and stat.S_IMODE(folder.stat().st_mode) != 0o700:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be made: {error.strerror}; set TFHUB_CACHE_DIR to a folder that you may write to"
+        ) from error
+    return folder
+
+
+def check_owner(path: Path) -> None:
+    """Refuses what another user has put there; what the system's administrator has is taken.
+
+    Args:
+        path: of a file or folder; of a link, the link itself counts, too.
+
+    Raises:
+        InputError: another user owns it.
+    """
+    for status in (path.lstat(), path.stat()):
+        if status.st_uid not in (os.geteuid(), _ROOT):
+            raise InputError(
+                f"{path}: refused: another user (number {status.st_uid}) made it; remove it, or set TFHUB_CACHE_DIR to "
+                "a folder of yours"
+            )
+
+
+def record(folder: Path) -> Path:
+    """Returns where it is kept beside a module what its sha256 was when it was unpacked."""
+    return folder.with_name(folder.name + ".sha256")
+
+
+def write_record(unpacked: Path, folder: Path) -> None:
+    """Writes what a module's files are.
+
+    Args:
+        unpacked: where they are by now.
+        folder: where the module is to be.
+    """
+    path = record(folder)
+    staged = path.with_name(f"{path.name}.{os.getpid()}")
+    staged.write_text(digest(unpacked) + "\n", encoding="ascii")
+    staged.replace(path)
+
+
+def discard_changed(folder: Path) -> None:
+    """Removes a module that is not as it was unpacked, so that it is fetched again.
+
+    One without a record, as TensorFlow Hub itself leaves it, is taken as it is, and gets one.
+
+    Args:
+        folder: of the module, if it is there.
+
+    Raises:
+        InputError: another user made it.
+    """
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    check_owner(folder)
+    path = record(folder)
+    if not path.exists():
+        with contextlib.suppress(OSError):  # a cache that may only be read is as good
+            write_record(folder, folder)
+    elif read_bounded(path, _DIGEST_LENGTH + 1, "a sha256").decode("ascii", "replace").strip() != _digest(folder):
+        shutil.rmtree(folder)
+
+
+def _digest(folder: Path) -> str | None:
+    try:
+        return digest(folder)
+    except InputError:  # it has something that no SavedModel has
+        return None

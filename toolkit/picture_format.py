@@ -1,0 +1,108 @@
+"""The form in which a model made elsewhere takes or gives pictures, and the way from and to our own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from toolkit.convention import Convention, Signature, Tensor
+from toolkit.errors import InputError
+from toolkit.value_range import EIGHT_BIT, UNIT, Bounds, told
+
+
+@dataclass(frozen=True)
+class PictureFormat:
+    """The form of pictures at one end of a model; ours is [B, H, W, 3] float32 in [0, 1].
+
+    Attributes:
+        dtype: of the samples, one of `toolkit.convention.DTYPES`.
+        is_channels_first: the layout is [B, 3, H, W].
+        bounds: the samples of black and white.
+    """
+
+    dtype: str = "float32"
+    is_channels_first: bool = False
+    bounds: Bounds = UNIT
+
+    @classmethod
+    def of(cls, name: str, tensor: Tensor, given: Bounds | None) -> "PictureFormat":
+        """Reads the form off a tensor.
+
+        Args:
+            name: the tensor's.
+            tensor: pictures.
+            given: the samples of black and white; by default 0 and 1, of 8-bit samples 0 and 255.
+
+        Returns:
+            The form.
+
+        Raises:
+            InputError: 8-bit samples are given another range.
+        """
+        is_8_bit = tensor.dtype == "uint8"
+        if is_8_bit and given not in (None, EIGHT_BIT):
+            raise InputError(f"--range {told(given)}: {name!r} is uint8, whose range is {told(EIGHT_BIT)}")
+        return cls(tensor.dtype, tensor.is_channels_first, given or (EIGHT_BIT if is_8_bit else UNIT))
+
+    def from_unit(self, pictures: Any) -> Any:
+        """Brings our pictures to the model's form, in a graph, too.
+
+        Args:
+            pictures: [B, H, W, 3] float32 in [0, 1].
+
+        Returns:
+            The same in the model's form.
+        """
+        low, high = self.bounds
+        if self.bounds != UNIT:
+            pictures = pictures * (high - low) + low
+        if self.dtype == "uint8":
+            pictures = tf.round(tf.clip_by_value(pictures, low, high))
+        if self.dtype != "float32":
+            pictures = tf.cast(pictures, self.dtype)
+        return tf.transpose(pictures, (0, 3, 1, 2)) if self.is_channels_first else pictures
+
+    def to_unit(self, pictures: Any, is_clipped: bool = True) -> Any:
+        """Brings the model's pictures to our form, in a graph, too.
+
+        Args:
+            pictures: in the model's form.
+            is_clipped: what is darker than black or brighter than white is brought to them.
+
+        Returns:
+            [B, H, W, 3] float32 in [0, 1].
+        """
+        low, high = self.bounds
+        if self.is_channels_first:
+            pictures = tf.transpose(pictures, (0, 2, 3, 1))
+        if self.dtype != "float32":
+            pictures = tf.cast(pictures, tf.float32)
+        if self.bounds != UNIT:
+            pictures = (pictures - low) / (high - low)
+        return tf.clip_by_value(pictures, 0.0, 1.0) if is_clipped else pictures
+
+
+# By `content`, `style` (of a model that takes one) and `output`.
+Formats = Mapping[str, PictureFormat]
+
+
+def read_formats(
+    signature: Signature, convention: Convention, ranges: Mapping[str, Bounds]
+) -> dict[str, PictureFormat]:
+    """Reads the forms of a model's pictures off its signature.
+
+    Args:
+        signature: the one that is called.
+        convention: which of its inputs is which.
+        ranges: bounds by role, as far as they are given.
+
+    Returns:
+        The forms by role.
+
+    Raises:
+        InputError: 8-bit samples are given another range.
+    """
+    ends = {role: (name, signature.inputs[name]) for role, name in convention.inputs.items()}
+    ends["output"] = (convention.output, signature.outputs[convention.output])
+    return {role: PictureFormat.of(name, tensor, ranges.get(role)) for role, (name, tensor) in ends.items()}

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from toolkit.errors import InputError
 
 
-def open_file(path: str | Path) -> BinaryIO:
+def open_file(path: str | os.PathLike[str]) -> BinaryIO:
     """Opens a file to read.
 
     Args:
@@ -32,7 +32,7 @@ def open_file(path: str | Path) -> BinaryIO:
         raise
 
 
-def _check(status: os.stat_result, path: str | Path) -> None:
+def _check(status: os.stat_result, path: str | os.PathLike[str]) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(status.st_mode):

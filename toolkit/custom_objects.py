@@ -35,7 +35,7 @@ def import_modules(names: Sequence[str]) -> None:
 
 
 def _make_known(module: ModuleType) -> None:
-    import keras
+    from toolkit.backend import keras
 
     known = keras.saving.get_custom_objects()
     for name, one in vars(module).items():

@@ -65,8 +65,8 @@ def fresh_names() -> Iterator[None]:
     Keras counts the layers that nobody named. What a graph's tensors are called must depend on the model alone, for
     a manifest names one of them.
     """
-    from keras.src.backend.common import global_state
-
+    # Not public, but the public way, clear_session, forgets all that the process has.
+    global_state = keras.src.backend.common.global_state
     counters = "object_name_uids"
     before = global_state.get_global_attribute(counters)
     global_state.set_global_attribute(counters, collections.defaultdict(int))

@@ -68,9 +68,12 @@ def load_image(source: Any, max_size: int | None = None, min_side: int | None = 
         try:
             with open_file(source) as stream:
                 return decode_image(stream, str(source), max_size, min_side)
-        except OSError as error:
+        except InputError:
+            raise
+        except (OSError, ValueError) as error:  # a name with a NUL is no value
             raise InputError(
-                f"cannot read {source}: {error.strerror or error}; give the path of a picture that can be read"
+                f"cannot read {source}: {getattr(error, 'strerror', None) or error}; "
+                "give the path of a picture that can be read"
             ) from error
     return _load_array(samples_of(source, "the array"), max_size)
 
@@ -297,7 +300,7 @@ def _deep_grey(image: Image.Image, name: str, layout: tiff.Layout | None) -> np.
     """Grey samples of 12, 16 or 32 bits as float32 in [0, 1], shape [H, W]."""
     samples = np.asarray(image)
     if image.mode == "F":
-        grey = to_unit_range(samples, name)
+        grey = to_unit_range(samples, f"cannot read {name}: it")
     elif image.mode == "I" and image.format != "PNG":
         raise InputError(
             f"cannot read {name}: its samples are integers of 32 bits (mode I), and what white is in them cannot be "

@@ -330,6 +330,10 @@ def test_a_missing_file_is_refused(tmp_path):
     assert "No such file" in refusal(tmp_path / "missing.png")
 
 
+def test_a_name_that_no_file_can_have_is_refused():
+    assert "null" in refusal("pict\0ure.png")
+
+
 def test_a_folder_is_refused(tmp_path):
     assert "directory" in refusal(tmp_path)
 

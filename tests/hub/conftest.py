@@ -32,6 +32,14 @@ def tf2_module(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def started():
+    """TensorFlow, which tells on standard error of the devices it looked for when it computes for the first time."""
+    import tensorflow as tf
+
+    tf.constant(0)
+
+
+@pytest.fixture(scope="session")
 def two_inputs(stylizer, tmp_path_factory) -> Path:
     """A `.keras` file of layers of Keras' own, with inputs that are named for what they take."""
     from tests.hub import modules

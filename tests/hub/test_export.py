@@ -200,7 +200,7 @@ def test_a_model_in_one_piece_has_no_strength(run, keras_bundle, pictures):
 # What is opened again in another process, after other models
 
 
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("started", "small")
 def test_a_bundle_that_was_cut_verifies_whatever_else_was_built(run, tmp_path):
     import keras
 
@@ -223,7 +223,7 @@ def test_a_bundle_that_was_cut_verifies_whatever_else_was_built(run, tmp_path):
 
 
 @pytest.fixture
-def custom(tmp_path, monkeypatch):
+def custom(started, tmp_path, monkeypatch):
     """The folder of a model with a class of its own, and what forgets the module that brings it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)

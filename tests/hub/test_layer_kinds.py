@@ -26,6 +26,10 @@ NO_TFLITE = {
     "fft": "FFT (functional_1/FFT",
     "strings": "AsString (functional_1/spelled",
 }
+# What TFLite computes otherwise: where all features of a pixel are zero, its RSQRT gives no number.
+MISSES_ITS_GATE = {
+    "UnitNormalization": f"parity gate missed: tflite/float32_{SIDE}: astronaut + swirls, 48x48: max_abs nan"
+}
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +41,7 @@ def small(monkeypatch):
 
 
 @pytest.fixture
-def export(run, tmp_path):
+def export(started, run, tmp_path):
     """Exports a model of a kind of layer; gives the paths of the artifacts, and the error where there is one."""
 
     def call(kind, *options):
@@ -55,6 +59,9 @@ def export(run, tmp_path):
 @pytest.mark.parametrize("kind", [kind for kind in layer_kinds.KINDS if kind != "channels_first"])
 def test_every_kind_of_layer_is_exported_in_every_form_or_its_operation_is_named(kind, export):
     paths, error = export(kind)
+    if kind in MISSES_ITS_GATE:
+        assert error.startswith(MISSES_ITS_GATE[kind])
+        return
     if kind not in NO_TFLITE:
         assert error == ""
         assert paths == [
@@ -69,7 +76,7 @@ def test_every_kind_of_layer_is_exported_in_every_form_or_its_operation_is_named
 
 
 def test_there_is_a_kind_for_every_expectation():
-    assert NO_TFLITE.keys() <= layer_kinds.KINDS.keys()
+    assert NO_TFLITE.keys() | MISSES_ITS_GATE.keys() <= layer_kinds.KINDS.keys()
     assert len(layer_kinds.KINDS) >= 40
 
 

@@ -32,7 +32,7 @@ def commands():
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, cache, tf2_module):
+def workplace(started, tmp_path, monkeypatch, cache, tf2_module):
     """The files that the section speaks of, and TensorFlow Hub's cache as it is after the handle was fetched."""
     from toolkit import resolvers
 

@@ -147,7 +147,8 @@ def _refuse_idle(
 def _skipped(files: list[Path]) -> str:
     names = ", ".join(path.name for path in files[:_NAMED])
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-    return f"styleport: skipped {len(files)} of kinds that are not read: {names}{more}"
+    count = "1 file is" if len(files) == 1 else f"{len(files)} files are"
+    return f"styleport: {count} of no kind that is read, and skipped: {names}{more}"
 
 
 @dataclass(frozen=True)

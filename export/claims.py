@@ -1,5 +1,6 @@
 """Holds what a manifest says of an artifact against what its files say: figures, gate, verdict, signatures, labels."""
 
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def false_claims(
         One line for each claim that is false.
     """
     found = [*_false_labels(artifact, folder, signatures)]
-    if record["signatures"] != signatures:
+    if record["signatures"] != json.loads(json.dumps(signatures)):
         found.append("its recorded signatures are not those of its files")
     if record["gate"] != measured.gate.bounds():
         found.append(f"its recorded gate {record['gate']} is not that of {artifact.kind}, {measured.gate.bounds()}")

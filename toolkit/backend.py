@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from toolkit import keras_settings
-from toolkit.errors import InputError
+from toolkit.errors import InputError, MissingExtraError
 from toolkit.keras_settings import BACKEND_VARIABLE
 
 BACKEND = "tensorflow"
@@ -29,6 +29,8 @@ def _import() -> Any:
     except ModuleNotFoundError as error:
         if error.name in BACKENDS:
             _check_backend(error.name)
+        if error.name == "keras":
+            raise MissingExtraError("this needs keras: pip install 'styleport[export]'") from error
         raise
     _check_backend(keras.config.backend())
     return keras

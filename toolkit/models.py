@@ -198,17 +198,20 @@ def load(
         opened = whole.from_keras_model(model, str(path), options)
     else:
         opened = whole.from_saved_model(path, options)
+    return _prepared(opened, path, options, is_tried)
+
+
+def _prepared(
+    opened: "WholeStylizer | SingleStyleStylizer", path: Path, options: SourceOptions, is_tried: bool
+) -> "WholeStylizer | SingleStyleStylizer | SplitStylizer":
+    """Brings a model made elsewhere to float32, tries it, and cuts it."""
     from toolkit.graph_precision import compute_in_float32
+    from toolkit.split import split
+    from toolkit.trial import check_range
 
     # A graph that cannot be had computes as it does.
     with contextlib.suppress(StyleportError):
         compute_in_float32(opened)
     if is_tried:
-        from toolkit.trial import check_range
-
-        check_range(opened, located.name if path is None else str(path), options.ranges)
-    if options.split_at == NO_SPLIT:
-        return opened
-    from toolkit.split import split
-
-    return split(opened, options.split_at)
+        check_range(opened, str(path), options.ranges)
+    return opened if options.split_at == NO_SPLIT else split(opened, options.split_at)

@@ -54,6 +54,8 @@ class PictureFormat:
         Returns:
             The same in the model's form.
         """
+        # Channels are moved by stacking: TFLite's converter takes a transposition past what follows it, and in doing so
+        # turns `constant - x` into `x - constant`.
         low, high = self.bounds
         if self.bounds != UNIT:
             pictures = pictures * (high - low) + low
@@ -61,7 +63,7 @@ class PictureFormat:
             pictures = tf.round(tf.clip_by_value(pictures, low, high))
         if self.dtype != "float32":
             pictures = tf.cast(pictures, self.dtype)
-        return tf.transpose(pictures, (0, 3, 1, 2)) if self.is_channels_first else pictures
+        return tf.stack([pictures[..., index] for index in range(3)], 1) if self.is_channels_first else pictures
 
     def to_unit(self, pictures: Any, is_clipped: bool = True) -> Any:
         """Brings the model's pictures to our form, in a graph, too.
@@ -75,7 +77,7 @@ class PictureFormat:
         """
         low, high = self.bounds
         if self.is_channels_first:
-            pictures = tf.transpose(pictures, (0, 2, 3, 1))
+            pictures = tf.stack([pictures[:, index] for index in range(3)], -1)
         if self.dtype != "float32":
             pictures = tf.cast(pictures, tf.float32)
         if self.bounds != UNIT:

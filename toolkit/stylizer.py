@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from toolkit import keras_file, memory, presets
 from toolkit.backend import DTYPE, PINNED, dtype_of, keras, ops
@@ -44,6 +43,8 @@ def _batches(content: Any, style: Any, strength: Any, size: int) -> Any:
 
     Not left to Keras, which makes floats of the dtype of its settings, and knows no style for all contents.
     """
+    import tensorflow as tf
+
     contents, styles = as_pictures(content, "content"), as_pictures(style, "style")
     check_styles(len(styles), len(contents))
     each = {INPUTS[0]: contents}
@@ -260,8 +261,8 @@ class Stylizer(keras.Model):
         """
         inputs = {name: keras.Input((None, None, 3), name=name, **PINNED) for name in INPUTS[:2]}
         if input_signature is not None:
-            specs = zip(inputs, tf.nest.flatten(input_signature), strict=True)
-            input_signature = [{name: tf.TensorSpec(spec.shape, DTYPE, name) for name, spec in specs}]
+            specs = zip(inputs, keras.tree.flatten(input_signature), strict=True)
+            input_signature = [{name: keras.InputSpec(DTYPE, tuple(spec.shape), name=name) for name, spec in specs}]
         model = keras.Model(inputs, {"stylized_image": self(inputs)}, name=self.name)
         model(inputs)  # for some formats, Keras takes no model that was never called
         try:

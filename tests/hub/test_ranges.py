@@ -331,7 +331,7 @@ def test_every_range_type_and_layout_is_exported_in_every_format(run, tmp_path, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("value_range", ["-1..1", "input=0..255,output=0..1"])
+@pytest.mark.parametrize("value_range", ["-1..1", "input=-1..1,output=0..1"])
 def test_a_pair_and_a_baked_style_convert_too(run, tmp_path, value_range):
     """A model that is cut, whose layers do not care for the range: what they give is brought to it at the end."""
     source = modules.write_keras(tmp_path / "mine.keras")

@@ -142,6 +142,22 @@ def test_a_jpeg_too_large_for_a_server_is_decoded_smaller_first(scripted, tmp_pa
             client.stylize(tmp_path / "cat.jpg", tmp_path / "cat.jpg", style_size=32)
 
 
+def test_a_model_of_one_style_is_sent_a_content_alone(scripted, content, monkeypatch):
+    sent = {}
+
+    def predict(self, signature, inputs):
+        sent[signature] = set(inputs)
+        return [images.encode_png(content[0])] if signature == "image_bytes" else content
+
+    monkeypatch.setattr(StylizerClient, "predict", predict)
+    with StylizerClient(scripted[1]["rest"]) as client:
+        client.stylize(content[0])
+        client.stylize(content[0], tensors=True)
+        with pytest.raises(InputError, match="a model with its style inside has none"):
+            client.stylize(content[0], strength=0.5)
+    assert sent == {"image_bytes": {"content_image_bytes"}, "serving_default": {"content_image"}}
+
+
 def test_one_client_serves_several_threads(urls, content, style):
     results = []
     with StylizerClient(urls["grpc"]) as client:

@@ -139,8 +139,9 @@ def _outside(error: Exception) -> StyleportError | None:
 
 def _fail(message: str, exit_code: int) -> int:
     from toolkit.console import printable
+    from toolkit.names import readable
 
-    typer.echo("styleport: " + printable(" ".join(message.split())), err=True)
+    typer.echo("styleport: " + printable(readable(" ".join(message.split()))), err=True)
     return exit_code
 
 

@@ -140,7 +140,8 @@ def exporting(sides: Sequence[int], calibrated_sides: Sequence[int]) -> Need:
     peak = max(largest**2 * EXPORTED_PIXEL, calibrated**2 * CALIBRATED_PIXEL)
     work = "calibration" if calibrated == largest else "conversion"
     kept = sum(side**2 for side in {*sides} - {largest}) * _KEPT_PIXEL
-    return Need({f"{work} at {largest}x{largest} pixels": peak, "pictures of other sizes": kept})
+    others = {"pictures of other sizes": kept} if kept else {}
+    return Need({f"{work} at {largest}x{largest} pixels": peak, **others})
 
 
 def check_painting(model: Any, content: tuple[int, int] | None = None, style_side: int | None = None) -> None:

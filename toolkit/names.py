@@ -1,6 +1,5 @@
 """Names that are not UTF-8: file systems have them, some libraries and all texts do not."""
 
-import os
 from pathlib import Path
 
 from toolkit.errors import InputError
@@ -21,5 +20,5 @@ def check_utf8(*paths: Path | None) -> None:
 
 
 def readable(name: str) -> str:
-    """Returns a name as text that any file or table can hold: bytes that are not UTF-8 are written as escapes."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    """Returns a name as text that any file or table can hold: what is not UTF-8 is written as Python escapes it."""
+    return name.encode("utf-8", "backslashreplace").decode()

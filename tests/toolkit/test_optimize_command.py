@@ -120,7 +120,7 @@ def test_a_file_where_tensorboard_wants_a_folder_is_refused_before_any_work(pict
     monkeypatch.setattr(command, "check_memory", lambda *_: pytest.fail("the work has begun"))
     (pictures / file).parent.mkdir(exist_ok=True)
     (pictures / file).write_text("")
-    with pytest.raises(InputError, match=r"cannot log to .*logs: .*; choose another folder") as caught:
+    with pytest.raises(InputError, match=r"cannot (log|write) to .*logs: .*folder") as caught:
         run(pictures, "--steps", 2, "--tensorboard", pictures / "logs")
     assert "\n" not in str(caught.value)
 

@@ -612,7 +612,7 @@ def test_files_of_kinds_that_are_not_read_are_told(capfd, pictures, styles, out,
     code = run(pictures, styles / "swirls.png", "-o", out, "--max-size", 24, *options)
     printed = capfd.readouterr()
     assert code == 0
-    assert printed.err == "styleport: skipped 2 of kinds that are not read: clip.mov, raw.heic\n"
+    assert printed.err == "styleport: 2 files are of no kind that is read, and skipped: clip.mov, raw.heic\n"
     if as_json:
         assert json.loads(printed.out)["skipped"] == [str(pictures / "clip.mov"), str(pictures / "raw.heic")]
 

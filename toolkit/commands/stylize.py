@@ -77,10 +77,11 @@ def stylize(
     """Paint pictures in the style of other pictures."""
     from toolkit import images, targets
     from toolkit.commands.jobs import Output, unread
-    from toolkit.console import progress_bar, quiet_libraries
+    from toolkit.console import printable, progress_bar, quiet_libraries
     from toolkit.locate import local_path
     from toolkit.look import Look
     from toolkit.models import has_style_inside, open_model
+    from toolkit.names import readable
     from toolkit.one_style import OneStyleStylizer
     from toolkit.source_options import SourceOptions
 
@@ -111,7 +112,7 @@ def stylize(
     targets.check([*itertools.chain(*found.values()), local_path(model)], [place.target(jobs)])
     skipped = [file for path, pictures in found.items() for file in unread(path, pictures)]
     if skipped:
-        typer.echo(_skipped(skipped), err=True)
+        typer.echo(printable(readable(_skipped(skipped))), err=True)
     done: list[Outcome] = []
     failed: list[Outcome] = []
     with quiet_libraries() as console, trusted(trust):
@@ -147,7 +148,8 @@ def _refuse_idle(
 def _skipped(files: list[Path]) -> str:
     names = ", ".join(path.name for path in files[:_NAMED])
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-    return f"styleport: skipped {len(files)} of kinds that are not read: {names}{more}"
+    count = "1 file is" if len(files) == 1 else f"{len(files)} files are"
+    return f"styleport: {count} of no kind that is read, and skipped: {names}{more}"
 
 
 @dataclass(frozen=True)

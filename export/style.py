@@ -161,7 +161,7 @@ def _exists(path: str) -> bool:
 
 
 def _picture(path: Path, share: float) -> StylePicture:
-    pixels = images.square(images.load_image(path), STYLE_SIZE)
+    pixels = images.square(path, STYLE_SIZE)
     return StylePicture(path.name, manifests.sha256(path), share, pixels)
 
 

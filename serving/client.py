@@ -129,8 +129,8 @@ class StylizerClient:
             tensors: send and receive float32 tensors instead of bytes.
             style_size: side in pixels to which the style is cropped and resized beforehand, as the network was trained
                 and as `styleport stylize` does; None sends it as it is.
-            max_size: bound on the longer side of the content, in pixels, where it is sent as a tensor; where it is sent
-                as bytes the server bounds it.
+            max_size: bound on the longer side of the content, in pixels, where it is sent as a tensor or is a JPEG of
+                more than 89 megapixels, which no server decodes; where it is sent as it is the server bounds it.
 
         Returns:
             The picture, [H, W, 3] float32 in [0, 1], of the content's height and width.
@@ -143,8 +143,8 @@ class StylizerClient:
             check_strength(strength)
         if strength is None and not tensors:
             inputs: Inputs = {
-                "content_image_bytes": [_encoded(content)],
-                "style_image_bytes": [_encoded(style if style_size is None else _style(style, style_size))],
+                "content_image_bytes": [_encoded(content, max_size)],
+                "style_image_bytes": [_encoded(style if style_size is None else _style(style, style_size), max_size)],
             }
             return self._decoded(self.predict("image_bytes", inputs))
         inputs = {
@@ -238,18 +238,22 @@ class StylizerClient:
 
 
 def _style(style: Source, size: int | None) -> Picture:
-    picture = images.load_image(style)
+    picture = images.load_image(style, min_side=size)
     return picture if size is None else images.square(picture, size)
 
 
-def _encoded(source: Source) -> bytes:
-    """The bytes of a picture: those of a JPEG or PNG file as they are."""
+def _encoded(source: Source, max_size: int) -> bytes:
+    """The bytes of a picture: those of a JPEG or PNG file as they are, if it has no more pixels than may be decoded."""
     if isinstance(source, str | Path):
         try:
             with Path(source).open("rb") as stream:
                 start = stream.read(len(_MAGICS[-1]))
+                stream.seek(0)
                 if start.startswith(_MAGICS):
-                    return start + stream.read()
+                    if images.stored_pixels(stream, str(source)) > images.max_pixels():
+                        return images.encode_png(images.load_image(source, max_size))
+                    stream.seek(0)
+                    return stream.read()
         except OSError as error:
             raise InputError(f"cannot read {source}: {error.strerror}; give the path of a picture") from error
     return images.encode_png(images.load_image(source))

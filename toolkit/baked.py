@@ -8,7 +8,7 @@ import numpy as np
 
 from toolkit.device import TFLiteNetwork
 from toolkit.fitting import paint_timed
-from toolkit.inputs import Pictures, as_pictures
+from toolkit.inputs import Pictures, as_picture, as_pictures
 from toolkit.stage_times import LastTimes, StageClock, StageTimes
 
 BAKED_FILE = "baked.tflite"
@@ -79,7 +79,7 @@ class BakedStylizer:
             Each frame as soon as it is painted, [H, W, 3] float32 in [0, 1].
         """
         for frame in frames:
-            yield self([frame])[0]
+            yield self(as_picture(frame, "the frame"))[0]
 
     def _paint(self, picture: np.ndarray) -> np.ndarray:
         return self._network(content_image=picture[np.newaxis])[0]

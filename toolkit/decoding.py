@@ -4,7 +4,7 @@ import io
 import re
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -17,25 +17,24 @@ from toolkit import tiff
 from toolkit.errors import InputError
 from toolkit.formats import FAMILIES
 from toolkit.jpeg import REDUCTIONS, has_one_scan
-from toolkit.picture import MIN_SIDE, Picture, check_size, from_array, from_uint8, to_uint8, to_unit_range
-from toolkit.resampling import bounded, resampled, resampled_picture
+from toolkit.picture import MIN_SIDE, Picture, check_size, from_array, from_uint8, samples_of, to_uint8, to_unit_range
+from toolkit.resampling import Box, bounded, resampled, resampled_picture
 
 # Changing the warning filters, as decoding does, is not safe in two threads at once.
 _DECODING = threading.Lock()
 
 _JPEG_MAGIC = b"\xff\xd8\xff"
 
-_ORIENTATIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+# What makes a stored picture [H, W, 3] upright, by its EXIF orientation.
+_UPRIGHT: dict[int, Callable[[Picture], Picture]] = {
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
+    8: lambda stored: np.rot90(stored),
 }
-# From here on the stored width is the height.
-_FIRST_TURNED = 5
 
 # By what Pillow multiplies PNG samples of fewer or more than 8 bits, but not the transparent color among them.
 _PNG_SCALES = {"L;2": 85.0, "L;4": 17.0, "RGB;16B": 1 / 256}
@@ -73,7 +72,7 @@ def load_image(source: Any, max_size: int | None = None, min_side: int | None = 
             raise InputError(
                 f"cannot read {source}: {error.strerror or error}; give the path of a picture that can be read"
             ) from error
-    return _load_array(np.asarray(source), max_size)
+    return _load_array(samples_of(source, "the array"), max_size)
 
 
 def _load_array(samples: np.ndarray, max_size: int | None) -> Picture:
@@ -125,6 +124,23 @@ def stored_size(stream: BinaryIO, name: str, max_size: int | None = None) -> tup
         return bounded(*image.size, name, max_size)
 
 
+def stored_pixels(stream: BinaryIO, name: str) -> int:
+    """Reads from a picture's header how many pixels are stored, be they more than may be decoded.
+
+    Args:
+        stream: at its start; it can seek.
+        name: what an error calls it.
+
+    Returns:
+        Their number.
+
+    Raises:
+        InputError: the file is empty, broken or no picture, or no JPEG and has more pixels than may be decoded.
+    """
+    with _opened(stream, name) as image:
+        return image.size[0] * image.size[1]
+
+
 @contextmanager
 def _opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
     magic = stream.read(len(_JPEG_MAGIC))
@@ -169,7 +185,9 @@ def _reduction(image: Image.Image, stream: BinaryIO, name: str, max_size: int | 
         raise _too_large(name, width * height, "give a smaller picture")
     longer, shorter = max(width, height) // reduction, min(width, height) // reduction
     if not ((max_size is not None and max_size <= longer) or (min_side is not None and min_side <= shorter)):
-        raise _too_large(name, width * height, f"bound its longer side (max_size) to {longer} pixels or fewer")
+        raise _too_large(
+            name, width * height, f"bound its longer side to {longer} pixels or fewer (max_size, --max-size)"
+        )
     return reduction
 
 
@@ -213,15 +231,28 @@ def _decode(image: Image.Image, name: str, max_size: int | None, reduction: int 
     if layout and (why := layout.why_not()):
         raise _unread_tiff(name, layout, why)
     size = None if max_size is None else bounded(*image.size, name, max_size)
-    if reduction > 1:
-        image.draft(None, (image.size[0] // reduction, image.size[1] // reduction))
+    # The picture may end within the last row and column of what a JPEG is reduced to.
+    box = _drafted(image, reduction) if reduction > 1 else None
     _scale_transparent_color(image)
     image.load()
+    picture = _as_stored(image, name, layout, size, box)
     orientation = _orientation(image)
-    if orientation in _ORIENTATIONS:
-        image = image.transpose(_ORIENTATIONS[orientation])
-    if size and orientation >= _FIRST_TURNED:
-        size = size[::-1]
+    return np.ascontiguousarray(_UPRIGHT[orientation](picture)) if orientation in _UPRIGHT else picture
+
+
+def _drafted(image: Image.Image, reduction: int) -> Box:
+    """Has the decoder divide the sides, and returns the part of its result that shows the picture."""
+    width, height = image.size
+    drafted = image.draft(None, (width // reduction, height // reduction))
+    if drafted is None:
+        raise ValueError(f"{image.format} cannot be decoded smaller")
+    return drafted[1]
+
+
+def _as_stored(
+    image: Image.Image, name: str, layout: tiff.Layout | None, size: tuple[int, int] | None, box: Box | None
+) -> Picture:
+    """A loaded image as a picture of a width and height, or of its own, turned as it lies in the file."""
     profile = image.info.get("icc_profile")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         grey = _deep_grey(image, name, layout)
@@ -232,22 +263,23 @@ def _decode(image: Image.Image, name: str, max_size: int | None, reduction: int 
     if size is None or size == image.size:
         return from_uint8(np.asarray(image))
     # In 8 bits Pillow rounds and clips between its two passes; one channel at a time keeps floats affordable.
-    return resampled((channel.convert("F") for channel in image.split()), size, 255.0)
+    return resampled((channel.convert("F") for channel in image.split()), size, 255.0, box)
 
 
 def _resized(picture: Picture, size: tuple[int, int] | None) -> Picture:
-    height, width = picture.shape[:2]
-    return picture if size in (None, (width, height)) else resampled_picture(picture, size[1], size[0])
+    if size is None or size == picture.shape[1::-1]:
+        return picture
+    width, height = size
+    return resampled_picture(picture, height, width)
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image) -> Any:
     """The EXIF orientation, which no damage elsewhere in the EXIF block can prevent."""
     try:
         # Not ImageOps.exif_transpose, which also writes the whole block anew and fails on odd tags.
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
+        return image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # a broken EXIF block is no reason to refuse the picture
-        return 1
-    return orientation if orientation in _ORIENTATIONS else 1
+        return None
 
 
 def _scale_transparent_color(image: Image.Image) -> None:

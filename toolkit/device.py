@@ -14,7 +14,7 @@ from toolkit.bottleneck import interpolate
 from toolkit.bottleneck_cache import BottleneckCache
 from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.fitting import paint_timed, resized
-from toolkit.inputs import Pictures, as_pictures, check_bottleneck, check_styles
+from toolkit.inputs import Pictures, as_picture, as_pictures, check_bottleneck, check_styles
 from toolkit.stage_times import LastTimes, StageClock, StageTimes
 from toolkit.tflite_file import TFLiteFile, read_tflite
 
@@ -415,7 +415,7 @@ class DeviceStylizer:
         bottleneck = self.bottleneck(style)
         for frame in frames:
             clock = StageClock()
-            content = as_pictures([frame], "the frame")
+            content = as_pictures(as_picture(frame, "the frame"), "the frame")
             yield self._transform(content, self._mixed(content, bottleneck, strength, clock), clock)[0]
 
 

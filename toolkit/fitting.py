@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from toolkit import images
+from toolkit.resampling import resampled_picture
+from toolkit.resize import resize
 from toolkit.stage_times import StageClock
 
 Size = tuple[int, int]
@@ -24,7 +25,7 @@ def fit(picture: np.ndarray, size: Size) -> tuple[np.ndarray, Size]:
     # A mirror needs two pixels.
     height, width = (max(2, round(side * scale)) for side in picture.shape[:2])
     margins = ((0, size[0] - height), (0, size[1] - width), (0, 0))
-    return np.pad(images.resize(picture, height, width), margins, mode="reflect"), (height, width)
+    return np.pad(resampled_picture(picture, height, width), margins, mode="reflect"), (height, width)
 
 
 def paint_at(size: Size | None, picture: np.ndarray, paint: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -41,7 +42,8 @@ def paint_at(size: Size | None, picture: np.ndarray, paint: Callable[[np.ndarray
     if size is None or size == picture.shape[:2]:
         return paint(picture)
     fitted, (height, width) = fit(picture, size)
-    return images.resize(paint(fitted)[:height, :width], *picture.shape[:2])
+    # What a model gives is held to the range of a picture before it is clipped to it.
+    return resize(paint(fitted)[:height, :width], *picture.shape[:2])
 
 
 def paint_timed(
@@ -80,4 +82,4 @@ def resized(size: Size | None, pictures: np.ndarray) -> np.ndarray:
     Returns:
         [B, height, width, 3].
     """
-    return pictures if size is None else np.stack([images.resize(picture, *size) for picture in pictures])
+    return pictures if size is None else np.stack([resampled_picture(picture, *size) for picture in pictures])

@@ -6,6 +6,7 @@ taken, one picture is a batch of one, and a list of pictures of one size is a ba
 batch of one is that picture.
 """
 
+import sys
 from os import PathLike
 from typing import Any
 
@@ -14,7 +15,7 @@ from PIL import Image
 
 from toolkit.decoding import load_image
 from toolkit.errors import InputError
-from toolkit.picture import MIN_SIDE, Picture, batch_from_array, check_batch_shape, from_array
+from toolkit.picture import MIN_SIDE, Picture, check_batch_shape, rgb, rgb_batch, samples_of
 
 __all__ = [
     "MIN_SIDE",
@@ -36,7 +37,7 @@ def as_picture(picture: Any, name: str = "the picture") -> Picture:
     """Takes one picture, of any size, in any form.
 
     Args:
-        picture: see the module's text; grey [H, W] and RGBA [H, W, 4] are taken as well.
+        picture: see the module's text.
         name: what to call it in an error.
 
     Returns:
@@ -47,7 +48,7 @@ def as_picture(picture: Any, name: str = "the picture") -> Picture:
     """
     if isinstance(picture, str | PathLike | Image.Image):
         return load_image(picture)
-    return from_array(_samples(picture, name), name)
+    return rgb(samples_of(picture, name), name)
 
 
 def as_pictures(pictures: Any, name: str, min_side: int = MIN_SIDE) -> Any:
@@ -75,17 +76,20 @@ def as_pictures(pictures: Any, name: str, min_side: int = MIN_SIDE) -> Any:
 
 
 def is_symbolic(value: Any) -> bool:
-    """Returns whether something is a tensor of a graph, or of a functional Keras model, that has no values yet."""
-    return hasattr(value, "shape") and not any(
-        hasattr(value, way) for way in ("numpy", "__dlpack__", "__array_interface__")
-    )
+    """Returns whether something is a tensor of a graph, or of a functional Keras model, that has no samples yet."""
+    if type(value).__module__.partition(".")[0] not in ("tensorflow", "keras") or not hasattr(value, "shape"):
+        return False
+    if not hasattr(value, "numpy"):
+        return True
+    # What a variable holds cannot be seen while a graph is made of it.
+    return hasattr(value, "assign") and not sys.modules["tensorflow"].executing_eagerly()
 
 
 def _check_symbolic(tensor: Any, name: str, min_side: int) -> None:
     if getattr(tensor.shape, "rank", 4) is None:
         return
     shape = tuple(tensor.shape)
-    check_batch_shape(shape, name, channels=(3,))
+    check_batch_shape(shape, name)
     _check_sides(shape[1], shape[2], name, min_side)
     dtype = getattr(tensor.dtype, "name", tensor.dtype)
     if "float" not in dtype:
@@ -106,23 +110,12 @@ def _batch(pictures: Any, name: str) -> np.ndarray:
         if len(sizes) > 1:
             raise InputError(f"{name} has pictures of {' and '.join(sizes)} px: a batch has one size")
         return np.stack(loaded)
-    return batch_from_array(_samples(pictures, name), name)
+    return rgb_batch(samples_of(pictures, name), name)
 
 
 def _is_one(value: Any) -> bool:
     """Whether a member of a list is a picture by itself, and not a row of numbers."""
     return isinstance(value, str | PathLike | Image.Image) or hasattr(value, "shape")
-
-
-def _samples(value: Any, name: str) -> np.ndarray:
-    try:
-        samples = np.asarray(value)
-    except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
-        told = next(iter(str(error).splitlines()), type(error).__name__)
-        raise InputError(f"{name} is a {type(value).__name__} that cannot be read as an array: {told}") from error
-    if samples.dtype == object:
-        raise InputError(f"{name} is a {type(value).__name__}: give a picture's path, a Pillow image or an array")
-    return samples
 
 
 def check_bottleneck(bottleneck: Any, length: int, contents: int | None) -> None:

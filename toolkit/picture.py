@@ -15,8 +15,28 @@ MIN_SIDE = 16
 # One 8-bit step is left to rounding and resampling; more is another range, such as 0 to 255.
 SLACK = 1 / 255
 
-# Grey, RGB, and RGB with alpha.
-_CHANNELS = (1, 3, 4)
+
+def samples_of(value: Any, name: str) -> np.ndarray:
+    """Returns what an array, a tensor or nested lists of numbers hold.
+
+    Args:
+        value: what is given for a picture.
+        name: what an error calls it.
+
+    Returns:
+        An array; of an array itself.
+
+    Raises:
+        InputError: it holds no numbers.
+    """
+    try:
+        samples = np.asarray(value)
+    except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        told = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(f"{name} is a {type(value).__name__} that cannot be read as an array: {told}") from error
+    if samples.dtype == object:
+        raise InputError(f"{name} is a {type(value).__name__}: give a picture's path, a Pillow image or an array")
+    return samples
 
 
 def to_unit_range(samples: np.ndarray, name: str) -> np.ndarray:
@@ -66,12 +86,11 @@ def _fault(low: float, high: float) -> str:
     return f"has samples from {low:g} to {high:g}, where a picture has floats in [0, 1]: {mend}"
 
 
-def from_array(samples: np.ndarray, name: str) -> Picture:
-    """Makes a picture of an array.
+def rgb(samples: np.ndarray, name: str) -> Picture:
+    """Makes a picture of an array of RGB samples.
 
     Args:
-        samples: [H, W], [H, W, 1], [H, W, 3] or [H, W, 4], or one such in a batch [1, H, W, C], as `to_unit_range`
-            takes them; alpha is composited on white.
+        samples: [H, W, 3], or a batch of one, [1, H, W, 3], as `to_unit_range` takes them.
         name: what an error calls it.
 
     Returns:
@@ -81,21 +100,19 @@ def from_array(samples: np.ndarray, name: str) -> Picture:
         InputError: the shape, the dtype or the range is another.
     """
     shape = samples.shape
-    if samples.ndim == 2:
-        samples = samples[..., np.newaxis]
-    elif samples.ndim == 4 and len(samples) == 1:
+    if samples.ndim == 4 and len(samples) == 1:
         samples = samples[0]
-    if samples.ndim != 3 or samples.shape[-1] not in _CHANNELS or 0 in samples.shape:
-        raise InputError(f"{name} has shape {list(shape)}: give [H, W, 3]{_shape_hint(shape)}")
-    return _opaque_rgb(to_unit_range(samples, name))
+    if samples.ndim != 3 or samples.shape[-1] != 3 or 0 in samples.shape:
+        raise InputError(f"{name} has shape {list(shape)}: give [height, width, 3]{_shape_hint(shape)}")
+    return to_unit_range(samples, name)
 
 
-def batch_from_array(samples: np.ndarray, name: str) -> np.ndarray:
-    """Makes a batch of pictures of an array.
+def rgb_batch(samples: np.ndarray, name: str) -> np.ndarray:
+    """Makes a batch of pictures of an array of RGB samples.
 
     Args:
-        samples: [B, H, W, C], or one picture as `from_array` takes it, which is a batch of one.
-        name: what an error calls it.
+        samples: [B, H, W, 3], or one picture, [H, W, 3], as `to_unit_range` takes them.
+        name: what an error calls them.
 
     Returns:
         float32 RGB in [0, 1], shape [B, H, W, 3]; the array itself where it is that already.
@@ -103,45 +120,55 @@ def batch_from_array(samples: np.ndarray, name: str) -> np.ndarray:
     Raises:
         InputError: the shape, the dtype or the range is another.
     """
-    shape = samples.shape
-    if samples.ndim in (2, 3) and (samples.ndim == 2 or shape[-1] in _CHANNELS):
-        return from_array(samples, name)[np.newaxis]
-    check_batch_shape(shape, name)
-    return _opaque_rgb(to_unit_range(samples, name))
+    if samples.ndim == 3 and samples.shape[-1] == 3:
+        samples = samples[np.newaxis]
+    check_batch_shape(samples.shape, name)
+    return to_unit_range(samples, name)
 
 
-def check_batch_shape(shape: tuple[int | None, ...], name: str, channels: tuple[int, ...] = _CHANNELS) -> None:
-    """Refuses a shape that is not [B, H, W, C].
+def check_batch_shape(shape: tuple[int | None, ...], name: str) -> None:
+    """Refuses a shape that is not [B, H, W, 3].
 
     Args:
         shape: with None for what is not known yet.
         name: what an error calls it.
-        channels: how many there may be.
 
     Raises:
         InputError: it is another shape.
     """
-    if len(shape) != 4 or shape[-1] not in channels or 0 in shape:
-        raise InputError(f"{name} has shape {list(shape)}: give [B, H, W, 3]{_shape_hint(shape)}")
+    if len(shape) != 4 or shape[-1] != 3 or shape[0] == 0:
+        raise InputError(f"{name} has shape {list(shape)}: give [batch, height, width, 3]{_shape_hint(shape)}")
 
 
 def _shape_hint(shape: tuple[int | None, ...]) -> str:
     """What may be meant by a shape that is no picture's."""
-    if len(shape) in (3, 4) and shape[-3] in (3, 4) and 0 not in shape:
+    if len(shape) in (3, 4) and shape[-3] == 3 and shape[-1] != 3:
         return f"; if the channels come first, np.moveaxis(x, {len(shape) - 3}, -1) puts them last"
-    if len(shape) == 4 and (shape[0] or 0) > 1 and shape[-1] in _CHANNELS:
+    if len(shape) == 4 and (shape[0] or 0) > 1 and shape[-1] == 3:
         return f"; this is a batch of {shape[0]}"
     return ""
 
 
-def _opaque_rgb(samples: np.ndarray) -> np.ndarray:
-    """[..., 1, 3 or 4] in [0, 1] as RGB on white; the array itself where it has three channels."""
-    if samples.shape[-1] == 3:
-        return samples
-    if samples.shape[-1] == 1:
-        return np.repeat(samples, 3, axis=-1)
-    alpha = samples[..., 3:]
-    return samples[..., :3] * alpha + (1 - alpha)
+def from_array(samples: np.ndarray, name: str) -> Picture:
+    """Makes a picture of an array that may be grey or have alpha, as the arrays of picture files do.
+
+    Args:
+        samples: [H, W], [H, W, 4] or as `rgb` takes them; alpha is composited on white.
+        name: what an error calls it.
+
+    Returns:
+        A picture; the array itself where it is one already.
+
+    Raises:
+        InputError: the shape, the dtype or the range is another.
+    """
+    if samples.ndim == 2 and samples.size:
+        return np.repeat(to_unit_range(samples, name)[..., np.newaxis], 3, axis=-1)
+    if samples.ndim == 3 and samples.shape[-1] == 4 and samples.size:
+        picture = to_unit_range(samples, name)
+        alpha = picture[..., 3:]
+        return picture[..., :3] * alpha + (1 - alpha)
+    return rgb(samples, name)
 
 
 def check_size(width: int, height: int, name: str) -> None:

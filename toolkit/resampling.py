@@ -36,18 +36,25 @@ def bounded(width: int, height: int, name: str, max_size: int | None) -> tuple[i
     return new_width, new_height
 
 
-def resampled(channels: Iterable[Image.Image], size: tuple[int, int], white: float = 1.0) -> Picture:
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of an image, in pixels."""
+
+
+def resampled(
+    channels: Iterable[Image.Image], size: tuple[int, int], white: float = 1.0, box: Box | None = None
+) -> Picture:
     """Resamples channels with an antialiasing Lanczos filter, in float precision.
 
     Args:
         channels: three images of mode F, with samples from 0 to `white`.
         size: width and height of the result.
         white: the largest sample.
+        box: the part that is shown; by default the whole.
 
     Returns:
         A new picture.
     """
-    resized = [np.asarray(channel.resize(size, Image.Resampling.LANCZOS)) for channel in channels]
+    resized = [np.asarray(channel.resize(size, Image.Resampling.LANCZOS, box)) for channel in channels]
     return np.clip(np.stack(resized, axis=-1) / np.float32(white), 0.0, 1.0)
 
 

@@ -73,7 +73,8 @@ class Studio:
             if name not in self._read:
                 path = self._styles[name]
                 with files.reading(path) as stream:
-                    self._read[name] = self._painter.read_style(images.decode_image(stream, path))
+                    picture = images.decode_image(stream, path, min_side=self._painter.look.style_size)
+                self._read[name] = self._painter.read_style(picture)
             return self._read[name]
 
     def paint(self, task: Task) -> Painted:

@@ -98,7 +98,7 @@ def _named_styles(styles: list[str]) -> dict[str, str]:
         if set(name) & set(files.META_CHARACTERS):
             raise InputError(f"{path}: its name has one of {' '.join(files.META_CHARACTERS)}: rename it")
         with files.reading(path) as stream:
-            images.decode_image(stream, style)
+            images.decode_image(stream, style, min_side=images.MIN_SIDE)
         named[name] = path
     return named
 

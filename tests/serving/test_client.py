@@ -1,5 +1,6 @@
 """One client for gRPC and REST: the same pictures, the same errors."""
 
+import io
 import itertools
 import subprocess
 import sys
@@ -121,6 +122,24 @@ def test_a_jpeg_travels_as_it_is(scripted, tmp_path, content, style, monkeypatch
     with StylizerClient(scripted[1]["rest"]) as client:
         client.stylize(tmp_path / "cat.jpg", style[0])
     assert sent["content_image_bytes"] == [(tmp_path / "cat.jpg").read_bytes()]
+
+
+def test_a_jpeg_too_large_for_a_server_is_decoded_smaller_first(scripted, tmp_path, content, style, monkeypatch):
+    images.save_image(content[0], tmp_path / "cat.jpg")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", content.size // 3 - 1)
+    sent = {}
+
+    def predict(self, signature, inputs):
+        sent.update(inputs)
+        return [images.encode_png(content[0][:40, :40])]
+
+    monkeypatch.setattr(StylizerClient, "predict", predict)
+    with StylizerClient(scripted[1]["rest"]) as client:
+        client.stylize(tmp_path / "cat.jpg", tmp_path / "cat.jpg", max_size=40, style_size=32)
+        with Image.open(io.BytesIO(sent["content_image_bytes"][0])) as image:
+            assert (image.format, image.size) == ("PNG", (40, 27))
+        with pytest.raises(InputError, match="bound its longer side"):
+            client.stylize(tmp_path / "cat.jpg", tmp_path / "cat.jpg", style_size=32)
 
 
 def test_one_client_serves_several_threads(urls, content, style):

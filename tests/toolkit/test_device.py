@@ -295,7 +295,7 @@ def test_8_bit_pictures_pass_a_pair_exactly(integer_io):
 
 def test_samples_out_of_range_are_clipped_and_do_not_wrap_around(integer_io):
     content = np.array([-1, 2], np.float32).repeat(3 * 128).reshape(1, 16, 16, 3)
-    painted = integer_io.transform(content, np.zeros((1, 1, 1, 3), np.float32))
+    painted = integer_io.transformer(content_image=content, style_bottleneck=np.zeros((1, 1, 1, 3), np.float32))
     np.testing.assert_allclose(painted[0, [0, -1], 0, 0], [0, 0.5], atol=0.51 / 255)
 
 

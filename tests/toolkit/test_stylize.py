@@ -355,7 +355,7 @@ BAD_PICTURES = {
     empty: "the file is empty",
     truncated_jpeg: "the picture is broken or cut short",
     text_renamed: "it is not a picture of a known kind",
-    bomb: "it claims more than",
+    bomb: "megapixels, and at most",
     zero_pixels: "",
     three_pixels: "it is 20x3 px; both sides must be at least 16 px",
     folder_of_no_pictures: "holds no picture",
@@ -373,6 +373,18 @@ def test_a_bad_picture_is_told_and_nothing_is_written(capfd, pictures, out, spoi
     assert str(bad) in said
     assert BAD_PICTURES[spoil] in said
     assert tree(out) == {(out / "cat.png").relative_to(out): b"old"}
+
+
+def test_a_photo_and_a_style_too_large_to_be_decoded_are_decoded_smaller(capfd, pictures, out, monkeypatch):
+    for name in ("cat", "swirls"):
+        with Image.open(pictures / f"{name}.png") as image:
+            image.resize((128, 96)).save(pictures / f"{name}.jpg")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64 * 48)
+    pair = (pictures / "cat.jpg", pictures / "swirls.jpg", "-o", out / "cat.png", "--style-size", "32")
+    painted(capfd, *pair, "--max-size", "64")
+    with Image.open(out / "cat.png") as image:
+        assert image.size == (64, 48)
+    assert "bound its longer side to 64 pixels or fewer (max_size, --max-size)" in refusal(capfd, *pair)
 
 
 @pytest.mark.parametrize(

@@ -227,10 +227,8 @@ class Studio:
         images.save_image(stylized, job.output)
 
     def _read_style(self, path: Path) -> Any:
-        from toolkit import images
-
         if self._style is None or self._style[0] != path:
-            self._style = (path, self._painter.read_style(images.load_image(path)))
+            self._style = (path, self._painter.read_style(path))
         return self._style[1]
 
 

@@ -143,7 +143,8 @@ def _convolution(features: Any, layer: Any) -> WinogradConvolution:
     kernel, known = np.asarray(layer.kernel), _convolutions.setdefault(features, {})
     digest = hashlib.sha256(kernel.tobytes()).digest()
     if layer.name not in known or known[layer.name][0] != digest:
-        known[layer.name] = digest, WinogradConvolution(kernel)
+        with tf.init_scope():  # for it outlives the graph that may be built now
+            known[layer.name] = digest, WinogradConvolution(kernel)
     return known[layer.name][1]
 
 

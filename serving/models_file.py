@@ -95,7 +95,7 @@ def _locked(path: Path) -> Iterator[None]:
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         except PermissionError:  # another user's, which can be locked all the same
-            descriptor = os.open(lock, os.O_RDONLY)
+            descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise InputError(f"{path}: cannot be locked: {lock}: {error.strerror}; is it in a folder of yours?") from error
     try:

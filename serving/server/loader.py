@@ -74,9 +74,7 @@ class Servable:
             self.signatures: dict[str, Any] = dict(loaded.signature_def)
         except BaseException as error:
             self.close()
-            if isinstance(error, (RuntimeError, ValueError, LookupError, TypeError)):
-                raise ServingError("NOT_FOUND", f"{path}: cannot be loaded: {str(error).strip()[:500]}") from error
-            raise from_exception(error) from error
+            raise _refusal(path, options.tags, error) from error
 
     def signature(self, name: str) -> Any:
         """Returns a SignatureDef by its name; the empty name is `serving_default`.
@@ -152,25 +150,30 @@ class Servable:
         self._session.close()
 
 
+def _refusal(path: Path, tags: Sequence[str], error: BaseException) -> ServingError:
+    """Says in the words of the C++ loader why a version cannot be loaded."""
+    if missing := missing_graph(path):
+        return ServingError("NOT_FOUND", missing)
+    if isinstance(error, OSError):
+        return ServingError("DATA_LOSS", f"Can't parse {path / 'saved_model.pb'} as binary proto")
+    if isinstance(error, RuntimeError) and "MetaGraphDef" in str(error):
+        return ServingError(
+            "NOT_FOUND",
+            f"Could not find meta graph def matching supplied tags: {{ {' '.join(tags)} }}. To inspect available "
+            "tag-sets in the SavedModel, please use the SavedModel CLI: `saved_model_cli`",
+        )
+    if isinstance(error, (RuntimeError, ValueError, LookupError, TypeError)):
+        return ServingError("NOT_FOUND", f"{path}: cannot be loaded: {str(error).strip()[:500]}")
+    return from_exception(error)
+
+
 def _load(session: Any, path: Path, tags: Sequence[str]) -> Any:
-    """Loads a version into a session and returns its MetaGraphDef; refusals have the words of the C++ loader."""
+    """Loads a version into a session and returns its MetaGraphDef."""
     import tensorflow as tf
 
-    if missing := missing_graph(path):
-        raise ServingError("NOT_FOUND", missing)
     try:
         with session.graph.as_default():
             return tf.compat.v1.saved_model.load(session, list(tags), str(path))
-    except OSError as error:
-        raise ServingError("DATA_LOSS", f"Can't parse {path / 'saved_model.pb'} as binary proto") from error
-    except RuntimeError as error:
-        if "MetaGraphDef" not in str(error):
-            raise
-        raise ServingError(
-            "NOT_FOUND",
-            f"Could not find meta graph def matching supplied tags: {{ {' '.join(tags)} }}. To inspect "
-            "available tag-sets in the SavedModel, please use the SavedModel CLI: `saved_model_cli`",
-        ) from error
     except ValueError:
         if (path / "variables" / "variables.index").is_file():
             raise

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
-import grpc
 import pytest
 from tensorflow_serving.apis import prediction_log_pb2
 
 from serving.server.loader import MAX_WARMUP_RECORDS, WARMUP_FILE, warm_up
 from serving.server.options import Limits
 from tests.contract import servers
+from toolkit.errors import WorkError
 
 pytestmark = pytest.mark.usefixtures("local_only")
 
@@ -41,21 +41,32 @@ def outcome(base_path, **load) -> tuple[str, str]:
         return status["state"], status["status"]["error_message"]
 
 
+def failure(base_path) -> str:
+    """Why a version is not AVAILABLE, which ends the start."""
+    with (
+        pytest.raises(WorkError, match="did not become available") as caught,
+        servers.in_thread(servers.config(base_path)),
+    ):
+        pass
+    return str(caught.value).partition(" due to error: ")[2]
+
+
 def test_warmup_is_a_tfrecord_of_prediction_log_in_assets_extra(base_path, write_warmup) -> None:
     assert WARMUP_FILE.as_posix() == "assets.extra/tf_serving_warmup_requests"
     write_warmup([log(x=[1.0]), log("sums", a=[1.0], b=[2.0])])
     assert outcome(base_path) == ("AVAILABLE", "")
 
 
-def test_warmup_comes_before_available(base_path, write_warmup) -> None:
+def test_warmup_comes_before_available(base_path, add_version, write_warmup) -> None:
     write_warmup([log("slow", seconds=[3.0])])
-    second = (base_path / "1").rename(base_path / ".staging")
+    slow = (base_path / "1").rename(base_path / "slow")
+    add_version(1)
     with servers.in_thread(servers.config(base_path)) as client:
-        second.rename(base_path / "2")
+        slow.rename(base_path / "2")
         client.wait({2: "LOADING"})
-        assert client.refusal(client.request(x=[1.0])).code() == grpc.StatusCode.NOT_FOUND
+        assert client.rest({"instances": [1.0]}, choice="/versions/2").status == 404
+        assert client.rest({"instances": [2.0]}).json == {"predictions": [3.0]}
         client.wait({2: "AVAILABLE"})
-        assert client.predict(client.request(x=[2.0]))["y"] == [3.0]
 
 
 def test_at_most_1000_records(base_path, write_warmup) -> None:
@@ -66,28 +77,25 @@ def test_at_most_1000_records(base_path, write_warmup) -> None:
 
 def test_more_than_1000_fails_the_load(base_path, write_warmup) -> None:
     write_warmup([log(x=[1.0])] * 1001)
-    state, message = outcome(base_path)
-    assert (state, "1000" in message) == ("END", True), message
+    assert "1000" in failure(base_path)
 
 
 def test_an_unparsable_record_fails_the_load(base_path, write_warmup) -> None:
     write_warmup([log(x=[1.0]), b"\xff\xff\xff"])
-    assert outcome(base_path)[0] == "END"
+    assert "Failed to parse warmup record" in failure(base_path)
 
 
 def test_a_damaged_file_fails_the_load(base_path, write_warmup) -> None:
     write_warmup([log(x=[1.0])])
     file = base_path / "1" / WARMUP_FILE
     file.write_bytes(file.read_bytes()[:-3])
-    assert outcome(base_path)[0] == "END"
+    assert "Failed to parse warmup record" in failure(base_path)
 
 
 @pytest.mark.parametrize("record", [log("unheard", x=[1.0]), log(z=[1.0]), b""], ids=["signature", "input", "empty"])
 def test_a_failing_request_fails_the_load(base_path, write_warmup, record) -> None:
     write_warmup([record])
-    state, message = outcome(base_path)
-    assert state == "END"
-    assert message
+    assert failure(base_path)
 
 
 def test_enable_model_warmup_is_a_choice(base_path, write_warmup) -> None:

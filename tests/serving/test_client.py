@@ -16,7 +16,7 @@ import trustme
 from PIL import Image
 
 from serving import client as client_module
-from serving import labels, versions
+from serving import labels, models_file, versions
 from serving.client import StylizerClient
 from serving.server.options import LoadOptions
 from serving.transport import ServerError, parse_url
@@ -564,4 +564,4 @@ def test_an_answer_is_never_taken_for_another_s(urls, content, style):
 
 
 def test_the_shipped_template_is_where_publishing_looks_for_it():
-    assert Path(client_module.__file__).parent / "config" / "models.config" == labels.TEMPLATE
+    assert Path(client_module.__file__).parent / "config" / "models.config" == models_file.TEMPLATE

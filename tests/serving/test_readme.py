@@ -76,7 +76,7 @@ def running(place, published):
     """A local server with the flags of the compose file, in place of its container."""
     compose = yaml.safe_load((ROOT / "serving" / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
     flags = compose["services"]["serving"]["command"]
-    flags = [flag.replace("${STYLEPORT_MODELS}", str(published.parent)).removesuffix("=true") for flag in flags]
+    flags = [flag.replace("${STYLEPORT_MODELS}", str(published.parent)) for flag in flags]
     flags = [flag.replace("=/config/", f"={ROOT / 'serving' / 'config'}/") for flag in flags]
     kept = [flag for flag in flags if not flag.startswith(("--port", "--rest_api_port"))]
     assert len(kept) == len(flags) - 2
@@ -135,8 +135,8 @@ def test_the_local_server_is_started_with_flags_that_it_has(place, published):
     (command,) = commands(LIVE, block=1)
     words = shlex.split(command)
     assert words[:2] == ["styleport", "serve"]
-    words[words.index("8501")] = "0"
-    flags = [str(place / word) if (place / word).exists() else word for word in words[2:]]
+    words[words.index("--rest_api_port=8501")] = "--rest_api_port=0"
+    flags = [re.sub(r"=(\w+/.*)", lambda path: f"={place / path[1]}", word) for word in words[2:]]
     process = servers.ServerProcess(place / "local.log", *flags)
     process.client.wait({1: "AVAILABLE"}, "stylizer")
     assert process.client.curl("/v1/models/stylizer/labels/stable/metadata").status == 200

@@ -1,6 +1,5 @@
 """Loads one version as TensorFlow Serving does: a session over the SavedModel's graph, run by tensor names."""
 
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from serving.server.options import Limits, LoadOptions
 from serving.server.status import ServingError, from_exception, invalid
 from serving.server.tensors import to_array, type_name
 from toolkit import gate, graph_file
+from toolkit.errors import InputError
 
 DEFAULT_SIGNATURE = "serving_default"
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -67,8 +67,7 @@ class Servable:
         try:
             if options.check_operations:
                 gate.check(path)
-            else:
-                graph_file.files(path, sys.maxsize)  # no pipe is waited for
+            _refuse_pipes(path)
             loaded = gate.in_time(path, lambda: _load(self._session, path))
             self.signatures: dict[str, Any] = dict(loaded.signature_def)
         except BaseException as error:
@@ -149,6 +148,13 @@ class Servable:
         """Frees what the model holds; nothing may run any more."""
         self._runners.clear()
         self._session.close()
+
+
+def _refuse_pipes(path: Path) -> None:
+    """Refuses what TensorFlow would open and wait for."""
+    for file in path.rglob("*"):
+        if file.exists() and not file.is_file() and not file.is_dir():
+            raise InputError(f"{file} is neither a file nor a folder")
 
 
 def _load(session: Any, path: Path) -> Any:

@@ -1,6 +1,5 @@
 """Loads one version as TensorFlow Serving does: a session over the SavedModel's graph, run by tensor names."""
 
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from serving.server.status import ServingError, from_exception, invalid
 from serving.server.tensors import to_array, type_name
 from serving.server.version_policy import missing_graph
 from toolkit import gate, graph_file
+from toolkit.errors import InputError
 
 DEFAULT_SIGNATURE = "serving_default"
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -68,8 +68,7 @@ class Servable:
         try:
             if options.check_operations:
                 gate.check(path)
-            else:
-                graph_file.files(path, sys.maxsize)  # no pipe is waited for
+            _refuse_pipes(path)
             loaded = gate.in_time(path, lambda: _load(self._session, path, options.tags))
             self.signatures: dict[str, Any] = dict(loaded.signature_def)
         except BaseException as error:
@@ -165,6 +164,13 @@ def _refusal(path: Path, tags: Sequence[str], error: BaseException) -> ServingEr
     if isinstance(error, (RuntimeError, ValueError, LookupError, TypeError)):
         return ServingError("NOT_FOUND", f"{path}: cannot be loaded: {str(error).strip()[:500]}")
     return from_exception(error)
+
+
+def _refuse_pipes(path: Path) -> None:
+    """Refuses what TensorFlow would open and wait for."""
+    for file in path.rglob("*"):
+        if file.exists() and not file.is_file() and not file.is_dir():
+            raise InputError(f"{file} is neither a file nor a folder")
 
 
 def _load(session: Any, path: Path, tags: Sequence[str]) -> Any:

@@ -18,7 +18,7 @@ from toolkit import custom_objects, hub, keras_file, models
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, told_in_one_line
 from toolkit.locate import Located
-from toolkit.models import SINGLE_STYLE
+from toolkit.manifest import SINGLE_STYLE
 from toolkit.source_options import NO_SPLIT, SourceOptions
 from toolkit.split import SplitStylizer
 from toolkit.whole import LoadedStylizer, SingleStyleStylizer

@@ -11,6 +11,8 @@ from toolkit.opening import open_file, read_bounded
 
 MANIFEST_FILE = "manifest.json"
 SCHEMA_VERSION = 1
+# The method of models made elsewhere that take a content alone.
+SINGLE_STYLE = "single-style"
 # A manifest is some tens of kilobytes; anything far beyond is not one and is not read into memory.
 MAX_MANIFEST_BYTES = 4 << 20
 
@@ -93,6 +95,12 @@ def artifact(manifest: Manifest, name: str) -> Record:
 
 def _has_path(record: Any) -> bool:
     return isinstance(record, dict) and isinstance(record.get("path"), str)
+
+
+def method(manifest: Manifest) -> str | None:
+    """Returns the way of transferring style that a bundle's model is of; None where the manifest does not say."""
+    source = manifest.get("source")
+    return source.get("method") if isinstance(source, dict) else None
 
 
 def resolve(bundle: Path, relative: str) -> Path:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from toolkit.stylizer import Stylizer
     from toolkit.whole import SingleStyleStylizer, WholeStylizer
 
-# The method of models made elsewhere that take a content alone.
-SINGLE_STYLE = "single-style"
-
 
 class StylizerLike(Protocol):
     """What every form of the model can do that takes a style."""
@@ -117,12 +114,7 @@ def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | 
     manifest = manifests.read(Path(source))
     if artifact is not None and "style" in manifests.artifact(manifest, artifact):
         return True
-    return _method(manifest) == SINGLE_STYLE
-
-
-def _method(manifest: manifests.Manifest) -> Any:
-    source = manifest.get("source")
-    return source.get("method") if isinstance(source, dict) else None
+    return manifests.method(manifest) == manifests.SINGLE_STYLE
 
 
 def refuse(located: Located, options: SourceOptions | None) -> None:
@@ -141,7 +133,7 @@ def refuse(located: Located, options: SourceOptions | None) -> None:
 
 def _open_artifact(bundle: Path, artifact: str, threads: int | None) -> StylizerLike | OneStyleStylizer:
     folder = manifests.open_artifact(bundle, artifact)
-    method = _method(manifests.read(bundle))
+    method = manifests.method(manifests.read(bundle))
     if method == "optimisation":
         raise InputError(
             f"{bundle}: holds style transfer by optimisation, not a stylizer: call its optimize signature, "
@@ -153,7 +145,7 @@ def _open_artifact(bundle: Path, artifact: str, threads: int | None) -> Stylizer
         return DeviceStylizer(folder, threads=threads)
     if (folder / STYLIZER_FILE).is_file():
         return DeviceWholeStylizer(folder, threads=threads)
-    if method in ("one-piece", SINGLE_STYLE):
+    if method in ("one-piece", manifests.SINGLE_STYLE):
         from toolkit.whole import from_saved_model
 
         return from_saved_model(folder, SourceOptions())

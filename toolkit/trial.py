@@ -1,12 +1,13 @@
 """Tries a model made elsewhere on sample pictures: what it gives tells in which range it takes and gives them."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from toolkit import images
-from toolkit.errors import InputError
+from toolkit.errors import InputError, StyleportError
 from toolkit.images import Picture
 from toolkit.preprocessing import wanted_range
 from toolkit.split import freeze
@@ -60,7 +61,7 @@ def _wanted_inputs(stylizer: LoadedStylizer, given: Mapping[str, Bounds]) -> dic
     open_roles = [role for role in stylizer.shapes if role not in given and stylizer.formats[role].dtype != "uint8"]
     try:
         graph = freeze(stylizer)
-    except InputError:  # it has a table, or what else is no constant: then it does not say
+    except StyleportError:  # it has a table, or what else is no constant: then it does not say
         return {}
     wanted = {role: wanted_range(graph, role) for role in open_roles}
     return {role: bounds for role, bounds in wanted.items() if bounds is not None}
@@ -78,13 +79,19 @@ def _given(content: Picture, stylizer: LoadedStylizer, source: str, wanted: Mapp
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
     except (tf.errors.OpError, ValueError, TypeError, NotImplementedError) as error:
-        lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         height, width, _ = pictures["content"].shape
         layout = ", laid out as [B,3,H,W]" if stylizer.formats["content"].is_channels_first else ""
         raise InputError(
-            f"{source}: cannot paint a sample picture of {width}x{height} pixels{layout}: {lines[0][:300]}"
+            f"{source}: cannot paint a sample picture of {width}x{height} pixels{layout}: {_reason(error)}"
         ) from error
     return painted
+
+
+def _reason(error: Exception) -> str:
+    """The line that says it: TensorFlow's last, before it names the node, and Keras's second."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()]
+    told = [line for line in lines if line and not line.startswith(("[[", "Exception encountered"))]
+    return (told or [type(error).__name__])[-1 if isinstance(error, tf.errors.OpError) else 0][:300]
 
 
 def _content(seed: int) -> Picture:

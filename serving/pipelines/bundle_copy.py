@@ -22,12 +22,14 @@ def check(bundle: str) -> None:
         bundle: the bundle's folder, on any file system that Beam has.
 
     Raises:
-        InputError: it is no bundle, or has no SavedModel.
+        InputError: it is no bundle, has no SavedModel, or takes no style.
         WorkError: its verdict is not `pass`.
     """
     with tempfile.TemporaryDirectory() as folder:
         manifest = manifests.read(_manifest(bundle, Path(folder)))
     record = manifests.artifact(manifest, ARTIFACT)
+    if manifests.method(manifest) == manifests.SINGLE_STYLE:
+        raise InputError(f"{bundle}: has its style inside and paints in no other: paint with styleport stylize")
     for what, verdict in ((bundle, manifest.get("verdict")), (f"{bundle}/{ARTIFACT}", record.get("verdict"))):
         if verdict != "pass":
             raise WorkError(f"{what}: its verdict is {verdict!r}, not 'pass': export it again, or see its report")

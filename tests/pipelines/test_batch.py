@@ -219,6 +219,15 @@ def test_a_bundle_whose_verdict_is_not_pass_is_refused(place, bundle, tmp_path, 
     assert f"{copy}: its verdict is 'fail', not 'pass'" in error
 
 
+def test_a_bundle_of_one_style_is_refused(place, bundle, tmp_path, run):
+    copy = shutil.copytree(bundle, tmp_path / "copy")
+    source = {**manifests.read(copy)["source"], "method": "single-style"}
+    forging.write(copy, manifests.read(copy) | {"source": source})
+    code, error = refusal(run, place, copy)
+    assert code == 2
+    assert f"{copy}: has its style inside and paints in no other" in error
+
+
 def test_a_full_disk_ends_the_run_and_keeps_what_is_written(place, bundle, tmp_path, run, monkeypatch):
     from apache_beam.io.filesystem import BeamIOError
     from apache_beam.io.filesystems import FileSystems

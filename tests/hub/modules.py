@@ -208,9 +208,9 @@ def write_fast(path: Path) -> Path:
     keras.utils.set_random_seed(0)
     content = keras.Input((None, None, 3), name="image")
     x = layers.Rescaling(1 / 127.5, -1)(content)
-    x = layers.Conv2D(8, 3, 2, padding="same", activation="relu")(x)
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
     x = layers.LayerNormalization(axis=(-1,))(x)
-    x = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.UpSampling2D()(x))
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
     x = layers.Rescaling(127.5, 127.5)(layers.Conv2D(3, 3, padding="same", activation="tanh")(x))
     keras.Model(content, x).save(path)
     return path

@@ -9,16 +9,16 @@ from toolkit.backend import keras
 
 
 def free_upsampling(model: Any) -> None:
-    """Makes the interpolating `UpSampling2D` layers of a model compute their output's size in the graph.
+    """Makes the `UpSampling2D` layers of a model compute their output's size in the graph.
 
-    Keras (3.15) asks whether the size is positive, which nobody knows while a graph of free size is traced. What is
-    computed is the same.
+    Keras (3.15) asks whether the size is positive, which nobody knows while a graph of free size is traced, and repeats
+    rows and columns for the nearest neighbor in a way that TFLite's converter does not take. What is computed is the same.
 
     Args:
         model: a Keras model; changed in place.
     """
     for layer in model._flatten_layers(include_self=False, recursive=True):
-        if type(layer) is keras.layers.UpSampling2D and layer.interpolation in ("bilinear", "bicubic"):
+        if type(layer) is keras.layers.UpSampling2D and layer.interpolation in ("nearest", "bilinear", "bicubic"):
             layer.call = functools.partial(_upsampled, layer)
 
 

@@ -1,10 +1,8 @@
 """Tries a model made elsewhere on sample pictures: what it gives tells in which range it takes and gives them."""
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
-import tensorflow as tf
 
 from toolkit import images
 from toolkit.errors import InputError, StyleportError
@@ -76,22 +74,9 @@ def _given(content: Picture, stylizer: LoadedStylizer, source: str, wanted: Mapp
     try:
         painted = stylizer.painted(*pictures.values())
         cut_picture(painted, pictures["content"])
-    except InputError as error:
+    except StyleportError as error:
         raise InputError(f"{source}: {error}") from error
-    except (tf.errors.OpError, ValueError, TypeError, NotImplementedError) as error:
-        height, width, _ = pictures["content"].shape
-        layout = ", laid out as [B,3,H,W]" if stylizer.formats["content"].is_channels_first else ""
-        raise InputError(
-            f"{source}: cannot paint a sample picture of {width}x{height} pixels{layout}: {_reason(error)}"
-        ) from error
     return painted
-
-
-def _reason(error: Exception) -> str:
-    """The line that says it: TensorFlow's last, before it names the node, and Keras's second."""
-    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()]
-    told = [line for line in lines if line and not line.startswith(("[[", "Exception encountered"))]
-    return (told or [type(error).__name__])[-1 if isinstance(error, tf.errors.OpError) else 0][:300]
 
 
 def _content(seed: int) -> Picture:

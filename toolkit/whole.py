@@ -157,7 +157,8 @@ class LoadedStylizer:
         Returns:
             [1, H', W', 3] float32.
         """
-        with told_in_one_line(f"the model could not be run on a content of {pixels(pictures[0])}"):
+        layout = ", laid out as [B,3,H,W]" if self.formats["content"].is_channels_first else ""
+        with told_in_one_line(f"the model could not be run on a content of {pixels(pictures[0])}{layout}"):
             tensors = [tf.constant(one[None], tf.float32) for one in pictures]
             return np.asarray(self.of_any_batch(self._in_our_form)(*tensors))
 

@@ -11,8 +11,9 @@ from toolkit.backend import keras
 def free_upsampling(model: Any) -> None:
     """Makes the `UpSampling2D` layers of a model compute their output's size in the graph.
 
-    Keras (3.15) asks whether the size is positive, which nobody knows while a graph of free size is traced, and repeats
-    rows and columns for the nearest neighbor in a way that TFLite's converter does not take. What is computed is the same.
+    Keras (3.15) asks whether the size is positive, which nobody knows while a graph of free size is traced; for the
+    nearest neighbor it repeats rows and columns in a way that TFLite's converter does not take. What is computed is the
+    same.
 
     Args:
         model: a Keras model; changed in place.

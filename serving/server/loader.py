@@ -38,6 +38,23 @@ class Call:
     outputs: tuple[str, ...]
 
 
+def _refusal(path: Path, tags: Sequence[str], error: BaseException) -> ServingError:
+    """Says in the words of the C++ loader why a version cannot be loaded."""
+    if missing := missing_graph(path):
+        return ServingError("NOT_FOUND", missing)
+    if isinstance(error, OSError):
+        return ServingError("DATA_LOSS", f"Can't parse {path / 'saved_model.pb'} as binary proto")
+    if isinstance(error, RuntimeError) and "MetaGraphDef" in str(error):
+        return ServingError(
+            "NOT_FOUND",
+            f"Could not find meta graph def matching supplied tags: {{ {' '.join(tags)} }}. To inspect available "
+            "tag-sets in the SavedModel, please use the SavedModel CLI: `saved_model_cli`",
+        )
+    if isinstance(error, (RuntimeError, ValueError, LookupError, TypeError)):
+        return ServingError("NOT_FOUND", f"{path}: cannot be loaded: {str(error).strip()[:500]}")
+    return from_exception(error)
+
+
 class Servable:
     """A loaded SavedModel.
 
@@ -147,23 +164,6 @@ class Servable:
         """Frees what the model holds; nothing may run any more."""
         self._runners.clear()
         self._session.close()
-
-
-def _refusal(path: Path, tags: Sequence[str], error: BaseException) -> ServingError:
-    """Says in the words of the C++ loader why a version cannot be loaded."""
-    if missing := missing_graph(path):
-        return ServingError("NOT_FOUND", missing)
-    if isinstance(error, OSError):
-        return ServingError("DATA_LOSS", f"Can't parse {path / 'saved_model.pb'} as binary proto")
-    if isinstance(error, RuntimeError) and "MetaGraphDef" in str(error):
-        return ServingError(
-            "NOT_FOUND",
-            f"Could not find meta graph def matching supplied tags: {{ {' '.join(tags)} }}. To inspect available "
-            "tag-sets in the SavedModel, please use the SavedModel CLI: `saved_model_cli`",
-        )
-    if isinstance(error, (RuntimeError, ValueError, LookupError, TypeError)):
-        return ServingError("NOT_FOUND", f"{path}: cannot be loaded: {str(error).strip()[:500]}")
-    return from_exception(error)
 
 
 def _refuse_pipes(path: Path) -> None:

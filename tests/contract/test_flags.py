@@ -257,8 +257,11 @@ def test_saved_model_tags_choose_the_graph_that_has_these_and_no_others(base_pat
 
 
 def state_of(base_path, load) -> str:
-    with servers.in_thread(servers.config(base_path), load=load) as server:
-        return server.states()[1]
+    try:
+        with servers.in_thread(servers.config(base_path), load=load) as server:
+            return server.states()[1]
+    except WorkError:  # the server does not start
+        return "END"
 
 
 def test_outputs_go_as_raw_content_where_that_is_asked_for(base_path) -> None:

@@ -192,7 +192,7 @@ def test_a_range_that_is_said_wrong_is_refused_where_all_would_be_white(tmp_path
 
 def test_a_model_that_cannot_be_run_is_refused_with_the_reason(tmp_path):
     path = saved(tmp_path / "fails.keras", lambda content: layers.Reshape((7, 7, 3))(content), ("content",))
-    assert refusal(path).startswith("cannot paint a sample picture of 128x128 pixels: ")
+    assert refusal(path).startswith("the model could not be run on a content of 128x128 pixels: ")
 
 
 # On the command line
@@ -259,7 +259,7 @@ def test_a_range_of_ours_is_refused(run, bundle, tmp_path, pictures):
         assert code == 2
         assert error.startswith("--range -1..1: magenta-mobile is called as all of ours are")
     code, _, error = run("export", tmp_path / "bundle", "--method", "optimisation", "--range", "-1..1")
-    assert (code, error) == (2, "--range is of --method feed-forward: leave it out for optimisation")
+    assert (code, error) == (2, "--range has no effect with --method optimisation: leave it out")
 
 
 # Several outputs

@@ -151,7 +151,7 @@ def test_publish_warns_of_what_another_user_cannot_read(run, small, base, privat
     assert code == 0
     assert error == (
         f"warning: {base.parent} is closed to other users (mode 700), and to a server that is one: chmod it; "
-        "--mode 755 opens what publish makes\n"
+        "--mode 755 opens what publish makes"
     )
     base.parent.chmod(0o755)
     base.chmod(0o755)
@@ -297,7 +297,7 @@ def test_label_tells_a_name_without_servers_before_any_work(run, small, base):
     run("publish", small, base)
     before = (base.parent / "models.config").read_text()
     code, _, error = run("label", base, "stable=1", "--server", "dns:///nobody.invalid:8500")
-    assert (code, error.count("\n")) == (2, 1)
+    assert (code, len(error.splitlines())) == (2, 1)
     assert "dns:///nobody.invalid:8500: UNAVAILABLE: the name nobody.invalid has no address" in error
     assert (base.parent / "models.config").read_text() == before
 

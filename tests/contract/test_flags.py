@@ -19,7 +19,7 @@ from serving.config_files import parse_ssl
 from serving.grpc_transport import read_tensor
 from tests.contract import servers
 from toolkit import cli
-from toolkit.errors import InputError
+from toolkit.errors import InputError, WorkError
 
 DEPLOY = Path(serving.__file__).parent / "deploy"
 SPELLINGS = {"": "true", "=true": "true", "=True": "true", "=1": "true", "=false": "false", "=FALSE": "false"}

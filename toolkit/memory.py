@@ -180,15 +180,24 @@ def available() -> int | None:
 def _container_limits(folder: Path) -> list[int]:
     """What a container leaves free, whatever the machine has, by either version of Linux's control groups."""
     found = []
-    for limit, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    for limit, used, statistics, cached in (
+        ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
     ):
         # There is no container, or one without a limit, which says "max".
         with suppress(OSError, ValueError):
             most, now = (int((folder / name).read_text(encoding="ascii")) for name in (limit, used))
-            found.append(max(0, most - now))
+            # What the system keeps of files counts as used, and is given back when memory is asked for.
+            found.append(max(0, most - now + _statistic(folder / statistics, cached)))
     return found
+
+
+def _statistic(file: Path, name: str) -> int:
+    try:
+        lines = file.read_text(encoding="ascii").splitlines()
+        return next((int(line.split()[1]) for line in lines if line.split()[:1] == [name]), 0)
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def check(need: Need, smaller: str = "a smaller --size") -> None:

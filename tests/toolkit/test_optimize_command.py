@@ -248,6 +248,9 @@ def test_a_container_may_leave_less_than_the_machine_has(tmp_path):
     (tmp_path / "memory.max").write_text("1000\n")
     (tmp_path / "memory.current").write_text("400\n")
     assert memory._container_limits(tmp_path) == [600]
+    # What is kept of files is given back when it is asked for.
+    (tmp_path / "memory.stat").write_text("anon 100\ninactive_file 250\n")
+    assert memory._container_limits(tmp_path) == [850]
     (tmp_path / "memory.max").write_text("max\n")
     assert memory._container_limits(tmp_path) == []
     (tmp_path / "memory").mkdir()

@@ -18,7 +18,7 @@ class Transfer:
         progress: told the bytes received so far, and how many there will be, if that is known.
         asked: the addresses asked.
         answered: the address that answered in the end.
-        discarded: what a copy in the cache lacked, which was removed and is fetched again.
+        discarded: what was wrong with a copy in the cache, which was removed and is fetched again.
     """
 
     timeout: float

@@ -111,7 +111,7 @@ def _whole(handle: str, transfer: Transfer) -> Path:
         return path  # a folder that is no copy of ours
     lacking = missing(path, transfer.max_bytes)
     if lacking and not transfer.asked:
-        transfer.discarded = lacking
+        transfer.discarded = f"lacked {lacking}"
         resolvers.discard(path, lambda: missing(path, transfer.max_bytes) is not None)
         path = _resolved(handle)
         lacking = missing(path, transfer.max_bytes)
@@ -156,7 +156,7 @@ def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
     reason = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
     told = f"HTTP {error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(reason)
     tried = f"; tried {', '.join(public(url) for url in transfer.asked)}" if transfer.asked else ""
-    why = f"the copy in TensorFlow Hub's cache lacked {transfer.discarded}, and it " if transfer.discarded else ""
+    why = f"the copy in TensorFlow Hub's cache {transfer.discarded}, and it " if transfer.discarded else ""
     lines = " ".join(told.split())[:300] or type(error).__name__
     return (
         f"{handle}: {why}cannot be fetched: {lines}{tried}; "

@@ -6,6 +6,7 @@ from pathlib import Path
 from toolkit import manifest as manifests
 from toolkit.archive import MODEL_FILES
 from toolkit.errors import InputError
+from toolkit.opening import open_file
 
 _CONVERT = "convert it to a SavedModel or a .keras file first"
 _WEIGHTS = "weights alone, without the network: load them into the model they are of, and save that as a .keras file"
@@ -85,10 +86,11 @@ def _file(path: Path) -> str | None:
     for ending, told in ENDINGS.items():
         if name.endswith(ending):
             return told if told.startswith("holds") else f"is {told}"
-    if not zipfile.is_zipfile(path):
+    try:
+        with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile, ValueError):  # a pipe, for one, or no such archive
         return None
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
     if "config.json" in names and "model.weights.h5" in names:
         return f"is a Keras model by what is in it: name it {path.stem}.keras"
     return "is a zip archive: unpack it and give the folder, or pack that as a .tar.gz"

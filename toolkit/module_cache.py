@@ -6,6 +6,7 @@ import shutil
 import stat
 from pathlib import Path
 
+from toolkit.completeness import missing
 from toolkit.errors import InputError
 from toolkit.graph_file import digest
 from toolkit.opening import read_bounded
@@ -81,26 +82,33 @@ def write_record(unpacked: Path, folder: Path) -> None:
     staged.replace(path)
 
 
-def discard_changed(folder: Path) -> None:
+def discard_changed(folder: Path, max_bytes: int) -> str | None:
     """Removes a module that is not as it was unpacked, so that it is fetched again.
 
     One without a record, as TensorFlow Hub itself leaves it, is taken as it is, and gets one.
 
     Args:
         folder: of the module, if it is there.
+        max_bytes: a graph larger than this is not looked into.
+
+    Returns:
+        What was wrong with it, as in "it lacked a file"; None if nothing was, or it is not there.
 
     Raises:
         InputError: another user made it.
     """
     if not folder.is_dir() or not any(folder.iterdir()):
-        return
+        return None
     check_owner(folder)
     path = record(folder)
     if not path.exists():
         with contextlib.suppress(OSError):  # a cache that may only be read is as good
             write_record(folder, folder)
     elif read_bounded(path, _DIGEST_LENGTH + 1, "a sha256").decode("ascii", "replace").strip() != _digest(folder):
+        lacking = missing(folder, max_bytes)
         shutil.rmtree(folder)
+        return f"lacked {lacking}" if lacking else "had changed since it was unpacked"
+    return None
 
 
 def _digest(folder: Path) -> str | None:

@@ -209,14 +209,16 @@ def _cached(handle: str, name: str, fetch: Callable[[str, str], None]) -> str:
     """Finds a module in the cache, or brings it there; whole or not at all."""
     folder = str(_cache() / name)
     _remove_stale_lock(Path(folder))
-    module_cache.discard_changed(Path(folder))
+    transfer = _current()
+    if wrong := module_cache.discard_changed(Path(folder), transfer.max_bytes):
+        transfer.discarded = wrong
 
     def fetch_and_record(handle: str, unpacked: str) -> None:
         fetch(handle, unpacked)
         module_cache.write_record(Path(unpacked), Path(folder))
 
     # A download that is alive ends before: whoever holds the lock for longer has died.
-    return resolver.atomic_download(handle, fetch_and_record, folder, _current().total_timeout)
+    return resolver.atomic_download(handle, fetch_and_record, folder, transfer.total_timeout)
 
 
 def _remove_stale_lock(folder: Path) -> None:

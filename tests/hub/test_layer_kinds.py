@@ -48,7 +48,8 @@ def export(started, run, tmp_path):
         model = tmp_path / "model.keras"
         layer_kinds.KINDS[kind]().save(model)
         target = tmp_path / "bundle"
-        code, output, error = run("export", target, "--model", model, "--size", str(SIDE), "--json", *options)
+        size = () if "saved_model" in options else ("--size", str(SIDE))  # which has no effect on a SavedModel alone
+        code, output, error = run("export", target, "--model", model, *size, "--json", *options)
         assert target.exists() == (code == 0)
         return ([], error) if code else ([record["path"] for record in json.loads(output)["artifacts"]], "")
 

@@ -10,7 +10,17 @@ from PIL import Image
 
 from tests.toolkit import tiny_pairs
 from tests.toolkit.made_pictures import noise
-from toolkit import StyleTransfer, VGG19Features, feature_maps, images, open_model, save_image, side_by_side, to_pillow
+from toolkit import (
+    SourceOptions,
+    StyleTransfer,
+    VGG19Features,
+    feature_maps,
+    images,
+    open_model,
+    save_image,
+    side_by_side,
+    to_pillow,
+)
 from toolkit.baked import BakedStylizer
 from toolkit.device import DeviceStylizer, DeviceWholeStylizer
 from toolkit.errors import InputError, StyleportError
@@ -86,7 +96,8 @@ def calls(tmp_path_factory, bundle, stylizer):
     tiny_pairs.write(folder / "baked.tflite", [baked])
     baked_stylizer = BakedStylizer(folder)
     saved = SavedModelStylizer(bundle / "saved_model")
-    whole, split = (open_model(foreign(folder), split_at=tensor) for tensor in ("none", "code_1/Mean"))
+    options = (SourceOptions(split_at=tensor) for tensor in ("none", "code_1/Mean"))
+    whole, split = (open_model(foreign(folder), options=one) for one in options)
     features = VGG19Features(["block1_conv1"], "random")
 
     def written(picture):

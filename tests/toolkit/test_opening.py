@@ -36,7 +36,7 @@ def batch_picture(folder):
 
 READERS = {
     "picture": lambda folder: images.load_image(piped(folder / "cat.png")),
-    "picture of a request": lambda folder: _encoded(piped(folder / "cat.png")),
+    "picture of a request": lambda folder: _encoded(piped(folder / "cat.png"), None),
     "picture of a batch": batch_picture,
     "manifest": lambda folder: manifest.read(piped(folder / "manifest.json").parent),
     "file of a bundle": lambda folder: manifest.check_file(piped(folder / "a").parent, {"path": "a", "bytes": 0}),

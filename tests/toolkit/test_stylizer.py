@@ -203,7 +203,7 @@ def model_with_code(path):
         (lambda path: path.touch(), "not a Keras model ("),
         (lambda path: path.write_bytes(b"text"), "not a Keras model ("),
         (other_model, "holds a Sequential, not a Stylizer"),
-        (model_with_code, "not a Keras model ("),
+        (model_with_code, "has a Lambda layer or a lambda, whose code would come from the file, which is refused"),
     ],
     ids=["missing", "folder", "empty", "text", "other model", "model with code"],
 )

@@ -1,5 +1,6 @@
 """The `styleport` command: a table of lazily imported commands."""
 
+import errno
 import importlib
 import sys
 from typing import Any
@@ -117,10 +118,11 @@ def run(arguments: list[str]) -> int:
             raise _missing_extra(error) from error
     except typer.TyperException as error:
         return _fail(error.format_message(), 2)
-    except StyleportError as error:
-        return _fail(str(error), error.exit_code)
     except Exception as error:
-        if (told := _outside(error)) is None:
+        if stopped := signals.behind(error):
+            return stopped
+        told = error if isinstance(error, StyleportError) else _outside(error)
+        if told is None:
             raise
         return _fail(str(told), told.exit_code)
     return code if isinstance(code, int) else 0
@@ -134,6 +136,8 @@ def _outside(error: Exception) -> StyleportError | None:
         return InputError("there is no folder for temporary files that can be written: set TMPDIR to one")
     if isinstance(error, UnicodeEncodeError) and any("\udc80" <= letter <= "\udcff" for letter in error.object):
         return InputError(f"{error.object!a}: a name that is not UTF-8 cannot be used here: rename it")
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return WorkError("too many files are open: raise the limit (ulimit -n), or close some")
     return None
 
 

@@ -109,6 +109,9 @@ def run(arguments: list[str]) -> int:
     Raises:
         Terminated: a signal has asked the process to end.
     """
+    if "" in arguments:
+        # As a path it would be the current folder, with all that is in it.
+        return _fail(f"argument {arguments.index('') + 1} is empty: leave it out, or set the variable it comes from", 2)
     try:
         try:
             # Outside standalone mode the parser raises, and an interrupt or an early exit returns its code.

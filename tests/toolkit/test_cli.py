@@ -106,6 +106,7 @@ def test_the_version_is_that_of_the_distribution(capfd):
         (["stylize", "a.png", "b.png", "-o"], "requires an argument"),
         (["stylize", "a.png", "b.png", "-o", "c.png", "--strength", "much"], "--strength"),
         (["stylize", "a.png", "b.png", "-o", "c.png", "--no-such"], "No such option"),
+        (["stylize", "", "b.png", "-o", "c/"], "argument 2 is empty"),
     ],
 )
 def test_bad_use_is_told_in_one_line_with_code_2(capfd, arguments, said):

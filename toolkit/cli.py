@@ -1,5 +1,6 @@
 """The `styleport` command: a table of lazily imported commands."""
 
+import errno
 import importlib
 import sys
 from typing import Any
@@ -108,6 +109,9 @@ def run(arguments: list[str]) -> int:
     Raises:
         Terminated: a signal has asked the process to end.
     """
+    if "" in arguments:
+        # As a path it would be the current folder, with all that is in it.
+        return _fail(f"argument {arguments.index('') + 1} is empty: leave it out, or set the variable it comes from", 2)
     try:
         try:
             # Outside standalone mode the parser raises, and an interrupt or an early exit returns its code.
@@ -117,10 +121,11 @@ def run(arguments: list[str]) -> int:
             raise _missing_extra(error) from error
     except typer.TyperException as error:
         return _fail(error.format_message(), 2)
-    except StyleportError as error:
-        return _fail(str(error), error.exit_code)
     except Exception as error:
-        if (told := _outside(error)) is None:
+        if stopped := signals.behind(error):
+            return stopped
+        told = error if isinstance(error, StyleportError) else _outside(error)
+        if told is None:
             raise
         return _fail(str(told), told.exit_code)
     return code if isinstance(code, int) else 0
@@ -134,6 +139,8 @@ def _outside(error: Exception) -> StyleportError | None:
         return InputError("there is no folder for temporary files that can be written: set TMPDIR to one")
     if isinstance(error, UnicodeEncodeError) and any("\udc80" <= letter <= "\udcff" for letter in error.object):
         return InputError(f"{error.object!a}: a name that is not UTF-8 cannot be used here: rename it")
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return WorkError("too many files are open: raise the limit (ulimit -n), or close some")
     return None
 
 

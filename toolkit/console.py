@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
+import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
@@ -35,6 +36,17 @@ def printable(text: str) -> str:
         text: lines; their ends are kept.
     """
     return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def print_path(path: str | os.PathLike[str]) -> None:
+    """Prints a path on standard output: to a program byte for byte, to a terminal without what it would act upon.
+
+    Args:
+        path: of what was written.
+    """
+    text = os.fspath(path)
+    # click would take what colors a terminal out of a name, which then names nothing.
+    typer.echo(printable(text) if sys.stdout.isatty() else text, color=True)
 
 
 class TextConsole(Console):

@@ -30,6 +30,8 @@ STYLIZER_FILE = "stylizer.tflite"
 DEFAULT_ARTIFACT = "tflite/float16_any"
 # A bottleneck is some hundred numbers, so that many can be kept.
 REMEMBERED_STYLES = 64
+# Where the system refuses one thread of many, XNNPACK waits for it forever.
+MAX_THREADS = 1024
 
 # Preferred first: LiteRT is the maintained successor of tflite-runtime.
 RUNTIMES = {"litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
@@ -81,8 +83,8 @@ class TFLiteNetwork:
 
     def __init__(self, path: str | Path, runtime: str = "auto", threads: int | None = None) -> None:
         interpreter_class = _interpreter_class(runtime)
-        if threads is not None and threads < 1:
-            raise InputError(f"threads is {threads}: give at least 1")
+        if threads is not None and not 1 <= threads <= MAX_THREADS:
+            raise InputError(f"threads is {threads}: give at least 1, and at most {MAX_THREADS}")
         self._path, self._lock = Path(path), threading.Lock()
         check_utf8(self._path)
         _check_runnable(self._path, read_tflite(self._path))

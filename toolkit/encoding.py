@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from toolkit.errors import InputError, WorkError
 from toolkit.formats import FORMAT_OF
 from toolkit.inputs import as_picture
-from toolkit.picture import Picture, check_finite, extent, to_uint8
+from toolkit.picture import Picture, check_finite, extent, samples_of, to_uint8
 from toolkit.whole_files import write_whole
 
 
@@ -110,7 +109,7 @@ def save_animation(pictures: Sequence[Any], path: str | Path, seconds: float = 4
 def _checked(picture: Any) -> Picture:
     """The picture to write; a model may have made it, so samples that are not finite are no bad use."""
     if hasattr(picture, "dtype"):
-        picture = np.asarray(picture)
+        picture = samples_of(picture, "the picture")
         check_finite(picture)
     return as_picture(picture)
 

@@ -26,15 +26,18 @@ def samples_of(value: Any, name: str) -> np.ndarray:
         An array; of an array itself.
 
     Raises:
-        InputError: it holds no numbers.
+        InputError: it holds no numbers, or hides some of them.
     """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise InputError(f"{name} has masked samples, which have no value: give them one, as x.filled(1.0) does")
     try:
         samples = np.asarray(value)
     except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
         told = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(f"{name} is a {type(value).__name__} that cannot be read as an array: {told}") from error
-    if samples.dtype == object:
-        raise InputError(f"{name} is a {type(value).__name__}: give a picture's path, a Pillow image or an array")
+    if samples.dtype.kind in "OSU" or samples.dtype.names:
+        told = f"has the dtype {samples.dtype}" if hasattr(value, "dtype") else f"is of the type {type(value).__name__}"
+        raise InputError(f"{name} {told}: give a picture's path, a Pillow image or an array of numbers")
     return samples
 
 
@@ -55,12 +58,11 @@ def to_unit_range(samples: np.ndarray, name: str) -> np.ndarray:
         InputError: the dtype is another, a sample is NaN or infinite, or the samples reach outside [0, 1] by more
             than one 8-bit step.
     """
-    if samples.dtype in (np.uint8, np.uint16):
+    if samples.dtype.kind == "u" and samples.dtype.itemsize <= 2:  # in either byte order
         return samples.astype(np.float32) / np.float32(np.iinfo(samples.dtype).max)
     if samples.dtype == np.bool_:
         return samples.astype(np.float32)
-    # bfloat16 is no type of NumPy's own, and so no floating one to it.
-    if not (np.issubdtype(samples.dtype, np.floating) or samples.dtype.name == "bfloat16"):
+    if not _is_floating(samples.dtype):
         raise InputError(
             f"{name} has the dtype {samples.dtype}, which does not tell the range of its samples: "
             "give uint8, uint16 or floats in [0, 1]"
@@ -70,6 +72,11 @@ def to_unit_range(samples: np.ndarray, name: str) -> np.ndarray:
         raise InputError(f"{name} {_fault(low, high)}")
     floats = samples.astype(np.float32, copy=False)
     return floats if low >= 0 and high <= 1 else np.clip(floats, 0.0, 1.0)
+
+
+def _is_floating(dtype: np.dtype) -> bool:
+    # bfloat16 is no type of NumPy's own, and so no floating one to it.
+    return np.issubdtype(dtype, np.floating) or dtype.name == "bfloat16"
 
 
 def _fault(low: float, high: float) -> str:
@@ -145,6 +152,8 @@ def _shape_hint(shape: tuple[int | None, ...]) -> str:
         return f"; if the channels come first, np.moveaxis(x, {len(shape) - 3}, -1) puts them last"
     if len(shape) == 4 and (shape[0] or 0) > 1 and shape[-1] == 3:
         return f"; this is a batch of {shape[0]}"
+    if 0 not in shape and (len(shape) == 2 or (len(shape) == 3 and shape[-1] == 4)):
+        return "; load_image makes RGB of grey, and puts what has alpha on white"
     return ""
 
 
@@ -203,7 +212,7 @@ def to_uint8(samples: Any) -> np.ndarray:
         InputError: the dtype is another, or the samples reach outside [0, 1] by more than one 8-bit step.
         WorkError: a sample is NaN or infinite.
     """
-    samples = np.asarray(samples)
+    samples = samples_of(samples, "the picture")
     if samples.dtype == np.uint8:
         return samples
     check_finite(samples)
@@ -219,7 +228,7 @@ def check_finite(samples: np.ndarray) -> None:
     Raises:
         WorkError: a sample is NaN or infinite.
     """
-    if samples.dtype.kind in "fV" and not np.isfinite(samples).all():
+    if _is_floating(samples.dtype) and not np.isfinite(samples).all():
         raise WorkError(
             "the picture holds samples that are not finite (NaN or infinity); "
             "the model that made it has diverged, check its weights and inputs"

@@ -28,6 +28,27 @@ class Ending:
             raise Terminated(128 + number)
 
 
+def behind(error: BaseException) -> int | None:
+    """Returns the exit code of the signal that an error comes from, for libraries make errors of what it raises.
+
+    Args:
+        error: that has ended the work.
+
+    Returns:
+        130 after Ctrl-C, that of `Terminated` after another signal; None where no signal is behind the error.
+    """
+    cause: BaseException | None = error
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, KeyboardInterrupt):
+            return 128 + signal.SIGINT
+        if isinstance(cause, Terminated):
+            return int(str(cause.code))
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
 def end_in_order() -> None:
     """Has the signals of `ENDING` raise `Terminated` in the main thread, but for those that the process ignores."""
     ending = Ending()

@@ -274,7 +274,8 @@ def _is_of_devices(folder: Path) -> bool:
 
 def _check_folder(path: Path, folder: Path, verb: str = "write") -> None:
     if not folder.is_dir():
-        raise InputError(f"cannot {verb} {path}: {folder} is not a folder; create it first")
+        mend = "create it first" if _mode(folder) is None else "choose another path"
+        raise InputError(f"cannot {verb} {path}: {folder} is not a folder; {mend}")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"cannot {verb} {path}: no permission; choose a folder that can be written")
 

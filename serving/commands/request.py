@@ -44,7 +44,7 @@ def request(
     from serving.client import StylizerClient
     from serving.commands.options import read_token
     from toolkit import images, targets
-    from toolkit.console import quiet_libraries
+    from toolkit.console import print_path, quiet_libraries
 
     targets.check(
         [content, style, token_file, root_certificates], [targets.File("--output", output, images.WRITABLE_SUFFIXES)]
@@ -71,4 +71,4 @@ def request(
         result = {"output": str(output), "width": width, "height": height, "seconds": round(seconds, 3)}
         typer.echo(json.dumps({**result, "server": client.url}, indent=2))
     else:
-        typer.echo(str(output))
+        print_path(output)

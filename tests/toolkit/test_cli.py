@@ -1,5 +1,6 @@
 """The command: lazy commands, one line an error, and an exit code that says whose fault it was."""
 
+import errno
 import importlib.metadata
 import os
 import re
@@ -12,6 +13,7 @@ import pytest
 
 from toolkit import cli
 from toolkit.errors import InputError, MissingExtraError, WorkError
+from toolkit.signals import Terminated
 
 HEAVY = {"tensorflow", "keras", "numpy", "PIL", "ai_edge_litert", "skimage"}
 # Runs the command in a Python where some packages are not installed.
@@ -104,6 +106,7 @@ def test_the_version_is_that_of_the_distribution(capfd):
         (["stylize", "a.png", "b.png", "-o"], "requires an argument"),
         (["stylize", "a.png", "b.png", "-o", "c.png", "--strength", "much"], "--strength"),
         (["stylize", "a.png", "b.png", "-o", "c.png", "--no-such"], "No such option"),
+        (["stylize", "", "b.png", "-o", "c/"], "argument 2 is empty"),
     ],
 )
 def test_bad_use_is_told_in_one_line_with_code_2(capfd, arguments, said):
@@ -139,6 +142,7 @@ class ResourceExhaustedError(Exception):
             2,
             r"'b\udcff': a name that is not UTF-8",
         ),
+        (OSError(errno.EMFILE, "Too many open files"), 1, "too many files are open: raise the limit"),
     ],
 )
 def test_what_the_machine_lacks_is_told_in_one_line(capfd, command, error, code, said):
@@ -163,6 +167,21 @@ def test_export_finds_out_first_that_no_temporary_file_can_be_made(capfd, monkey
 def test_an_interrupt_ends_with_code_130(command):
     command(failing(KeyboardInterrupt()))
     assert cli.run(["work"]) == 130
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"), [(KeyboardInterrupt(), 130), (Terminated(143), 143), (Terminated(129), 129)]
+)
+def test_a_signal_that_a_library_makes_an_error_of_still_ends_the_command(capfd, command, raised, code):
+    def work():
+        try:
+            raise ImportError("initialization failed") from raised
+        except ImportError as error:
+            raise InputError("it cannot be loaded: install it anew") from error
+
+    command(work)
+    assert cli.run(["work"]) == code
+    assert not capfd.readouterr().err
 
 
 def test_a_mistake_of_the_program_is_not_hidden(command):

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from toolkit import cli
-from toolkit.console import LOGS_VARIABLE, TextConsole, bytes_bar, progress_bar, quiet_libraries
+from toolkit.console import LOGS_VARIABLE, TextConsole, bytes_bar, print_path, progress_bar, quiet_libraries
 from toolkit.errors import InputError, WorkError
 from toolkit.signals import Terminated
 
@@ -161,6 +161,13 @@ def test_what_a_terminal_would_act_upon_is_printed_as_text_wherever_it_stands():
     printed = stream.getvalue()
     assert printed.count("owned") == 2
     assert all(letter.isprintable() or letter == "\n" for letter in printed)
+
+
+def test_a_path_reaches_a_program_whole_and_a_terminal_without_what_it_would_act_upon(capsys, monkeypatch):
+    print_path(Path("a\x1b[31mc.png"))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_path(Path("a\x1b[31mc.png"))
+    assert capsys.readouterr().out == "a\x1b[31mc.png\na\ufffd[31mc.png\n"
 
 
 def test_colors_of_our_own_are_kept():

@@ -437,9 +437,9 @@ def test_tensors_of_another_shape_or_name_are_refused(fixed_size, arrays, messag
         fixed_size.predictor(**arrays)
 
 
-def test_fewer_than_one_thread_is_refused(fixed_folder):
-    for threads in (0, -1):
-        with pytest.raises(InputError, match=f"threads is {threads}: give at least 1"):
+def test_fewer_than_one_thread_and_more_than_a_system_gives_are_refused(fixed_folder):
+    for threads in (0, -1, 100_000):
+        with pytest.raises(InputError, match=f"threads is {threads}: give at least 1, and at most 1024"):
             DeviceStylizer(fixed_folder, threads=threads)
 
 

@@ -60,6 +60,18 @@ def test_two_results_of_one_name_are_refused_with_what_helps(here, second, hint)
     assert str(caught.value).endswith("; give --keep-folders") == hint
 
 
+def test_keeping_folders_is_no_help_to_one_picture_that_is_given_twice(here):
+    for second, options in (("a/../a/cat.png", {}), ("b/../a/cat.png", {"keep_folders": True})):
+        with pytest.raises(InputError, match=r"overwrite each other$"):
+            outputs(here, "out", ["a/cat.png", second], **options)
+
+
+@pytest.mark.parametrize(("output", "said"), [("", "--output is empty"), ("-", "not written to standard output")])
+def test_no_folder_is_made_of_an_output_that_names_none(here, output, said):
+    with pytest.raises(InputError, match=said):
+        outputs(here, output, ["a/cat.png"])
+
+
 def test_files_of_other_kinds_in_a_folder_are_found_and_hidden_ones_and_folders_are_not(here):
     for name in ("clip.mov", ".DS_Store"):
         (here / "b" / name).touch()

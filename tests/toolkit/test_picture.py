@@ -30,6 +30,41 @@ def test_integers_are_divided_by_the_largest_number_of_their_type(samples):
     np.testing.assert_allclose(unit, samples / largest, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "white"), [(">u2", 65535), ("<u2", 65535), (">f4", 1), (">f8", 1), ("longdouble", 1)]
+)
+def test_the_byte_order_and_the_length_of_a_type_change_no_sample(dtype, white):
+    np.testing.assert_array_equal(to_unit_range(np.array([0, white], dtype), "it"), np.float32([0, 1]))
+
+
+@pytest.mark.parametrize("take", [images.load_image, images.as_picture, images.to_pillow, images.to_uint8])
+def test_samples_that_a_mask_hides_are_not_painted(take):
+    masked = np.ma.masked_array(noise(), mask=False)
+    masked[3, 4] = np.ma.masked
+    with pytest.raises(InputError, match=r"has masked samples, .* as x\.filled\(1\.0\) does"):
+        take(masked)
+    take(masked.filled(1.0))
+    take(np.ma.masked_array(noise(), mask=False))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (b"photo.jpg", "is of the type bytes"),
+        (None, "is of the type NoneType"),
+        ([["a"]], "is of the type list"),
+        (np.zeros((20, 20, 3), object), "has the dtype object"),
+        (np.zeros((20, 20), "f4,f4,f4"), "has the dtype "),
+        ([[1.0], [1.0, 2.0]], "is a list that cannot be read as an array"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("take", [images.load_image, images.as_picture, images.to_pillow, images.to_uint8])
+def test_what_holds_no_numbers_is_told_by_its_type(take, given, told):
+    with pytest.raises(InputError, match=f"^the (array|picture) {told}"):
+        take(given)
+
+
 @light
 @given(
     samples=st.sampled_from(FLOATS).flatmap(
@@ -100,8 +135,9 @@ def test_types_that_tell_no_range_are_refused_by_name(dtype):
 @pytest.mark.parametrize(
     ("shape", "hint"),
     [
-        ((20, 20), ""),
-        ((20, 20, 4), ""),
+        ((20, 20), "; load_image makes RGB of grey, and puts what has alpha on white"),
+        ((20, 20, 4), "; load_image makes RGB of grey, and puts what has alpha on white"),
+        ((20, 0), ""),
         ((3, 20, 30), r"; if the channels come first, np.moveaxis\(x, 0, -1\) puts them last"),
         ((1, 3, 20, 30), r"; if the channels come first, np.moveaxis\(x, 1, -1\) puts them last"),
         ((2, 20, 30, 3), "; this is a batch of 2"),

@@ -149,7 +149,7 @@ def test_names_of_open_files_are_refused_whatever_they_lead_to(here, path):
     ("name", "said"),
     [
         ("nowhere/out.png", "nowhere is not a folder; create it first"),
-        ("photo.png/out.png", "photo.png is not a folder"),
+        ("photo.png/out.png", "photo.png is not a folder; choose another path"),
         ("x" * 300, "File name too long"),
         ("", "is a folder"),
         ("out\0.png", "null"),

@@ -41,7 +41,7 @@ def compare(
 ) -> None:
     """Paint a picture by optimisation and by the feed-forward network, and show both with their sources."""
     from toolkit import memory, targets
-    from toolkit.console import quiet_libraries
+    from toolkit.console import print_path, quiet_libraries
     from toolkit.images import WRITABLE_SUFFIXES, save_image
     from toolkit.locate import local_path
     from toolkit.panels import side_by_side
@@ -78,7 +78,7 @@ def compare(
         f"feed-forward, {model}": stylized,
     }
     save_image(side_by_side(panels), output)
-    typer.echo(str(output))
+    print_path(output)
 
 
 def _feed_forward(network: "StylizerLike", content: "Picture", style: "Picture", style_size: int) -> "Picture":

@@ -54,8 +54,13 @@ class Output:
             Where the results go.
 
         Raises:
-            InputError: the suffix is of no kind of picture, or the path cannot be looked at.
+            InputError: nothing is given, or standard output, the suffix is of no kind of picture, or the path cannot
+                be looked at.
         """
+        if not given:
+            raise InputError("--output is empty: give a picture's file or a folder")
+        if given == "-":
+            raise InputError("--output -: a picture is not written to standard output; give its file, or a folder")
         suffix = "." + suffix.lstrip(".").lower()
         if suffix not in images.WRITABLE_SUFFIXES:
             raise InputError(f"unknown --suffix {suffix!r}: use one of {_suffixes()}")
@@ -149,7 +154,8 @@ def _names(paths: list[Path], top: Path | None = None) -> dict[Path, str]:
         for path, folder in folders.items()
     }
     for path, other in _doubled(paths, names):
-        hint = "; give --keep-folders" if path.absolute().parent != other.absolute().parent else ""
+        apart = os.path.realpath(path.parent) != os.path.realpath(other.parent)
+        hint = "; give --keep-folders" if top is None and apart else ""
         raise InputError(f"{names[path]!r} is given twice: its results would overwrite each other{hint}")
     return names
 

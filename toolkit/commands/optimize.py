@@ -64,7 +64,7 @@ def optimize(
     """Paint a picture by optimisation (Gatys et al. 2015): slower than stylize, and closer to the style."""
     from toolkit import targets
     from toolkit.checkpoints import STATE_FILE
-    from toolkit.console import quiet_libraries
+    from toolkit.console import print_path, quiet_libraries
     from toolkit.images import WRITABLE_SUFFIXES
     from toolkit.names import check_utf8
 
@@ -138,7 +138,10 @@ def optimize(
     result = _result(transfer, output, time.monotonic() - began)
     if trace:
         _write_trace(trace, transfer, result, {"epochs": epochs, "steps_per_epoch": steps_per_epoch})
-    typer.echo(json.dumps(result, indent=2) if as_json else str(output))
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        print_path(output)
 
 
 def load_pictures(content: Path, styles: list[Path], size: int) -> tuple[Any, list[Any]]:

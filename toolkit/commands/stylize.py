@@ -233,8 +233,10 @@ def _report(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_
         told = {"done": results, "failed": errors, "skipped": [str(path) for path in skipped]}
         typer.echo(json.dumps(told, indent=2))
     else:
+        from toolkit.console import print_path
+
         for outcome in done:
-            typer.echo(str(outcome.job.output))
+            print_path(outcome.job.output)
     if failed:
         messages = list(dict.fromkeys(str(outcome.error) for outcome in failed))
         raise WorkError(f"{len(failed)} of {len(done) + len(failed)} pictures failed: {'; '.join(messages)}")

@@ -1,4 +1,4 @@
-"""Holds what a manifest says of an artifact against what its files say: figures, gate, verdict, signatures, labels."""
+"""Holds what a manifest says against what the files say: figures, gate, verdict, signatures, labels, origin."""
 
 import json
 import math
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from export.artifact import Artifact
+from export.exportable import Source
 from export.gates import Parity
 from toolkit.manifest import Record
 from toolkit.tflite_file import FLOAT16, FLOAT32, INT8, TFLiteFile, read_tflite
@@ -45,6 +46,23 @@ def false_claims(
     if record["verdict"] != measured.verdict:
         found.append(f"its recorded verdict is {record['verdict']!r}, not {measured.verdict!r}")
     return [f"{artifact.path}: {line}" for line in found]
+
+
+def false_source(recorded: Source, anew: Source) -> list[str]:
+    """Finds what a manifest says of the model that a bundle was made from, and the model does not bear out.
+
+    Args:
+        recorded: as the manifest has it.
+        anew: as it is read off the copy of the model in the bundle.
+
+    Returns:
+        One line for each entry that is false.
+    """
+    return [
+        f"the model's recorded {name} is {value}, read anew it is {anew.get(name)}"
+        for name, value in recorded.items()
+        if name != "reference" and value != anew.get(name)
+    ]
 
 
 def false_figures(record: Record, artifact: Artifact, measured: Parity) -> list[str]:

@@ -294,7 +294,7 @@ def validate(manifest: Manifest) -> None:
     """Holds a manifest against the schema.
 
     Raises:
-        InputError: it does not follow the schema; says where.
+        InputError: it does not follow the schema, or has an artifact twice; says where.
     """
     import jsonschema
 
@@ -303,6 +303,9 @@ def validate(manifest: Manifest) -> None:
     except jsonschema.ValidationError as error:
         place = "/".join(map(str, error.absolute_path)) or "the top"
         raise InputError(f"the manifest breaks its schema at {place}: {error.message[:200]}") from error
+    paths = [record["path"] for record in manifest["artifacts"]]
+    if twice := [path for index, path in enumerate(paths) if path in paths[:index]]:
+        raise InputError(f"the manifest has the artifact {twice[0]!r} twice")
 
 
 def _holds_just(path: Path, content: bytes) -> bool:

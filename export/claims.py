@@ -1,4 +1,4 @@
-"""Holds what a manifest says of an artifact against what its files say: figures, gate, verdict, signatures, labels."""
+"""Holds what a manifest says against what the files say: figures, gate, verdict, signatures, labels, origin."""
 
 import json
 import math
@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from export import policy
 from export.artifact import Artifact
+from export.exportable import Source
 from export.gates import Parity
 from toolkit.manifest import Record
-from toolkit.tflite_file import FLOAT16, FLOAT32, INT8, TFLiteFile, read_tflite
+from toolkit.tflite_file import FLOAT16, FLOAT32, INT8, read_tflite
 
 # Two runs of one artifact give the same figures on one machine. Another processor rounds otherwise, which changes an
 # error by some hundredths of itself, the largest of all by more, and errors near the precision of float32 by anything.
@@ -47,6 +49,24 @@ def false_claims(
     return [f"{artifact.path}: {line}" for line in found]
 
 
+def false_source(recorded: Source, anew: Source) -> list[str]:
+    """Finds what a manifest says of the model that a bundle was made from, and the model does not bear out.
+
+    Args:
+        recorded: as the manifest has it.
+        anew: as it is read off the copy of the model in the bundle.
+
+    Returns:
+        One line for each entry that is false.
+    """
+    return [
+        f"the model's recorded {name} is {value}, read anew it is {anew.get(name)}"
+        for name, value in recorded.items()
+        # Which modules brought its classes says nothing of the model: the same classes may lie elsewhere by now.
+        if name not in ("reference", "imports") and value != anew.get(name)
+    ]
+
+
 def false_figures(record: Record, artifact: Artifact, measured: Parity) -> list[str]:
     """Finds recorded figures that measuring the artifact anew does not give.
 
@@ -80,8 +100,7 @@ def _false_labels(artifact: Artifact, folder: Path, signatures: dict[str, Any]) 
     only = _ONLY.get(artifact.format, (artifact.quantization, artifact.size))
     if artifact.path != artifact.label or (artifact.quantization, artifact.size) != only:
         yield f"it is recorded as {artifact.format}, {artifact.quantization}, of the size {artifact.size or 'any'}"
-    files = [read_tflite(path) for path in sorted(folder.rglob("*.tflite"))]
-    if not all(_is(artifact.quantization, file) for file in files):
+    if not all(_is(artifact.quantization, path) for path in sorted(folder.rglob("*.tflite"))):
         yield f"its networks are not {artifact.quantization}"
     if artifact.format in ("tflite", "baked"):
         shapes = [tensor["shape"] for one in signatures.values() for tensor in one["inputs"].values()]
@@ -89,13 +108,15 @@ def _false_labels(artifact: Artifact, folder: Path, signatures: dict[str, Any]) 
             yield f"its networks take no pictures of the size {artifact.size or 'any'}"
 
 
-def _is(quantization: str, file: TFLiteFile) -> bool:
+def _is(quantization: str, path: Path) -> bool:
     """Returns whether a network's tensors are of the types that its quantization makes."""
+    file = read_tflite(path)
     kinds = {*file.weights, *file.activations}
+    # What is in floating point then is what no quantization takes.
+    is_bare = file.weights.get(FLOAT32, 0) < _QUANTIZED_BYTES or not policy.layers(path.read_bytes(), None)
     return {
         "float32": not kinds & {FLOAT16, INT8},
-        "float16": FLOAT16 in file.weights and INT8 not in kinds,
-        "dynamic": INT8 not in file.activations
-        and (INT8 in file.weights or file.weights.get(FLOAT32, 0) < _QUANTIZED_BYTES),
-        "int8": INT8 in file.activations,
+        "float16": (FLOAT16 in file.weights or is_bare) and INT8 not in kinds,
+        "dynamic": INT8 not in file.activations and (INT8 in file.weights or is_bare),
+        "int8": INT8 in file.activations or is_bare,
     }[quantization]

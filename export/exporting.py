@@ -199,7 +199,7 @@ def verify_bundle(
 
     Raises:
         InputError: the folder is no bundle, a file in it is changed, missing or added, or the manifest says something
-            of an artifact that its files do not bear out.
+            that its files do not bear out.
     """
     bundle = Path(bundle)
     check_utf8(bundle)
@@ -209,7 +209,7 @@ def verify_bundle(
     if problems:
         raise InputError(first_of(problems))
     exportable, trial, measured = sources.reopen(bundle, manifest), trial or Trial(), {}
-    false: list[str] = []
+    false = claims.false_source(manifest["source"], exportable.source)
     if trial.pairs is not None:
         exportable.measure_on(trial.pairs)
     for record in manifest["artifacts"]:

@@ -154,21 +154,21 @@ class _Search:
     def __init__(self, source: str, signatures: Mapping[str, Signature], given: Mapping[str, str]) -> None:
         self._source, self._signatures, self._given = source, signatures, given
 
-    def _unclear(self, why: str) -> InputError:
+    def _unclear(self, why: str, example: str = EXAMPLE) -> InputError:
         listed = "; ".join(f"{name}{signature}" for name, signature in self._signatures.items())
-        return InputError(f"{self._source}: {why}; give {EXAMPLE}; its signatures: {listed}")
+        return InputError(f"{self._source}: {why}; give {example}; its signatures: {listed}")
 
     def signature(self) -> str:
         if given := self._given.get("signature"):
             if given not in self._signatures:
-                raise self._unclear(f"has no signature {given!r}")
+                raise self._unclear(f"has no signature {given!r}", "--inputs signature=NAME")
             return given
         if len(self._signatures) == 1:
             return next(iter(self._signatures))
         for name in DEFAULT_SIGNATURES:
             if name in self._signatures:
                 return name
-        raise self._unclear("several signatures, none of them the default one: add signature=NAME")
+        raise self._unclear("several signatures, none of them the default one", "--inputs signature=NAME")
 
     def _unusable(self, why: str) -> InputError:
         """What no name of an input can help."""
@@ -240,7 +240,7 @@ class _Search:
             (name,) = pictures if len(pictures) == 1 else by_name if len(by_name) == 1 else (None,)
         if name not in outputs:
             unknown = "which output is the picture cannot be told" if name is None else f"has no output {name!r}"
-            raise self._unclear(f"{unknown}: add output=NAME")
+            raise self._unclear(unknown, "--inputs output=NAME")
         if (why := outputs[name].why_no_pictures()) is not None:
             raise self._unusable(f"output {name!r} of {signature!r} is no pictures, {outputs[name]}: {why}")
         return name

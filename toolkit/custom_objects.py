@@ -29,7 +29,9 @@ def import_modules(names: Sequence[str]) -> None:
         with _last_on_the_path(here):
             try:
                 module = importlib.import_module(name)
-            except (Exception, SystemExit) as error:  # a module may raise anything
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a module may raise anything, and end the program
                 raise InputError(f"--import {name}: {_why(name, error, here)}") from error
         _make_known(module)
 
@@ -71,7 +73,7 @@ def _is_name(text: str) -> bool:
 
 def _why(name: str, error: BaseException, here: str) -> str:
     if not isinstance(error, ModuleNotFoundError):
-        told = reason(error) if isinstance(error, Exception) else "it ends the program"
+        told = "it ends the program" if isinstance(error, SystemExit) else reason(error)
         return f"importing it failed: {type(error).__name__}: {told}"
     if error.name and f"{name}.".startswith(f"{error.name}."):
         return f"there is no module {error.name!r} on Python's path or in {here}; set PYTHONPATH to its folder"

@@ -42,7 +42,7 @@ class WorkError(StyleportError, RuntimeError):
     """The work was started and failed: a gate was missed, a disk was full (exit code 1)."""
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Finds the one line that says what was wrong in what a library raised.
 
     Args:

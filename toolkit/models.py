@@ -199,11 +199,12 @@ def _prepared(
     """Brings a model made elsewhere to float32, tries it, and cuts it."""
     from toolkit.graph_precision import compute_in_float32
     from toolkit.split import split
-    from toolkit.trial import check_range
+    from toolkit.trial import check_batches, check_range
 
     # A graph that cannot be had computes as it does.
     with contextlib.suppress(StyleportError):
         compute_in_float32(opened)
     if is_tried:
         check_range(opened, str(path), options.ranges)
+        check_batches(opened)
     return opened if options.split_at == NO_SPLIT else split(opened, options.split_at)

@@ -51,7 +51,7 @@ class SourceOptions:
         ranges = {role: (float(low), float(high)) for role, (low, high) in (self.value_range or {}).items()}
         for role, (low, high) in ranges.items():
             if not -math.inf < low < high < math.inf:
-                raise InputError(f"the range of the {role} is {low:g}..{high:g}: black must be under white")
+                raise InputError(f"the range of the {role} is {low:g}..{high:g}: black must be below white")
         return ranges
 
     def given(self) -> dict[str, Any]:

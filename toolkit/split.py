@@ -121,7 +121,8 @@ def freeze(whole: LoadedStylizer) -> FrozenGraph:
         Its graph, every function called in it put in the place of the call.
 
     Raises:
-        InputError: it has something that is no constant even then, such as a table.
+        InputError: it has something that is no constant even then, such as a table, or its picture does not depend on
+            one of its inputs.
     """
     if whole.graph is None:
         whole.graph = _frozen(whole)
@@ -141,6 +142,13 @@ def _frozen(whole: LoadedStylizer) -> FrozenGraph:
     output = frozen.outputs[traced.output]
     definition = frozen.graph.as_graph_def()
     _remove_control_edges(definition)
+    edges = {node.name: {_node_of(edge) for edge in node.input} for node in definition.node}
+    needed = _reach(output.op.name, edges)
+    if unread := [role for role, name in inputs.items() if name not in needed]:
+        raise InputError(
+            f"the picture does not depend on the {unread[0]}: save a model that paints a content in the style of a "
+            "style picture, or one that takes a content alone"
+        )
     return FrozenGraph(definition, inputs, output.op.name, output.value_index, whole.formats)
 
 

@@ -1,4 +1,4 @@
-"""Tries a model made elsewhere on sample pictures: what it gives tells in which range it takes and gives them."""
+"""Tries a model made elsewhere on sample pictures: what it gives tells their range, and whether it takes batches."""
 
 from collections.abc import Mapping
 
@@ -17,6 +17,8 @@ _SLACK = 0.05
 _SHARE = 0.01
 # What no eye tells apart.
 _LEAST = 2 / 255
+# The mean of what the order of a sum, or the rounding of 8-bit samples, changes.
+_DRIFT = 1e-4
 # A multiple of what networks halve their pictures to.
 _SIDE = 128
 # The darkest and the lightest sample of each content.
@@ -54,6 +56,30 @@ def check_range(stylizer: LoadedStylizer, source: str, given: Mapping[str, Bound
         )
 
 
+def check_batches(stylizer: LoadedStylizer) -> None:
+    """Sees to it that what is painted of a picture does not depend on what else is in its batch.
+
+    A model that normalizes over the batch, or that was made for one picture, is given one at a time from here on.
+
+    Args:
+        stylizer: the model.
+    """
+    if any(stylizer.batches.values()):
+        return
+    pairs = (_content(0), _content(len(_TINTS))), (_content(1), _content(2))
+    batches = [
+        np.stack([_sized(picture, shape) for picture in pictures])
+        for pictures, shape in zip(zip(*pairs, strict=True), stylizer.shapes.values(), strict=False)
+    ]
+    try:
+        alone, together = stylizer.painted(*(batch[:1] for batch in batches)), stylizer.painted(*batches)
+        is_same = together.shape == (2, *alone.shape[1:]) and np.abs(together[:1] - alone).mean() <= _DRIFT
+    except StyleportError:  # it was made for one picture
+        is_same = False
+    if not is_same:
+        stylizer.take_one_at_a_time()
+
+
 def _wanted_inputs(stylizer: LoadedStylizer, given: Mapping[str, Bounds]) -> dict[str, Bounds]:
     """The ranges other than ours that the graph itself wants, where nothing is said."""
     open_roles = [role for role in stylizer.shapes if role not in given and stylizer.formats[role].dtype != "uint8"]
@@ -72,7 +98,7 @@ def _given(content: Picture, stylizer: LoadedStylizer, source: str, wanted: Mapp
     for role, (low, high) in wanted.items():
         pictures[role] = pictures[role] * (high - low) + low
     try:
-        painted = stylizer.painted(*pictures.values())
+        painted = stylizer.painted(*(picture[None] for picture in pictures.values()))
         cut_picture(painted, pictures["content"])
     except StyleportError as error:
         raise InputError(f"{source}: {error}") from error

@@ -55,7 +55,7 @@ def _bounds(value: str, text: str) -> Bounds:
         raise InputError(f"--range {text!r}: {value.strip()!r} is no range: {_EXAMPLE}")
     low, high = float(match[1]), float(match[2])
     if low >= high:
-        raise InputError(f"--range {text!r}: black, {low:g}, is not under white, {high:g}: {_EXAMPLE}")
+        raise InputError(f"--range {text!r}: black, {low:g}, is not below white, {high:g}: {_EXAMPLE}")
     return low, high
 
 

@@ -204,6 +204,11 @@ class VGG19Features(keras.Model):
             "dtype": self.dtype_policy.name,
         }
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "VGG19Features":
+        """Builds an extractor from what `get_config` returns; a config from elsewhere opens and fetches no weights."""
+        return cls(**{**config, "weights": "random"})
+
 
 def find_vgg19_weights() -> str:
     """Finds the best weights of VGG19 that can be had here.

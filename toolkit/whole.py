@@ -124,7 +124,7 @@ class LoadedStylizer:
         lengths = [length or fixed for length in self.batches.values()]
 
         def one(*pictures: Any) -> Any:
-            filled = (tf.repeat(picture, length, axis=0) for picture, length in zip(pictures, lengths, strict=True))
+            filled = (tf.tile(picture, [length, 1, 1, 1]) for picture, length in zip(pictures, lengths, strict=True))
             return call(*filled)[:1]
 
         def each(content: Any, *styles: Any) -> Any:
@@ -137,6 +137,10 @@ class LoadedStylizer:
 
         return each
 
+    def take_one_at_a_time(self) -> None:
+        """Gives the model one picture at a time from here on, though it would take more."""
+        self.batches = dict.fromkeys(self.batches, 1)
+
     def become(self, graph: Any, function: Callable[..., Any], formats: Formats) -> None:
         """Takes another graph's place: that of the same model in another precision.
 
@@ -148,18 +152,18 @@ class LoadedStylizer:
         self.graph, self._function, self.formats = graph, function, formats
 
     def painted(self, *pictures: np.ndarray) -> np.ndarray:
-        """Paints one picture; what the model gives beyond black and white, or of another size, is left as it is.
+        """Paints a batch; what the model gives beyond black and white, or of another size, is left as it is.
 
         Args:
-            pictures: the content [H, W, 3] and, unless its style is inside, the style [h, w, 3], float32 in [0, 1], of
+            pictures: contents [B, H, W, 3] and, unless its style is inside, styles [B, h, w, 3], float32 in [0, 1], of
                 sizes that the model takes.
 
         Returns:
-            [1, H', W', 3] float32.
+            [B, H', W', 3] float32.
         """
         layout = ", laid out as [B,3,H,W]" if self.formats["content"].is_channels_first else ""
-        with told_in_one_line(f"the model could not be run on a content of {pixels(pictures[0])}{layout}"):
-            tensors = [tf.constant(one[None], tf.float32) for one in pictures]
+        with told_in_one_line(f"the model could not be run on a content of {pixels(pictures[0][0])}{layout}"):
+            tensors = [tf.constant(one, tf.float32) for one in pictures]
             return np.asarray(self.of_any_batch(self._in_our_form)(*tensors))
 
     def _in_our_form(self, *pictures: Any) -> Any:
@@ -168,7 +172,8 @@ class LoadedStylizer:
         return self.formats["output"].to_unit(painted, is_clipped=False)
 
     def _paint(self, content: np.ndarray, *styles: np.ndarray) -> np.ndarray:
-        return np.clip(cut_picture(self.painted(content, *styles), content), 0, 1)
+        painted = self.painted(content[None], *(style[None] for style in styles))
+        return np.clip(cut_picture(painted, content), 0, 1)
 
 
 class WholeStylizer(LoadedStylizer):

@@ -35,7 +35,7 @@ def inspect(
     if "range" in source:
         console.print(f"its own range: {all_told(source['range'])}", highlight=False, markup=False)
     if needed := " ".join(f"--import {module}" for module in source.get("imports", ())):
-        console.print(f"verify and publish take {needed}", highlight=False, markup=False)
+        console.print(f"verify and publish need {needed}", highlight=False, markup=False)
     print_table(manifest["artifacts"], console)
     for style in _styles(manifest):
         console.print(f"style {style.slug}: {style}", highlight=False, markup=False, soft_wrap=True)

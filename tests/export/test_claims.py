@@ -62,6 +62,29 @@ def test_a_claim_that_the_files_do_not_bear_out_is_named(tmp_path, said, told):
     assert told in found(tmp_path, **said)
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({}, []),
+        ({"imports": ["os"]}, ["the model's recorded imports is ['os'], read anew it is None"]),
+        ({"range": {"output": [0, 255]}}, ["the model's recorded range is {'output': [0, 255]}, read anew it is "]),
+    ],
+)
+def test_what_is_said_of_the_model_is_what_is_read_off_it(said, told):
+    anew = {"kind": "keras", "range": {"output": [0.0, 1.0]}}
+    found = claims.false_source({**anew, "reference": "source/model.keras", **said}, anew)
+    assert len(found) == len(told)
+    assert all(line.startswith(start) for line, start in zip(found, told, strict=True))
+
+
+def test_an_artifact_that_a_manifest_has_twice_is_refused(small_copy):
+    manifest = manifests.read(small_copy)
+    manifest["artifacts"].append(manifest["artifacts"][0])
+    forging.write(small_copy, manifest)
+    with pytest.raises(InputError, match=r"the manifest has the artifact '.*' twice"):
+        verify_bundle(small_copy)
+
+
 def test_a_figure_raised_by_two_decibels_is_found_and_one_that_another_processor_gives_is_taken():
     measured = judged(1e-2)
     psnr = measured.to_json()["parity"]["psnr"]

@@ -69,7 +69,7 @@ def test_the_default_signature_is_taken_of_several():
     other = signature("a", "b")
     assert found(other=other, serving_default=signature("content", "style")).signature == "serving_default"
     assert found(other=other, default=signature("content", "style")).signature == "default"
-    assert "add signature=NAME" in refusal(one=other, two=other)
+    assert "give --inputs signature=NAME" in refusal(one=other, two=other)
     assert found("signature=two,content=a,style=b", one=other, two=other).signature == "two"
 
 
@@ -79,7 +79,7 @@ def test_one_picture_among_the_outputs_is_taken():
     two = signature("content", "style", outputs=("mask", "stylized"))
     assert found(call=two).output == "stylized"
     unclear = signature("content", "style", outputs=("a", "b"))
-    assert "which output is the picture cannot be told: add output=NAME" in refusal(call=unclear)
+    assert "which output is the picture cannot be told; give --inputs output=NAME" in refusal(call=unclear)
     assert found("output=b", call=unclear).output == "b"
 
 

@@ -246,7 +246,7 @@ def test_a_module_of_a_model_s_own_classes_is_named_to_each_command_and_never_im
     assert code == 0, error
     assert manifests.read(Path("bundle"))["source"]["imports"] == ["my_layers"]
     told = run("inspect", "bundle")[1]
-    assert "verify and publish take --import my_layers" in told
+    assert "verify and publish need --import my_layers" in told
 
     custom()
     for arguments in (["verify", "bundle"], ["publish", "bundle", "versions"]):

@@ -67,5 +67,5 @@ def test_any_text_is_read_or_refused(text):
 
 @pytest.mark.parametrize("bounds", [(1, 1), (1, 0), (float("nan"), 1), (0, float("inf"))])
 def test_bounds_that_a_manifest_lies_about_are_refused(bounds):
-    with pytest.raises(InputError, match="black must be under white"):
+    with pytest.raises(InputError, match="black must be below white"):
         SourceOptions(value_range={"output": bounds})

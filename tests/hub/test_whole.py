@@ -4,10 +4,12 @@ import json
 import shutil
 import zipfile
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from export.one_piece.tflite import convert
 from tests.hub import layer_kinds, servers
 from toolkit import hub, images, samples
 from toolkit.device import DeviceWholeStylizer
@@ -68,8 +70,6 @@ def test_several_contents_share_a_style_or_have_their_own(tf2_module):
 
 
 def test_a_keras_file_of_layers_of_its_own_is_opened_by_the_names_of_its_inputs(two_inputs):
-    import keras
-
     model = open_model(two_inputs)
     direct = keras.saving.load_model(two_inputs)([CONTENT, STYLE])
     assert type(model) is WholeStylizer
@@ -120,8 +120,6 @@ def test_a_handle_that_cannot_be_reached_says_that_a_path_can_be_given(cache, se
 
 @pytest.mark.parametrize("kind", ["layers nobody named", "a layer called twice", "a model in the model", "tf2_module"])
 def test_what_tensors_are_called_depends_on_the_model_alone(kind, tmp_path, request):
-    import keras
-
     def names():
         return [node.name for node in freeze(open_model(path, options=SourceOptions(split_at="none"))).definition.node]
 
@@ -159,6 +157,43 @@ def test_a_model_of_batches_of_one_length_paints_any_number_of_pictures(source, 
     np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(STYLE))[0], expected[0], atol=1e-6)
     with pytest.raises(InputError, match="batches of one length, stays in one piece"):
         open_model(path, options=SourceOptions(split_at="x"))
+
+
+def test_a_model_of_batches_of_one_length_and_free_size_becomes_a_file_for_devices(tmp_path):
+    layer_kinds.KINDS["batches of 4"]().save(tmp_path / "model.keras")
+    opened = open_model(tmp_path / "model.keras")
+    (tmp_path / "stylizer.tflite").write_bytes(convert(opened, freeze(opened), None))
+    painted = DeviceWholeStylizer(tmp_path)(CONTENT, STYLE)
+    np.testing.assert_allclose(painted, opened(CONTENT, STYLE), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda content, style: content * 0.5 + keras.ops.mean(style, (0, 1, 2), keepdims=True) * 0.5,
+        lambda content, style: content / keras.ops.sum(keras.ops.ones_like(style[:, 0, 0, 0])),
+        lambda content, style: keras.ops.mean(content, 0, keepdims=True) + 0 * style[:1, :1, :1],
+    ],
+    ids=["mean over the batch", "divided by its length", "one picture for all"],
+)
+def test_what_is_painted_of_a_picture_does_not_depend_on_its_batch(function, tmp_path):
+    keras_model((None, None, 3), (None, None, 3), function=function).save(tmp_path / "model.keras")
+    opened = open_model(tmp_path / "model.keras")
+    contents, styles = np.concatenate([CONTENT, 1 - CONTENT]), np.concatenate([STYLE, STYLE**2])
+    exported = opened.of_any_batch(freeze(opened).call())
+    painted = exported(tf.constant(contents), tf.constant(styles))
+    alone = [exported(tf.constant(contents[i : i + 1]), tf.constant(styles[i : i + 1]))[0] for i in range(2)]
+    np.testing.assert_allclose(painted, alone, atol=1e-6)
+    np.testing.assert_allclose(opened(contents, styles), alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("unread", ["content", "style"])
+def test_a_model_that_does_not_look_at_one_of_its_pictures_is_not_exported(unread, tmp_path):
+    read = ("style", "content").index(unread)
+    model = keras_model((None, None, 3), (None, None, 3), function=lambda *pictures: keras.ops.flip(pictures[read], 1))
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(InputError, match=f"the picture does not depend on the {unread}: save a model that"):
+        freeze(open_model(tmp_path / "model.keras"))
 
 
 @pytest.mark.parametrize("kind", ["mixed_float16", "mixed_bfloat16", "float16"])
@@ -222,8 +257,6 @@ def test_an_artifact_of_what_is_no_bundle_is_refused(tf2_module, two_inputs):
 
 
 def keras_model(*shapes, function=lambda content, style: content * 0.5 + style[:, :1, :1] * 0.5):
-    import keras
-
     inputs = [keras.Input(shape, name=name) for shape, name in zip(shapes, ("content", "style"), strict=False)]
     return keras.Model(inputs, function(*inputs))
 
@@ -238,8 +271,6 @@ def test_pictures_are_fitted_to_a_model_of_one_size():
 
 @pytest.mark.parametrize("factor", [2, 0.5])
 def test_a_model_that_changes_the_size_is_refused(factor):
-    import keras
-
     def function(content, style):
         if factor == 2:
             return keras.layers.UpSampling2D()(content) + style[:, :1, :1]
@@ -251,8 +282,6 @@ def test_a_model_that_changes_the_size_is_refused(factor):
 
 
 def test_a_keras_file_that_brings_code_along_is_refused(tmp_path):
-    import keras
-
     path = tmp_path / "code.keras"
     model = keras_model((None, None, 3), (None, None, 3), function=lambda c, s: keras.layers.Lambda(lambda x: x)(c) + s)
     model.save(path)
@@ -264,8 +293,6 @@ def test_a_keras_file_that_brings_code_along_is_refused(tmp_path):
 
 
 def test_a_class_that_is_not_known_is_named_with_the_option_to_give(tmp_path):
-    import keras
-
     class NowhereElse(keras.layers.Layer):
         def call(self, x):
             return x
@@ -280,8 +307,6 @@ def test_a_class_that_is_not_known_is_named_with_the_option_to_give(tmp_path):
 
 
 def test_a_class_of_the_user_s_that_cannot_be_made_is_told_in_one_line(tmp_path):
-    import keras
-
     @keras.saving.register_keras_serializable("tests")
     class Broken(keras.layers.Layer):
         def __init__(self, made=True, **options):
@@ -302,8 +327,6 @@ def test_a_class_of_the_user_s_that_cannot_be_made_is_told_in_one_line(tmp_path)
 
 
 def test_a_model_that_cannot_be_traced_paints_and_is_not_exported(tmp_path):
-    import keras
-
     @keras.saving.register_keras_serializable("tests")
     class Eager(keras.layers.Layer):
         def call(self, x):

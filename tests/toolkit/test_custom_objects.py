@@ -73,6 +73,7 @@ def test_a_class_that_nobody_registered_is_known_by_its_name_and_a_function_is_n
         ),
         ("1 / 0", "importing it failed: ZeroDivisionError: division by zero"),
         ("raise SystemExit(3)", "importing it failed: SystemExit: it ends the program"),
+        ("raise GeneratorExit('enough')", "importing it failed: GeneratorExit: enough"),
         ("def (", "importing it failed: SyntaxError: "),
     ],
 )

@@ -148,6 +148,15 @@ def test_the_configuration_rebuilds_the_network():
     np.testing.assert_array_equal(features(noise())["block1_conv1"], again(noise())["block1_conv1"])
 
 
+@pytest.mark.parametrize("weights", ["imagenet", "/etc/passwd", None])
+def test_a_configuration_from_elsewhere_opens_and_fetches_nothing(weights, monkeypatch):
+    monkeypatch.setattr(vgg19, "_pretrained", lambda weights: pytest.fail(f"{weights} is read"))
+    config = {**VGG19Features(["block1_conv1"], weights="random").get_config(), "weights": weights}
+    assert VGG19Features.from_config(config).layer_names == ("block1_conv1",)
+    del config["weights"]
+    assert VGG19Features.from_config(config).layer_names == ("block1_conv1",)
+
+
 def test_the_weights_found_are_those_that_the_environment_names(monkeypatch):
     monkeypatch.setenv("STYLEPORT_VGG19_WEIGHTS", "/somewhere/vgg19.weights.h5")
     assert vgg19.find_vgg19_weights() == "/somewhere/vgg19.weights.h5"

@@ -62,8 +62,7 @@ def false_source(recorded: Source, anew: Source) -> list[str]:
     return [
         f"the model's recorded {name} is {value}, read anew it is {anew.get(name)}"
         for name, value in recorded.items()
-        # Which modules brought its classes says nothing of the model: the same classes may lie elsewhere by now.
-        if name not in ("reference", "imports") and value != anew.get(name)
+        if name != "reference" and value != anew.get(name)
     ]
 
 

@@ -66,7 +66,7 @@ class RestTransport:
         """Runs a signature; see `Transport`."""
         columns = {name: _column(value) for name, value in inputs.items()}
         answer = self._call("POST", _path(target) + ":predict", timeout, _body(signature, columns))
-        return self._output(answer.get("outputs"))
+        return self._output(answer.get("outputs", answer.get("predictions")))
 
     def status(self, target: Target, timeout: float) -> list[VersionStatus]:
         """Asks for the state of the model's versions; see `Transport`."""
@@ -180,9 +180,14 @@ def _column(value: "np.ndarray | list[bytes]") -> Any:
 
 
 def _body(signature: str, columns: dict[str, Any]) -> bytes:
-    # A single input goes without its name: both forms are taken, and this one by servers of every age.
-    inputs = columns if len(columns) > 1 else next(iter(columns.values()))
-    return json.dumps({"signature_name": signature, "inputs": inputs}, separators=(",", ":")).encode()
+    given: dict[str, Any] = {"inputs": columns}
+    if len(columns) == 1:
+        # A single input goes without its name: both forms are taken, and this one by servers of every age.
+        given = {"inputs": next(iter(columns.values()))}
+    elif len({len(column) for column in columns.values()}) == 1:
+        # As rows, of which a server refuses inputs that it does not know. Of columns it ignores them: a style, too.
+        given = {"instances": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
+    return json.dumps({"signature_name": signature, **given}, separators=(",", ":")).encode()
 
 
 def _tensors(infos: dict[str, Any]) -> dict[str, Any]:

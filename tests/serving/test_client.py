@@ -433,6 +433,16 @@ def test_the_names_of_a_model_and_of_a_label_may_be_any_text(base_path, scheme):
             assert client.predict("serving_default", {"x": np.array([2.0], np.float32)}) == [3.0]
 
 
+@both
+def test_an_input_that_the_model_does_not_take_is_refused(base_path, scheme):
+    pictures = np.array([2.0], np.float32)
+    with servers.in_thread(servers.config(base_path)) as server:
+        url = server.rest_url if scheme == "rest" else f"grpc://{server.grpc_address}"
+        with StylizerClient(url, "half_plus") as client, pytest.raises(ServerError, match="style") as caught:
+            client.predict("serving_default", {"x": pictures, "style": pictures})
+    assert caught.value.code == "INVALID_ARGUMENT"
+
+
 @pytest.fixture
 def roots(authority, tmp_path):
     authority.cert_pem.write_to_path(str(tmp_path / "roots.pem"))

@@ -160,6 +160,15 @@ def test_a_failure_of_some_time_ago_is_not_this_moves(file):
     assert move(file, server, "stable", 2).after == 2
 
 
+def test_a_failure_of_what_the_file_asked_for_before_is_told_at_once(file):
+    set_policy(file, "all {}")
+    server = PollingServer(file, broken=[2])
+    for _ in range(3):
+        server.poll()
+    with pytest.raises(WorkError, match=r"simulated:8501: version 2 failed to load: no such op$"):
+        move(file, server, "stable", 2, timeout=0.05)
+
+
 def test_a_version_without_a_saved_model_is_told_before_the_server_has_tried_for_minutes(file, base):
     (base / "9").mkdir()
     before = file.path.read_text()

@@ -138,7 +138,8 @@ def _moved(
     step.begin()
     # A version that the file asked for before is not tried again: its failure stands.
     failed = failed if step.added else {}
-    available = _Available(version_folder(step.file.base_path, step.version), step.version, failed)
+    hint = _LEFT_BEHIND if step.before == step.version else NOT_READ
+    available = _Available(version_folder(step.file.base_path, step.version), step.version, failed, hint)
     try:
         wait(servers, available, until, timeout, progress)
         step.relabel()
@@ -257,11 +258,13 @@ class _Available:
         folder: of the version.
         version: its number.
         failed: by URL, failures that are older than this move.
+        hint: why a server may not load it.
     """
 
     folder: Path | None
     version: int
     failed: dict[str, VersionStatus]
+    hint: str
 
     def __call__(self, server: Server) -> Missing | None:
         """Returns what is missing on a server, or None."""
@@ -274,12 +277,12 @@ class _Available:
         told = f"version {self.version} failed to load: {status.error_message}" if status else ""
         if status is not None and status.state == "END" and status.error_code != "OK":
             if self.failed.get(server.url) == status:
-                return Missing(told, NOT_READ)
+                return Missing(told, self.hint)
             # It is not tried again: there is nothing to wait for.
             raise WorkError(f"{server.url}: {told}")
         self.failed.pop(server.url, None)
         if status is None or status.state == "END":
-            return Missing(f"version {self.version} is not loaded", NOT_READ)
+            return Missing(f"version {self.version} is not loaded", self.hint)
         return Missing(
             f"version {self.version} is {status.state}",
             "its log says whether the load fails and is tried again; --timeout gives it longer",

@@ -134,8 +134,12 @@ def _moved(
     step: "_Step", servers: Iterable[Server], labelled: Iterable[Server], timeout: float, progress: Progress
 ) -> Move:
     until = time.monotonic() + timeout
-    available = _Available(version_folder(step.file.base_path, step.version), step.version, _failed(labelled, step))
+    failed = _failed(labelled, step)
     step.begin()
+    # A version that the file asked for before is not tried again: its failure stands.
+    failed = failed if step.added else {}
+    hint = _LEFT_BEHIND if step.before == step.version else NOT_READ
+    available = _Available(version_folder(step.file.base_path, step.version), step.version, failed, hint)
     try:
         wait(servers, available, until, timeout, progress)
         step.relabel()
@@ -169,7 +173,7 @@ class _Step:
         self._own = Moving(version, secrets.token_hex(4))
         self.before: int | None = None
         self._displaced: int | None = None
-        self._added = False
+        self.added = False
         self._policies: tuple[Any, Any] = (None, None)
 
     def begin(self) -> None:
@@ -187,7 +191,7 @@ class _Step:
                 past = model.history.get(self.label, []) if left and left.version == self.version else []
                 self._displaced = past[-1] if past else None
             policy = _copy(model.config.model_version_policy)
-            self._added = self.version not in model.loaded(numbers)
+            self.added = self.version not in model.loaded(numbers)
             model.load(self.version, numbers)
             self._policies = policy, _copy(model.config.model_version_policy)
             model.moving[self.label] = self._own
@@ -222,7 +226,7 @@ class _Step:
                 return
             if model.config.model_version_policy == widened:
                 model.config.model_version_policy.CopyFrom(policy)
-            elif self._added:
+            elif self.added:
                 model.drop(self.version)
 
     def _forget(self, model: Model) -> None:
@@ -254,29 +258,31 @@ class _Available:
         folder: of the version.
         version: its number.
         failed: by URL, failures that are older than this move.
+        hint: why a server may not load it.
     """
 
     folder: Path | None
     version: int
     failed: dict[str, VersionStatus]
+    hint: str
 
     def __call__(self, server: Server) -> Missing | None:
         """Returns what is missing on a server, or None."""
         status = next((one for one in server.status() if one.version == self.version), None)
         if status is not None and status.state == "AVAILABLE":
             return None
-        told = f"version {self.version} failed to load: {status.error_message}" if status else ""
-        if status is not None and status.state == "END" and status.error_code != "OK":
-            if self.failed.get(server.url) == status:
-                return Missing(told, NOT_READ)
-            # It is not tried again: there is nothing to wait for.
-            raise WorkError(f"{server.url}: {told}")
-        self.failed.pop(server.url, None)
         if self.folder is not None and (reason := missing_graph(self.folder)):
             # The server tries for minutes before it says so.
             raise WorkError(f"version {self.version} cannot be loaded: {reason}")
+        told = f"version {self.version} failed to load: {status.error_message}" if status else ""
+        if status is not None and status.state == "END" and status.error_code != "OK":
+            if self.failed.get(server.url) == status:
+                return Missing(told, self.hint)
+            # It is not tried again: there is nothing to wait for.
+            raise WorkError(f"{server.url}: {told}")
+        self.failed.pop(server.url, None)
         if status is None or status.state == "END":
-            return Missing(f"version {self.version} is not loaded", NOT_READ)
+            return Missing(f"version {self.version} is not loaded", self.hint)
         return Missing(
             f"version {self.version} is {status.state}",
             "its log says whether the load fails and is tried again; --timeout gives it longer",

@@ -191,6 +191,8 @@ class ModelsFile:
 
     def _find(self, config: Any, notes: dict[str, Notes]) -> Model:
         models = list(config.model_config_list.config)
+        if not models:
+            raise InputError(f"{self.path}: there is no model in it; remove it, and `styleport publish` writes it anew")
         if self.model is not None:
             found = [model for model in models if model.name == self.model]
         else:
@@ -200,7 +202,7 @@ class ModelsFile:
             names = (here.name, model_name(self.base_path))
             found = found or [model for model in models if Path(model.base_path).name in names]
         if len(found) != 1:
-            there = ", ".join(repr(model.name) for model in models) or "none"
+            there = ", ".join(repr(model.name) for model in models)
             meant = f"of the name {self.model!r}" if self.model is not None else f"with the base path {self.base_path}"
             raise InputError(f"{self.path}: {len(found) or 'no'} models {meant}: give --model; there are {there}")
         return Model(found[0], notes.get(found[0].name, Notes()))

@@ -4,6 +4,7 @@ The flags are those of model_servers/main.cc, the grammar is that of TensorFlow'
 `--flag=value`, and for a switch `--flag` or one of true, 1, false and 0.
 """
 
+import os
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,7 +100,7 @@ def read(arguments: list[str], options: set[str]) -> CommandLine:
         What to parse, and what to warn of.
 
     Raises:
-        InputError: TensorFlow Serving would not take a flag's value.
+        InputError: TensorFlow Serving would not take a flag's value, or would not find its file.
     """
     line = CommandLine()
     left = iter(arguments)
@@ -120,6 +121,8 @@ def read(arguments: list[str], options: set[str]) -> CommandLine:
         if not form.fullmatch(value):
             raise InputError(f"{flag}={value}: give {expected}, as in {flag}=VALUE")
         if flag not in options:
+            if name.endswith("_file") and value and not os.access(value, os.R_OK):
+                raise InputError(f"{flag}={value}: cannot be read, and TensorFlow Serving would end; give another file")
             line.idle.append(flag)
         elif FLAGS[name] == SWITCH:
             line.arguments.append(f"{flag}={'true' if value.lower() in ('true', '1') else 'false'}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -196,9 +197,12 @@ class ModelServer:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             place.bind((self._options.host, port))
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             place.close()
-            raise _taken(flag, self._options.host, port) from error
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                raise _taken(flag, self._options.host, port) from error
+            told = f"--host {self._options.host}: cannot listen there: {error.strerror}"
+            raise InputError(f"{told}; give an address of this machine") from error
         return place
 
     def _rest_server(self) -> _RestServer:

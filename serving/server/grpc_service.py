@@ -183,6 +183,8 @@ class SafeHandlers(grpc.aio.ServerInterceptor):
                 answered = await handler.unary_unary(_parsed(handler.request_deserializer, content), context)
                 # An answer that is bytes was made by a thread, where the event loop need not wait for it.
                 return answered if isinstance(answered, bytes) else handler.response_serializer(answered)
+            except grpc.aio.AbortError:  # the health service has answered by itself
+                raise
             except Exception as error:
                 failure = from_exception(error)
                 if failure is not error and failure.code == "INTERNAL":

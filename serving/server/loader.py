@@ -43,7 +43,9 @@ def _refusal(path: Path, tags: Sequence[str], error: BaseException) -> ServingEr
     if missing := missing_graph(path):
         return ServingError("NOT_FOUND", missing)
     if isinstance(error, OSError):
-        return ServingError("DATA_LOSS", f"Can't parse {path / 'saved_model.pb'} as binary proto")
+        binary = (path / "saved_model.pb").exists()
+        name, kind = ("saved_model.pb", "binary") if binary else ("saved_model.pbtxt", "text")
+        return ServingError("DATA_LOSS", f"Can't parse {path / name} as {kind} proto")
     if isinstance(error, RuntimeError) and "MetaGraphDef" in str(error):
         return ServingError(
             "NOT_FOUND",

@@ -139,9 +139,16 @@ def test_the_arguments_of_the_deployment_files_are_taken_and_none_is_idle(name) 
 
 
 def test_every_flag_is_known_and_those_that_change_nothing_are_told() -> None:
-    values = {SWITCH: "true", "integer": "3", "number": "0.5", "text": "any"}
+    values = {SWITCH: "true", "integer": "3", "number": "0.5", "text": __file__}
     arguments = [f"--{flag}={values[kind]}" for flag, kind in FLAGS.items()]
     assert context(*arguments).meta[COMMAND_LINE].idle == [f"--{flag}" for flag in WITHOUT_EFFECT]
+
+
+@pytest.mark.parametrize("flag", [flag for flag in WITHOUT_EFFECT if flag.endswith("_file")])
+def test_a_file_that_changes_nothing_must_be_there_all_the_same(flag, tmp_path) -> None:
+    """ParseProtoTextFile of model_servers/server.cc ends the real server."""
+    with pytest.raises(InputError, match=f"--{flag}=.*: cannot be read"):
+        context(f"--{flag}={tmp_path / 'missing'}")
 
 
 def test_the_server_starts_with_them_and_says_so_in_one_line(base_path, tmp_path) -> None:

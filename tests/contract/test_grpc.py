@@ -163,3 +163,9 @@ def test_the_health_service_is_opt_in_and_not_tied_to_models(local_only, base_pa
         assert health(client) == "UNIMPLEMENTED"
     with servers.in_thread("model_config_list {}", health_service=True) as client:
         assert health(client) == "SERVING"
+
+
+def test_a_name_that_the_health_service_does_not_know_is_no_crash(local_only, caplog) -> None:
+    with servers.in_thread("model_config_list {}", health_service=True) as client:
+        assert health(client, "nobody") == "NOT_FOUND"
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

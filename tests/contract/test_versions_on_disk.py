@@ -117,20 +117,21 @@ def test_a_version_that_failed_is_tried_again_once_it_was_not_wanted_for_a_while
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "message"),
+    ("name", "content", "code", "message"),
     [
-        (None, "NOT_FOUND", "Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}."),
-        (b"not a graph", "DATA_LOSS", "Can't parse {path}/saved_model.pb as binary proto"),
-        (b"", "NOT_FOUND", "Could not find meta graph def matching supplied tags: {{ serve }}."),
+        (None, b"", "NOT_FOUND", "Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}."),
+        ("saved_model.pb", b"not a graph", "DATA_LOSS", "Can't parse {path}/saved_model.pb as binary proto"),
+        ("saved_model.pbtxt", b"meta_graphs {", "DATA_LOSS", "Can't parse {path}/saved_model.pbtxt as text proto"),
+        ("saved_model.pb", b"", "NOT_FOUND", "Could not find meta graph def matching supplied tags: {{ serve }}."),
     ],
 )
-def test_a_status_tells_in_tensorflows_words_why_a_version_failed(base_path, content, code, message) -> None:
+def test_a_status_tells_in_tensorflows_words_why_a_version_failed(base_path, name, content, code, message) -> None:
     with servers.in_thread(servers.config(base_path)) as client:
         path = base_path / "9"
         path.mkdir()
-        if content is not None:
+        if name is not None:
             (path / ".pb").write_bytes(content)
-            (path / ".pb").rename(path / "saved_model.pb")
+            (path / ".pb").rename(path / name)
         client.wait({9: "END"})
         (status,) = client.curl("/v1/models/half_plus/versions/9").json["model_version_status"]
         assert status["status"]["error_code"] == code

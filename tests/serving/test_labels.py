@@ -63,10 +63,11 @@ def test_a_server_that_is_not_named_is_left_behind(file):
         other.poll()
     assert (other.refused, other.labels["stable"], other.available) == (3, 1, {1})
     both = [named, other], [named.asking("stable"), other.asking("stable")]
-    with pytest.raises(
-        WorkError, match=r"it has not loaded the new version.* `styleport rollback`, and move the label"
-    ):
-        labels.move(file, "stable", 2, [named], both[1], 0.05)
+    for asked in ([named], both[0]):
+        with pytest.raises(
+            WorkError, match=r"it has not loaded the new version.* `styleport rollback`, and move the label"
+        ):
+            labels.move(file, "stable", 2, asked, both[1], 0.05)
     labels.rollback(file, "stable", *both, 5.0)
     labels.move(file, "stable", 2, *both, 5.0)
     assert other.labels["stable"] == 2
@@ -158,6 +159,15 @@ def test_a_failure_of_some_time_ago_is_not_this_moves(file):
     server.poll()
     server.every = 5
     assert move(file, server, "stable", 2).after == 2
+
+
+def test_a_failure_of_what_the_file_asked_for_before_is_told_at_once(file):
+    set_policy(file, "all {}")
+    server = PollingServer(file, broken=[2])
+    for _ in range(3):
+        server.poll()
+    with pytest.raises(WorkError, match=r"simulated:8501: version 2 failed to load: no such op$"):
+        move(file, server, "stable", 2, timeout=0.05)
 
 
 def test_a_version_without_a_saved_model_is_told_before_the_server_has_tried_for_minutes(file, base):

@@ -91,6 +91,14 @@ def test_a_file_that_does_not_tell_which_model_is_meant_is_refused(tmp_path, bas
         ModelsFile(path, base, "y").read()
 
 
+@pytest.mark.parametrize("text", ["", "# none\n", "model_config_list {}"])
+def test_a_file_without_a_model_is_told_from_one_with_others(tmp_path, base, text):
+    path = tmp_path / "models.config"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"models\.config: there is no model in it; remove it, and "):
+        ModelsFile(path, base).read()
+
+
 def test_a_failed_write_leaves_the_file_as_it_was(file, monkeypatch):
     before = file.path.read_text()
 

@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from tests.contract import servers
+from toolkit.errors import InputError
 
 
 def serve(*flags: str) -> subprocess.CompletedProcess:
@@ -70,6 +71,14 @@ def test_a_port_that_is_taken_is_told_in_one_line(base_path, flag) -> None:
         result = serve("--port", "0", flag, port, "--model_base_path", str(base_path))
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].startswith(f"styleport: {flag} {port}: cannot listen on 127.0.0.1:{port}")
+
+
+def test_an_address_of_another_machine_is_no_port_that_is_taken() -> None:
+    with (
+        servers.starting("model_config_list {}", host="192.0.2.1") as server,
+        pytest.raises(InputError, match=r"--host 192\.0\.2\.1: cannot listen there: .*; give an address of this"),
+    ):
+        server.ready()
 
 
 def test_a_label_of_a_version_that_is_missing_ends_the_start(base_path, tmp_path) -> None:

@@ -38,7 +38,7 @@ test: $(READY) ## run the test suite, files of tests side by side
 
 .PHONY: test-slow
 test-slow: $(READY) ## run what make test leaves out: large networks, whole bundles, clusters, fresh environments
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --numprocesses auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-contract
 test-contract: $(READY) ## hold the local server, or the one that STYLEPORT_TFS_URL names, against the contract

@@ -63,7 +63,7 @@ def verify(saved_model_bundle):
 
 @pytest.fixture
 def quick(monkeypatch, bundle, verify):
-    """Puts the shared bundle where an export would, exports for one size of picture, and verifies its SavedModel alone."""
+    """Puts the shared bundle where an export would, exports for one size of picture, and verifies one SavedModel."""
     from export import exporting, parity
 
     in_full, sizes = exporting.export_bundle, parity.sizes_of

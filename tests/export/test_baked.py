@@ -141,7 +141,7 @@ def test_weights_are_divided_by_their_sum(tmp_path):
         ("{a}:0.7", "one picture has no weight '0.7'; for less of its style give --bake-strength"),
         ("{a}.gone", "a.png.gone"),
         ("{a}.gone:1,{b}:1", "a.png.gone"),
-        ("", "cannot read"),
+        ("", "is empty: leave it out"),
     ],
 )
 def test_a_style_that_cannot_be_read_is_refused_before_any_work(run, tmp_path, monkeypatch, given, said):

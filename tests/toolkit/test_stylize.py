@@ -408,7 +408,7 @@ def names_of_bad_places(out):
     (out / "file").write_bytes(b"kept")
     return {
         out / "missing" / "cat.png": "is not a folder; create it first",
-        out / "file" / "cat.png": "is not a folder; create it first",
+        out / "file" / "cat.png": "is not a folder; choose another path",
         out / ("long" * 99 + ".png"): "File name too long",
         out / "cat.txt": "end its name in one of .bmp",
     }
@@ -419,7 +419,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(capfd, pictur
     for place, said in names_of_bad_places(out).items():
         assert said in refusal(capfd, pictures / "cat.png", pictures / "swirls.png", "-o", place)
     said = refusal(capfd, pictures / "cat.png", pictures / "mosaic.png", pictures / "swirls.png", "-o", out / "file")
-    assert said == f"cannot write to {out / 'file'}: {out / 'file'} is not a folder; create it first"
+    assert said == f"cannot write to {out / 'file'}: {out / 'file'} is not a folder; choose another path"
     assert tree(out) == {(out / "file").relative_to(out): b"kept"}
 
 

@@ -387,4 +387,5 @@ def test_a_graph_with_mirrored_borders_is_rewritten_without_and_paints_the_same(
     kinds = [{node.op for node in one.definition.node} for one in (graph, rewritten)]
     assert "MirrorPad" in kinds[0]
     assert "MirrorPad" not in kinds[1]
-    np.testing.assert_allclose(rewritten.call()(CONTENT, STYLE), graph.call()(CONTENT, STYLE), atol=1e-6)
+    # Threads add up sums in parts, and in how many depends on what else the machine does.
+    np.testing.assert_allclose(rewritten.call()(CONTENT, STYLE), graph.call()(CONTENT, STYLE), atol=1e-5)

@@ -72,4 +72,5 @@ def test_a_bundle_is_a_hub_module_by_its_path_and_by_its_address(bundle, two_inp
     again = paint_elsewhere(folder, *handles)
     assert len(server.asked) == 2, "the cache was not used"
     for picture, wanted in zip(painted + again, expected * 3, strict=True):
-        np.testing.assert_allclose(picture, wanted, atol=1e-6)
+        # Another process may add up its sums in other parts.
+        np.testing.assert_allclose(picture, wanted, atol=1e-5)

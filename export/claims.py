@@ -11,7 +11,7 @@ from export.artifact import Artifact
 from export.exportable import Source
 from export.gates import Parity
 from toolkit.manifest import Record
-from toolkit.tflite_file import FLOAT16, FLOAT32, INT8, read_tflite
+from toolkit.tflite_file import FLOAT16, FLOAT32, INT8, TFLiteFile, read_tflite
 
 # Two runs of one artifact give the same figures on one machine. Another processor rounds otherwise, which changes an
 # error by some hundredths of itself, the largest of all by more, and errors near the precision of float32 by anything.
@@ -111,11 +111,16 @@ def _is(quantization: str, path: Path) -> bool:
     """Returns whether a network's tensors are of the types that its quantization makes."""
     file = read_tflite(path)
     kinds = {*file.weights, *file.activations}
-    # What is in floating point then is what no quantization takes.
-    is_bare = file.weights.get(FLOAT32, 0) < _QUANTIZED_BYTES or not policy.layers(path.read_bytes(), None)
-    return {
-        "float32": not kinds & {FLOAT16, INT8},
-        "float16": (FLOAT16 in file.weights or is_bare) and INT8 not in kinds,
-        "dynamic": INT8 not in file.activations and (INT8 in file.weights or is_bare),
-        "int8": INT8 in file.activations or is_bare,
+    if quantization == "float32":
+        return not kinds & {FLOAT16, INT8}
+    made, ruled_out = {
+        "float16": (FLOAT16 in file.weights, INT8 in kinds),
+        "dynamic": (INT8 in file.weights, INT8 in file.activations),
+        "int8": (INT8 in file.activations, False),
     }[quantization]
+    return not ruled_out and (made or _is_bare(file, path))
+
+
+def _is_bare(file: TFLiteFile, path: Path) -> bool:
+    """Returns whether what a network has in floating point is what no quantization takes."""
+    return file.weights.get(FLOAT32, 0) < _QUANTIZED_BYTES or not policy.layers(path.read_bytes(), None)

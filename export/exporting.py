@@ -24,8 +24,8 @@ from toolkit.errors import InputError, WorkError, first_of
 from toolkit.manifest import Manifest
 from toolkit.names import check_utf8
 
-# What a step of the optimisation is estimated by: its network goes no deeper, and Adam keeps two moments.
-_DEEPEST_LAYER, _ADAM_PICTURES = "block5_conv4", 6
+# What a step of the optimisation is estimated by: its network goes no deeper.
+_DEEPEST_LAYER = "block5_conv4"
 TOOLS = ("styleport", "tensorflow", "keras", "numpy", "ai-edge-litert", "litert-quantizer", "scikit-image", "pillow")
 
 
@@ -118,7 +118,7 @@ def _check_memory(exportable: Exportable, options: ExportOptions) -> None:
     artifacts = options.artifacts()
     if exportable.source["method"] == OPTIMISATION:
         for side in {artifact.size for artifact in artifacts if artifact.size}:
-            memory.check(memory.estimate(side, side, _DEEPEST_LAYER, _ADAM_PICTURES))
+            memory.check(memory.estimate(side, side, _DEEPEST_LAYER, memory.PICTURES["adam"]))
     elif "inputs" not in exportable.source:  # what the layers of a model made elsewhere take, nobody knows
         sides = {artifact: max(map(max, parity.sizes_of(artifact))) for artifact in artifacts}
         calibrated = [side for artifact, side in sides.items() if artifact.quantization == "int8"]

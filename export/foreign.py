@@ -14,7 +14,7 @@ from export.gates import Pairs, Parity
 from export.one_piece import saved_model as whole_saved_model
 from export.one_piece import tflite as whole_tflite
 from export.references import OneStyleReferences, References
-from toolkit import custom_objects, hub, keras_file, models
+from toolkit import custom_objects, graph_file, keras_file, models
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, told_in_one_line
 from toolkit.locate import Located
@@ -103,7 +103,7 @@ class Foreign:
         if self._path.is_file():
             shutil.copyfile(self._path, path)
             return
-        for file in hub.files(self._path):
+        for file in graph_file.files(self._path):
             target = path / file.relative_to(self._path)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
@@ -156,7 +156,7 @@ def reopen(path: Path, source: Source) -> Exportable:
         InputError: it is damaged, or not the one that the manifest names, or it has classes of its own that nobody
             imported; the manifest says which module brings them, and is not obeyed.
     """
-    sha256 = manifests.sha256(path) if path.is_file() else hub.digest(path)
+    sha256 = manifests.sha256(path) if path.is_file() else graph_file.digest(path)
     if sha256 != source["sha256"]:
         raise InputError(
             f"{path}: not the model that the manifest names: its sha256 is {sha256}, not {source['sha256']}"

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from toolkit.split import FrozenGraph
+from toolkit.frozen_graph import FrozenGraph
+from toolkit.graph_edges import node_of
 
 
 def reflect(x: Any, paddings: np.ndarray) -> Any:
@@ -53,19 +54,19 @@ def sliced(graph: FrozenGraph) -> FrozenGraph:
     for node in graph.definition.node:
         paddings = _paddings(node, nodes)
         source = node.input[0] if node.input else ""
-        if paddings is None or shapes.get(source.partition(":")[0]) is None:
+        if paddings is None or shapes.get(node_of(source)) is None:
             definition.node.append(node)
         else:
-            definition.node.extend(_replacement(node, paddings, shapes[source.partition(":")[0]]))
+            definition.node.extend(_replacement(node, paddings, shapes[node_of(source)]))
     return dataclasses.replace(graph, definition=definition)
 
 
 def _paddings(node: Any, nodes: dict[str, Any]) -> np.ndarray | None:
     if node.op != "MirrorPad" or node.attr["mode"].s != b"REFLECT":
         return None
-    source = nodes[node.input[1].partition(":")[0]]
+    source = nodes[node_of(node.input[1])]
     while source.op == "Identity":
-        source = nodes[source.input[0].partition(":")[0]]
+        source = nodes[node_of(source.input[0])]
     return tf.make_ndarray(source.attr["value"].tensor) if source.op == "Const" else None
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.label_notes import Moving
-from serving.models_file import Model, ModelsFile, default_config
+from serving.models_file import Model, ModelsFile
 from serving.replicas import NOT_READ, Missing, Progress, Server, wait
 from serving.server.version_policy import missing_graph
 from serving.transport import ServerError, VersionStatus
@@ -26,8 +26,6 @@ _LEFT_BEHIND = (
     "it has not loaded the new version, and so refuses the file that labels it: go back with `styleport rollback`, and "
     "move the label again with every server named"
 )
-
-__all__ = ["ModelsFile", "Move", "default_config", "move", "remove_label", "rollback"]
 
 
 @dataclass(frozen=True)

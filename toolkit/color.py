@@ -13,7 +13,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # the Y row of YIQ
 
 def luminance(picture: Any) -> np.ndarray:
     """Returns the Y of YIQ of a picture [H, W, 3], as float32 [H, W, 1]."""
-    return (as_picture(picture) @ _LUMA)[..., None]
+    return _luma(as_picture(picture))
 
 
 def preserve_color(content: Any, stylized: Any) -> Picture:
@@ -39,9 +39,13 @@ def preserve_color(content: Any, stylized: Any) -> Picture:
             f"cannot keep the colors of a {extent(content)} picture in a {extent(stylized)} one; "
             "resize one of them to the other's size"
         )
-    luma = luminance(stylized)
+    luma = _luma(stylized)
     # Y enters R, G and B of YIQ with weight 1, so content minus its own Y is what I and Q contribute.
-    chroma = content - luminance(content)
+    chroma = content - _luma(content)
     room = np.where(chroma > 0, 1 - luma, luma) / np.maximum(np.abs(chroma), 1e-6)
     paling = np.minimum(room.min(axis=-1, keepdims=True), 1.0)
     return np.clip(luma + paling * chroma, 0.0, 1.0).astype(np.float32)
+
+
+def _luma(picture: Picture) -> np.ndarray:
+    return (picture @ _LUMA)[..., None]

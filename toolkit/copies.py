@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from toolkit import hub
+from toolkit import graph_file, hub
 from toolkit.completeness import missing
 from toolkit.errors import InputError, WorkError
 from toolkit.locate import RECORD_SUFFIX
@@ -64,7 +64,7 @@ def keep(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
         size = _copy(resolved.path, copied)
         if lacking := missing(copied, size):
             raise WorkError(f"{folder}: not kept: {resolved.path} lost {lacking} while it was copied; fetch it again")
-        record = {"sha256": hub.digest(copied), "bytes": size, "fetched": _now()}
+        record = {"sha256": graph_file.digest(copied), "bytes": size, "fetched": _now()}
         if resolved.url is not None:
             record |= {"handle": resolved.handle, "url": resolved.url}
         _write(staging / "record", json.dumps(record, indent=2).encode() + b"\n")
@@ -88,7 +88,7 @@ def _now() -> str:
 def _copy(source: Path, target: Path) -> int:
     size = 0
     target.mkdir()
-    for file in hub.files(source):
+    for file in graph_file.files(source):
         copied = target / file.relative_to(source)
         copied.parent.mkdir(parents=True, exist_ok=True)
         with open_file(file) as given, copied.open("xb") as taken:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from toolkit import tiff
-from toolkit.errors import InputError
+from toolkit.errors import InputError, one_line
 from toolkit.formats import FAMILIES
 from toolkit.jpeg import REDUCTIONS, has_one_scan
 from toolkit.opening import open_file
@@ -215,9 +215,8 @@ def _decoding(name: str, stream: BinaryIO | None = None) -> Iterator[None]:
             f"cannot read {name}: it is not a picture of a known kind; give one of {', '.join(FAMILIES)}"
         ) from error
     except Exception as error:  # on broken bytes Pillow's decoders raise nearly anything
-        detail = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
-            f"cannot read {name}: the picture is broken or cut short ({detail}); give an undamaged copy"
+            f"cannot read {name}: the picture is broken or cut short ({one_line(error)}); give an undamaged copy"
         ) from error
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from toolkit.errors import InputError, WorkError
+from toolkit.errors import InputError, WorkError, one_line
 from toolkit.formats import FORMAT_OF
 from toolkit.inputs import as_picture
 from toolkit.picture import Picture, check_finite, extent, samples_of, to_uint8
@@ -74,7 +74,7 @@ def save_image(picture: Any, path: str | Path, quality: int = 95) -> None:
     except (OSError, ValueError) as error:
         raise WorkError(
             f"cannot write {path}: {family} cannot hold this {extent(picture)} picture "
-            f"({_one_line(error)}); choose another format"
+            f"({one_line(error)}); choose another format"
         ) from error
     write_whole(data, path)
 
@@ -121,7 +121,3 @@ def _encode(picture: Picture, family: str, quality: int) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(to_uint8(picture)).save(stream, family, **options)
     return stream.getvalue()
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

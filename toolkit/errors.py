@@ -42,6 +42,17 @@ class WorkError(StyleportError, RuntimeError):
     """The work was started and failed: a gate was missed, a disk was full (exit code 1)."""
 
 
+def one_line(error: BaseException, most: int | None = None) -> str:
+    """Returns an error's whole message in one line; the kind of error where it says nothing.
+
+    Args:
+        error: whose message is short, if it may be of several lines; `reason` is for others.
+        most: letters, beyond which it is cut.
+    """
+    line = " ".join(str(error).split()) or type(error).__name__
+    return line if most is None or len(line) <= most else f"{line[:most]}…"
+
+
 def reason(error: BaseException) -> str:
     """Finds the one line that says what was wrong in what a library raised.
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from toolkit.split import FrozenGraph, freeze
+from toolkit.frozen_graph import FrozenGraph, freeze
 from toolkit.whole import LoadedStylizer
 
 _HALF = {tf.float16.as_datatype_enum, tf.bfloat16.as_datatype_enum}

@@ -18,10 +18,7 @@ from toolkit.archive import MODEL_FILES, SUFFIXES
 from toolkit.completeness import missing
 from toolkit.downloads import Limits, Received, Transfer, public
 from toolkit.errors import InputError, StyleportError, WorkError
-from toolkit.graph_file import digest, files
 from toolkit.opening import read_bounded
-
-__all__ = ["Limits", "Resolved", "digest", "files", "is_archive", "is_handle", "is_saved_model", "load", "resolve"]
 
 _MAX_URL_BYTES = 1 << 12
 

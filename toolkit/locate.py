@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolkit import hub, mistaken, presets
+from toolkit import graph_file, hub, mistaken, presets
 from toolkit import manifest as manifests
 from toolkit.archive import MODEL_FILES, SUFFIXES
 from toolkit.errors import InputError
@@ -108,7 +108,7 @@ def _exists(path: Path) -> bool:
 
 def _fetched(handle: str | Path, limits: hub.Limits | None) -> Located:
     resolved = hub.resolve(handle, limits)
-    origin = {"sha256": hub.digest(resolved.path)}
+    origin = {"sha256": graph_file.digest(resolved.path)}
     if resolved.url is None:
         return Located("saved_model", _stem(Path(handle).name), resolved.path, origin)
     name = _stem(urllib.parse.urlsplit(resolved.handle).path.strip("/"))
@@ -122,7 +122,7 @@ def _stem(name: str) -> str:
 
 
 def _folder(path: Path) -> Located:
-    sha256 = hub.digest(path)
+    sha256 = graph_file.digest(path)
     name = path.resolve().name
     record = path.with_name(path.name + RECORD_SUFFIX)
     if not record.is_file():

@@ -17,6 +17,9 @@ _FLOAT = 4
 # Held at the peak for each float of a convolution's output: the output itself, and what the backward pass of the
 # widest layers holds beside it. Measured on CPUs from 256 to 2048 pixels (2.0; with oneDNN 2.7), rounded up.
 ACTIVATION_COPIES = 3
+# How many pictures' worth an optimizer holds: L-BFGS remembers ten pairs, three pictures more and what it works with;
+# Adam two moments.
+PICTURES = {"lbfgs": 30, "adam": 6}
 # TensorFlow, the weights, their transformed copies, and strips of tiles.
 FIXED_BYTES = 1_600_000_000
 

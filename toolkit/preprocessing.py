@@ -5,7 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from toolkit.split import FrozenGraph
+from toolkit.frozen_graph import FrozenGraph
+from toolkit.graph_edges import node_of
 from toolkit.value_range import EIGHT_BIT, SIGNED, Bounds
 
 # What leaves samples as they are.
@@ -46,7 +47,7 @@ class _Reader:
         self._nodes = {node.name: node for node in graph.definition.node}
         self._targets: dict[str, list[Any]] = {name: [] for name in self._nodes}
         for node in graph.definition.node:
-            for name in {_name(edge) for edge in node.input}:
+            for name in {node_of(edge) for edge in node.input}:
                 self._targets[name].append(node)
 
     def ranges(self, name: str, affine: _Affine, steps: int) -> Iterator[Bounds | None]:
@@ -64,7 +65,7 @@ class _Reader:
     def _after(self, node: Any, name: str, affine: _Affine) -> _Affine | None:
         if node.op in _PASSING:
             return affine
-        edges = [_name(edge) for edge in node.input]
+        edges = [node_of(edge) for edge in node.input]
         if node.op not in ("Mul", "RealDiv", "Add", "AddV2", "BiasAdd", "Sub") or edges.count(name) != 1:
             return None
         other = self._constant(edges[1 - edges.index(name)])
@@ -80,9 +81,5 @@ class _Reader:
         """The mean of a constant, which may have a value for each channel."""
         node = self._nodes[name]
         while node.op in ("Identity", "Cast") and node.input:
-            node = self._nodes[_name(node.input[0])]
+            node = self._nodes[node_of(node.input[0])]
         return float(tf.make_ndarray(node.attr["value"].tensor).mean()) if node.op == "Const" else None
-
-
-def _name(edge: str) -> str:
-    return edge.removeprefix("^").partition(":")[0]

@@ -1,19 +1,16 @@
 """Cuts a stylizer made elsewhere at its bottleneck: into a style predictor and a style transformer."""
 
-import functools
-from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from toolkit.bottleneck import interpolate
-from toolkit.errors import InputError, StyleportError, reason, told_in_one_line
+from toolkit.errors import InputError, StyleportError, told_in_one_line
+from toolkit.frozen_graph import FrozenGraph, freeze, reach
+from toolkit.graph_edges import node_of
 from toolkit.inputs import as_pictures, check_bottleneck
-from toolkit.picture_format import Formats
-from toolkit.whole import LoadedStylizer, SingleStyleStylizer, WholeStylizer, cut, cut_picture, pixels
+from toolkit.whole import SingleStyleStylizer, WholeStylizer, cut, cut_picture, pixels
 
 # What the bottleneck is called in the graphs of published modules, as the names of their tensors end. All are a 1x1
 # convolution behind the mean over the picture, with 100 outputs:
@@ -26,161 +23,12 @@ KNOWN_BOTTLENECKS = ("mobilenet_conv/Conv/BiasAdd", "Conv/BiasAdd", "predictor_1
 MAX_CANDIDATES = 8
 
 
-@dataclass(frozen=True)
-class FrozenGraph:
-    """A stylizer's graph, its variables made constants.
-
-    Attributes:
-        definition: the GraphDef.
-        inputs: names of the placeholders by role: `content` and, unless its style is inside, `style`.
-        output: name of the picture's operation.
-        output_index: which of that operation's outputs.
-        formats: the forms of its pictures, by `content`, `style` and `output`.
-    """
-
-    definition: Any
-    inputs: Mapping[str, str]
-    output: str
-    output_index: int
-    formats: Formats
-
-    def function(self, feeds: Sequence[str], fetch: str, is_raw: bool = False) -> Any:
-        """Returns the part of the graph between some tensors and another, as a function of those tensors.
-
-        Args:
-            feeds: the tensors' names; where one is of pictures, the function takes them in our form, and where one is
-                of numbers, as float32.
-            fetch: the other tensor's name; likewise.
-            is_raw: pictures and numbers are taken and given as the graph has them.
-        """
-        nodes = [_node_of(name) for name in feeds]
-        definition = self._between(set(nodes), _node_of(fetch))
-        forms = {name: self.formats[role] for role, name in self.inputs.items()}
-
-        def raw(*tensors: Any) -> Any:
-            given = dict(zip(feeds, tensors, strict=True))
-            return tf.compat.v1.import_graph_def(definition, given, return_elements=[fetch], name="")[0]
-
-        def call(*tensors: Any) -> Any:
-            given = [
-                forms[node].from_unit(tensor) if node in forms else tf.cast(tensor, self._outputs[node].dtype)
-                for node, tensor in zip(nodes, tensors, strict=True)
-            ]
-            found = raw(*given)
-            is_picture = _node_of(fetch) == self.output
-            return self.formats["output"].to_unit(found) if is_picture else tf.cast(found, tf.float32)
-
-        with told_in_one_line("the model's graph could not be made a function"):
-            if is_raw:
-                ends = [self._outputs[node] for node in nodes]
-                return tf.compat.v1.wrap_function(raw, [tf.TensorSpec(end.shape, end.dtype) for end in ends])
-            return tf.compat.v1.wrap_function(call, [tf.TensorSpec(self._outer_shape(node)) for node in nodes])
-
-    def _outer_shape(self, node: str) -> Any:
-        """The shape of what is fed in the place of a node's output."""
-        shape = self._outputs[node].shape
-        is_moved = any(self.formats[role].is_channels_first for role, name in self.inputs.items() if name == node)
-        return [shape[0], *shape[2:], shape[1]] if is_moved else shape
-
-    def _between(self, feeds: set[str], fetch: str) -> Any:
-        nodes = {node.name: node for node in self.definition.node}
-        edges = {
-            name: set() if name in feeds else {_node_of(edge) for edge in node.input} for name, node in nodes.items()
-        }
-        needed = _reach(fetch, edges) - feeds
-        part = type(self.definition)(library=self.definition.library, versions=self.definition.versions)
-        part.node.extend(node for name, node in nodes.items() if name in needed)
-        return part
-
-    @functools.cached_property
-    def _outputs(self) -> dict[str, Any]:
-        """Each operation's first output, by the operation's name."""
-        imported = tf.Graph()
-        with imported.as_default(), told_in_one_line("the model's graph could not be read"):
-            tf.compat.v1.import_graph_def(self.definition, name="")
-        return {operation.name: operation.outputs[0] for operation in imported.get_operations() if operation.outputs}
-
-    @functools.cached_property
-    def shapes(self) -> dict[str, Any]:
-        """The shape of each operation's first output, by the operation's name."""
-        return {name: output.shape for name, output in self._outputs.items()}
-
-    def call(self, is_raw: bool = False) -> Any:
-        """Returns the whole graph as a function of a content and, unless its style is inside, a style."""
-        feeds = [f"{name}:0" for name in self.inputs.values()]
-        return self.function(feeds, f"{self.output}:{self.output_index}", is_raw)
-
-
-def freeze(whole: LoadedStylizer) -> FrozenGraph:
-    """Makes one graph of constants of a stylizer.
-
-    Args:
-        whole: the stylizer.
-
-    Returns:
-        Its graph, every function called in it put in the place of the call.
-
-    Raises:
-        InputError: it has something that is no constant even then, such as a table, or its picture does not depend on
-            one of its inputs.
-    """
-    if whole.graph is None:
-        whole.graph = _frozen(whole)
-    return whole.graph
-
-
-def _frozen(whole: LoadedStylizer) -> FrozenGraph:
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    with told_in_one_line("the model could not be traced as one graph"):
-        traced = whole.trace()
-    try:
-        frozen = convert_variables_to_constants_v2(traced.concrete, lower_control_flow=False)
-    except Exception as error:  # TensorFlow's rewriting of a graph from elsewhere may raise anything
-        raise InputError(f"the model's variables cannot be made constants: {reason(error)}") from error
-    inputs = {role: frozen.inputs[index].op.name for role, index in zip(whole.shapes, traced.inputs, strict=True)}
-    output = frozen.outputs[traced.output]
-    definition = frozen.graph.as_graph_def()
-    _remove_control_edges(definition)
-    edges = {node.name: {_node_of(edge) for edge in node.input} for node in definition.node}
-    needed = _reach(output.op.name, edges)
-    if unread := [role for role, name in inputs.items() if name not in needed]:
-        raise InputError(
-            f"the picture does not depend on the {unread[0]}: save a model that paints a content in the style of a "
-            "style picture, or one that takes a content alone"
-        )
-    return FrozenGraph(definition, inputs, output.op.name, output.value_index, whole.formats)
-
-
-def _remove_control_edges(definition: Any) -> None:
-    """Removes what only orders operations: among constants nothing needs an order, and it ties content to style."""
-    # But in TF1's control flow a branch's constants are tied to the branch by such an edge.
-    if any(node.op in ("Switch", "Merge") for node in definition.node):
-        return
-    for node in definition.node:
-        node.input[:] = [edge for edge in node.input if not edge.startswith("^")]
-
-
-def _node_of(edge: str) -> str:
-    return edge.removeprefix("^").partition(":")[0]
-
-
-def _reach(start: str, edges: dict[str, set[str]], without: str | None = None) -> set[str]:
-    """Follows edges from a node to all that it leads to, itself among them, other than through a given node."""
-    seen, waiting = {start} - {without}, deque([start] if start != without else [])
-    while waiting:
-        for name in edges[waiting.popleft()] - seen - {without}:
-            seen.add(name)
-            waiting.append(name)
-    return seen
-
-
 class _Paths:
     """Who depends on whom in a graph."""
 
     def __init__(self, graph: FrozenGraph) -> None:
         self._graph = graph
-        self._sources = {node.name: {_node_of(edge) for edge in node.input} for node in graph.definition.node}
+        self._sources = {node.name: {node_of(edge) for edge in node.input} for node in graph.definition.node}
         self._targets: dict[str, set[str]] = {name: set() for name in self._sources}
         for name, sources in self._sources.items():
             for source in sources:
@@ -188,11 +36,11 @@ class _Paths:
 
     def depend_on(self, start: str, without: str | None = None) -> set[str]:
         """Returns every node that start leads to, other than through a given node."""
-        return _reach(start, self._targets, without)
+        return reach(start, self._targets, without)
 
     def needed_by(self, end: str) -> set[str]:
         """Returns every node that leads to end."""
-        return _reach(end, self._sources)
+        return reach(end, self._sources)
 
     def separates(self, name: str) -> str | None:
         """Returns why a node does not cut the graph in two; None where it does."""

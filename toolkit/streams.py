@@ -28,8 +28,11 @@ def _as_bytes(error: UnicodeError) -> tuple[bytes, int]:
 codecs.register_error(_BYTES, _as_bytes)
 
 
-class _Mended(io.TextIOWrapper):
-    """A text stream whose failures are met once: afterwards it leads nowhere, for what is buffered is written again."""
+class _Told(io.TextIOWrapper):
+    """Standard error: what cannot be written there is dropped, for it is no reason to stop the work.
+
+    A failure is met once. Afterwards the stream leads nowhere, for what is buffered is written again.
+    """
 
     def write(self, text: str) -> int:
         try:
@@ -49,10 +52,10 @@ class _Mended(io.TextIOWrapper):
         self._tell(error)
 
     def _tell(self, error: OSError) -> None:
-        raise NotImplementedError
+        """Says what a failure means; here it means nothing."""
 
 
-class _Output(_Mended):
+class _Output(_Told):
     """Standard output: what cannot be written there ends the command in one line."""
 
     def _tell(self, error: OSError) -> None:
@@ -63,13 +66,6 @@ class _Output(_Mended):
         ) from error
 
 
-class _Told(_Mended):
-    """Standard error: what cannot be written there is dropped, for it is no reason to stop the work."""
-
-    def _tell(self, error: OSError) -> None:
-        pass
-
-
 def _discard(descriptor: int) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     if null != descriptor:
@@ -78,7 +74,7 @@ def _discard(descriptor: int) -> None:
     os.set_inheritable(descriptor, True)
 
 
-def _open(kind: type[_Mended], descriptor: int, replaced: TextIO | None, errors: str, closes: bool) -> TextIO:
+def _open(kind: type[_Told], descriptor: int, replaced: TextIO | None, errors: str, closes: bool) -> TextIO:
     encoding = getattr(replaced, "encoding", None)
     # A locale without one, such as C, gives ASCII; names and tables have more, and UTF-8 has all of it.
     if encoding is None or codecs.lookup(encoding).name == "ascii":

@@ -9,7 +9,7 @@ import numpy as np
 from toolkit import keras_file, memory, presets
 from toolkit.backend import DTYPE, PINNED, dtype_of, keras, ops
 from toolkit.bottleneck import interpolate
-from toolkit.errors import InputError, MissingExtraError, WorkError
+from toolkit.errors import InputError, MissingExtraError, WorkError, one_line
 from toolkit.inputs import as_pictures, check_bottleneck, check_strength, check_styles
 from toolkit.predictor import StylePredictor
 from toolkit.tensors import as_tensor
@@ -55,11 +55,6 @@ def _batches(content: Any, style: Any, strength: Any, size: int) -> Any:
         check_strength(each[INPUTS[2]])
     batches = tf.data.Dataset.from_tensor_slices(each).batch(size)
     return batches if INPUTS[1] in each else batches.map(lambda batch: {**batch, INPUTS[1]: styles})
-
-
-def _one_line(error: Exception) -> str:
-    line = " ".join(str(error).split()) or type(error).__name__
-    return line if len(line) <= 200 else f"{line[:200]}…"
 
 
 @keras.saving.register_keras_serializable(package="styleport")
@@ -268,11 +263,11 @@ class Stylizer(keras.Model):
         try:
             model.export(filepath, format, verbose, input_signature, **kwargs)
         except ImportError as error:
-            raise MissingExtraError(f"cannot export as {format}: {_one_line(error)}") from error
+            raise MissingExtraError(f"cannot export as {format}: {one_line(error, most=200)}") from error
         except ValueError as error:
-            raise InputError(f"cannot export as {format}: {_one_line(error)}") from error
+            raise InputError(f"cannot export as {format}: {one_line(error, most=200)}") from error
         except Exception as error:  # TensorFlow, its converters and those of others raise nearly anything
-            raise WorkError(f"cannot export {filepath} as {format}: {_one_line(error)}") from error
+            raise WorkError(f"cannot export {filepath} as {format}: {one_line(error, most=200)}") from error
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor."""

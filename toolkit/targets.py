@@ -1,5 +1,6 @@
 """What a command writes, held against what it reads: nothing is lost, nothing is in the way."""
 
+import abc
 import os
 import re
 import stat
@@ -15,7 +16,7 @@ Identity = tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
-class Target:
+class Target(abc.ABC):
     """Something that a command is going to write.
 
     Attributes:
@@ -26,21 +27,21 @@ class Target:
     option: str
     path: Path
 
+    @abc.abstractmethod
     def check(self) -> None:
         """Refuses what cannot be written.
 
         Raises:
             InputError: something else is there, or there is no such folder, or no permission.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def files(self, others: Iterable[Path]) -> Iterator[Path]:
         """Yields the files that are written, as far as they can meet another path.
 
         Args:
             others: all other paths that the command reads or writes.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import numpy as np
 
 from toolkit import images
 from toolkit.errors import InputError, StyleportError
+from toolkit.frozen_graph import freeze
 from toolkit.images import Picture
 from toolkit.preprocessing import wanted_range
-from toolkit.split import freeze
 from toolkit.value_range import EIGHT_BIT, SIGNED, UNIT, Bounds, option, told
 from toolkit.whole import LoadedStylizer, cut_picture
 

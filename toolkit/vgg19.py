@@ -9,7 +9,7 @@ from typing import Any
 
 from toolkit import keras_file
 from toolkit.backend import DTYPE, PINNED, PINNED_2D, dtype_of, keras, layers, ops
-from toolkit.errors import InputError, WorkError
+from toolkit.errors import InputError, WorkError, one_line
 from toolkit.tensors import as_tensor
 
 STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
@@ -258,7 +258,7 @@ def _pretrained(weights: str | Path) -> Any:
             return network
         except Exception as error:  # a failed fetch is a bare Exception in Keras
             raise WorkError(
-                f"cannot fetch the VGG19 weights ({_one_line(error)}): download {WEIGHTS_URL} "
+                f"cannot fetch the VGG19 weights ({one_line(error, most=200)}): download {WEIGHTS_URL} "
                 "on a machine that can, and name the file as the weights (--vgg-weights FILE)"
             ) from error
     path = Path(weights)
@@ -275,7 +275,7 @@ def _pretrained(weights: str | Path) -> Any:
                 warnings.filterwarnings("error", message="Skipping")
                 network.load_weights(path)
         except Exception as error:  # h5py and Keras raise nearly anything on broken or foreign files
-            failures.append(_one_line(error))
+            failures.append(one_line(error, most=200))
         else:
             return network
     raise InputError(f"{path}: not a whole file of VGG19 weights ({failures[0]}); fetch {WEIGHTS_URL}")
@@ -285,8 +285,3 @@ def _copy_weights(source: Any, target: Any) -> None:
     for layer in target.layers:
         if layer.weights:
             layer.set_weights(source.get_layer(layer.name).get_weights())
-
-
-def _one_line(error: Exception) -> str:
-    line = " ".join(str(error).split()) or type(error).__name__
-    return line if len(line) <= 200 else f"{line[:200]}…"

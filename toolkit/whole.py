@@ -84,7 +84,7 @@ class LoadedStylizer:
         shapes: [None, H, W, 3] of contents and styles by role, None for what may vary.
         batches: the one length of a batch that it takes, by role; None for any.
         content_size: the one height and width it takes; None for any.
-        graph: a `toolkit.split.FrozenGraph`, once it was asked for.
+        graph: a `toolkit.frozen_graph.FrozenGraph`, once it was asked for.
 
     Raises:
         InputError: a range is not one of the type.
@@ -145,7 +145,7 @@ class LoadedStylizer:
         """Takes another graph's place: that of the same model in another precision.
 
         Args:
-            graph: a `toolkit.split.FrozenGraph`.
+            graph: a `toolkit.frozen_graph.FrozenGraph`.
             function: of pictures in the graph's own form.
             formats: that form.
         """

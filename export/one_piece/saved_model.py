@@ -9,8 +9,8 @@ import tensorflow as tf
 from export.artifact import Artifact, ExportOptions, Progress
 from export.saved_model import bytes_function, checked, function_of, save_functions
 from export.signatures import of_saved_model
+from toolkit.frozen_graph import freeze
 from toolkit.source_options import SourceOptions
-from toolkit.split import freeze
 from toolkit.whole import LoadedStylizer, SingleStyleStylizer, WholeStylizer, cut, from_saved_model
 
 

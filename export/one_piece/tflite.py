@@ -17,7 +17,7 @@ from toolkit import images
 from toolkit.baked import BAKED_FILE, BakedStylizer
 from toolkit.device import STYLIZER_FILE, DeviceWholeStylizer
 from toolkit.errors import InputError
-from toolkit.split import FrozenGraph, freeze
+from toolkit.frozen_graph import FrozenGraph, freeze
 from toolkit.whole import LoadedStylizer, WholeStylizer, cut
 
 SIGNATURE = "serving_default"

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from toolkit.errors import InputError, WorkError
+from toolkit.errors import InputError, WorkError, one_line
 from toolkit.opening import open_file
 
 # What Beam reads as part of a pattern; it has no way to quote them.
@@ -159,4 +159,4 @@ def reason(error: Exception) -> str:
         error = next(iter(causes.values()))
     if isinstance(error.__context__, OSError):  # Beam wraps the operating system's own error
         error = error.__context__
-    return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+    return getattr(error, "strerror", None) or one_line(error)

@@ -14,7 +14,7 @@ from export.exporting import export_bundle
 from export.sources import open_source
 from tests.export import forging
 from tests.hub import layer_kinds, modules, servers
-from toolkit import hub, images, samples
+from toolkit import graph_file, images, samples
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.models import open_model
@@ -87,7 +87,11 @@ def test_every_source_is_exported_and_verified_through_the_same_path(
     }.get(kind, {"kind": "saved_model", "name": kind.removesuffix("_module")})
     assert {key: manifest["source"].get(key) for key in expected} == expected
     if "module" in kind:
-        assert manifest["source"]["sha256"] == hub.digest(source) == hub.digest(target / "source" / "saved_model")
+        assert (
+            manifest["source"]["sha256"]
+            == graph_file.digest(source)
+            == graph_file.digest(target / "source" / "saved_model")
+        )
     painted, original = (
         open_model(target)(CONTENT, STYLE),
         open_model(target / "saved_model", options=SourceOptions(split_at="none")),
@@ -120,7 +124,7 @@ def test_a_model_in_one_piece_keeps_every_gate_in_one_file_a_mode(keras_bundle, 
 
 def test_the_reference_is_the_source_byte_for_byte(keras_bundle, pair_bundle, two_inputs, tf1_module):
     assert (keras_bundle / "source" / "model.keras").read_bytes() == two_inputs.read_bytes()
-    assert hub.digest(pair_bundle / "source" / "saved_model") == hub.digest(tf1_module)
+    assert graph_file.digest(pair_bundle / "source" / "saved_model") == graph_file.digest(tf1_module)
 
 
 def test_the_hub_module_is_cut_into_a_pair_at_its_known_tensor(pair_bundle, stylizer):
@@ -149,7 +153,7 @@ def test_what_is_quantised_keeps_its_gate_because_of_the_policy(tf2_module, tmp_
     from export.gates import judge
     from export.one_piece import tflite
     from export.quantization import apply_rules
-    from toolkit.split import freeze
+    from toolkit.frozen_graph import freeze
 
     whole = open_model(tf2_module, options=SourceOptions(split_at="none"))
     model = tflite.convert(whole, mirrors.sliced(freeze(whole)), 128)
@@ -380,7 +384,7 @@ def test_mirrored_borders_are_the_same_as_slices(paddings):
 
 
 def test_a_graph_with_mirrored_borders_is_rewritten_without_and_paints_the_same(tf1_module):
-    from toolkit.split import freeze
+    from toolkit.frozen_graph import freeze
 
     graph = freeze(open_model(tf1_module, options=SourceOptions(split_at="none")))
     rewritten = mirrors.sliced(graph)

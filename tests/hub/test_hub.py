@@ -17,7 +17,7 @@ import pytest
 
 from tests.hub import servers
 from tests.hub.servers import member, packed
-from toolkit import hub
+from toolkit import graph_file, hub
 from toolkit.errors import InputError, WorkError
 
 MODEL = member("saved_model.pb", b"a graph")
@@ -87,7 +87,7 @@ def test_the_digest_is_that_of_sha256sum_over_the_files(tmp_path):
         (tmp_path / name).write_text(name)
     command = "sha256sum $(find * -type f | LC_ALL=C sort) | sha256sum"
     printed = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert hub.digest(tmp_path) == printed.split()[0]
+    assert graph_file.digest(tmp_path) == printed.split()[0]
 
 
 def test_an_archive_without_entries_of_folders_is_unpacked(cache, server):
@@ -423,7 +423,7 @@ def test_a_copy_is_kept_with_its_origin_and_sha256(run, cache, server, tmp_path)
     record = json.loads((tmp_path / "kept" / "stylizer.fetched.json").read_text())
     assert printed == {"path": str(tmp_path / "kept" / "stylizer"), **record}
     assert record["handle"] == record["url"] == handle
-    assert record["sha256"] == hub.digest(tmp_path / "kept" / "stylizer")
+    assert record["sha256"] == graph_file.digest(tmp_path / "kept" / "stylizer")
     assert record["bytes"] == len(b"a graph" + b"weights")
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["stylizer", "stylizer.fetched.json"]
 
@@ -432,7 +432,7 @@ def test_fetch_prints_one_line(run, cache, server, tmp_path):
     handle = server.put("/a.tar.gz", servers.whole(GOOD))
     code, output, error = run("fetch", handle, tmp_path / "copy")
     assert (code, error) == (0, "")
-    assert output == f"{tmp_path / 'copy'}: 14 bytes, sha256 {hub.digest(tmp_path / 'copy')}\n"
+    assert output == f"{tmp_path / 'copy'}: 14 bytes, sha256 {graph_file.digest(tmp_path / 'copy')}\n"
 
 
 def test_fetch_replaces_nothing_and_asks_nobody_first(run, cache, server, tmp_path):
@@ -516,10 +516,10 @@ def test_a_module_of_which_a_cleaner_took_files_is_fetched_again(cache, server, 
     path = tmp_path / "stylizer.tar.gz"
     path.write_bytes(tiny_module)
     for source in (handle, path):
-        before = hub.digest(hub.resolve(source).path)
+        before = graph_file.digest(hub.resolve(source).path)
         TAKEN[taken](hub.resolve(source).path)
         again = hub.resolve(source)
-        assert hub.digest(again.path) == before
+        assert graph_file.digest(again.path) == before
     assert len(server.asked) == 2
     assert not [name for name in left_in(cache) if "damaged" in name]
 
@@ -546,4 +546,4 @@ def test_an_archive_of_part_of_a_module_is_refused_and_not_asked_for_twice(cache
 def test_a_folder_without_files_has_no_digest(tmp_path):
     (tmp_path / "variables").mkdir()
     with pytest.raises(InputError, match="holds no files"):
-        hub.digest(tmp_path)
+        graph_file.digest(tmp_path)

@@ -11,13 +11,14 @@ import tensorflow as tf
 
 from export.one_piece.tflite import convert
 from tests.hub import layer_kinds, servers
-from toolkit import hub, images, samples
+from toolkit import graph_file, hub, images, samples
 from toolkit.device import DeviceWholeStylizer
 from toolkit.errors import InputError, WorkError
+from toolkit.frozen_graph import freeze
 from toolkit.locate import locate
 from toolkit.models import open_model
 from toolkit.source_options import SourceOptions
-from toolkit.split import SplitStylizer, freeze
+from toolkit.split import SplitStylizer
 from toolkit.whole import WholeStylizer, from_keras_model
 
 CONTENT = images.resize(samples.photos()["chelsea"], 48, 64)[None]
@@ -97,8 +98,8 @@ def test_a_handle_an_archive_and_a_copy_open_the_same_model(tf2_module, cache, s
     for source in (handle, tmp_path / "stylizer.tar.gz", tmp_path / "copy"):
         np.testing.assert_allclose(open_model(source)(CONTENT, STYLE), expected, atol=1e-5)
     origins = [locate(source).origin for source in (handle, tmp_path / "copy", tmp_path / "stylizer.tar.gz")]
-    assert origins[0] == origins[1] == {"handle": handle, "url": handle, "sha256": hub.digest(tf2_module)}
-    assert origins[2] == {"sha256": hub.digest(tf2_module)}
+    assert origins[0] == origins[1] == {"handle": handle, "url": handle, "sha256": graph_file.digest(tf2_module)}
+    assert origins[2] == {"sha256": graph_file.digest(tf2_module)}
 
 
 def test_a_copy_that_was_changed_since_is_refused(tf2_module, tmp_path):

@@ -16,7 +16,7 @@ import trustme
 from PIL import Image
 
 from serving import client as client_module
-from serving import labels, models_file, versions
+from serving import models_file, versions
 from serving.client import StylizerClient
 from serving.server.options import LoadOptions
 from serving.transport import ServerError, parse_url
@@ -44,7 +44,7 @@ def base(bundle, tmp_path_factory):
 @pytest.fixture(scope="module")
 def urls(base):
     """A local server of the real stylizer: version 1 is stable, 2 is the newest."""
-    file = labels.ModelsFile(labels.default_config(base), base)
+    file = models_file.ModelsFile(models_file.default_config(base), base)
     file.write_first(1)
     with file.changing() as model:
         model.config.model_version_policy.specific.versions[:] = [1, 2]

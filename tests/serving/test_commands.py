@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from serving import labels, versions
+from serving import labels, models_file, versions
 from serving.client import StylizerClient
 from serving.server.options import LoadOptions
 from tests.contract import servers
@@ -51,8 +51,8 @@ def running(bundle, tmp_path_factory):
     base = tmp_path_factory.mktemp("published") / "stylizer"
     for _ in range(3):
         versions.publish(bundle, base, warmup_sizes=[], verify=small_bundles.verified)
-    path = labels.default_config(base)
-    labels.ModelsFile(path, base).write_first(1)
+    path = models_file.default_config(base)
+    models_file.ModelsFile(path, base).write_first(1)
     load = LoadOptions(poll_seconds=0.1, max_retries=0, allow_labels_for_unavailable=True)
     with servers.in_thread(path, model_config_poll_seconds=0.2, load=load) as server:
         server.wait({1: "AVAILABLE"}, "stylizer")
@@ -63,7 +63,7 @@ def running(bundle, tmp_path_factory):
 def served(running):
     """The server with version 1 as stable and canary, however the test before left it."""
     base, server = running
-    file = labels.ModelsFile(labels.default_config(base), base)
+    file = models_file.ModelsFile(models_file.default_config(base), base)
     for label in ("stable", "canary"):
         with StylizerClient(server.rest_url) as client, StylizerClient(server.rest_url, label=label) as labelled:
             labels.move(file, label, 1, [client], [labelled], 60)
@@ -80,7 +80,7 @@ def test_the_first_version_comes_with_a_models_config_that_serves_it(run, small,
     assert (code, error) == (0, "")
     config = base.parent / "models.config"
     assert output == (f"published version 1: {base / '1'}\nwrote {config}: it serves version 1 as stable and canary\n")
-    assert labels.ModelsFile(config, base).read().labels == {"stable": 1, "canary": 1}
+    assert models_file.ModelsFile(config, base).read().labels == {"stable": 1, "canary": 1}
     assert len(list((base / "1" / "assets.extra").iterdir())) == 2
 
 
@@ -276,11 +276,11 @@ def test_a_version_that_cannot_be_loaded_gets_no_label(run, served, tmp_path):
     (base / "8").mkdir()
     (base / "8" / "saved_model.pb").write_bytes(b"broken")
     try:
-        before = labels.default_config(base).read_text()
+        before = models_file.default_config(base).read_text()
         code, output, error = run("label", base, "stable=8", "--server", server.rest_url, "--timeout", 30)
         assert (code, output) == (1, "")
         assert "version 8 failed to load" in error
-        assert labels.default_config(base).read_text() == before
+        assert models_file.default_config(base).read_text() == before
     finally:
         (base / "8" / "saved_model.pb").unlink()
         (base / "8").rmdir()

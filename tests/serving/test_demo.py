@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from serving import demo, labels, versions
+from serving import demo, models_file, versions
 from tests.contract.servers import Client
 from tests.serving import small_bundles
 
@@ -57,7 +57,7 @@ def models(tmp_path):
     """A bundle that was published already, so that nothing has to be measured."""
     bundle, models = small_bundles.make(tmp_path / "bundle"), tmp_path / "models"
     small_bundles.publish(bundle, models / "stylizer")
-    labels.ModelsFile(models / "models.config", models / "stylizer").write_first(1)
+    models_file.ModelsFile(models / "models.config", models / "stylizer").write_first(1)
     return bundle, models
 
 
@@ -85,7 +85,7 @@ def test_the_local_server_is_started_as_the_command_says(bundle, tmp_path):
     """With free ports in place of its own, which somebody may be using."""
     base = tmp_path / "models" / "stylizer"
     versions.publish(bundle, base, warmup_sizes=[], verify=small_bundles.verified)
-    labels.ModelsFile(tmp_path / "models" / "models.config", base).write_first(1)
+    models_file.ModelsFile(tmp_path / "models" / "models.config", base).write_first(1)
     command = demo.server_command(tmp_path / "models", container=False)
     for flag in ("--port=8500", "--rest_api_port=8501"):
         command[command.index(flag)] = flag.partition("=")[0] + "=0"

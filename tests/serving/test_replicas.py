@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from serving import labels, replicas
+from serving import labels, models_file, replicas
 from serving.replicas import Replicas
 from serving.transport import ServerError
 from tests.contract import servers
@@ -74,7 +74,7 @@ def test_labels_move_on_two_servers_that_poll_at_different_times_and_none_refuse
 ) -> None:
     for version in (2, 3):
         add_version(version)
-    file = labels.ModelsFile(labels.default_config(base_path), base_path)
+    file = models_file.ModelsFile(models_file.default_config(base_path), base_path)
     file.write_first(1)
     quick = {"model_config_poll_seconds": 0.05, "load": servers.LABELLED}
     with servers.in_thread(file.path, **quick) as one:
@@ -97,7 +97,7 @@ def test_a_server_that_was_not_named_refuses_the_file_and_is_helped_by_a_rollbac
     base_path, add_version, caplog, tmp_path
 ) -> None:
     add_version(2)
-    file = labels.ModelsFile(labels.default_config(base_path), base_path)
+    file = models_file.ModelsFile(models_file.default_config(base_path), base_path)
     file.write_first(1)
     (tmp_path / "late").mkdir()
     seen_late = tmp_path / "late" / "models.config"

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,15 @@ def test_a_picture_its_format_cannot_hold_fails_in_one_line(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@contextmanager
+def unchanged(path):
+    """A write within the block leaves the old file as it was, and nothing else in its folder."""
+    path.write_bytes(b"old")
+    yield path
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
 @pytest.mark.parametrize(
     ("number", "kind"),
     [
@@ -97,46 +107,31 @@ def test_a_picture_its_format_cannot_hold_fails_in_one_line(tmp_path):
     ],
 )
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, number, kind):
-    path = tmp_path / "picture.png"
-    path.write_bytes(b"old")
-
     def failing(_):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", failing)
-    with pytest.raises(kind, match=os.strerror(number)):
+    with unchanged(tmp_path / "picture.png") as path, pytest.raises(kind, match=os.strerror(number)):
         images.save_image(noise(), path)
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_failed_encoding_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = tmp_path / "picture.png"
-    path.write_bytes(b"old")
-
     def failing(self, stream, *_, **__):
         stream.write(b"half a pic")
         raise OSError("encoder error")
 
     monkeypatch.setattr(Image.Image, "save", failing)
-    with pytest.raises(WorkError, match="encoder error"):
+    with unchanged(tmp_path / "picture.png") as path, pytest.raises(WorkError, match="encoder error"):
         images.save_image(noise(), path)
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = tmp_path / "picture.png"
-    path.write_bytes(b"old")
-
     def interrupted(_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "fsync", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with unchanged(tmp_path / "picture.png") as path, pytest.raises(KeyboardInterrupt):
         images.save_image(noise(), path)
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_that_outgrows_the_limit_of_the_process_is_not_left_half(tmp_path):

@@ -178,8 +178,7 @@ def check_memory(content: Any, layers: list[str], optimizer: str) -> None:
     from toolkit.vgg19 import check_layers
 
     height, width = content.shape[:2]
-    # L-BFGS remembers ten pairs, three pictures more and what it works with; Adam two moments.
-    pictures = {"lbfgs": 30}.get(optimizer, 6)
+    pictures = memory.PICTURES.get(optimizer, memory.PICTURES["adam"])
     memory.check(memory.estimate(height, width, check_layers(layers)[-1], pictures))
 
 

@@ -160,8 +160,8 @@ def _pictures(size: int) -> tuple[Any, Any, str]:
     found = os.environ.get(STYLE_VARIABLE) or next(
         map(str, Path(__file__).resolve().parents[3].glob("shared/images/starry_night.jpg")), None
     )
-    style = images.load_image(found) if found else samples.styles()["swirls"]
-    name = Path(found).stem if found else f"swirls ({STYLE_VARIABLE} names no starry night)"
+    style = images.load_image(found) if found else samples.styles()["starry_night"]
+    name = Path(found).stem if found else f"starry_night ({STYLE_VARIABLE} names no starry night)"
     fitted = [images.resize(picture, *_fitted(picture.shape, size)) for picture in (content, style)]
     return (*fitted, name)
 

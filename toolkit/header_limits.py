@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 from toolkit import jpeg, tiff_directory
 
+# What a picture may be decoded to: Pillow's limit against decompression bombs, which the exported graphs hold as well.
+MAX_PIXELS = 89_478_485
 # Of all that precedes the pixels: color profiles, previews, depth maps, texts.
 MAX_HEADER_BYTES = 16 << 20
 # In pieces, each of which costs some calls.

@@ -38,14 +38,17 @@ def publish(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Verify a bundle and publish its SavedModel as a new version, whole or not at all.
+    """Verify a bundle's SavedModel and publish it as a new version, whole or not at all.
+
+    The hash of every file of the bundle is checked; figures are measured of the SavedModel alone, for nothing else is
+    published.
 
     Where there is no models.config yet, one is written that serves this version as `stable` and `canary`. Later
     versions take no traffic before `styleport label` says so.
     """
     from serving import warmup
     from serving.models_file import ModelsFile, default_config
-    from serving.versions import closed_to_others
+    from serving.versions import ARTIFACT, closed_to_others
     from serving.versions import publish as publish_version
     from toolkit import manifest as manifests
     from toolkit import targets
@@ -54,11 +57,11 @@ def publish(
     from toolkit.names import check_utf8
 
     sizes, permissions = warmup.parse_sizes(warmup_size), _parse_mode(mode)
-    count = len(manifests.read(bundle)["artifacts"])
+    manifests.artifact(manifests.read(bundle), ARTIFACT)
     check_utf8(bundle, base_path)
     config = targets.File("--model-config", model_config) if model_config else None
     targets.check([bundle], [targets.Folder("BASE_PATH", base_path), config])
-    with quiet_libraries() as console, progress_bar(console, count + 3) as step, trusted(trust):
+    with quiet_libraries() as console, progress_bar(console, 4) as step, trusted(trust):
         import_modules(imports or [])
         published = publish_version(bundle, base_path, version, sizes, progress=step, mode=permissions)
         file = ModelsFile(model_config or default_config(base_path), base_path)

@@ -20,6 +20,7 @@ COMMANDS = {
     "verify": "export.commands.verify",
     "inspect": "export.commands.inspect",
     "serve": "serving.commands.serve",
+    "deploy": "serving.commands.deploy",
     "publish": "serving.commands.publish",
     "versions": "serving.commands.versions",
     "lineage": "serving.commands.lineage",

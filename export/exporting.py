@@ -18,6 +18,7 @@ from export.artifact import Artifact, ExportOptions, Origin, Progress
 from export.exportable import Exportable
 from export.gates import Pairs, Parity
 from export.optimisation.exportable import METHOD as OPTIMISATION
+from export.signing import BundleSigner
 from toolkit import manifest as manifests
 from toolkit import memory
 from toolkit.errors import InputError, WorkError, first_of
@@ -82,6 +83,7 @@ def export_bundle(
     options: ExportOptions | None = None,
     force: bool = False,
     progress: Progress = lambda step: None,
+    signer: BundleSigner | None = None,
 ) -> Manifest:
     """Exports a model in every form asked for, verifies each, and writes the bundle whole or not at all.
 
@@ -91,6 +93,7 @@ def export_bundle(
         options: what to export; everything by default.
         force: an older bundle at the target is replaced.
         progress: told what is being made.
+        signer: signs the bundle; by default it is not signed.
 
     Returns:
         The bundle's manifest.
@@ -108,9 +111,12 @@ def export_bundle(
     options = replace(options, method=method, origin=Origin(**known))
     with bundles.staged(target, force) as staging:
         try:
-            return _fill(staging, target, exportable, options, progress)
+            manifest = _fill(staging, target, exportable, options, progress)
         except tf.errors.OpError as error:
             raise WorkError(f"{target}: could not be exported: {error.message.splitlines()[0]}") from error
+        if signer:
+            signer.sign(staging, target.name)
+        return manifest
 
 
 def _check_memory(exportable: Exportable, options: ExportOptions) -> None:

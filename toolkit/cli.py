@@ -42,6 +42,7 @@ EXTRAS = {
     "jsonschema": "export",
     "keras": "export",
     "litert_quantizer": "export",
+    "model_signing": "sign",
     "skimage": "export",
     "starlette": "serving",
     "tensorflow": "export",

@@ -36,6 +36,10 @@ def publish(
         ),
     ] = None,
     trust: Trust = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(metavar="KEY", help="First check the bundle's signature with this public key, a PEM file."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify a bundle and publish its SavedModel as a new version, whole or not at all.
@@ -57,7 +61,11 @@ def publish(
     count = len(manifests.read(bundle)["artifacts"])
     check_utf8(bundle, base_path)
     config = targets.File("--model-config", model_config) if model_config else None
-    targets.check([bundle], [targets.Folder("BASE_PATH", base_path), config])
+    targets.check([bundle, key], [targets.Folder("BASE_PATH", base_path), config])
+    if key:
+        from export import check_signature
+
+        check_signature(bundle, key)
     with quiet_libraries() as console, progress_bar(console, count + 3) as step, trusted(trust):
         import_modules(imports or [])
         published = publish_version(bundle, base_path, version, sizes, progress=step, mode=permissions)

@@ -20,7 +20,6 @@ _PUBLIC = {
     "VGG19Features": "toolkit.vgg19",
     "WorkError": "toolkit.errors",
     "feature_maps": "toolkit.panels",
-    "find_vgg19_weights": "toolkit.vgg19",
     "gram_matrix": "toolkit.losses",
     "load_image": "toolkit.images",
     "open_model": "toolkit.models",

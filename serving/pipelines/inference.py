@@ -12,6 +12,7 @@ from apache_beam.ml.inference.base import ModelHandler
 from serving.pipelines import files
 from serving.pipelines.bundle_copy import local_bundle
 from toolkit import images
+from toolkit.choice import SAVED_MODEL
 from toolkit.errors import StyleportError
 from toolkit.gate import is_trusted, trusted
 from toolkit.look import Look
@@ -114,7 +115,9 @@ class StylizerHandler(ModelHandler[Task, Painted, Studio]):
     def load_model(self) -> Studio:
         """Loads the model; Beam calls this once a process and shares what it returns."""
         with local_bundle(self._bundle) as folder, trusted(self._trust):
-            return Studio(Painter(in_given_styles(open_model(folder), self._bundle), self._look), self._styles)
+            return Studio(
+                Painter(in_given_styles(open_model(folder, SAVED_MODEL), self._bundle), self._look), self._styles
+            )
 
     def run_inference(
         self, batch: Sequence[Task], model: Studio, inference_args: dict[str, Any] | None = None

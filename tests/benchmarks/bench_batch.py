@@ -50,7 +50,7 @@ def _plain_loop(folder: Path, output: Path) -> float:
     from toolkit.models import open_model
     from toolkit.painting import Painter
 
-    painter = Painter(open_model(folder / "bundle"), Look())
+    painter = Painter(open_model(folder / "bundle", "saved_model"), Look())
     style = painter.read_style(images.load_image(folder / "style.png"))
     output.mkdir()
     for path in images.find_images(folder / "few"):

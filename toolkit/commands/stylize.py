@@ -56,7 +56,10 @@ def stylize(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
     artifact: Annotated[
         str | None,
-        typer.Option(help="Of a bundle: saved_model (the default) or one of the others, as inspect lists them."),
+        typer.Option(
+            help="Of a bundle: one that inspect lists; by default TFLite, the closest to the model, of any size first. "
+            "Of a preset: tflite (the default) or keras.",
+        ),
     ] = None,
     inputs: Inputs = None,
     split_at: SplitAt = None,
@@ -80,7 +83,7 @@ def stylize(
     from toolkit.console import printable, progress_bar, quiet_libraries
     from toolkit.locate import local_path
     from toolkit.look import Look
-    from toolkit.models import has_style_inside, open_model
+    from toolkit.models import chosen_artifact, has_style_inside, open_model
     from toolkit.names import readable
     from toolkit.one_style import OneStyleStylizer
     from toolkit.source_options import SourceOptions
@@ -102,7 +105,7 @@ def stylize(
     found = {path: images.find_images(path) for path in dict.fromkeys(pictures)}
     contents = [picture for path in (pictures if baked else pictures[:-1]) for picture in found[path]]
     place = Output.read(output, suffix, keep_folders)
-    _refuse_idle(context, baked, opened is None, artifact, place)
+    _refuse_idle(context, baked, opened is None, chosen_artifact(model, artifact), place)
     if baked and len(contents) > 1 and not place.is_folder:
         raise InputError(
             f"{baked} has its style inside and takes no STYLE: {len(contents)} pictures to paint are given, and "
@@ -132,8 +135,8 @@ def _refuse_idle(
 ) -> None:
     inside = f"on {baked}, which has its style inside, as strong as it is" if baked else None
     one = None if output.is_folder else "on one picture, which --output names"
-    # All artifacts of a bundle but this are run by LiteRT.
-    unthreaded = "but on a TFLite artifact of a bundle" if artifact in (None, "saved_model") else None
+    # All artifacts but these are run by LiteRT.
+    unthreaded = "but on TFLite files" if artifact in (None, "keras", "saved_model") else None
     refuse_idle(
         context,
         {

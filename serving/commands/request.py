@@ -1,7 +1,9 @@
 """`styleport request`: one picture painted by a server."""
 
+import contextlib
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ import typer
 
 from serving.commands.options import DEFAULT_SERVER, AsJson, RootCertificates, TokenFile
 from toolkit.commands.options import STRENGTH_HELP, Detail, MaxSize, StyleSize, warn_of_style_size
+from toolkit.errors import WorkError
 from toolkit.sizes import DETAIL, STYLE_SIZE
 
 
@@ -67,9 +70,10 @@ def request(
         ) as client,
     ):
         begun = time.perf_counter()
-        picture = client.stylize(
-            content, style, strength, tensors=tensors, style_size=style_size, detail=detail, max_size=max_size
-        )
+        with _hinted(server, model):
+            picture = client.stylize(
+                content, style, strength, tensors=tensors, style_size=style_size, detail=detail, max_size=max_size
+            )
         seconds = time.perf_counter() - begun
     make_folder(output.parent)
     images.save_image(picture, output, metadata=read_metadata(content))
@@ -79,3 +83,20 @@ def request(
         typer.echo(json.dumps({**result, "server": client.url}, indent=2))
     else:
         print_path(output)
+
+
+@contextlib.contextmanager
+def _hinted(server: str, model: str) -> Iterator[None]:
+    """Adds to an error what to start, or which name to give."""
+    from serving.transport import ServerError
+
+    try:
+        yield
+    except ServerError as error:
+        if error.code == "UNAVAILABLE":
+            raise WorkError(
+                f"{error}; is a server running at {server}? `styleport serve BASE_PATH` starts one, --server names another"
+            ) from error
+        if error.code == "NOT_FOUND":
+            raise WorkError(f"{error}; --model {model} is asked for: give the name, version or label served") from error
+        raise

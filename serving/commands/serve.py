@@ -19,6 +19,10 @@ Switch = Literal["true", "false"]
 
 # For threads to end once all requests are answered.
 _LAST_SECONDS = 1.0
+# What a base path is served with, as by the compose file.
+REST_PORT, POLL_SECONDS = 8501, 5
+MONITORING = Path(__file__).parents[1] / "config" / "monitoring.pbtxt"
+
 _LIMITS, _LOAD = Limits(), LoadOptions()
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _own = partial(typer.Option, rich_help_panel="Of this server alone")
@@ -26,6 +30,15 @@ _own = partial(typer.Option, rich_help_panel="Of this server alone")
 
 def serve(
     context: typer.Context,
+    base_path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[BASE_PATH]",
+            show_default=False,
+            help="What `styleport publish` filled. Its models.config is served and read again every 5 seconds, REST is "
+            "on port 8501 and metrics are on, as `styleport request` and `styleport label` expect.",
+        ),
+    ] = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of gRPC; 0 takes a free one.")] = 8500,
     grpc_socket_path: Annotated[
         Path | None, typer.Option("--grpc_socket_path", help="A UNIX socket that gRPC listens on, too.")
@@ -196,7 +209,7 @@ def serve(
 ) -> None:
     """Serve models as TensorFlow Serving does, for development and tests.
 
-    Flags are those of TensorFlow Serving, written as there: --flag=value, or --flag=true for a switch.
+    `styleport serve build/models/stylizer` serves what was published there. Flags are those of TensorFlow Serving, written as there: --flag=value, or --flag=true for a switch.
     Those that change nothing here are taken with a warning.
 
     Once it answers, one line of JSON on standard output names the addresses. Logs are JSON lines on standard error.
@@ -206,8 +219,18 @@ def serve(
         return
     if log_level not in _LOG_LEVELS:
         raise InputError(f"--log_level {log_level}: choose from {', '.join(_LOG_LEVELS)}")
+    if base_path is not None:
+        if model_config_file or model_base_path:
+            raise InputError(f"{base_path}: a base path and a flag both say what to serve: give one of them")
+        model_config_file = published_config(base_path)
+        model_config_file_poll_wait_seconds = model_config_file_poll_wait_seconds or POLL_SECONDS
+        allow_version_labels_for_unavailable_models = "true"
+        rest_api_port = REST_PORT if rest_api_port is None else rest_api_port
     if model_config_file is None and model_base_path is None:
-        raise InputError("nothing to serve: give --model_config_file FILE, or --model_base_path FOLDER")
+        raise InputError(
+            "nothing to serve: give the base path that `styleport publish` filled, --model_config_file=FILE, or "
+            "--model_base_path=FOLDER"
+        )
     if use_alts_credentials == "true":
         raise InputError(
             "--use_alts_credentials: ALTS is on Google Cloud alone; leave it out, or give --ssl_config_file"
@@ -232,7 +255,7 @@ def serve(
         model_config_poll_seconds=model_config_file_poll_wait_seconds,
         batching=_batching(enable_batching == "true", batching_parameters_file),
         batch_by_shape=batch_by_shape,
-        metrics_path=_metrics_path(monitoring_config_file),
+        metrics_path=_metrics_path(monitoring_config_file or (MONITORING if base_path else None)),
         health_service=enable_grpc_healthcheck_service == "true",
         drain_seconds=drain_seconds,
         limits=Limits(
@@ -264,6 +287,27 @@ def serve(
         ),
     )
     _run(options, log_level, context.meta[COMMAND_LINE])
+
+
+def published_config(base_path: Path) -> Path:
+    """Finds the models.config that `styleport publish` wrote beside a base path.
+
+    Args:
+        base_path: the folder of the versions.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: there is none, or it does not serve this base path.
+    """
+    from serving.models_file import ModelsFile, default_config
+
+    file = default_config(base_path)
+    if not file.is_file():
+        raise InputError(f"{file}: there is none: run `styleport publish BUNDLE {base_path}` first")
+    ModelsFile(file, base_path).read()
+    return file
 
 
 def _print_versions() -> None:

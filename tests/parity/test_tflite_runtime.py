@@ -57,8 +57,8 @@ assert not {"tensorflow", "keras", "ai_edge_litert"} & set(sys.modules)
 
 
 def test_a_file_of_one_style_paints_the_same_picture(runtime_python, stylizer, content, tmp_path):
-    images.save_image(samples.styles()["woodcut"], tmp_path / "woodcut.png")
-    style = Style.read(str(tmp_path / "woodcut.png"))
+    images.save_image(samples.styles()["stained_tissue"], tmp_path / "stained_tissue.png")
+    style = Style.read(str(tmp_path / "stained_tissue.png"))
     options = ExportOptions(("baked",), ("float32",), (None,), bakes=(style,))
     (artifact,) = baked.export(stylizer, tmp_path, options, lambda step: None)
     np.save(tmp_path / "content.npy", content)

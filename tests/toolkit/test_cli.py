@@ -238,7 +238,9 @@ def test_a_missing_package_that_no_extra_brings_is_a_mistake_of_the_program(comm
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_of_keras_is_refused_with_the_one_to_set(monkeypatch, pictures, tmp_path, backend):
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    result = run_without(backend, "stylize", pictures / "cat.png", pictures / "swirls.png", "-o", tmp_path / "out.png")
+    result = run_without(
+        backend, "stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", tmp_path / "out.png"
+    )
     assert result.returncode == 2
     assert result.stderr == f"styleport: Keras is set to run on {backend}: set KERAS_BACKEND=tensorflow\n"
     assert not (tmp_path / "out.png").exists()
@@ -247,7 +249,7 @@ def test_another_backend_of_keras_is_refused_with_the_one_to_set(monkeypatch, pi
 @pytest.mark.parametrize("missing", ["tensorflow", "keras", "tensorflow,keras"])
 def test_stylizing_without_tensorflow_names_the_extra(pictures, tmp_path, missing):
     out = tmp_path / "out.png"
-    result = run_without(missing, "stylize", pictures / "cat.png", pictures / "swirls.png", "-o", out)
+    result = run_without(missing, "stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", out)
     assert result.returncode == 2
     assert re.fullmatch(r"styleport: this needs (tensorflow|keras): pip install 'styleport\[export\]'\n", result.stderr)
     assert not out.exists()
@@ -258,7 +260,7 @@ def test_a_tflite_pair_stylizes_without_tensorflow(pictures, tmp_path, small_bun
     arguments = ["--model", bundle, "--artifact", "tflite/float16_any"]
     result = run_without(
         "tensorflow,keras,skimage,jsonschema,jinja2",
-        *("stylize", pictures / "cat.png", pictures / "swirls.png", "-o", out, *arguments),
+        *("stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", out, *arguments),
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, f"{out}\n", "")
     assert out.is_file()
@@ -269,7 +271,7 @@ def test_a_tflite_pair_without_a_runtime_names_the_extra(pictures, tmp_path, sma
     arguments = ["--model", bundle, "--artifact", "tflite/float16_any"]
     result = run_without(
         "ai_edge_litert,tflite_runtime",
-        *("stylize", pictures / "cat.png", pictures / "swirls.png", "-o", out, *arguments),
+        *("stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", out, *arguments),
     )
     assert result.returncode == 2
     assert result.stderr == "styleport: running .tflite files takes LiteRT: pip install 'styleport[device]'\n"
@@ -296,7 +298,7 @@ def script():
 
 def test_the_script_paints_a_picture_and_shows_no_bar_without_a_terminal(script, pictures, tmp_path):
     out = tmp_path / "out.jpg"
-    command = [script, "stylize", pictures / "cat.png", pictures / "swirls.png", "-o", out]
+    command = [script, "stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", out]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (result.returncode, result.stdout, result.stderr) == (0, f"{out}\n", "")
     assert out.is_file()
@@ -305,7 +307,7 @@ def test_the_script_paints_a_picture_and_shows_no_bar_without_a_terminal(script,
 def test_the_script_tells_bad_input_in_one_line(script, pictures, tmp_path):
     broken = pictures / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff\xe0 cut")
-    command = [script, "stylize", broken, pictures / "swirls.png", "-o", tmp_path / "out.png"]
+    command = [script, "stylize", broken, pictures / "starry_night.png", "-o", tmp_path / "out.png"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith(f"styleport: cannot read {broken}: ")

@@ -12,8 +12,8 @@ from toolkit.saved_model import SavedModelStylizer
 from toolkit.stylizer import Stylizer
 
 
-def test_a_preset_is_opened_by_its_name(stylizer):
-    model = open_model("magenta-mobile")
+def test_the_keras_model_of_a_preset_has_the_weights_of_its_archive(stylizer):
+    model = open_model("magenta-mobile", "keras")
     assert type(model) is Stylizer
     for opened, expected in zip(model.get_weights(), stylizer.get_weights(), strict=True):
         np.testing.assert_array_equal(opened, expected)
@@ -61,8 +61,9 @@ def test_a_name_that_is_neither_preset_nor_folder_is_refused(name, tmp_path, mon
         assert said.startswith(".: not a bundle")
 
 
-def test_an_artifact_of_a_preset_is_refused():
-    assert refusal("magenta-mobile", "saved_model").startswith("the preset magenta-mobile has no artifacts")
+def test_an_artifact_that_a_preset_has_not_is_refused():
+    said = refusal("magenta-mobile", "saved_model")
+    assert said == "no artifact 'saved_model' in the preset magenta-mobile: choose from tflite, keras"
 
 
 def test_an_artifact_of_a_keras_file_is_refused(tmp_path):
@@ -76,7 +77,7 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
 
 
 def test_a_bundle_without_a_saved_model_says_what_it_has(small_bundle):
-    said = refusal(small_bundle("tflite/int8_any"))
+    said = refusal(small_bundle("tflite/int8_any"), "saved_model")
     assert said == "no artifact 'saved_model' in the bundle: choose from tflite/int8_any"
 
 
@@ -102,7 +103,7 @@ def test_a_tflite_file_slipped_into_a_saved_model_is_not_run(small_bundle):
     bundle = small_bundle("saved_model", "tflite/int8_any")
     slipped = bundle / "saved_model" / "predictor.tflite"
     slipped.write_bytes((bundle / "tflite" / "int8_any" / "predictor.tflite").read_bytes())
-    assert refusal(bundle) == f"{slipped}: added: the manifest does not know it"
+    assert refusal(bundle, "saved_model") == f"{slipped}: added: the manifest does not know it"
 
 
 def test_a_bundle_of_a_newer_schema_is_refused(small_bundle):

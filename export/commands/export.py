@@ -88,7 +88,7 @@ def export(
             "predictor that reads it is in the file too."
         ),
     ] = 1.0,
-    vgg_weights: objective_options.VggWeights = "imagenet",
+    vgg_weights: objective_options.VggWeights = "vgg19-8bit",
     style_layer: objective_options.StyleLayers = None,
     content_layer: objective_options.ContentLayers = None,
     content_weight: objective_options.ContentWeight = 1e4,

@@ -38,7 +38,9 @@ def deploy(
     prometheus_port: Annotated[
         int, typer.Option(min=1, max=65535, help="The port of Prometheus, for compose.")
     ] = PROMETHEUS_PORT,
-    grafana_port: Annotated[int, typer.Option(min=1, max=65535, help="The port of Grafana, for compose.")] = GRAFANA_PORT,
+    grafana_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The port of Grafana, for compose.")
+    ] = GRAFANA_PORT,
     as_json: AsJson = False,
 ) -> None:
     """Write the files of a deployment, filled in for a base path.

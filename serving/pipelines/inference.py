@@ -18,6 +18,7 @@ from toolkit.gate import is_trusted, trusted
 from toolkit.look import Look
 from toolkit.models import in_given_styles, open_model
 from toolkit.painting import Painter
+from toolkit.photo_metadata import read_metadata
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,10 @@ class Studio:
         png, reason = None, None
         try:
             with files.reading(task.picture) as stream:
-                content = images.decode_image(stream, task.picture, self._painter.look.max_size)
-            png = images.encode_png(self._painter.paint(content, style))
+                content = self._painter.read_content(stream, task.picture)
+                stream.seek(0)
+                metadata = read_metadata(stream)
+            png = images.encode_png(self._painter.paint(content, style), metadata)
         except StyleportError as error:
             reason = str(error)
         return Painted(task, png, round(1000 * (time.perf_counter() - started)), reason)

@@ -15,7 +15,7 @@ from toolkit import cli, images, manifest, samples
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
-PACKAGES = ("toolkit", "export", "serving")
+PACKAGES = ("styleport", "toolkit", "export", "serving")
 
 
 @pytest.hookimpl(trylast=True)

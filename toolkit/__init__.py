@@ -27,6 +27,7 @@ _PUBLIC = {
     "read_metadata": "toolkit.tflite_metadata",
     "save_image": "toolkit.images",
     "side_by_side": "toolkit.panels",
+    "square": "toolkit.images",
     "to_pillow": "toolkit.images",
     "trusted": "toolkit.gate",
 }

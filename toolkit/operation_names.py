@@ -18,6 +18,6 @@ def named(operations: dict[int | str, int]) -> dict[str, int]:
     try:
         from ai_edge_litert.schema_py_generated import BuiltinOperator
     except ModuleNotFoundError as error:
-        raise MissingExtraError("naming operations takes LiteRT: pip install 'styleport[device]'") from error
+        raise MissingExtraError("naming operations takes LiteRT: pip install ai-edge-litert") from error
     names = {code: name for name, code in vars(BuiltinOperator).items() if not name.startswith("_")}
     return {one if isinstance(one, str) else names.get(one, f"operation {one}"): n for one, n in operations.items()}

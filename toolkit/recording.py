@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
 from toolkit import images
 from toolkit.backend import DTYPE, PINNED, keras
 from toolkit.checkpoints import Checkpoints
+from toolkit.console import bar
 from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.targets import numbered
 
@@ -172,7 +173,7 @@ class ProgressBar(keras.callbacks.Callback):
             TextColumn("loss {task.fields[loss]}"),
             TimeRemainingColumn(),
         )
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._progress = bar(console, *columns)
         self._task = self._progress.add_task("", total=steps, loss="-")
 
     def __enter__(self) -> "ProgressBar":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from toolkit import paintings
 from toolkit.errors import MissingExtraError
+from toolkit.extras import install
 from toolkit.images import Picture, load_image
 from toolkit.paintings import PAINTINGS
 
@@ -73,7 +74,7 @@ def _from_scikit_image(name: str) -> Picture:
     package = importlib.util.find_spec("skimage")  # found, not imported: the files are all that is wanted
     if package is None or not package.submodule_search_locations:
         raise MissingExtraError(
-            "the sample photos are part of scikit-image, which is not installed; run: pip install 'styleport[export]'"
+            f"the sample photos are part of scikit-image, which is not installed; run: {install('export')}"
         )
     return load_image(Path(package.submodule_search_locations[0]) / "data" / _FILES[name])
 

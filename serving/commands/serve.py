@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,10 +17,8 @@ from toolkit.errors import InputError
 CLASS = TensorFlowCommand
 Switch = Literal["true", "false"]
 
-# Of glibc's malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT_BYTES = 1 << 30
-
+# For threads to end once all requests are answered.
+_LAST_SECONDS = 1.0
 # What a base path is served with, as by the compose file.
 REST_PORT, POLL_SECONDS = 8501, 5
 MONITORING = Path(__file__).parents[1] / "config" / "monitoring.pbtxt"
@@ -127,7 +126,25 @@ def serve(
         Switch, typer.Option("--enable_grpc_healthcheck_service", help="Also serve grpc.health.v1.Health.")
     ] = "false",
     version: Annotated[Switch, typer.Option("--version", help="Print the versions and end.")] = "false",
-    host: Annotated[str, _own(help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, _own(help="The address to listen on. Others than 127.0.0.1 open the server to others.")] = (
+        "127.0.0.1"
+    ),
+    allowed_hosts: Annotated[
+        str,
+        _own(
+            "--allowed_hosts",
+            help="Names that clients may call REST by, with commas between; * for any. localhost, the name of the "
+            "machine and the address listened on are allowed anyway.",
+        ),
+    ] = "",
+    allow_reload_config: Annotated[
+        bool,
+        _own(
+            "--allow_reload_config",
+            help="Let any client replace the configuration over gRPC, and so load any path. TensorFlow Serving always "
+            "does.",
+        ),
+    ] = False,
     batch_by_shape: Annotated[
         bool,
         _own(
@@ -141,18 +158,37 @@ def serve(
     ] = int(1000 * _LIMITS.receive_timeout_seconds),
     max_grpc_message_bytes: Annotated[
         int,
-        _own("--max_grpc_message_bytes", min=1, max=INT32_MAX, help="Of a gRPC request."),
+        _own(
+            "--max_grpc_message_bytes",
+            min=1,
+            max=INT32_MAX,
+            help=f"Of a gRPC request, compressed or not. TensorFlow Serving takes {INT32_MAX}.",
+        ),
     ] = _LIMITS.max_grpc_message_bytes,
     max_rest_body_bytes: Annotated[
         int,
         _own("--max_rest_body_bytes", min=1, help="Of an HTTP body, and of what it decompresses to."),
     ] = _LIMITS.max_rest_body_bytes,
+    max_held_bytes: Annotated[
+        int, _own("--max_held_bytes", min=1, help="Of all requests together. A single one may be larger.")
+    ] = _LIMITS.max_held_bytes,
+    max_json_values: Annotated[
+        int, _own("--max_json_values", min=1, help="Numbers, strings, lists and objects of an HTTP body.")
+    ] = _LIMITS.max_json_values,
+    max_request_fields: Annotated[
+        int,
+        _own(
+            "--max_request_fields",
+            min=1,
+            help="Names, strings, dimensions and other fields of a gRPC request. A list of numbers is one field.",
+        ),
+    ] = _LIMITS.max_request_fields,
     max_tensor_elements: Annotated[
         int, _own("--max_tensor_elements", min=1, help="Of one input.")
     ] = _LIMITS.max_tensor_elements,
     max_picture_pixels: Annotated[
         int,
-        _own("--max_picture_pixels", min=1, help="Of an encoded picture, by its header."),
+        _own("--max_picture_pixels", min=1, help="Of all encoded pictures of a request, by their headers."),
     ] = _LIMITS.max_picture_pixels,
     max_request_batch_size: Annotated[
         int, _own("--max_request_batch_size", min=1, help="Dimension 0 of an input.")
@@ -213,6 +249,8 @@ def serve(
         grpc_arguments=_grpc_arguments(grpc_channel_arguments),
         ssl=_ssl(ssl_config_file),
         cors=rest_api_enable_cors_support == "true",
+        allowed_hosts=tuple(name.strip() for name in allowed_hosts.split(",") if name.strip()),
+        allow_reload_config=allow_reload_config,
         outputs_as_content=enable_serialization_as_tensor_content == "true",
         models=None if model_config_file else _one_model(model_name, model_base_path or Path()),
         model_config_file=model_config_file,
@@ -225,6 +263,9 @@ def serve(
         limits=Limits(
             max_grpc_message_bytes=max_grpc_message_bytes,
             max_rest_body_bytes=max_rest_body_bytes,
+            max_held_bytes=max_held_bytes,
+            max_json_values=max_json_values,
+            max_request_fields=max_request_fields,
             max_tensor_elements=max_tensor_elements,
             max_picture_pixels=max_picture_pixels,
             max_request_batch_size=max_request_batch_size,
@@ -334,11 +375,24 @@ def _metrics_path(file: Path | None) -> str | None:
     return (config.path or DEFAULT_METRICS_PATH) if config is not None and config.enable else None
 
 
+def _what_is_open(options: ServerOptions) -> str:
+    rest = "" if options.rest_api_port is None else f" and REST port {options.rest_api_port}"
+    may = "run the models and see their status"
+    if options.metrics_path and rest:
+        may += " and the metrics"
+    if options.allow_reload_config:
+        may += ", and load any path of this machine (--allow_reload_config)"
+    return (
+        f"--host {options.host}: whoever reaches gRPC port {options.port}{rest} may {may}: nobody is asked who they are"
+    )
+
+
 def _run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
     import asyncio
     import signal
 
-    from serving.server import logs
+    from serving.server import callers, logs, memory
+    from serving.server.threads import leave
     from toolkit.console import quiet_libraries
 
     with quiet_libraries():
@@ -352,7 +406,9 @@ def _run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
     if line.apart:
         message = "TensorFlow Serving takes a value only after an equals sign, and would not see these"
         logs.event("values_apart", logging.WARNING, flags=line.apart, message=message)
-    _keep_freed_memory()
+    if callers.opened(options.host):
+        logs.event("open_to_others", logging.WARNING, message=_what_is_open(options))
+    memory.keep_freed()
     # Loading through a session is called deprecated at every load.
     tf.get_logger().setLevel("ERROR")
 
@@ -362,21 +418,13 @@ def _run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
         logs.event("ready", grpc=addresses.grpc, rest=addresses.rest)
 
     async def main() -> None:
-        stop = asyncio.Event()
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, stop.set)
+        looking = ThreadPoolExecutor(4, thread_name_prefix="look")
+        loop.set_default_executor(looking)
         await ModelServer(options).run(stop, say_ready)
+        looking.shutdown(wait=False)
+        leave(_LAST_SECONDS)
 
     asyncio.run(main())
-
-
-def _keep_freed_memory() -> None:
-    """Has glibc reuse the memory of large tensors: given back after each request, it costs page faults to get again."""
-    import ctypes
-
-    if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:  # other C libraries have none
-        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
-            mallopt(option, _KEPT_BYTES)

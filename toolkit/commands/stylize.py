@@ -28,6 +28,7 @@ from toolkit.gate import trusted
 if TYPE_CHECKING:
     from toolkit.commands.jobs import Job, Output
     from toolkit.painting import Painter
+    from toolkit.refining import Refiner
     from toolkit.stage_times import StageTimes
 
 # How many of the files that are skipped are named.
@@ -66,6 +67,12 @@ def stylize(
     max_size: MaxSize = 1024,
     style_size: StyleSize = 256,
     preserve_color: PreserveColor = False,
+    refine: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Steps of optimize to take from each stylized picture: slower, and closer to the style; try 10."
+        ),
+    ] = None,
     suffix: Annotated[str, typer.Option(help="Format of the pictures in an output folder.")] = ".png",
     keep_folders: Annotated[
         bool, typer.Option("--keep-folders", help="In an output folder, keep the folders that the pictures lie in.")
@@ -118,13 +125,22 @@ def stylize(
     with quiet_libraries() as console, trusted(trust):
         from toolkit.painting import Painter
 
-        studio = Studio(Painter(opened or open_model(model, artifact, threads, options), look))
+        refiner = _refiner(refine, preserve_color)
+        studio = Studio(Painter(opened or open_model(model, artifact, threads, options), look), refiner)
         with progress_bar(console, len(jobs)) as step:
             for outcome in studio.paint_all(jobs, step):
                 (failed if outcome.error else done).append(outcome)
                 if outcome.error and len(jobs) == 1:
                     raise outcome.error
     _report(done, failed, skipped, as_json)
+
+
+def _refiner(steps: int | None, preserve_color: bool) -> "Refiner | None":
+    if steps is None:
+        return None
+    from toolkit.refining import Refiner  # takes TensorFlow, which a picture in one pass does without
+
+    return Refiner(steps, preserve_color)
 
 
 def _refuse_idle(
@@ -137,7 +153,7 @@ def _refuse_idle(
     refuse_idle(
         context,
         {
-            **dict.fromkeys(("strength", "style_size"), inside),
+            **dict.fromkeys(("strength", "style_size", "refine"), inside),
             **dict.fromkeys(("inputs", "split_at", "value_range", "imports", "trust"), inside if is_ours else None),
             **dict.fromkeys(("suffix", "keep_folders"), one),
             "threads": unthreaded,
@@ -172,10 +188,11 @@ class Studio:
 
     Args:
         painter: paints them.
+        refiner: brings them closer to their style, if that is asked for.
     """
 
-    def __init__(self, painter: "Painter") -> None:
-        self._painter = painter
+    def __init__(self, painter: "Painter", refiner: "Refiner | None" = None) -> None:
+        self._painter, self._refiner = painter, refiner
         self._style: tuple[Path, Any] | None = None
 
     def paint_all(self, jobs: "list[Job]", step: Any) -> Iterator[Outcome]:
@@ -200,6 +217,8 @@ class Studio:
         style = None if job.style is None else self._read_style(job.style)
         content = images.load_image(job.content, self._painter.look.max_size)
         stylized = self._painter.paint(content, style)
+        if self._refiner and job.style:
+            stylized = self._refiner.refine(content, job.style, stylized)
         _make_folder(job.output.parent)
         images.save_image(stylized, job.output)
 

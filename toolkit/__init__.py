@@ -23,9 +23,11 @@ _PUBLIC = {
     "gram_matrix": "toolkit.losses",
     "load_image": "toolkit.images",
     "open_model": "toolkit.models",
+    "paint_at_detail": "toolkit.detail",
     "read_metadata": "toolkit.tflite_metadata",
     "save_image": "toolkit.images",
     "side_by_side": "toolkit.panels",
+    "square": "toolkit.images",
     "to_pillow": "toolkit.images",
     "trusted": "toolkit.gate",
 }

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from toolkit import aborts, keras_settings, signals, streams
 from toolkit.errors import InputError, MissingExtraError, StyleportError, WorkError, out_of_memory
+from toolkit.extras import install
 
 COMMANDS = {
     "stylize": "toolkit.commands.stylize",
@@ -20,6 +21,7 @@ COMMANDS = {
     "verify": "export.commands.verify",
     "inspect": "export.commands.inspect",
     "serve": "serving.commands.serve",
+    "deploy": "serving.commands.deploy",
     "publish": "serving.commands.publish",
     "versions": "serving.commands.versions",
     "lineage": "serving.commands.lineage",
@@ -33,7 +35,6 @@ COMMANDS = {
 
 # The extra that brings each optional package.
 EXTRAS = {
-    "ai_edge_litert": "device",
     "apache_beam": "batch",
     "grpc": "serving",
     "grpc_health": "serving",
@@ -95,7 +96,7 @@ def _missing_extra(error: ModuleNotFoundError) -> InputError:
     package = (error.name or "").partition(".")[0]
     if package not in EXTRAS:
         raise error
-    return MissingExtraError(f"this needs {package}: pip install 'styleport[{EXTRAS[package]}]'")
+    return MissingExtraError(f"this needs {package}: {install(EXTRAS[package])}")
 
 
 def run(arguments: list[str]) -> int:

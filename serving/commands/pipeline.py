@@ -49,7 +49,7 @@ def pipeline(
         Path | None, typer.Option("--compile", metavar="FILE", help="Run nothing; write it for Kubeflow as YAML.")
     ] = None,
     image: Annotated[
-        str | None, typer.Option(help="For Kubeflow: a container that has styleport[tfx] installed.")
+        str | None, typer.Option(help="For Kubeflow: a container that has styleport with its extra tfx.")
     ] = None,
     trust: Trust = False,
     as_json: AsJson = False,

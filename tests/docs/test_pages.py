@@ -73,7 +73,7 @@ def quick(monkeypatch, bundle, verify):
 
     in_full, sizes = exporting.export_bundle, parity.sizes_of
 
-    def exported(exportable, target, options, force=False, progress=None):
+    def exported(exportable, target, options, force=False, progress=None, signer=None):
         if options.formats == ("baked",):
             return in_full(exportable, target, options, force)
         if exportable.source["method"] == "feed-forward" and not Path(target).exists():

@@ -1,7 +1,6 @@
 """`styleport deploy`: the files that take a model live, filled in for a base path."""
 
 import json
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +8,18 @@ import typer
 
 from serving.commands.options import AsJson
 from serving.deployment import GRAFANA_PORT, GRPC_PORT, IMAGE_TAG, KINDS, PROMETHEUS_PORT, REST_PORT
+from toolkit.commands import closing
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError
 
 # The folder that `styleport publish` fills, in this machine's file system and in the pods'.
 _BASE_PATHS = {"compose": "build/models/stylizer", "config": "build/models/stylizer", "kubernetes": "/models/stylizer"}
+
+
+EXAMPLES = (
+    "styleport deploy compose live --base-path models/stylizer",
+    "styleport deploy kubernetes manifests --base-path /models/stylizer",
+)
 
 
 def deploy(
@@ -66,7 +72,7 @@ def deploy(
         typer.echo(json.dumps(result, indent=2))
         return
     typer.echo(f"wrote {len(written)} files for the model {deployment.model}: {folder}")
-    typer.echo(f"next:  {_following(kind, folder)}")
+    closing.tell(written, follow=[_following(kind, folder)])
 
 
 def _refuse_idle(context: typer.Context, kind: str) -> None:
@@ -82,12 +88,10 @@ def _refuse_idle(context: typer.Context, kind: str) -> None:
     )
 
 
-def _following(kind: str, folder: Path) -> str:
+def _following(kind: str, folder: Path) -> list[str]:
     """The command that uses the files."""
-    path = shlex.quote(str(folder))
-    compose, config = (shlex.quote(str(folder / name)) for name in ("compose.yaml", "models.config"))
     return {
-        "compose": f"docker compose --file {compose} up --detach --wait",
-        "kubernetes": f"kubectl apply --kustomize {path}",
-        "config": f"styleport serve --rest_api_port=8501 --model_config_file={config}",
+        "compose": ["docker", "compose", "--file", str(folder / "compose.yaml"), "up", "--detach", "--wait"],
+        "kubernetes": ["kubectl", "apply", "--kustomize", str(folder)],
+        "config": ["styleport", "serve", "--rest_api_port=8501", f"--model_config_file={folder / 'models.config'}"],
     }[kind]

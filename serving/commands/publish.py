@@ -2,13 +2,13 @@
 
 import json
 import re
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from serving.commands.options import AsJson, BasePath, ModelConfig
+from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import InputError
 from toolkit.gate import trusted
@@ -98,18 +98,18 @@ def publish(
         typer.echo(f"wrote {file.path}: it serves version {published.number} as stable and canary")
     elif not file.names_model():
         typer.echo(f"{file.path} does not name this base path: add it there to have it served")
-        return
-    typer.echo(f"next:  {_following(base_path, published.number, first, model_config)}")
+    follow = _following(base_path, published.number, first, model_config)
+    closing.tell([published.folder], follow=[follow, ["styleport", "versions", base_path]])
 
 
-def _following(base_path: Path, version: int, first: bool, model_config: Path | None) -> str:
+def _following(base_path: Path, version: int, first: bool, model_config: Path | None) -> list[str | Path]:
     """The command that has a version served: the first by a server, a later one by a label."""
     if not first:
-        config = f" --model-config {shlex.quote(str(model_config))}" if model_config else ""
-        return f"styleport label {shlex.quote(str(base_path))} canary={version}{config}"
+        named: list[str | Path] = ["--model-config", model_config] if model_config else []
+        return ["styleport", "label", base_path, f"canary={version}", *named]
     if model_config:
-        return f"styleport serve --rest_api_port=8501 --model_config_file={shlex.quote(str(model_config))}"
-    return f"styleport serve {shlex.quote(str(base_path))}"
+        return ["styleport", "serve", "--rest_api_port=8501", f"--model_config_file={model_config}"]
+    return ["styleport", "serve", base_path]
 
 
 def _parse_mode(mode: str | None) -> int | None:

@@ -10,9 +10,14 @@ if TYPE_CHECKING:
     from export.style import Style
 
 
+EXAMPLES = ("styleport inspect bundle", "styleport inspect bundle/tflite/float32_384/transformer.tflite")
+
+
 def inspect(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's folder, or a .tflite file.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest, or of a file this, as JSON.")] = False,
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle, or a .tflite file.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON; of a bundle, its manifest.")
+    ] = False,
 ) -> None:
     """Print a bundle's artifacts, sizes, signatures, parity figures and the metadata of its .tflite files."""
     if bundle.suffix == ".tflite" and not bundle.is_dir():

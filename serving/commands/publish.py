@@ -8,22 +8,28 @@ from typing import Annotated
 import typer
 
 from serving.commands.options import AsJson, BasePath, ModelConfig
+from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import InputError
 from toolkit.gate import trusted
+
+EXAMPLES = (
+    "styleport publish bundle models/stylizer",
+    "styleport publish bundle models/stylizer --warmup-size 256,640x480 --mode 755",
+)
 
 
 def publish(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's folder.")],
     base_path: BasePath,
     version: Annotated[
-        int | None, typer.Option(min=1, help="The version's number; by default one more than the largest there.")
+        int | None, typer.Option(min=1, help="Number of the version. By default, the largest number there plus 1.")
     ] = None,
     warmup_size: Annotated[
         str,
         typer.Option(
             metavar="SIZES",
-            help="Sizes in pixels that the server is warmed up with, such as 256,640x480 (width first), or none.",
+            help="Picture sizes in pixels for the server's warmup, such as 256,640x480 (width first), or none.",
         ),
     ] = "256,384",
     imports: Imports = None,
@@ -32,7 +38,8 @@ def publish(
         str | None,
         typer.Option(
             metavar="OCTAL",
-            help="Permissions of the folders it makes, such as 755; files get them without x. By default the umask's.",
+            help="Permissions of the folders that are made, such as 755; files get the same without x. By default, the "
+            "umask decides.",
         ),
     ] = None,
     trust: Trust = False,
@@ -44,8 +51,8 @@ def publish(
 ) -> None:
     """Verify a bundle and publish its SavedModel as a new version, whole or not at all.
 
-    Where there is no models.config yet, one is written that serves this version as `stable` and `canary`. Later
-    versions take no traffic before `styleport label` says so.
+    Where there is no models.config yet, one is written that serves this version as `stable` and `canary`. A later
+    version takes no traffic until `styleport label` moves a label to it.
     """
     from serving import warmup
     from serving.models_file import ModelsFile, default_config
@@ -94,6 +101,9 @@ def publish(
         typer.echo(f"wrote {file.path}: it serves version {published.number} as stable and canary")
     elif not file.names_model():
         typer.echo(f"{file.path} does not name this base path: add it there to have it served")
+    serve = ["styleport", "serve", "--rest_api_port=8501", f"--model_config_file={file.path}"]
+    follow = serve if first else ["styleport", "label", base_path, f"canary={published.number}"]
+    closing.tell([published.folder], follow=[follow, ["styleport", "versions", base_path]])
 
 
 def _parse_mode(mode: str | None) -> int | None:

@@ -14,6 +14,10 @@ from serving.server.options import INT32_MAX, Limits, LoadOptions, ServerOptions
 from toolkit.errors import InputError
 
 CLASS = TensorFlowCommand
+EXAMPLES = (
+    "styleport serve --model_name=stylizer --model_base_path=models/stylizer",
+    "styleport serve --rest_api_port=8501 --model_config_file=models/models.config",
+)
 Switch = Literal["true", "false"]
 
 # Of glibc's malloc.h.
@@ -22,148 +26,206 @@ _KEPT_BYTES = 1 << 30
 
 _LIMITS, _LOAD = Limits(), LoadOptions()
 _LOG_LEVELS = ("debug", "info", "warning", "error")
-_own = partial(typer.Option, rich_help_panel="Of this server alone")
+_own = partial(typer.Option, rich_help_panel="Only in styleport")
 
 
 def serve(
     context: typer.Context,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of gRPC; 0 takes a free one.")] = 8500,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of gRPC; 0 takes a free port.")] = 8500,
     grpc_socket_path: Annotated[
-        Path | None, typer.Option("--grpc_socket_path", help="A UNIX socket that gRPC listens on, too.")
+        Path | None, typer.Option("--grpc_socket_path", help="A UNIX socket on which gRPC listens as well.")
     ] = None,
     grpc_channel_arguments: Annotated[
-        str, typer.Option("--grpc_channel_arguments", help="For gRPC: NAME=VALUE, with commas between.")
+        str,
+        typer.Option("--grpc_channel_arguments", help="Arguments of gRPC's channels: NAME=VALUE, separated by commas."),
     ] = "",
     rest_api_port: Annotated[
         int | None,
-        typer.Option("--rest_api_port", min=0, max=65535, help="Of REST; 0 takes a free one. Without it: no REST."),
+        typer.Option("--rest_api_port", min=0, max=65535, help="Port of REST; 0 takes a free port."),
     ] = None,
     rest_api_timeout_in_ms: Annotated[
-        int, typer.Option("--rest_api_timeout_in_ms", help="For a REST request to be answered; 0 waits for ever.")
+        int,
+        typer.Option(
+            "--rest_api_timeout_in_ms", help="Milliseconds within which a REST request is answered; 0 for no limit."
+        ),
     ] = int(1000 * (_LIMITS.rest_timeout_seconds or 0)),
     rest_api_enable_cors_support: Annotated[
-        Switch, typer.Option("--rest_api_enable_cors_support", help="Let web pages of any origin call REST.")
+        Switch, typer.Option("--rest_api_enable_cors_support", help="Let web pages of any origin call REST (CORS).")
     ] = "false",
     ssl_config_file: Annotated[
-        Path | None, typer.Option("--ssl_config_file", help="An SSLConfig as text: gRPC, and not REST, speaks TLS.")
+        Path | None,
+        typer.Option(
+            "--ssl_config_file", help="A file with an SSLConfig message as text. gRPC then uses TLS; REST does not."
+        ),
     ] = None,
     use_alts_credentials: Annotated[
-        Switch, typer.Option("--use_alts_credentials", help="Refused: ALTS is on Google Cloud alone.")
+        Switch, typer.Option("--use_alts_credentials", help="Always refused: ALTS exists only on Google Cloud.")
     ] = "false",
     model_config_file: Annotated[
-        Path | None, typer.Option("--model_config_file", "--model-config", help="A ModelServerConfig as text.")
+        Path | None,
+        typer.Option("--model_config_file", "--model-config", help="A file with a ModelServerConfig message as text."),
     ] = None,
     model_config_file_poll_wait_seconds: Annotated[
-        int, typer.Option("--model_config_file_poll_wait_seconds", min=0, help="Read that file again; 0 never.")
+        int,
+        typer.Option(
+            "--model_config_file_poll_wait_seconds",
+            min=0,
+            help="Seconds between two reads of the model configuration; 0 reads it once.",
+        ),
     ] = 0,
     model_name: Annotated[
-        str, typer.Option("--model_name", help="Of the one model, without a configuration file.")
+        str, typer.Option("--model_name", help="Name of the model, where no configuration file is given.")
     ] = "default",
     model_base_path: Annotated[
-        Path | None, typer.Option("--model_base_path", help="Its folder, which has a folder for each version.")
+        Path | None, typer.Option("--model_base_path", help="Folder of the model, with one folder for each version.")
     ] = None,
     saved_model_tags: Annotated[
-        str, typer.Option("--saved_model_tags", help="Of the graph to load, with commas between.")
+        str, typer.Option("--saved_model_tags", help="Tags of the graph to load, separated by commas.")
     ] = ",".join(_LOAD.tags),
     file_system_poll_wait_seconds: Annotated[
-        int, typer.Option("--file_system_poll_wait_seconds", min=0, help="Look for versions again; 0 never.")
+        int,
+        typer.Option(
+            "--file_system_poll_wait_seconds", min=0, help="Seconds between two looks for new versions; 0 looks once."
+        ),
     ] = int(_LOAD.poll_seconds),
     max_num_load_retries: Annotated[
-        int, typer.Option("--max_num_load_retries", min=0, help="Of a version that cannot be loaded.")
+        int,
+        typer.Option(
+            "--max_num_load_retries", min=0, help="How often loading a version is tried again after it failed."
+        ),
     ] = _LOAD.max_retries,
     load_retry_interval_micros: Annotated[
-        int, typer.Option("--load_retry_interval_micros", help="Between these; no wait where it is negative.")
+        int,
+        typer.Option(
+            "--load_retry_interval_micros", help="Microseconds between load retries; a negative number means no wait."
+        ),
     ] = int(1e6 * _LOAD.retry_seconds),
     allow_version_labels_for_unavailable_models: Annotated[
-        Switch, typer.Option("--allow_version_labels_for_unavailable_models", help="For labels that are new.")
+        Switch,
+        typer.Option(
+            "--allow_version_labels_for_unavailable_models",
+            help="Let a new label name a version that is not loaded yet.",
+        ),
     ] = "false",
     enable_model_warmup: Annotated[
-        Switch, typer.Option("--enable_model_warmup", help="Run a version's warmup records.")
+        Switch,
+        typer.Option("--enable_model_warmup", help="Run the warmup requests of a version before it takes traffic."),
     ] = "true",
     num_request_iterations_for_warmup: Annotated[
-        int, typer.Option("--num_request_iterations_for_warmup", help="How often each is run, where above 0.")
+        int,
+        typer.Option(
+            "--num_request_iterations_for_warmup", help="How often each warmup request is run; 0 runs it once."
+        ),
     ] = 0,
     check_operations: Annotated[
         Switch,
         typer.Option(
             "--check_operations",
-            help="Load no version that reads or writes files, or does what else no stylizer needs. TensorFlow Serving "
-            "loads any.",
+            help="Refuse a version with operations that read or write files, or that no stylizer needs. TensorFlow "
+            "Serving loads any version.",
         ),
     ] = "false",
     enable_batching: Annotated[Switch, typer.Option("--enable_batching", help="Join requests into batches.")] = "false",
     batching_parameters_file: Annotated[
-        Path | None, typer.Option("--batching_parameters_file", help="BatchingParameters as text.")
+        Path | None,
+        typer.Option("--batching_parameters_file", help="A file with a BatchingParameters message as text."),
     ] = None,
     monitoring_config_file: Annotated[
-        Path | None, typer.Option("--monitoring_config_file", help="A MonitoringConfig as text.")
+        Path | None, typer.Option("--monitoring_config_file", help="A file with a MonitoringConfig message as text.")
     ] = None,
     tensorflow_session_parallelism: Annotated[
-        int, typer.Option("--tensorflow_session_parallelism", min=0, help="Both of the following at once.")
+        int,
+        typer.Option(
+            "--tensorflow_session_parallelism",
+            min=0,
+            help="Threads within and between operations, both at once; 0 lets TensorFlow choose.",
+        ),
     ] = 0,
     tensorflow_intra_op_parallelism: Annotated[
-        int, typer.Option("--tensorflow_intra_op_parallelism", min=0, help="Threads in an operation; 0: TensorFlow's.")
+        int,
+        typer.Option(
+            "--tensorflow_intra_op_parallelism", min=0, help="Threads within an operation; 0 lets TensorFlow choose."
+        ),
     ] = 0,
     tensorflow_inter_op_parallelism: Annotated[
-        int, typer.Option("--tensorflow_inter_op_parallelism", min=0, help="Between operations; 0: TensorFlow's.")
+        int,
+        typer.Option(
+            "--tensorflow_inter_op_parallelism", min=0, help="Threads between operations; 0 lets TensorFlow choose."
+        ),
     ] = 0,
     enable_serialization_as_tensor_content: Annotated[
-        Switch, typer.Option("--enable_serialization_as_tensor_content", help="Send outputs over gRPC as raw content.")
+        Switch, typer.Option("--enable_serialization_as_tensor_content", help="Send outputs over gRPC as raw bytes.")
     ] = "false",
     enable_grpc_healthcheck_service: Annotated[
-        Switch, typer.Option("--enable_grpc_healthcheck_service", help="Also serve grpc.health.v1.Health.")
+        Switch,
+        typer.Option(
+            "--enable_grpc_healthcheck_service", help="Serve the health service grpc.health.v1.Health as well."
+        ),
     ] = "false",
-    version: Annotated[Switch, typer.Option("--version", help="Print the versions and end.")] = "false",
-    host: Annotated[str, _own(help="The address to listen on.")] = "127.0.0.1",
+    version: Annotated[
+        Switch, typer.Option("--version", help="Print the versions of styleport and TensorFlow, and exit.")
+    ] = "false",
+    host: Annotated[str, _own(help="Address to listen on.")] = "127.0.0.1",
     batch_by_shape: Annotated[
         bool,
         _own(
             "--batch_by_shape",
-            help="Keep requests of different shapes apart. TensorFlow Serving does not: there they fail.",
+            help="Batch only requests of the same shape. TensorFlow Serving batches any, and those fail.",
         ),
     ] = False,
     receive_timeout_in_ms: Annotated[
         int,
-        _own("--receive_timeout_in_ms", min=1, help="For HTTP headers to arrive, and again the body."),
+        _own(
+            "--receive_timeout_in_ms",
+            min=1,
+            help="Milliseconds within which the headers of an HTTP request arrive, and again its body.",
+        ),
     ] = int(1000 * _LIMITS.receive_timeout_seconds),
     max_grpc_message_bytes: Annotated[
         int,
-        _own("--max_grpc_message_bytes", min=1, max=INT32_MAX, help="Of a gRPC request."),
+        _own("--max_grpc_message_bytes", min=1, max=INT32_MAX, help="Largest gRPC request, in bytes."),
     ] = _LIMITS.max_grpc_message_bytes,
     max_rest_body_bytes: Annotated[
         int,
-        _own("--max_rest_body_bytes", min=1, help="Of an HTTP body, and of what it decompresses to."),
+        _own("--max_rest_body_bytes", min=1, help="Largest HTTP body, in bytes, compressed and decompressed."),
     ] = _LIMITS.max_rest_body_bytes,
     max_tensor_elements: Annotated[
-        int, _own("--max_tensor_elements", min=1, help="Of one input.")
+        int, _own("--max_tensor_elements", min=1, help="Largest number of elements of an input.")
     ] = _LIMITS.max_tensor_elements,
     max_picture_pixels: Annotated[
         int,
-        _own("--max_picture_pixels", min=1, help="Of an encoded picture, by its header."),
+        _own("--max_picture_pixels", min=1, help="Largest number of pixels of an encoded picture, as its header says."),
     ] = _LIMITS.max_picture_pixels,
     max_request_batch_size: Annotated[
-        int, _own("--max_request_batch_size", min=1, help="Dimension 0 of an input.")
+        int, _own("--max_request_batch_size", min=1, help="Largest batch of a request (dimension 0 of an input).")
     ] = _LIMITS.max_request_batch_size,
     max_queue_length: Annotated[
         int,
-        _own("--max_queue_length", min=0, help="Requests that wait; one more is refused at once."),
+        _own(
+            "--max_queue_length", min=0, help="Number of requests that may wait; a further request is refused at once."
+        ),
     ] = _LIMITS.max_queue_length,
     max_running_requests: Annotated[
         int,
-        _own("--max_running_requests", min=1, help="At the same time, when batching is off."),
+        _own(
+            "--max_running_requests", min=1, help="Number of requests that run at the same time when batching is off."
+        ),
     ] = _LIMITS.max_running_requests,
     drain_seconds: Annotated[
         float,
-        _own("--drain_seconds", min=0, help="For requests in flight to end on SIGTERM."),
+        _own("--drain_seconds", min=0, help="Seconds that running requests may take to finish after SIGTERM."),
     ] = 30.0,
-    log_level: Annotated[str, _own("--log_level", help=f"One of {', '.join(_LOG_LEVELS)}.")] = "info",
+    log_level: Annotated[
+        str, _own("--log_level", help=f"Least severity that is logged: {', '.join(_LOG_LEVELS)}.")
+    ] = "info",
 ) -> None:
     """Serve models as TensorFlow Serving does, for development and tests.
 
-    Flags are those of TensorFlow Serving, written as there: --flag=value, or --flag=true for a switch.
-    Those that change nothing here are taken with a warning.
+    Flags are those of TensorFlow Serving, written in the same way: --flag=value, or --flag=true for a switch.
+    Flags that change nothing here are accepted with a warning.
 
-    Once it answers, one line of JSON on standard output names the addresses. Logs are JSON lines on standard error.
+    Once the server answers, it prints one line of JSON with its addresses on standard output. Logs are JSON lines on
+    standard error.
     """
     if version == "true":
         _print_versions()

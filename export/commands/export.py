@@ -10,7 +10,7 @@ import typer
 
 from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
-from toolkit.commands import closing, objective_options
+from toolkit.commands import closing, completion, objective_options
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError
@@ -47,7 +47,7 @@ def export(
         str,
         typer.Option(help="Method of the model: feed-forward (a stylizer) or optimisation (VGG19 and its train_step)."),
     ] = "feed-forward",
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
+    model: Annotated[str, typer.Option(help=MODEL_HELP, autocompletion=completion.models)] = "magenta-mobile",
     inputs: Inputs = None,
     split_at: SplitAt = None,
     value_range: ValueRange = None,
@@ -56,7 +56,8 @@ def export(
         str,
         typer.Option(
             help=f"Formats, separated by commas, of {', '.join(FORMATS)}. web is a page, and needs npm; baked "
-            "is added by --bake."
+            "is added by --bake.",
+            autocompletion=completion.lists_of(FORMATS),
         ),
     ] = ",".join(DEFAULT_FORMATS),
     quantize: Annotated[
@@ -64,6 +65,7 @@ def export(
         typer.Option(
             help="Quantizations of TFLite files, separated by commas; the optimisation has no int8.",
             show_default=",".join(QUANTIZATIONS),
+            autocompletion=completion.lists_of(QUANTIZATIONS),
         ),
     ] = None,
     size: Annotated[

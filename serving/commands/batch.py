@@ -21,7 +21,7 @@ CONTEXT = {"ignore_unknown_options": True}
 
 EXAMPLES = (
     "styleport batch 'photos/**/*.jpg' painting.jpg -o painted --model bundle",
-    "styleport batch 'photos/*.png' a.jpg b.jpg -o painted --model bundle --workers 2",
+    "styleport batch 'photos/*.png' a.jpg b.jpg -o out --model bundle --workers 2",
 )
 
 

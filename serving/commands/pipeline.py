@@ -9,7 +9,7 @@ import typer
 from export.artifact import DEFAULT_FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from serving.commands.options import AsJson
-from toolkit.commands import closing
+from toolkit.commands import closing, completion
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError, WorkError, first_of
 from toolkit.gate import trusted
@@ -23,7 +23,7 @@ MAX_GATES_BYTES = 1 << 16
 
 EXAMPLES = (
     "styleport pipeline tfx models/stylizer",
-    "styleport pipeline tfx models/stylizer --formats saved_model --gates gates.json",
+    "styleport pipeline tfx models/stylizer --formats saved_model --size 384",
 )
 
 
@@ -34,7 +34,7 @@ def pipeline(
     base_path: Annotated[
         str, typer.Argument(metavar="BASE_PATH", help="Folder of the versions; its name is the model's name.")
     ],
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
+    model: Annotated[str, typer.Option(help=MODEL_HELP, autocompletion=completion.models)] = "magenta-mobile",
     inputs: Inputs = None,
     split_at: SplitAt = None,
     value_range: ValueRange = None,

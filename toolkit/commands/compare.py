@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.commands import closing, objective_options
+from toolkit.commands import closing, completion, objective_options
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.optimize import check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
@@ -27,9 +27,15 @@ def compare(
     content: Annotated[Path, typer.Argument(help="Picture to paint.")],
     style: Annotated[Path, typer.Argument(help="Style picture.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write the comparison to.")],
-    model: Annotated[str, typer.Option(help=f"For the feed-forward method. {MODEL_HELP}")] = "magenta-mobile",
+    model: Annotated[
+        str, typer.Option(help=f"{MODEL_HELP} For the feed-forward method.", autocompletion=completion.models)
+    ] = "magenta-mobile",
     artifact: Annotated[
-        str | None, typer.Option(help="Artifact of the bundle: saved_model (the default) or a TFLite pair.")
+        str | None,
+        typer.Option(
+            help="Artifact of the bundle: saved_model (the default) or a TFLite pair.",
+            autocompletion=completion.artifacts,
+        ),
     ] = None,
     inputs: Inputs = None,
     split_at: SplitAt = None,

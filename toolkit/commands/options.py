@@ -28,8 +28,8 @@ Imports = Annotated[
     typer.Option(
         "--import",
         metavar="MODULE",
-        help="Python module that registers the custom classes of a Keras model, from Python's path or the current folder. May "
-        " be given several times.",
+        help="Python module that registers the custom classes of a Keras model, from Python's path or the current "
+        "folder. May be given several times.",
     ),
 ]
 Trust = Annotated[

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.commands import completion
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.options import (
     MODEL_HELP,
@@ -60,10 +61,13 @@ def stylize(
             help="File of the painted picture; or a folder, which exists, ends in a slash or has no suffix.",
         ),
     ],
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
+    model: Annotated[str, typer.Option(help=MODEL_HELP, autocompletion=completion.models)] = "magenta-mobile",
     artifact: Annotated[
         str | None,
-        typer.Option(help="Artifact of the bundle: saved_model (the default) or another that inspect lists."),
+        typer.Option(
+            help="Artifact of the bundle: saved_model (the default) or another that inspect lists.",
+            autocompletion=completion.artifacts,
+        ),
     ] = None,
     inputs: Inputs = None,
     split_at: SplitAt = None,

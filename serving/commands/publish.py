@@ -101,8 +101,9 @@ def publish(
         typer.echo(f"wrote {file.path}: it serves version {published.number} as stable and canary")
     elif not file.names_model():
         typer.echo(f"{file.path} does not name this base path: add it there to have it served")
-    serve = ["styleport", "serve", "--rest_api_port=8501", f"--model_config_file={file.path}"]
-    follow = serve if first else ["styleport", "label", base_path, f"canary={published.number}"]
+    follow: list[str | Path] = ["styleport", "label", base_path, f"canary={published.number}"]
+    if first:
+        follow = ["styleport", "serve", "--rest_api_port=8501", f"--model_config_file={file.path}"]
     closing.tell([published.folder], follow=[follow, ["styleport", "versions", base_path]])
 
 

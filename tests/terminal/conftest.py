@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.terminal import screen
+from toolkit import images, samples
 
 ROOT = Path(__file__).parents[2]
 # What would change the width, the colors or what is shown, whatever the terminal is.
@@ -25,3 +26,21 @@ def styleport(tmp_path):
         return screen.run(command, tmp_path, variables, seconds)
 
     return start
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of two small photos, in the folder that the command runs in."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, photo in zip(("one.png", "two.png"), samples.photos().values(), strict=False):
+        images.save_image(images.resize(photo, 50, 70), folder / name)
+    return folder
+
+
+@pytest.fixture
+def painting(tmp_path):
+    """A small style picture."""
+    path = tmp_path / "painting.png"
+    images.save_image(images.square(next(iter(samples.styles().values())), 96), path)
+    return path

@@ -50,7 +50,7 @@ def tell(
     elif seconds:
         _print(f"done{seconds}")
     for index, words in enumerate(follow):
-        _print(f"{'next:' if index == 0 else '     '} {shlex.join(map(os.fspath, words))}")
+        _print(f"{'next:' if index == 0 else '     '} {shlex.join([os.fspath(word) for word in words])}")
 
 
 def size(count: int) -> str:

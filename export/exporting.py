@@ -191,7 +191,10 @@ class Trial:
 
 
 def verify_bundle(
-    bundle: str | Path, progress: Progress = lambda step: None, trial: Trial | None = None
+    bundle: str | Path,
+    progress: Progress = lambda step: None,
+    trial: Trial | None = None,
+    only: str | None = None,
 ) -> Verification:
     """Recomputes every hash and every parity figure of a bundle from its files.
 
@@ -199,18 +202,21 @@ def verify_bundle(
         bundle: the bundle's folder.
         progress: told what is being verified.
         trial: what it is measured on and from, and how strictly; the samples, itself and its own gates by default.
+        only: the path of the one artifact to measure, such as `saved_model`; all by default. The hash of every file
+            and what the manifest says of the model are checked in any case.
 
     Returns:
         The figures and the gates they miss.
 
     Raises:
-        InputError: the folder is no bundle, a file in it is changed, missing or added, or the manifest says something
-            that its files do not bear out.
+        InputError: the folder is no bundle, a file in it is changed, missing or added, the manifest says something
+            that its files do not bear out, or there is no such artifact.
     """
     bundle = Path(bundle)
     check_utf8(bundle)
     manifest = manifests.read(bundle)
     bundles.validate(manifest)
+    records = manifest["artifacts"] if only is None else [manifests.artifact(manifest, only)]
     problems = bundles.check_files(bundle, manifest)
     if problems:
         raise InputError(first_of(problems))
@@ -218,7 +224,7 @@ def verify_bundle(
     false = claims.false_source(manifest["source"], exportable.source)
     if trial.pairs is not None:
         exportable.measure_on(trial.pairs)
-    for record in manifest["artifacts"]:
+    for record in records:
         artifact = Artifact.from_record(record)
         progress(f"verifying {artifact.path}")
         folder = trial.elsewhere.get(artifact.path) or manifests.resolve(bundle, artifact.path)

@@ -8,8 +8,13 @@ from typing import Any
 
 import tensorflow as tf
 
-# Pillow's limit against decompression bombs, held before any pixel is decoded.
-MAX_PIXELS = 89_478_485
+from toolkit import header_limits
+
+# Held before any pixel is decoded.
+MAX_PIXELS = header_limits.MAX_PIXELS
+MAX_SCANS = header_limits.MAX_SCANS
+# Each may inflate to 8 MB before the decoder gives it up, and all of them are kept. A picture has one or two.
+MAX_COMPRESSED_TEXTS = 16
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _ORIENTATION_TAG = 0x0112
@@ -17,6 +22,7 @@ _ORIENTATION_TAG = 0x0112
 _HEADER_REACH = 1 << 17
 # A directory beyond this many entries is not a camera's.
 _EXIF_MAX_ENTRIES = 512
+_STRIP_PIXELS = 1 << 20
 
 
 def _raw_bytes(contents: Any, start: int, length: int) -> Any:
@@ -89,31 +95,48 @@ def orient(picture: Any, orientation: Any) -> Any:
     return tf.cond(asked(3, 4, 7, 8), lambda: picture[::-1], lambda: picture)
 
 
+def _to_unit(picture: Any) -> Any:
+    return tf.cast(picture, tf.float32) / float(picture.dtype.max)
+
+
 def _on_white(picture: Any) -> Any:
-    """Composites [H, W, 1 to 4] on white and gives [H, W, 3]."""
-    channels = tf.shape(picture)[-1]
-    colors = channels - tf.cast(channels % 2 == 0, tf.int32)
-    color = picture[..., :colors]
-    alpha = tf.cond(colors < channels, lambda: picture[..., -1:], lambda: tf.ones_like(picture[..., :1]))
-    color = tf.cond(colors == 1, lambda: tf.repeat(color[..., :1], 3, axis=-1), lambda: color)
-    return tf.ensure_shape(color * alpha + (1 - alpha), (None, None, 3))
+    """Composites floats [H, W, 1 to 4] on white and gives [H, W, 1 or 3]."""
+    alpha = picture[..., -1:]
+    return tf.cond(tf.shape(picture)[-1] % 2 == 0, lambda: picture[..., :-1] * alpha + (1 - alpha), lambda: picture)
 
 
-def _decode_png(contents: Any) -> Any:
+def _opaque(picture: Any) -> Any:
+    """Composites integers [H, W, 1 to 4] on white and gives the same type: floats of all pixels would be gigabytes."""
+    height, width, channels = tf.unstack(tf.shape(picture))
+    rows = tf.maximum(_STRIP_PIXELS // width, 1)
+
+    def add(index: Any, strips: tf.TensorArray) -> Any:
+        on_white = _on_white(_to_unit(picture[index * rows : (index + 1) * rows]))
+        return index + 1, strips.write(index, tf.cast(tf.round(on_white * picture.dtype.max), picture.dtype))
+
+    def composited() -> Any:
+        count = (height + rows - 1) // rows
+        strips = tf.TensorArray(picture.dtype, count, infer_shape=False, element_shape=(None, None, None))
+        _, strips = tf.while_loop(lambda index, _: index < count, add, (0, strips), parallel_iterations=1)
+        return tf.reshape(strips.concat(), (height, width, channels - 1))
+
+    return tf.cond(channels % 2 == 0, composited, lambda: picture)
+
+
+def _decode_png(contents: Any, dtype: tf.DType) -> Any:
     def decoded(channels: int) -> Any:
-        return tf.io.decode_png(contents, channels=channels, dtype=tf.uint16)
+        return tf.io.decode_png(contents, channels=channels, dtype=dtype)
 
     # Only when asked for four channels does the decoder heed the transparent colour of a grey or RGB picture; asked
     # for them without need, it makes pictures of less than 8 bits a sample transparent.
     data = _raw_bytes(contents, 0, _HEADER_REACH)
     has_transparent_color = _find(data, b"tRNS") < _find(data, b"IDAT")
-    pixels = tf.cond(has_transparent_color, lambda: decoded(4), lambda: decoded(0))
-    return _on_white(tf.cast(pixels, tf.float32) / 65535)
+    return tf.cond(has_transparent_color, lambda: decoded(4), lambda: decoded(0))
 
 
 def _decode_jpeg(contents: Any) -> Any:
     pixels = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
-    return tf.cast(orient(pixels, exif_orientation(contents)), tf.float32) / 255
+    return orient(pixels, exif_orientation(contents))
 
 
 def _check_size(height: Any, width: Any, least: int) -> list[Any]:
@@ -125,6 +148,28 @@ def _check_size(height: Any, width: Any, least: int) -> list[Any]:
             f"a picture has more than {MAX_PIXELS} pixels",
         ),
     ]
+
+
+def _check_at_most(count: int, marker: bytes, contents: Any, message: str) -> Any:
+    parts = tf.size(tf.strings.split(contents, marker, maxsplit=count + 1))
+    return tf.debugging.assert_less_equal(parts, count + 1, message)
+
+
+def _check_work(contents: Any, is_png: Any) -> Any:
+    """Refuses what keeps the decoders busy, or takes memory, for more than the pixels."""
+
+    def of_png() -> Any:
+        told = f"a picture has more than {MAX_COMPRESSED_TEXTS} compressed texts of a kind"
+        checks = [_check_at_most(MAX_COMPRESSED_TEXTS, kind, contents, told) for kind in (b"zTXt", b"iTXt")]
+        with tf.control_dependencies(checks):
+            return tf.constant(True)
+
+    def of_jpeg() -> Any:
+        told = f"a picture has more than {MAX_SCANS} scans"
+        with tf.control_dependencies([_check_at_most(MAX_SCANS, b"\xff\xda", contents, told)]):
+            return tf.constant(True)
+
+    return tf.cond(is_png, of_png, of_jpeg)
 
 
 def decode(contents: Any, max_size: int, min_side: int) -> Any:
@@ -145,31 +190,41 @@ def decode(contents: Any, max_size: int, min_side: int) -> Any:
     )
     with tf.control_dependencies([known]):
         contents = tf.identity(contents)
+    # A header cut short reads as sides of 0.
+    header = _raw_bytes(tf.strings.join([tf.strings.substr(contents, 0, 25), b"\0" * 25]), 16, 9)
 
     def png_size() -> Any:
-        # A header cut short reads as sides of 0; a first byte over 127 would make a side negative.
-        start = tf.strings.join([tf.strings.substr(contents, 0, 24), b"\0" * 24])
-        header = tf.minimum(_raw_bytes(start, 16, 8), [127, 255, 255, 255] * 2)
-        return _integer(header, tf.constant([0, 4]), 4, False)
+        # A first byte over 127 would make a side negative.
+        return _integer(tf.minimum(header[:8], [127, 255, 255, 255] * 2), tf.constant([0, 4]), 4, False)
 
     height, width = tf.unstack(tf.cond(is_png, png_size, lambda: tf.io.extract_jpeg_shape(contents)[:2]), 2)
-    with tf.control_dependencies(_check_size(height, width, min_side)):
+    with tf.control_dependencies([*_check_size(height, width, min_side), _check_work(contents, is_png)]):
         contents = tf.identity(contents)
-    picture = tf.cond(is_png, lambda: _decode_png(contents), lambda: _decode_jpeg(contents))
-    return _bound(picture, max_size, min_side)
+
+    def png(dtype: tf.DType) -> Any:
+        return _bound(_decode_png(contents, dtype), max_size, min_side)
+
+    return tf.cond(
+        is_png,
+        lambda: tf.cond(header[8] > 8, lambda: png(tf.uint16), lambda: png(tf.uint8)),
+        lambda: _bound(_decode_jpeg(contents), max_size, min_side),
+    )
 
 
 def _bound(picture: Any, max_size: int, min_side: int) -> Any:
+    """Bounds integers [H, W, 1 to 4], of which there may be many, and makes opaque floats [H, W, 3] of what is left."""
     size = tf.cast(tf.shape(picture)[:2], tf.float64)
     longer = tf.reduce_max(size)
     # Multiplied before it is divided, so that halves round as in `toolkit.images`.
     bounded = tf.maximum(tf.cast(tf.round(size * max_size / longer), tf.int32), min_side)
 
     def reduce() -> Any:
-        reduced = tf.image.resize(picture, bounded, method="lanczos3", antialias=True)
-        return tf.clip_by_value(reduced, 0.0, 1.0)
+        reduced = tf.image.resize(_opaque(picture), bounded, method="lanczos3", antialias=True)
+        return tf.clip_by_value(reduced / float(picture.dtype.max), 0.0, 1.0)
 
-    return tf.ensure_shape(tf.cond(longer > max_size, reduce, lambda: picture), (None, None, 3))
+    floats = tf.cond(longer > max_size, reduce, lambda: _on_white(_to_unit(picture)))
+    is_grey = tf.shape(floats)[-1] == 1
+    return tf.ensure_shape(tf.cond(is_grey, lambda: tf.repeat(floats, 3, axis=-1), lambda: floats), (None, None, 3))
 
 
 def encode(picture: Any) -> Any:

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from toolkit import aborts, keras_settings, signals, streams
 from toolkit.commands import closing
 from toolkit.errors import InputError, MissingExtraError, StyleportError, WorkError, out_of_memory
+from toolkit.extras import install
 from toolkit.help_page import HelpfulCommand, first_paragraph
 
 # Commands by their group in `styleport --help`, each with the module that has it.
@@ -32,6 +33,7 @@ GROUPS = {
     },
     "Serve": {
         "serve": "serving.commands.serve",
+        "deploy": "serving.commands.deploy",
         "request": "serving.commands.request",
         "publish": "serving.commands.publish",
         "versions": "serving.commands.versions",
@@ -49,7 +51,6 @@ COMMANDS = {name: module for commands in GROUPS.values() for name, module in com
 
 # The extra that brings each optional package.
 EXTRAS = {
-    "ai_edge_litert": "device",
     "apache_beam": "batch",
     "grpc": "serving",
     "grpc_health": "serving",
@@ -74,8 +75,8 @@ NEEDS = {
     "optimize": ("tensorflow", "keras"),
     "compare": ("tensorflow", "keras"),
     "fetch": ("tensorflow", "tensorflow_hub"),
-    "export": ("tensorflow", "keras", "ai_edge_litert", "litert_quantizer", "skimage", "jsonschema", "jinja2"),
-    "verify": ("tensorflow", "keras", "ai_edge_litert", "skimage", "jsonschema"),
+    "export": ("tensorflow", "keras", "litert_quantizer", "skimage", "jsonschema", "jinja2"),
+    "verify": ("tensorflow", "keras", "skimage", "jsonschema"),
     "serve": ("tensorflow", "tensorflow_serving", "grpc", "grpc_health", "starlette", "uvicorn"),
     "publish": ("tensorflow", "keras", "tensorflow_serving", "skimage", "jsonschema"),
     "label": ("tensorflow_serving",),
@@ -161,7 +162,7 @@ def _is_installed(package: str) -> bool:
 
 
 def _needs(package: str) -> str:
-    return f"this needs {package}: pip install 'styleport[{EXTRAS[package]}]'"
+    return f"this needs {package}: {install(EXTRAS[package])}"
 
 
 def _missing_extra(error: ModuleNotFoundError) -> InputError:

@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
-from toolkit import tiff
+from toolkit import jpeg, memory, tiff, tiff_directory
 from toolkit.errors import InputError, one_line
-from toolkit.formats import FAMILIES
-from toolkit.jpeg import REDUCTIONS, has_one_scan
+from toolkit.formats import FAMILIES, HEIC_HINT, is_heic
+from toolkit.header_limits import HeaderError, check_header
 from toolkit.opening import open_file
 from toolkit.picture import MIN_SIDE, Picture, check_size, from_array, from_uint8, samples_of, to_uint8, to_unit_range
 from toolkit.resampling import Box, bounded, resampled, resampled_picture
@@ -23,7 +23,10 @@ from toolkit.resampling import Box, bounded, resampled, resampled_picture
 # Changing the warning filters, as decoding does, is not safe in two threads at once.
 _DECODING = threading.Lock()
 
-_JPEG_MAGIC = b"\xff\xd8\xff"
+# At the peak, of the worst kind of file: measured on pictures of 89 megapixels, and rounded up.
+BYTES_PER_PIXEL = 32
+# Under this nobody asks how much memory is free.
+_SMALL_BYTES = 256 << 20
 
 # What makes a stored picture [H, W, 3] upright, by its EXIF orientation.
 _UPRIGHT: dict[int, Callable[[Picture], Picture]] = {
@@ -44,7 +47,7 @@ def load_image(source: Any, max_size: int | None = None, min_side: int | None = 
     """Loads a picture upright, opaque and in sRGB, whatever form it was stored in.
 
     Args:
-        source: a JPEG, PNG, WebP, TIFF, BMP or GIF file (its first frame), a Pillow image, or an array or tensor
+        source: a JPEG, PNG, WebP, TIFF, BMP, AVIF or GIF file (its first frame), a Pillow image, or an array or tensor
             [H, W], [H, W, 3], [H, W, 4] or [1, H, W, 3] of bool, uint8, uint16 or floats in [0, 1], channels in the
             order red, green, blue. What is transparent is composited on white. Both sides are at least 16 pixels.
         max_size: bound on the longer side in pixels, at least 16; a larger picture is
@@ -65,17 +68,34 @@ def load_image(source: Any, max_size: int | None = None, min_side: int | None = 
         with _decoding("the Pillow image"):
             return _decode(source, "the Pillow image", max_size)
     if isinstance(source, str | PathLike):
-        try:
-            with open_file(source) as stream:
-                return decode_image(stream, str(source), max_size, min_side)
-        except InputError:
-            raise
-        except (OSError, ValueError) as error:  # a name with a NUL is no value
-            raise InputError(
-                f"cannot read {source}: {getattr(error, 'strerror', None) or error}; "
-                "give the path of a picture that can be read"
-            ) from error
+        with opened_picture(source) as stream:
+            return decode_image(stream, str(source), max_size, min_side)
     return _load_array(samples_of(source, "the array"), max_size)
+
+
+@contextmanager
+def opened_picture(path: str | PathLike) -> Iterator[BinaryIO]:
+    """Opens a picture's file.
+
+    Args:
+        path: the file.
+
+    Yields:
+        The file, at its start.
+
+    Raises:
+        InputError: it is missing or cannot be read.
+    """
+    try:
+        with open_file(path) as stream:
+            yield stream
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # a name with a NUL is no value
+        raise InputError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}; "
+            "give the path of a picture that can be read"
+        ) from error
 
 
 def _load_array(samples: np.ndarray, max_size: int | None) -> Picture:
@@ -103,7 +123,7 @@ def decode_image(stream: BinaryIO, name: str, max_size: int | None = None, min_s
     Raises:
         InputError: the file is empty, broken or no picture, or the picture is too small or too large.
     """
-    with _opened(stream, name) as image:
+    with opened(stream, name) as image:
         return _decode(image, name, max_size, _reduction(image, stream, name, max_size, min_side))
 
 
@@ -121,32 +141,44 @@ def stored_size(stream: BinaryIO, name: str, max_size: int | None = None) -> tup
     Raises:
         InputError: as `decode_image`, as far as the header tells.
     """
-    with _opened(stream, name) as image:
+    with opened(stream, name) as image:
         check_size(*image.size, name)
         _reduction(image, stream, name, max_size, None)
         return bounded(*image.size, name, max_size)
 
 
-def stored_pixels(stream: BinaryIO, name: str) -> int:
-    """Reads from a picture's header how many pixels are stored, be they more than may be decoded.
+def stored_extent(stream: BinaryIO, name: str) -> tuple[int, int]:
+    """Reads from a picture's header how large it is stored, be that more than may be decoded.
 
     Args:
         stream: at its start; it can seek.
         name: what an error calls it.
 
     Returns:
-        Their number.
+        Width and height in pixels, as it lies in the file.
 
     Raises:
         InputError: the file is empty, broken or no picture, or no JPEG and has more pixels than may be decoded.
     """
-    with _opened(stream, name) as image:
-        return image.size[0] * image.size[1]
+    with opened(stream, name) as image:
+        return image.size
 
 
 @contextmanager
-def _opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
-    magic = stream.read(len(_JPEG_MAGIC))
+def opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
+    """Opens a picture of which nothing but the header is decoded yet.
+
+    Args:
+        stream: at its start; it can seek.
+        name: what an error calls it.
+
+    Yields:
+        The image.
+
+    Raises:
+        InputError: the file is empty, broken or no picture.
+    """
+    magic = stream.read(len(jpeg.MAGIC))
     if not magic:
         raise InputError(f"cannot read {name}: the file is empty; give a picture")
     stream.seek(0)
@@ -155,7 +187,8 @@ def _opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
 
 
 def _open(stream: BinaryIO, magic: bytes) -> Image.Image:
-    if magic == _JPEG_MAGIC:
+    check_header(stream)
+    if magic == jpeg.MAGIC:
         # Not Image.open, which refuses by the size that is stored; what a JPEG is decoded to may be smaller.
         return JpegImagePlugin.jpeg_factory(stream)
     return Image.open(stream, formats=tuple(FAMILIES))
@@ -181,9 +214,9 @@ def _reduction(image: Image.Image, stream: BinaryIO, name: str, max_size: int | 
     if not isinstance(image, JpegImagePlugin.JpegImageFile):
         mend = "give a smaller picture, or a JPEG, which can be decoded to a part of its size"
         raise _too_large(name, width * height, mend)
-    if not has_one_scan(stream):
+    if not jpeg.has_one_scan(stream):
         raise _too_large(name, width * height, "give a smaller picture: a progressive JPEG can only be decoded whole")
-    reduction = next((by for by in REDUCTIONS if (-(-width // by)) * (-(-height // by)) <= max_pixels()), None)
+    reduction = next((by for by in jpeg.REDUCTIONS if (-(-width // by)) * (-(-height // by)) <= max_pixels()), None)
     if reduction is None:
         raise _too_large(name, width * height, "give a smaller picture")
     longer, shorter = max(width, height) // reduction, min(width, height) // reduction
@@ -208,7 +241,11 @@ def _decoding(name: str, stream: BinaryIO | None = None) -> Iterator[None]:
         pixels = re.search(r"\d+", str(error))
         mend = "give a smaller picture, or a JPEG, which can be decoded to a part of its size"
         raise _too_large(name, int(pixels.group()) if pixels else 0, mend) from error
+    except HeaderError as error:
+        raise InputError(f"cannot read {name}: it has {error}; open it in an image editor and save it anew") from error
     except UnidentifiedImageError as error:
+        if stream is not None and is_heic(stream):
+            raise InputError(f"cannot read {name}: {HEIC_HINT}") from error
         if stream is not None and (layout := tiff.read_layout(stream)):
             raise _unread_tiff(name, layout, "such files are not read") from error
         raise InputError(
@@ -229,6 +266,7 @@ def _unread_tiff(name: str, layout: tiff.Layout, why: str) -> InputError:
 
 def _decode(image: Image.Image, name: str, max_size: int | None, reduction: int = 1) -> Picture:
     check_size(*image.size, name)
+    _check_memory(image, name, reduction)
     layout = tiff.Layout.of(image.tag_v2) if isinstance(image, TiffImagePlugin.TiffImageFile) else None
     if layout and (why := layout.why_not()):
         raise _unread_tiff(name, layout, why)
@@ -240,6 +278,12 @@ def _decode(image: Image.Image, name: str, max_size: int | None, reduction: int 
     picture = _as_stored(image, name, layout, size, box)
     orientation = _orientation(image)
     return np.ascontiguousarray(_UPRIGHT[orientation](picture)) if orientation in _UPRIGHT else picture
+
+
+def _check_memory(image: Image.Image, name: str, reduction: int) -> None:
+    width, height = (-(-side // reduction) for side in image.size)
+    if width * height * BYTES_PER_PIXEL > _SMALL_BYTES:
+        memory.check(memory.painting(name, height, width, BYTES_PER_PIXEL), "a smaller picture")
 
 
 def _drafted(image: Image.Image, reduction: int) -> Box:
@@ -259,7 +303,7 @@ def _as_stored(
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         grey = _deep_grey(image, name, layout)
         if not profile:
-            return _resized(np.repeat(grey[..., None], 3, axis=-1), size)
+            return _grey_picture(grey, size)
         image = Image.fromarray(to_uint8(grey))  # a profile is applied to 8 bits
     image = _on_white(image, profile)
     if size is None or size == image.size:
@@ -268,20 +312,28 @@ def _as_stored(
     return resampled((channel.convert("F") for channel in image.split()), size, 255.0, box)
 
 
-def _resized(picture: Picture, size: tuple[int, int] | None) -> Picture:
-    if size is None or size == picture.shape[1::-1]:
-        return picture
-    width, height = size
-    return resampled_picture(picture, height, width)
+def _grey_picture(grey: np.ndarray, size: tuple[int, int] | None) -> Picture:
+    if size is None or size == grey.shape[::-1]:
+        return np.repeat(grey[..., np.newaxis], 3, axis=-1)
+    return np.repeat(resampled([Image.fromarray(grey)], size), 3, axis=-1)
 
 
 def _orientation(image: Image.Image) -> Any:
     """The EXIF orientation, which no damage elsewhere in the EXIF block can prevent."""
     try:
+        if tiff_directory.fault(io.BytesIO(_exif_block(image))):
+            return None
         # Not ImageOps.exif_transpose, which also writes the whole block anew and fails on odd tags.
         return image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # a broken EXIF block is no reason to refuse the picture
         return None
+
+
+def _exif_block(image: Image.Image) -> bytes:
+    block: bytes = image.info.get("exif") or b""
+    if not block and (profile := image.info.get("Raw profile type exif")):
+        block = bytes.fromhex("".join(str(profile).split("\n")[3:]))
+    return block.removeprefix(b"Exif\0\0")
 
 
 def _scale_transparent_color(image: Image.Image) -> None:

@@ -1,15 +1,22 @@
-"""What of a JPEG's header says how much memory its decoder takes."""
+"""What of a JPEG's header says how much memory and time its decoder takes."""
 
+import re
+from collections.abc import Iterator
 from typing import BinaryIO
+
+MAGIC = b"\xff\xd8\xff"
+START_OF_SCAN = 0xDA
+JUNK = 0
 
 # By what the decoder can divide the sides as it goes, the least first.
 REDUCTIONS = (2, 4, 8)
 
 _SEQUENTIAL_FRAMES = (0xC0, 0xC1)
 _OTHER_FRAMES = (0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
-_START_OF_SCAN = 0xDA
 # These have no length: TEM, and from RST0 on to the end of the picture.
 _BARE = (0x01, *range(0xD0, 0xDA))
+_SCAN = re.compile(rb"\xff\xda")
+_BLOCK = 1 << 20
 
 
 def has_one_scan(stream: BinaryIO) -> bool:
@@ -34,19 +41,68 @@ def has_one_scan(stream: BinaryIO) -> bool:
 
 def _has_one_scan(stream: BinaryIO) -> bool:
     channels = -1
-    while (start := stream.read(2)) and len(start) == 2 and start[0] == 0xFF:
-        marker = start[1]
+    for marker, segment in segments(stream):
+        if marker == JUNK:
+            continue
+        if marker in _OTHER_FRAMES or not segment:
+            return False
+        if marker in _SEQUENTIAL_FRAMES and len(segment) > 5:
+            channels = segment[5]
+        if marker == START_OF_SCAN:
+            return segment[:1] == bytes([channels]) if channels >= 0 else False
+    return False
+
+
+def segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Reads the segments of a JPEG up to its first scan.
+
+    Args:
+        stream: the file, behind its first marker.
+
+    Yields:
+        Each marker, from 0xC0 to 0xFE, and what it holds; `JUNK` and what decoders skip. The last is the marker of the
+        scan, unless the file is damaged.
+    """
+    while byte := stream.read(1):
+        if byte != b"\xff":
+            yield JUNK, byte + _until_marker(stream)
+            continue
+        marker = int.from_bytes(stream.read(1), "big")
         if marker == 0xFF:  # a marker may be preceded by any number of these
             stream.seek(-1, 1)
             continue
-        if marker in _BARE:
+        if marker in _BARE or not marker:
             continue
         length = int.from_bytes(stream.read(2), "big") - 2
-        if marker in _OTHER_FRAMES or length < 1:
-            return False
-        segment = stream.read(length)
-        if marker in _SEQUENTIAL_FRAMES and length > 5:
-            channels = segment[5]
-        if marker == _START_OF_SCAN:
-            return segment[:1] == bytes([channels]) if channels >= 0 else False
-    return False
+        yield marker, stream.read(max(length, 0))
+        if marker == START_OF_SCAN or length < 0:
+            return
+
+
+def _until_marker(stream: BinaryIO) -> bytes:
+    block = stream.read(1 << 16)
+    junk, marker, rest = block.partition(b"\xff")
+    stream.seek(-len(marker) - len(rest), 1)
+    return junk
+
+
+def count_scans(stream: BinaryIO, most: int) -> int:
+    """Counts the scans of a JPEG that has more than one, by the markers that begin them.
+
+    Args:
+        stream: the file, which can seek.
+        most: how many are counted.
+
+    Returns:
+        Their number, or `most` if there are more; those of previews and of further pictures count, too. 1 where the
+        decoder reads the first scan alone.
+    """
+    if has_one_scan(stream):
+        return 1
+    stream.seek(0)
+    found, tail = 0, b""
+    while found < most and (block := stream.read(_BLOCK)):
+        found += len(_SCAN.findall(tail + block))
+        # A marker may lie across two blocks.
+        tail = block[-1:] if block.endswith(b"\xff") else b""
+    return min(found, most)

@@ -46,13 +46,13 @@ def resampled(
     """Resamples channels with an antialiasing Lanczos filter, in float precision.
 
     Args:
-        channels: three images of mode F, with samples from 0 to `white`.
+        channels: images of mode F, with samples from 0 to `white`.
         size: width and height of the result.
         white: the largest sample.
         box: the part that is shown; by default the whole.
 
     Returns:
-        A new picture.
+        A new picture of as many channels.
     """
     resized = [np.asarray(channel.resize(size, Image.Resampling.LANCZOS, box)) for channel in channels]
     return np.clip(np.stack(resized, axis=-1) / np.float32(white), 0.0, 1.0)

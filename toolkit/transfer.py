@@ -76,7 +76,7 @@ class StyleTransfer(keras.Model):
         content_weight: factor of the content loss, at least 0.
         style_weight: factor of the style loss, at least 0.
         variation_weight: factor of the total variation of the picture, at least 0.
-        vgg_weights: `imagenet`, `random` or the path of a file, as `VGG19Features` takes it.
+        vgg_weights: `vgg19-8bit`, `imagenet`, `random` or the path of a file, as `VGG19Features` takes it.
         pooling: `max` or `average`.
         start: `content`, `noise`, a file or a picture [h, w, 3] in [0, 1], which is resized.
         preserve_color: keep the content's colours and paint its luminance alone.
@@ -108,7 +108,7 @@ class StyleTransfer(keras.Model):
         content_weight: float = 1e4,
         style_weight: float = 1e-2,
         variation_weight: float = 30.0,
-        vgg_weights: str | Path = "imagenet",
+        vgg_weights: str | Path = "vgg19-8bit",
         pooling: str = "max",
         start: str | Path | np.ndarray = "content",
         preserve_color: bool = False,

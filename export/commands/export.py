@@ -99,7 +99,7 @@ def export(
             "rest, and the file contains the predictor as well."
         ),
     ] = 1.0,
-    vgg_weights: objective_options.VggWeights = "imagenet",
+    vgg_weights: objective_options.VggWeights = "vgg19-8bit",
     style_layer: objective_options.StyleLayers = None,
     content_layer: objective_options.ContentLayers = None,
     content_weight: objective_options.ContentWeight = 1e4,

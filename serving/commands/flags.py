@@ -73,6 +73,11 @@ _FORMS = {
 }
 
 
+# All flags with numbers are of 32 bits in model_servers/main.cc, but for this.
+_INT64_FLAG = "load_retry_interval_micros"
+_MAX_DIGITS = 100
+
+
 @dataclass
 class CommandLine:
     """A command line, read by TensorFlow's grammar.
@@ -119,6 +124,9 @@ def read(arguments: list[str], options: set[str]) -> CommandLine:
         form, expected = _FORMS[FLAGS[name]]
         if not form.fullmatch(value):
             raise InputError(f"{flag}={value}: give {expected}, as in {flag}=VALUE")
+        bits = 64 if name == _INT64_FLAG else 32
+        if FLAGS[name] == INTEGER and (len(value) > _MAX_DIGITS or not -(1 << bits) <= 2 * int(value) < 1 << bits):
+            raise InputError(f"{flag}={value[:_MAX_DIGITS]}: give a whole number of {bits} bits")
         if flag not in options:
             if name.endswith("_file") and value and not os.access(value, os.R_OK):
                 raise InputError(f"{flag}={value}: cannot be read, and TensorFlow Serving would end; give another file")

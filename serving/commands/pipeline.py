@@ -68,7 +68,7 @@ def pipeline(
         typer.Option("--compile", metavar="FILE", help="Run nothing, and write the pipeline for Kubeflow as YAML."),
     ] = None,
     image: Annotated[
-        str | None, typer.Option(help="Container image for Kubeflow, with styleport[tfx] installed.")
+        str | None, typer.Option(help="Container image for Kubeflow, with styleport and its extra tfx installed.")
     ] = None,
     trust: Trust = False,
     as_json: AsJson = False,

@@ -40,7 +40,7 @@ def files(tmp_path_factory):
     """A photo, a style, and what is neither: PNG files by name."""
     folder = tmp_path_factory.mktemp("pictures")
     images.save_image(images.resize(samples.photos()["coffee"], 200, 301), folder / "photo.png")
-    images.save_image(samples.styles()["woodcut"], folder / "style.png")
+    images.save_image(samples.styles()["stained_tissue"], folder / "style.png")
     images.save_image(np.full((12, 40, 3), 0.5, np.float32), folder / "tiny.png")
     Image.new("1", (9000, 8000)).save(folder / "vast.png")
     (folder / "notes.png").write_text("no picture")
@@ -84,7 +84,7 @@ def test_strength_and_detail_are_the_stylizers(painted, files, page_folder):
     assert painted.locator("#strength-shown").text_content() == "50 %"
     painted.get_by_label("Fine, 768 px").check()
     wait_for(painted, "document.getElementById('status').textContent.includes('768 px')")
-    style = load(page_folder / "samples" / "swirls.webp")
+    style = load(page_folder / "samples" / "starry_night.webp")
     expected = PageStylizer(page_folder, 768)(load(files["photo"]), style, 0.5)
     # Browsers and Pillow may decode the sample's WebP a little differently.
     assert differences(painted, expected).mean() < 1
@@ -96,7 +96,7 @@ def test_what_is_saved_is_what_is_shown(painted):
     assert not np.array_equal(result_of(painted), shown)
     with painted.expect_download() as download:
         painted.get_by_role("button", name="Save").click()
-    assert download.value.suggested_filename == "chelsea-swirls.png"
+    assert download.value.suggested_filename == "chelsea-starry_night.png"
     saved = Image.open(io.BytesIO(Path(download.value.path()).read_bytes()))
     assert saved.format == "PNG"
     assert np.array_equal(np.asarray(saved.convert("RGB")), shown)

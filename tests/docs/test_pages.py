@@ -41,7 +41,11 @@ def files(bundle, tmp_path_factory):
         images.save_image(photos[photo], place / f"{name}.jpg")
     for year in ("2024", "2025"):
         images.save_image(photos["rocket"], place / year / "beach.jpg")
-    for name, style in (("painting.jpg", "swirls"), ("styles/mosaic.png", "mosaic"), ("styles/woodcut.png", "woodcut")):
+    for name, style in (
+        ("painting.jpg", "starry_night"),
+        ("styles/mosaic.png", "composition_vii"),
+        ("styles/woodcut.png", "stained_tissue"),
+    ):
         images.save_image(images.square(samples.styles()[style], 96), place / name)
     return place
 
@@ -127,7 +131,9 @@ def test_every_python_block_of_a_page_runs(page, place, quick):
 def test_the_commands_leave_what_the_pages_say(place):
     assert cli.run(shlex.split("stylize holiday/ styles/ -o gallery/ --suffix .jpg")) == 0
     written = {str(path) for path in Path("gallery").rglob("*.jpg")}
-    assert written == {f"gallery/{style}/{name}.jpg" for style in ("mosaic", "woodcut") for name in ("beach", "town")}
+    assert written == {
+        f"gallery/{style}/{name}.jpg" for style in ("mosaic", "stained_tissue") for name in ("beach", "town")
+    }
 
 
 @pytest.mark.parametrize("page", OF_THE_README)

@@ -307,6 +307,39 @@ def test_the_limit_is_that_of_pillow():
     assert image_bytes.MAX_PIXELS == Image.MAX_IMAGE_PIXELS
 
 
+def with_scans(contents, count):
+    """A progressive JPEG whose first scan comes many times."""
+    start = contents.index(b"\xff\xda")
+    end = min(contents.index(mark, start + 2) for mark in (b"\xff\xc4", b"\xff\xda"))
+    return contents[:end] + contents[start:end] * count + contents[end:]
+
+
+def with_chunks(contents, kind, held, count):
+    return contents[:33] + png_chunk(kind, held) * count + contents[33:]
+
+
+def test_a_jpeg_of_hundreds_of_scans_is_refused(decode, photo):
+    progressive = encoded(photo, "JPEG", progressive=True)
+    assert_same(decode(progressive), loaded(progressive))
+    assert "more than 32 scans" in refusal(decode, with_scans(progressive, 300))
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
+def test_a_png_of_many_texts_that_inflate_is_refused(decode, photo, kind):
+    held = b"Comment\0" + {b"zTXt": b"\0", b"iTXt": b"\1\0\0\0"}[kind] + zlib.compress(bytes(100))
+    contents = encoded(photo, "PNG")
+    assert_same(decode(with_chunks(contents, kind, held, 10)), loaded(contents))
+    assert "more than 16 compressed texts" in refusal(decode, with_chunks(contents, kind, held, 300))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("strip", [1, 500, 10_000])
+def test_a_large_picture_with_alpha_is_composited_in_strips(monkeypatch, photo, mode, strip):
+    monkeypatch.setattr(image_bytes, "_STRIP_PIXELS", strip)
+    contents = encoded(with_alpha(photo).convert(mode), "PNG")
+    assert_same(graph_of(MAX_SIZE)(contents), loaded(contents, MAX_SIZE))
+
+
 @pytest.mark.parametrize("size", [(15, 40), (40, 15), (1, 1), (3, 400)])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_picture_with_a_side_too_short_is_refused(decode, size, kind):
@@ -369,9 +402,9 @@ def test_a_batch_of_different_sizes_is_stylized_each_at_its_own(stylize_bytes, d
         images.encode_png(images.resize(samples.photos()["rocket"], 150, 200)),  # bounded to 75x100
     ]
     styles = [
-        images.encode_png(images.square(samples.styles()["swirls"], 64)),
-        encoded(Image.fromarray(images.to_uint8(images.resize(samples.styles()["mosaic"], 40, 70))), "JPEG"),
-        images.encode_png(images.square(samples.styles()["woodcut"], 50)),
+        images.encode_png(images.square(samples.styles()["starry_night"], 64)),
+        encoded(Image.fromarray(images.to_uint8(images.resize(samples.styles()["composition_vii"], 40, 70))), "JPEG"),
+        images.encode_png(images.square(samples.styles()["stained_tissue"], 50)),
     ]
     results = stylize_bytes(contents, styles)
     shapes = [(41, 64, 3), (70, 49, 3), (75, 100, 3)]

@@ -83,7 +83,7 @@ def test_the_page_is_complete_and_every_file_is_recorded(page_bundle, record):
     sources = {path.name for path in web.SOURCES.iterdir()}
     runtime = {f"litert/{build}.{suffix}" for build in litert_js.WASM_BUILDS for suffix in ("js", "wasm")}
     pictures = {f"samples/{name}.webp" for name in ("chelsea", "astronaut", "coffee", "rocket")}
-    pictures |= {f"samples/{name}.webp" for name in ("swirls", "mosaic", "woodcut")}
+    pictures |= {f"samples/{name}.webp" for name in ("starry_night", "composition_vii", "stained_tissue")}
     networks = {"predictor.tflite", "transformer.tflite", "transformer_96.tflite"}
     others = {"litert/index.js", "litert/wasm-utils.js", "page.json", "CREDITS.txt"}
     assert names == sources | runtime | pictures | networks | others

@@ -49,7 +49,7 @@ def compare(
     ] = 256,
     steps: Annotated[int, typer.Option(min=1, help="Number of steps of the optimisation.")] = 200,
     size: Annotated[int, typer.Option(min=32, help="Largest longer side of all pictures, in pixels.")] = 384,
-    vgg_weights: objective_options.VggWeights = "imagenet",
+    vgg_weights: objective_options.VggWeights = "vgg19-8bit",
     optimizer: Annotated[str, typer.Option(help="Optimizer: lbfgs (with bounds) or adam.")] = "lbfgs",
     seed: Annotated[int, typer.Option(help="Seed of random weights of VGG19.")] = 0,
     trust: Trust = False,

@@ -36,7 +36,7 @@ def optimize(
     epochs: Annotated[int, typer.Option(help="Number of epochs.")] = 10,
     steps_per_epoch: Annotated[int, typer.Option(help="Number of steps in an epoch.")] = 100,
     size: Annotated[int, typer.Option(min=32, help="Largest longer side of all pictures, in pixels.")] = 512,
-    vgg_weights: objective_options.VggWeights = "imagenet",
+    vgg_weights: objective_options.VggWeights = "vgg19-8bit",
     optimizer: Annotated[str, typer.Option(help="Optimizer: lbfgs (with bounds) or adam.")] = "lbfgs",
     learning_rate: objective_options.LearningRate = 0.05,
     content_weight: objective_options.ContentWeight = 1e4,

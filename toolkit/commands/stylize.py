@@ -13,6 +13,7 @@ from toolkit.commands import completion
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.options import (
     MODEL_HELP,
+    Detail,
     Imports,
     Inputs,
     MaxSize,
@@ -22,9 +23,11 @@ from toolkit.commands.options import (
     StyleSize,
     Trust,
     ValueRange,
+    warn_of_style_size,
 )
 from toolkit.errors import InputError, StyleportError, WorkError, out_of_memory
 from toolkit.gate import trusted
+from toolkit.sizes import DETAIL
 
 if TYPE_CHECKING:
     from toolkit.commands.jobs import Job, Output
@@ -65,7 +68,8 @@ def stylize(
     artifact: Annotated[
         str | None,
         typer.Option(
-            help="Artifact of the bundle: saved_model (the default) or another that inspect lists.",
+            help="Artifact of a bundle: one that inspect lists; by default TFLite, the closest to the model, of any "
+            "size first. Artifact of a preset: tflite (the default) or keras.",
             autocompletion=completion.artifacts,
         ),
     ] = None,
@@ -74,10 +78,19 @@ def stylize(
     value_range: ValueRange = None,
     imports: Imports = None,
     strength: Strength = 1.0,
-    max_size: MaxSize = 1024,
+    detail: Detail = DETAIL,
+    max_size: MaxSize = None,
     style_size: StyleSize = 256,
     preserve_color: PreserveColor = False,
-    suffix: Annotated[str, typer.Option(help="Format of the pictures in an output folder, as a suffix.")] = ".png",
+    suffix: Annotated[
+        str | None, typer.Option(help="Format of the pictures in an output folder. By default each photo's own.")
+    ] = None,
+    recursive: Annotated[
+        bool,
+        typer.Option(
+            "--recursive", "-r", help="Walk the folders in a folder of photos, and keep them in the output folder."
+        ),
+    ] = False,
     keep_folders: Annotated[
         bool, typer.Option("--keep-folders", help="Keep the folders of the pictures in the output folder.")
     ] = False,
@@ -93,13 +106,13 @@ def stylize(
     from toolkit.console import printable, progress_bar, quiet_libraries
     from toolkit.locate import local_path
     from toolkit.look import Look
-    from toolkit.models import has_style_inside, open_model
+    from toolkit.models import chosen_artifact, has_style_inside, open_model
     from toolkit.names import readable
     from toolkit.one_style import OneStyleStylizer
     from toolkit.source_options import SourceOptions
 
     options = SourceOptions(inputs, split_at, value_range)
-    look = Look(strength, max_size, style_size, preserve_color)
+    look = Look(strength, max_size, style_size, preserve_color, detail)
     refuse_idle(context, of_models_made_elsewhere(model))
     opened, is_inside = None, has_style_inside(model, artifact)
     if is_inside is None:
@@ -112,18 +125,20 @@ def stylize(
     baked = artifact or model if is_inside else None
     if not baked and len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")
-    found = {path: images.find_images(path) for path in dict.fromkeys(pictures)}
-    contents = [picture for path in (pictures if baked else pictures[:-1]) for picture in found[path]]
-    place = Output.read(output, suffix, keep_folders)
-    _refuse_idle(context, baked, opened is None, artifact, place)
+    found = {path: images.find_images(path, recursive) for path in dict.fromkeys(pictures)}
+    given = pictures if baked else pictures[:-1]
+    contents = [picture for path in given for picture in found[path]]
+    place = Output.read(output, suffix, keep_folders or recursive)
+    _refuse_idle(context, baked, opened is None, chosen_artifact(model, artifact), place)
     if baked and len(contents) > 1 and not place.is_folder:
         raise InputError(
             f"{baked} has its style inside and takes no STYLE: {len(contents)} pictures to paint are given, and "
             f"--output {output} is one picture; give one, or a folder as --output"
         )
-    jobs = place.jobs(contents, [None] if baked else found[pictures[-1]])
+    jobs = place.jobs(contents, [None] if baked else found[pictures[-1]], given)
     targets.check([*itertools.chain(*found.values()), local_path(model)], [place.target(jobs)])
-    skipped = [file for path, pictures in found.items() for file in unread(path, pictures)]
+    warn_of_style_size(style_size)
+    skipped = [file for path, pictures in found.items() for file in unread(path, pictures, recursive)]
     if skipped:
         typer.echo(printable(readable(_skipped(skipped))), err=True)
     done: list[Outcome] = []
@@ -145,8 +160,8 @@ def _refuse_idle(
 ) -> None:
     inside = f"on {baked}, which has its style inside, as strong as it is" if baked else None
     one = None if output.is_folder else "on one picture, which --output names"
-    # All artifacts of a bundle but this are run by LiteRT.
-    unthreaded = "but on a TFLite artifact of a bundle" if artifact in (None, "saved_model") else None
+    # All artifacts but these are run by LiteRT.
+    unthreaded = "but on TFLite files" if artifact in (None, "keras", "saved_model") else None
     refuse_idle(
         context,
         {
@@ -202,31 +217,27 @@ class Studio:
             except Exception as error:
                 if not out_of_memory(error):
                     raise
-                yield Outcome(job, WorkError(f"{job.content}: there is too little memory: take a smaller --max-size"))
+                yield Outcome(
+                    job, WorkError(f"{job.content}: there is too little memory: take a smaller --detail or --max-size")
+                )
             else:
                 yield Outcome(job, times=self._painter.take_times())
 
     def paint(self, job: "Job") -> None:
         """Paints one picture and writes it, whole or not at all."""
         from toolkit import images
+        from toolkit.photo_metadata import read_metadata
+        from toolkit.whole_files import make_folder
 
         style = None if job.style is None else self._read_style(job.style)
-        content = images.load_image(job.content, self._painter.look.max_size)
-        stylized = self._painter.paint(content, style)
-        _make_folder(job.output.parent)
-        images.save_image(stylized, job.output)
+        stylized = self._painter.paint(self._painter.read_content(job.content), style)
+        make_folder(job.output.parent)
+        images.save_image(stylized, job.output, metadata=read_metadata(job.content))
 
     def _read_style(self, path: Path) -> Any:
         if self._style is None or self._style[0] != path:
             self._style = (path, self._painter.read_style(path))
         return self._style[1]
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot create {folder}: {error.strerror}; choose a folder that can be written") from error
 
 
 def _paths(job: "Job", *names: str) -> dict[str, Any]:
@@ -257,5 +268,14 @@ def _report(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_
         from toolkit.commands import closing
 
         job = done[0].job
-        weaker = ["styleport", "stylize", job.content, job.style or "", "-o", "weaker.png", "--strength", "0.6"]
+        weaker: list[str | Path] = [
+            "styleport",
+            "stylize",
+            job.content,
+            job.style or "",
+            "-o",
+            "weaker.png",
+            "--strength",
+            "0.6",
+        ]
         closing.tell([outcome.job.output for outcome in done], follow=[weaker] if job.style else [])

@@ -22,7 +22,7 @@ $(READY): pyproject.toml tests/constraints.txt
 	@touch $@
 
 .PHONY: demo
-demo: $(READY) ## export the embedded stylizer, verify it, stylize a photo with every artifact
+demo: $(READY) ## export the embedded stylizer, verify it, paint a photo by both methods
 	$(BIN)/python -m export.demo build/demo
 
 build/demo/bundle/manifest.json: | $(READY)
@@ -133,10 +133,14 @@ paintings: $(READY) ## scale the sample paintings again, from the reproductions 
 	$(BIN)/python -m toolkit.paintings.build "$(PAINTINGS)"
 
 .PHONY: pictures
-pictures: demo ## draw the README's pictures again; STYLEPORT_VGG19_WEIGHTS names a file of weights
+pictures: demo ## draw the README's pictures again
 	$(BIN)/python -m export.demo --row docs/row.jpg build/demo
 	$(BIN)/styleport compare build/demo/pictures/content.png build/demo/pictures/style.png -o docs/compare.jpg \
-		--size 384 --steps 100 --vgg-weights $${STYLEPORT_VGG19_WEIGHTS:-imagenet}
+		--size 384 --steps 100
+
+.PHONY: guide
+guide: $(READY) ## run the guide, a notebook, and keep its pictures in it
+	$(BIN)/python docs/make_guide.py
 
 .PHONY: house
 house: $(READY) ## draw the picture of the house again, from the code's own imports

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from toolkit.tflite_metadata import read_metadata as read_metadata
     from toolkit.transfer import StyleTransfer as StyleTransfer
     from toolkit.vgg19 import VGG19Features as VGG19Features
-    from toolkit.vgg19 import find_vgg19_weights as find_vgg19_weights
 
     __version__: str
 

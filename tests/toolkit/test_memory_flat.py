@@ -36,6 +36,12 @@ for turn, side in enumerate({sides}):
 # Sizes go down and up, so that no run is the largest because it is the last.
 SIDES = [160, 144, 128, 112, 96, 104, 120, 136]
 
+EXPORT = """
+from styleport import DeviceStylizer, ExportOptions, SavedModelStylizer, export_bundle, open_source, verify_bundle
+options = ExportOptions(quantizations=("float16",), sizes=(64,))
+"""
+BUNDLE = EXPORT + 'export_bundle(open_source("magenta-mobile"), Path("bundle"), options)'
+
 WORK = {
     "fit": ("from styleport import StyleTransfer", "StyleTransfer().fit(noise(side), noise(side, 1), 1, 2, verbose=0)"),
     "fit again": (
@@ -46,6 +52,10 @@ WORK = {
         "from styleport import Stylizer",
         'Stylizer.from_preset("magenta-mobile")(noise(side)[None], noise(side, 1)[None])',
     ),
+    "export": (EXPORT, 'export_bundle(open_source("magenta-mobile"), Path(f"bundle{turn}"), options)'),
+    "verify": (BUNDLE, 'verify_bundle(Path("bundle"))'),
+    "device": (BUNDLE, 'DeviceStylizer(Path("bundle/tflite/float16_64"))(noise(64)[None], noise(side, 1)[None])'),
+    "saved model": (BUNDLE, 'SavedModelStylizer(Path("bundle/saved_model"))(noise(side)[None], noise(side, 1)[None])'),
 }
 
 

@@ -93,10 +93,12 @@ def quick(monkeypatch, bundle, verify):
 def run_styleport(words):
     if words[0] in ("optimize", "compare"):
         words = [*words, *FEW_STEPS]
+    if "--refine" in words:
+        words = [*words, "--refine", "1", "--max-size", "64"]
     if "--scales" in words:
         words = [*words, "--steps", "2", "--size", "96"]
     if words[0] == "export":
-        words = [*(word.replace("imagenet", "random") for word in words), "--force"]
+        words = [*words, "--force"]
     assert cli.run(words) == 0, shlex.join(words)
 
 

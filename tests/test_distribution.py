@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.conftest import PACKAGES, ROOT, copy_of_source
 from toolkit import paintings
@@ -57,8 +58,20 @@ def test_the_wheel_brings_the_licence_and_the_notice(wheel: zipfile.ZipFile) -> 
     assert {"LICENSE", "NOTICE"} <= names
 
 
-def test_the_base_install_is_numpy_pillow_typer_and_rich(wheel: zipfile.ZipFile) -> None:
+def test_the_base_install_is_litert_numpy_pillow_typer_and_rich(wheel: zipfile.ZipFile) -> None:
     (metadata,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
     required = [line for line in wheel.read(metadata).decode().splitlines() if line.startswith("Requires-Dist:")]
     base = {line.split()[1].split(">")[0] for line in required if "extra ==" not in line}
-    assert base == {"numpy", "pillow", "rich", "typer"}
+    assert base == {"ai-edge-litert", "numpy", "pillow", "rich", "typer"}
+
+
+def test_litert_is_asked_for_where_it_has_a_wheel(wheel: zipfile.ZipFile) -> None:
+    (metadata,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    lines = wheel.read(metadata).decode().splitlines()
+    (line,) = [line for line in lines if line.startswith("Requires-Dist: ai-edge-litert")]
+    marker = Requirement(line.removeprefix("Requires-Dist: ")).marker
+    assert marker is not None
+    has_wheel = {("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")}
+    for system, machine in has_wheel | {("darwin", "x86_64"), ("linux", "armv7l"), ("linux", "riscv64")}:
+        environment = {"sys_platform": system, "platform_machine": machine}
+        assert marker.evaluate(environment) is ((system, machine) in has_wheel), (system, machine)

@@ -24,29 +24,27 @@ EXAMPLES = (
 
 def deploy(
     context: typer.Context,
-    kind: Annotated[str, typer.Argument(metavar="|".join(KINDS), help="What the files are for.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; new or empty.")],
+    kind: Annotated[str, typer.Argument(metavar="|".join(KINDS), help="Kind of the deployment.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write, which is new or empty.")],
     base_path: Annotated[
         Path | None,
         typer.Option(
             "--base-path",
             metavar="PATH",
-            help="The folder of the versions, as given to `styleport publish`; for kubernetes, as the pods see it. Its "
-            "name is the model's.",
+            help="Folder of the versions, as given to `styleport publish`; for kubernetes, as the pods see it. Its "
+            "name is the model's name.",
             show_default="build/models/stylizer; for kubernetes /models/stylizer",
         ),
     ] = None,
     image_tag: Annotated[
-        str, typer.Option("--image-tag", metavar="TAG", help="The release of tensorflow/serving.")
+        str, typer.Option("--image-tag", metavar="TAG", help="Tag of the image tensorflow/serving.")
     ] = IMAGE_TAG,
-    grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="The port for gRPC.")] = GRPC_PORT,
-    rest_port: Annotated[int, typer.Option(min=1, max=65535, help="The port for REST.")] = REST_PORT,
+    grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of gRPC.")] = GRPC_PORT,
+    rest_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of REST.")] = REST_PORT,
     prometheus_port: Annotated[
-        int, typer.Option(min=1, max=65535, help="The port of Prometheus, for compose.")
+        int, typer.Option(min=1, max=65535, help="Port of Prometheus, for compose.")
     ] = PROMETHEUS_PORT,
-    grafana_port: Annotated[
-        int, typer.Option(min=1, max=65535, help="The port of Grafana, for compose.")
-    ] = GRAFANA_PORT,
+    grafana_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Grafana, for compose.")] = GRAFANA_PORT,
     as_json: AsJson = False,
 ) -> None:
     """Write the files of a deployment, filled in for a base path.

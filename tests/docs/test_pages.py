@@ -25,7 +25,8 @@ PAGES = ["index", "install", "stylize", "optimise", "export", "bundle", "device"
 # Their commands take more than ten seconds, with a network to export or a process to start.
 LARGE = dict.fromkeys(["optimise", "export", "device", "batch"], pytest.mark.slow)
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-ELSEWHERE = ["own-model", "serve", "tfx", "web", "runtimes"]
+# Signing, of security, is tested by tests/export/test_signing.py, with keys of its own.
+ELSEWHERE = ["own-model", "serve", "tfx", "web", "runtimes", "security"]
 # What makes a command of optimisation take seconds; of two options of a name the last one counts.
 FEW_STEPS = ["--steps", "1", "--vgg-weights", "random", "--size", "64"]
 

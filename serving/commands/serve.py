@@ -1,16 +1,13 @@
 """`styleport serve`: a local server with TensorFlow Serving's contract and the names of its flags."""
 
-import json
-import logging
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from serving.commands.flags import COMMAND_LINE, CommandLine, TensorFlowCommand
+from serving.commands import running
+from serving.commands.flags import COMMAND_LINE, TensorFlowCommand
 from serving.server.options import INT32_MAX, Limits, LoadOptions, ServerOptions
 from toolkit.errors import InputError
 
@@ -22,8 +19,6 @@ EXAMPLES = (
 )
 Switch = Literal["true", "false"]
 
-# For threads to end once all requests are answered.
-_LAST_SECONDS = 1.0
 # What a base path is served with, as by the compose file.
 REST_PORT, POLL_SECONDS = 8501, 5
 MONITORING = Path(__file__).parents[1] / "config" / "monitoring.pbtxt"
@@ -361,7 +356,7 @@ def serve(
             ),
         ),
     )
-    _run(options, log_level, context.meta[COMMAND_LINE])
+    running.run(options, log_level, context.meta[COMMAND_LINE])
 
 
 def published_config(base_path: Path) -> Path:
@@ -429,6 +424,9 @@ def _one_model(name: str, base_path: Path) -> Any:
     from tensorflow_serving.config import model_server_config_pb2
 
     config = model_server_config_pb2.ModelServerConfig()
+    for flag, value in (("--model_name", name), ("--model_base_path", str(base_path.absolute()))):
+        if value.encode("utf-8", "replace").decode() != value:
+            raise InputError(f"{flag}={value!a}: not text in UTF-8, which configurations are; choose another name")
     config.model_config_list.config.add(name=name, base_path=str(base_path.absolute()), model_platform="tensorflow")
     return config
 
@@ -446,58 +444,3 @@ def _metrics_path(file: Path | None) -> str | None:
 
     config = read_monitoring(file).prometheus_config if file else None
     return (config.path or DEFAULT_METRICS_PATH) if config is not None and config.enable else None
-
-
-def _what_is_open(options: ServerOptions) -> str:
-    rest = "" if options.rest_api_port is None else f" and REST port {options.rest_api_port}"
-    may = "run the models and see their status"
-    if options.metrics_path and rest:
-        may += " and the metrics"
-    if options.allow_reload_config:
-        may += ", and load any path of this machine (--allow_reload_config)"
-    return (
-        f"--host {options.host}: whoever reaches gRPC port {options.port}{rest} may {may}: nobody is asked who they are"
-    )
-
-
-def _run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
-    import asyncio
-    import signal
-
-    from serving.server import callers, logs, memory
-    from serving.server.threads import leave
-    from toolkit.console import quiet_libraries
-
-    with quiet_libraries():
-        import tensorflow as tf
-
-        from serving.server.app import Addresses, ModelServer
-
-    logs.set_up(log_level)
-    if line.idle:
-        logs.event("flags_without_effect", logging.WARNING, flags=line.idle)
-    if line.apart:
-        message = "TensorFlow Serving takes a value only after an equals sign, and would not see these"
-        logs.event("values_apart", logging.WARNING, flags=line.apart, message=message)
-    if callers.opened(options.host):
-        logs.event("open_to_others", logging.WARNING, message=_what_is_open(options))
-    memory.keep_freed()
-    # Loading through a session is called deprecated at every load.
-    tf.get_logger().setLevel("ERROR")
-
-    def say_ready(addresses: Addresses) -> None:
-        typer.echo(json.dumps({"event": "ready", "grpc": addresses.grpc, "rest": addresses.rest}))
-        sys.stdout.flush()
-        logs.event("ready", grpc=addresses.grpc, rest=addresses.rest)
-
-    async def main() -> None:
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        looking = ThreadPoolExecutor(4, thread_name_prefix="look")
-        loop.set_default_executor(looking)
-        await ModelServer(options).run(stop, say_ready)
-        looking.shutdown(wait=False)
-        leave(_LAST_SECONDS)
-
-    asyncio.run(main())

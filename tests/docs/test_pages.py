@@ -2,8 +2,8 @@
 
 An export is run up to the exporter with the options of the page: what the exporter makes of them is held by
 tests/export, and takes minutes. In its place the bundle that all tests share is put at the target. The commands of
-the pages on models made elsewhere, on serving and on TFX are those of the README, which tests/hub, tests/serving and
-tests/tfx run.
+the pages on models made elsewhere, on serving and on TFX are run by tests/hub, tests/serving and tests/tfx, those on
+runtimes and on the browser by tests/runtimes and tests/browser.
 """
 
 import functools
@@ -21,10 +21,11 @@ from tests.docs.pages import DOCS, ROOT
 from toolkit import cli, images, samples
 from toolkit import manifest as manifests
 
-PAGES = ["index", "stylize", "optimise", "export", "device", "on-device", "batch"]
+PAGES = ["index", "install", "stylize", "optimise", "export", "bundle", "device", "on-device", "batch"]
 # Their commands take more than ten seconds, with a network to export or a process to start.
 LARGE = dict.fromkeys(["optimise", "export", "device", "batch"], pytest.mark.slow)
-OF_THE_README = ["own-model", "serve", "tfx"]
+PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+ELSEWHERE = ["own-model", "serve", "tfx", "web", "runtimes"]
 # What makes a command of optimisation take seconds; of two options of a name the last one counts.
 FEW_STEPS = ["--steps", "1", "--vgg-weights", "random", "--size", "64"]
 
@@ -72,7 +73,7 @@ def quick(monkeypatch, bundle, verify):
 
     in_full, sizes = exporting.export_bundle, parity.sizes_of
 
-    def exported(exportable, target, options, force=False, progress=None):
+    def exported(exportable, target, options, force=False, progress=None, signer=None):
         if options.formats == ("baked",):
             return in_full(exportable, target, options, force)
         if exportable.source["method"] == "feed-forward" and not Path(target).exists():
@@ -100,10 +101,20 @@ def run_styleport(words):
 
 
 def check_pip(words):
-    (named,) = re.findall(r"^styleport\[([\w,]+)\]$", words[1])
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    for extra in named.split(","):
-        assert re.search(rf"^{extra} = \[", text, re.MULTILINE), f"no extra {extra}"
+    assert words[0] == "install"
+    named = re.fullmatch(r"\.(?:\[([\w,]+)\])?", words[1])
+    assert named, f"{words[1]} is not installed from a checkout"
+    for extra in filter(None, (named[1] or "").split(",")):
+        assert re.search(rf"^{extra} = \[", PROJECT, re.MULTILINE), f"no extra {extra}"
+
+
+def check_checkout(words):
+    """Cloning needs a network: the address is held against the one that the project states."""
+    if words[0] == "git":
+        assert words[1] == "clone"
+        assert f'Homepage = "{words[2]}"' in PROJECT
+    else:
+        assert words[1] == "styleport"
 
 
 @pytest.mark.timeout(600)
@@ -117,6 +128,8 @@ def test_every_command_of_a_page_runs(page, place, quick):
             run_styleport(words[1:])
         elif words[0] == "pip":
             check_pip(words[1:])
+        elif words[0] in ("git", "cd"):
+            check_checkout(words)
         else:
             subprocess.run(["bash", "-c", line], check=True, capture_output=True)
 
@@ -136,11 +149,9 @@ def test_the_commands_leave_what_the_pages_say(place):
     }
 
 
-@pytest.mark.parametrize("page", OF_THE_README)
-def test_what_is_not_run_here_is_run_with_the_readme(page):
-    known = set(pages.commands(ROOT / "README.md"))
-    other = [line for line in pages.commands(DOCS / f"{page}.md") if line not in known]
-    assert not other, f"not among the README's commands, which are run by tests: {other}"
+def test_every_page_with_commands_is_run_here_or_elsewhere():
+    with_commands = {path.stem for path in DOCS.glob("*.md") if pages.commands(path)}
+    assert with_commands <= {*PAGES, *ELSEWHERE}
 
 
 def test_every_option_that_the_text_speaks_of_is_one_that_a_command_has(capsys):

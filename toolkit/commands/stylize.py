@@ -32,7 +32,11 @@ from toolkit.sizes import DETAIL
 if TYPE_CHECKING:
     from toolkit.commands.jobs import Job, Output
     from toolkit.painting import Painter
+    from toolkit.refining import Refiner
     from toolkit.stage_times import StageTimes
+
+# Bound on the longer side of photos that are refined, as optimize has it: a step's time grows with the pixels.
+_REFINED_SIZE = 512
 
 # How many of the files that are skipped are named.
 _NAMED = 5
@@ -82,6 +86,14 @@ def stylize(
     max_size: MaxSize = None,
     style_size: StyleSize = 256,
     preserve_color: PreserveColor = False,
+    refine: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Steps of optimize to take from each stylized picture: slower, and closer to the style; try 10. "
+            "Photos are then at most 512 pixels, unless --max-size says otherwise.",
+        ),
+    ] = None,
     suffix: Annotated[
         str | None, typer.Option(help="Format of the pictures in an output folder. By default each photo's own.")
     ] = None,
@@ -112,6 +124,8 @@ def stylize(
     from toolkit.source_options import SourceOptions
 
     options = SourceOptions(inputs, split_at, value_range)
+    if refine and max_size is None:
+        max_size = _REFINED_SIZE
     look = Look(strength, max_size, style_size, preserve_color, detail)
     refuse_idle(context, of_models_made_elsewhere(model))
     opened, is_inside = None, has_style_inside(model, artifact)
@@ -129,6 +143,8 @@ def stylize(
     given = pictures if baked else pictures[:-1]
     contents = [picture for path in given for picture in found[path]]
     place = Output.read(output, suffix, keep_folders or recursive)
+    if recursive:
+        place.refuse_inside(given)
     _refuse_idle(context, baked, opened is None, chosen_artifact(model, artifact), place)
     if baked and len(contents) > 1 and not place.is_folder:
         raise InputError(
@@ -146,13 +162,22 @@ def stylize(
     with quiet_libraries() as console, trusted(trust):
         from toolkit.painting import Painter
 
-        studio = Studio(Painter(opened or open_model(model, artifact, threads, options), look))
+        refiner = _refiner(refine, preserve_color)
+        studio = Studio(Painter(opened or open_model(model, artifact, threads, options), look), refiner)
         with progress_bar(console, len(jobs)) as step:
             for outcome in studio.paint_all(jobs, step):
                 (failed if outcome.error else done).append(outcome)
                 if outcome.error and len(jobs) == 1:
                     raise outcome.error
     _report(done, failed, skipped, as_json)
+
+
+def _refiner(steps: int | None, preserve_color: bool) -> "Refiner | None":
+    if steps is None:
+        return None
+    from toolkit.refining import Refiner  # takes TensorFlow, which a picture in one pass does without
+
+    return Refiner(steps, preserve_color)
 
 
 def _refuse_idle(
@@ -165,7 +190,7 @@ def _refuse_idle(
     refuse_idle(
         context,
         {
-            **dict.fromkeys(("strength", "style_size"), inside),
+            **dict.fromkeys(("strength", "style_size", "refine"), inside),
             **dict.fromkeys(("inputs", "split_at", "value_range", "imports", "trust"), inside if is_ours else None),
             **dict.fromkeys(("suffix", "keep_folders"), one),
             "threads": unthreaded,
@@ -174,10 +199,13 @@ def _refuse_idle(
 
 
 def _skipped(files: list[Path]) -> str:
+    from toolkit.formats import HEIC_HINT, is_heic_name
+
     names = ", ".join(path.name for path in files[:_NAMED])
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
     count = "1 file is" if len(files) == 1 else f"{len(files)} files are"
-    return f"styleport: {count} of no kind that is read, and skipped: {names}{more}"
+    heic = f"; {HEIC_HINT}" if any(is_heic_name(path) for path in files) else ""
+    return f"styleport: {count} of no kind that is read, and skipped: {names}{more}{heic}"
 
 
 @dataclass(frozen=True)
@@ -200,10 +228,11 @@ class Studio:
 
     Args:
         painter: paints them.
+        refiner: brings them closer to their style, if that is asked for.
     """
 
-    def __init__(self, painter: "Painter") -> None:
-        self._painter = painter
+    def __init__(self, painter: "Painter", refiner: "Refiner | None" = None) -> None:
+        self._painter, self._refiner = painter, refiner
         self._style: tuple[Path, Any] | None = None
 
     def paint_all(self, jobs: "list[Job]", step: Any) -> Iterator[Outcome]:
@@ -230,7 +259,10 @@ class Studio:
         from toolkit.whole_files import make_folder
 
         style = None if job.style is None else self._read_style(job.style)
-        stylized = self._painter.paint(self._painter.read_content(job.content), style)
+        content = self._painter.read_content(job.content)
+        stylized = self._painter.paint(content, style)
+        if self._refiner and job.style:
+            stylized = self._refiner.refine(content, job.style, stylized)
         make_folder(job.output.parent)
         images.save_image(stylized, job.output, metadata=read_metadata(job.content))
 

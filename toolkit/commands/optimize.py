@@ -34,7 +34,7 @@ def optimize(
     steps: Annotated[
         int | None,
         typer.Option(
-            help="Number of steps. After the first of them, the command says how long the run takes.",
+            help="Number of steps. The first steps show how long the run takes on this machine.",
             show_default="100, which is --epochs times --steps-per-epoch",
         ),
     ] = None,
@@ -56,7 +56,7 @@ def optimize(
     start: Annotated[
         str,
         typer.Option(
-            help="Start of the optimization: content, noise, stylized (what stylize paints) or a picture file."
+            help="Start of the optimization: content, noise, stylized (the result of stylize) or a picture file."
         ),
     ] = "content",
     preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the colors of the content.")] = False,

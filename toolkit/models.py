@@ -47,6 +47,7 @@ def open_model(
     artifact: str | None = None,
     threads: int | None = None,
     options: SourceOptions | None = None,
+    isolated: bool = False,
 ) -> StylizerLike | OneStyleStylizer:
     """Opens a model by name, address or path.
 
@@ -56,6 +57,7 @@ def open_model(
         artifact: of a bundle, such as `saved_model` (the default) or `tflite/float16_384`.
         threads: CPU threads of a TFLite artifact; all cores by default.
         options: of a model made elsewhere: what it does not tell itself.
+        isolated: a TFLite artifact is run in processes of its own; see `toolkit.isolated`.
 
     Returns:
         The model; where it has a predictor and a transformer, with `bottleneck` and `transform`; where its style is
@@ -69,7 +71,7 @@ def open_model(
     located = locate(source)
     if located.kind == "bundle":
         refuse(located, options)
-        return _open_artifact(located.path, artifact or "saved_model", threads)  # type: ignore[arg-type]
+        return _open_artifact(located.path, artifact or "saved_model", threads, isolated)  # type: ignore[arg-type]
     if artifact is not None:
         what = f"the preset {source}" if located.kind == "preset" else str(source)
         raise InputError(f"{what} has no artifacts: leave --artifact out, or give a bundle")
@@ -131,7 +133,7 @@ def refuse(located: Located, options: SourceOptions | None) -> None:
         options.refuse(f"{located.name} is called as all of ours are")
 
 
-def _open_artifact(bundle: Path, artifact: str, threads: int | None) -> StylizerLike | OneStyleStylizer:
+def _open_artifact(bundle: Path, artifact: str, threads: int | None, isolated: bool) -> StylizerLike | OneStyleStylizer:
     folder = manifests.open_artifact(bundle, artifact)
     method = manifests.method(manifests.read(bundle))
     if method == "optimisation":
@@ -140,11 +142,11 @@ def _open_artifact(bundle: Path, artifact: str, threads: int | None) -> Stylizer
             "or paint with styleport optimize"
         )
     if (folder / BAKED_FILE).is_file():
-        return BakedStylizer(folder, threads=threads)
+        return BakedStylizer(folder, threads=threads, isolated=isolated)
     if (folder / PREDICTOR_FILE).is_file():
-        return DeviceStylizer(folder, threads=threads)
+        return DeviceStylizer(folder, threads=threads, isolated=isolated)
     if (folder / STYLIZER_FILE).is_file():
-        return DeviceWholeStylizer(folder, threads=threads)
+        return DeviceWholeStylizer(folder, threads=threads, isolated=isolated)
     if method in ("one-piece", manifests.SINGLE_STYLE):
         from toolkit.whole import from_saved_model
 

@@ -71,6 +71,10 @@ def stylize(
         bool, typer.Option("--keep-folders", help="In an output folder, keep the folders that the pictures lie in.")
     ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of a TFLite pair; all by default.")] = None,
+    isolated: Annotated[
+        bool,
+        typer.Option("--isolated", help="Run a TFLite artifact in processes of its own, which may die without harm."),
+    ] = False,
     trust: Trust = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
@@ -94,7 +98,7 @@ def stylize(
             from toolkit.custom_objects import import_modules
 
             import_modules(imports or [])
-            opened = open_model(model, artifact, threads, options)
+            opened = open_model(model, artifact, threads, options, isolated)
         is_inside = isinstance(opened, OneStyleStylizer)
     baked = artifact or model if is_inside else None
     if not baked and len(pictures) < 2:
@@ -118,7 +122,7 @@ def stylize(
     with quiet_libraries() as console, trusted(trust):
         from toolkit.painting import Painter
 
-        studio = Studio(Painter(opened or open_model(model, artifact, threads, options), look))
+        studio = Studio(Painter(opened or open_model(model, artifact, threads, options, isolated), look))
         with progress_bar(console, len(jobs)) as step:
             for outcome in studio.paint_all(jobs, step):
                 (failed if outcome.error else done).append(outcome)
@@ -140,7 +144,7 @@ def _refuse_idle(
             **dict.fromkeys(("strength", "style_size"), inside),
             **dict.fromkeys(("inputs", "split_at", "value_range", "imports", "trust"), inside if is_ours else None),
             **dict.fromkeys(("suffix", "keep_folders"), one),
-            "threads": unthreaded,
+            **dict.fromkeys(("threads", "isolated"), unthreaded),
         },
     )
 

@@ -91,9 +91,8 @@ def test_the_proxy_of_the_environment_serves_for_other_machines(proxy, monkeypat
     from serving.client import StylizerClient
     from serving.transport import ServerError
 
-    with StylizerClient("http://stylizer.example:8501", timeout=10, tries=1) as client:
-        with pytest.raises(ServerError):
-            client.status()
+    with StylizerClient("http://stylizer.example:8501", timeout=10, tries=1) as client, pytest.raises(ServerError):
+        client.status()
     assert b"http://stylizer.example:8501" in proxy.received
 
 

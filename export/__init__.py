@@ -7,8 +7,10 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
+    "BundleSigner": "export.signing",
     "ExportOptions": "export.artifact",
     "Style": "export.style",
+    "check_signature": "export.signing",
     "export_bundle": "export.exporting",
     "open_optimisation": "export.sources",
     "open_source": "export.sources",

@@ -20,7 +20,11 @@ from toolkit.opening import open_file
 
 # In the form of sha256sum, so that `sha256sum --check` reads it: the manifest accounts for every other file.
 DIGEST_FILE = MANIFEST_FILE + ".sha256"
+# The default name of model signing; it signs the manifest too, so the manifest cannot account for it.
+SIGNATURE_FILE = "model.sig"
 FAILURE_FILE = "FAILED.txt"
+# What the manifest does not account for.
+_UNRECORDED = (MANIFEST_FILE, DIGEST_FILE, SIGNATURE_FILE)
 # How a folder is opened: whatever else is there is refused, and no pipe is waited for.
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -247,7 +251,8 @@ def records(bundle: Path, folder: str = "") -> list[Record]:
         folder: a path in the bundle; the whole bundle by default.
 
     Returns:
-        `path` in the bundle, `bytes` and `sha256` of each file but the manifest and its digest, sorted by path.
+        `path` in the bundle, `bytes` and `sha256` of each file but the manifest, its digest and the bundle's signature,
+        sorted by path.
     """
     return [
         {"path": relative, "bytes": path.stat().st_size, "sha256": manifests.sha256(path)}
@@ -257,7 +262,7 @@ def records(bundle: Path, folder: str = "") -> list[Record]:
 
 def _files(bundle: Path, folder: Path) -> dict[str, Path]:
     found = {path.relative_to(bundle).as_posix(): path for path in folder.rglob("*") if not _is_plain_folder(path)}
-    return {name: path for name, path in found.items() if name not in (MANIFEST_FILE, DIGEST_FILE)}
+    return {name: path for name, path in found.items() if name not in _UNRECORDED}
 
 
 def _is_plain_folder(path: Path) -> bool:
@@ -339,7 +344,7 @@ def check_files(bundle: Path, manifest: Manifest) -> list[str]:
         One line for each file that is changed, missing, added or no plain file; empty when all is well.
     """
     problems = []
-    for name in (MANIFEST_FILE, DIGEST_FILE):
+    for name in _UNRECORDED:
         if (bundle / name).is_symlink():
             problems.append(f"{bundle / name}: a symbolic link, which a bundle does not have")
     line = f"{manifests.sha256(bundle / MANIFEST_FILE)}  {MANIFEST_FILE}\n".encode()

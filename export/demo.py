@@ -14,7 +14,9 @@ from toolkit.errors import StyleportError
 from toolkit.models import in_given_styles, open_model
 
 PRESET = "magenta-mobile"
-PHOTO, STYLE = "chelsea", "swirls"
+# Of the TFLite artifacts, which are exported in every quantization. Those of any size would take as long again.
+SIZE = "384"
+PHOTO, STYLE = "chelsea", "starry_night"
 
 
 def _stylize_with_each(bundle: Path, manifest: dict[str, Any], folder: Path) -> None:
@@ -58,7 +60,7 @@ def main() -> int:
     if arguments.row:
         draw_row(arguments.folder, arguments.row)
         return 0
-    if code := run(["export", str(bundle), "--model", PRESET, "--force"]):
+    if code := run(["export", str(bundle), "--model", PRESET, "--size", SIZE, "--force"]):
         return code
     from toolkit import manifest as manifests
     from toolkit.console import quiet_libraries

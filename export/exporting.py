@@ -18,6 +18,7 @@ from export.artifact import Artifact, ExportOptions, Origin, Progress
 from export.exportable import Exportable
 from export.gates import Pairs, Parity
 from export.optimisation.exportable import METHOD as OPTIMISATION
+from export.signing import BundleSigner
 from toolkit import manifest as manifests
 from toolkit import memory
 from toolkit.errors import InputError, WorkError, first_of
@@ -82,6 +83,7 @@ def export_bundle(
     options: ExportOptions | None = None,
     force: bool = False,
     progress: Progress = lambda step: None,
+    signer: BundleSigner | None = None,
 ) -> Manifest:
     """Exports a model in every form asked for, verifies each, and writes the bundle whole or not at all.
 
@@ -91,6 +93,7 @@ def export_bundle(
         options: what to export; everything by default.
         force: an older bundle at the target is replaced.
         progress: told what is being made.
+        signer: signs the bundle; by default it is not signed.
 
     Returns:
         The bundle's manifest.
@@ -108,9 +111,12 @@ def export_bundle(
     options = replace(options, method=method, origin=Origin(**known))
     with bundles.staged(target, force) as staging:
         try:
-            return _fill(staging, target, exportable, options, progress)
+            manifest = _fill(staging, target, exportable, options, progress)
         except tf.errors.OpError as error:
             raise WorkError(f"{target}: could not be exported: {error.message.splitlines()[0]}") from error
+        if signer:
+            signer.sign(staging, target.name)
+        return manifest
 
 
 def _check_memory(exportable: Exportable, options: ExportOptions) -> None:
@@ -185,7 +191,10 @@ class Trial:
 
 
 def verify_bundle(
-    bundle: str | Path, progress: Progress = lambda step: None, trial: Trial | None = None
+    bundle: str | Path,
+    progress: Progress = lambda step: None,
+    trial: Trial | None = None,
+    only: str | None = None,
 ) -> Verification:
     """Recomputes every hash and every parity figure of a bundle from its files.
 
@@ -193,18 +202,21 @@ def verify_bundle(
         bundle: the bundle's folder.
         progress: told what is being verified.
         trial: what it is measured on and from, and how strictly; the samples, itself and its own gates by default.
+        only: the path of the one artifact to measure, such as `saved_model`; all by default. The hash of every file
+            and what the manifest says of the model are checked in any case.
 
     Returns:
         The figures and the gates they miss.
 
     Raises:
-        InputError: the folder is no bundle, a file in it is changed, missing or added, or the manifest says something
-            that its files do not bear out.
+        InputError: the folder is no bundle, a file in it is changed, missing or added, the manifest says something
+            that its files do not bear out, or there is no such artifact.
     """
     bundle = Path(bundle)
     check_utf8(bundle)
     manifest = manifests.read(bundle)
     bundles.validate(manifest)
+    records = manifest["artifacts"] if only is None else [manifests.artifact(manifest, only)]
     problems = bundles.check_files(bundle, manifest)
     if problems:
         raise InputError(first_of(problems))
@@ -212,7 +224,7 @@ def verify_bundle(
     false = claims.false_source(manifest["source"], exportable.source)
     if trial.pairs is not None:
         exportable.measure_on(trial.pairs)
-    for record in manifest["artifacts"]:
+    for record in records:
         artifact = Artifact.from_record(record)
         progress(f"verifying {artifact.path}")
         folder = trial.elsewhere.get(artifact.path) or manifests.resolve(bundle, artifact.path)

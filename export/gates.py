@@ -100,7 +100,7 @@ class Case:
     """One content and style pair at one size.
 
     Attributes:
-        name: the pair and the size, such as `chelsea + swirls, 384x384`.
+        name: the pair and the size, such as `chelsea + starry_night, 384x384`.
         size: height and width of the content in pixels.
         content: [1, H, W, 3] float32 in [0, 1].
         style: [1, h, w, 3] float32 in [0, 1]; None where the model takes none, and its style cannot be shown.

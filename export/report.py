@@ -48,20 +48,22 @@ def _difference(reference: np.ndarray, picture: np.ndarray) -> np.ndarray:
 
 
 def _write_pictures(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
+    """Writes the pictures of the worst pair; of two equal pictures there is no difference to show."""
     worst, slug = parity.worst, name.replace("/", "-")
     difference = _difference(worst.reference, worst.picture)
+    is_identical = not difference.any()
     factor = amplification(difference)
     pictures = {
         "content": worst.case.content[0],
         **({} if worst.case.style is None else {"style": worst.case.style[0]}),
         "reference": worst.reference,
         "artifact": worst.picture,
-        "difference": np.clip(difference * factor, 0, 1),
+        **({} if is_identical else {"difference": np.clip(difference * factor, 0, 1)}),
     }
     names = {role: f"{slug}-{role}.webp" for role in pictures}
     for role, picture in pictures.items():
         images.save_image(np.clip(np.nan_to_num(picture), 0.0, 1.0), folder / names[role], quality=90)
-    return {"pictures": names, "amplification": factor}
+    return {"pictures": names, "amplification": factor, "identical": is_identical}
 
 
 def number(value: float | None) -> str:

@@ -25,6 +25,11 @@ PHOTO_TITLES = {
     "coffee": "A cup of coffee on a wooden table",
     "rocket": "A rocket at launch, at night",
 }
+STYLE_TITLES = {
+    "starry_night": "The Starry Night, Vincent van Gogh, 1889",
+    "composition_vii": "Composition VII, Wassily Kandinsky, 1913",
+    "stained_tissue": "Stained tissue under a microscope",
+}
 
 
 def transformer_file(side: int) -> str:
@@ -103,17 +108,19 @@ def _write_samples(folder: Path) -> dict[str, list[dict[str, str]]]:
     photos, styles = samples.photos(), samples.styles()
     for name, picture in {**photos, **styles}.items():
         images.save_image(picture, folder / f"{name}.webp", quality=88)
-    told = {"photos": PHOTO_TITLES, "styles": samples.STYLE_DESCRIPTIONS}
+    titles = {"photos": PHOTO_TITLES, "styles": STYLE_TITLES}
     return {
-        group: [{"name": name, "file": f"samples/{name}.webp", "shows": shows} for name, shows in titles.items()]
-        for group, titles in told.items()
+        group: [{"name": name, "file": f"samples/{name}.webp", "shows": shows} for name, shows in shown.items()]
+        for group, shown in titles.items()
     }
 
 
 def _write_settings(folder: Path, pictures: dict[str, list[dict[str, str]]]) -> None:
     """Writes what the page's code needs to know of its own folder."""
     credited = [f"LiteRT.js ({litert_js.CORE}), Google; Apache License 2.0, see LICENSE.txt."]
-    credited += [f"samples/{name}.webp: {source}" for name, source in samples.PHOTO_SOURCES.items()]
+    credited += [
+        f"samples/{name}.webp: {source}" for name, source in {**samples.PHOTO_SOURCES, **samples.STYLE_SOURCES}.items()
+    ]
     (folder / "CREDITS.txt").write_text("\n".join(credited) + "\n", encoding="utf-8")
     large = sorted(path for pattern in ("*.tflite", "litert/*.wasm") for path in folder.glob(pattern))
     settings = {

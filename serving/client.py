@@ -4,6 +4,7 @@ import io
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -24,10 +25,12 @@ from serving.transport import (
     read_certificates,
 )
 from toolkit import images
+from toolkit.detail import brought_to, check_detail, paint_at_detail
 from toolkit.errors import InputError
 from toolkit.images import Picture
 from toolkit.inputs import check_strength
 from toolkit.opening import open_file
+from toolkit.sizes import DETAIL, STYLE_SIZE
 
 Source = str | Path | Image.Image | np.ndarray
 Answer = TypeVar("Answer")
@@ -36,6 +39,8 @@ DEFAULT_TIMEOUT = 60.0
 MAX_TIMEOUT = 86_400.0
 # What a server decodes by itself.
 _MAGICS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+# Of a style that is not sent as it is: what servers reduce pictures to by default.
+_MAX_STYLE_SIDE = 1024
 # Doubled with each try and cut at random, so that clients that failed together do not come back together.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
@@ -114,13 +119,15 @@ class StylizerClient:
         strength: float | None = None,
         *,
         tensors: bool = False,
-        style_size: int | None = 256,
-        max_size: int = 1024,
+        style_size: int | None = STYLE_SIZE,
+        detail: int = DETAIL,
+        max_size: int | None = None,
     ) -> Picture:
         """Repaints a picture in the style of another, or in the one that the model has inside.
 
-        By default they travel as JPEG or PNG bytes (the signature `image_bytes`): a JPEG or PNG file as it is, anything
-        else as a PNG of 8 bits a sample, which the answer is as well.
+        A content larger than `detail` is painted by the server at that size and enlarged here, along the photo's own
+        edges. By default pictures travel as JPEG or PNG bytes (the signature `image_bytes`): a JPEG or PNG file that is
+        not larger as it is, anything else as a PNG of 8 bits a sample, which the answer is as well.
 
         Args:
             content: a picture's path, a Pillow image, or an array as `toolkit.load_image` takes it.
@@ -130,8 +137,10 @@ class StylizerClient:
             tensors: send and receive float32 tensors instead of bytes.
             style_size: side in pixels to which the style is cropped and resized beforehand, as the network was trained
                 and as `styleport stylize` does; None sends it as it is.
-            max_size: bound on the longer side of the content, in pixels, where it is sent as a tensor or is a JPEG of
-                more than 89 megapixels, which no server decodes; where it is sent as it is the server bounds it.
+            detail: the longer side at which is painted, in pixels; see `toolkit.paint_at_detail`. A server may bound
+                the pictures that it takes as bytes further, to 1024 pixels by default.
+            max_size: bound on the longer side of the result, in pixels; None for the content's own size. A JPEG of more
+                than 89 megapixels is only read with a bound.
 
         Returns:
             The picture, [H, W, 3] float32 in [0, 1], of the content's height and width.
@@ -144,13 +153,33 @@ class StylizerClient:
             check_strength(strength)
             if style is None:
                 raise InputError(f"strength is {strength:g}: a model with its style inside has none; give a style")
-        if strength is None and not tensors:
-            inputs: Inputs = {"content_image_bytes": [_encoded(content, max_size)]}
-            if style is not None:
-                shown = style if style_size is None else _style(style, style_size)
-                inputs["style_image_bytes"] = [_encoded(shown, max_size)]
-            return self._decoded(self.predict("image_bytes", inputs))
-        inputs = {"content_image": images.load_image(content, max_size)[np.newaxis]}
+        check_detail(detail)
+        as_bytes = strength is None and not tensors
+        if as_bytes and (file := _sendable(content, min(detail, max_size or detail))):
+            painted = self._from_bytes(file.data, style, style_size)
+            is_whole = sorted(painted.shape[:2]) == sorted(file.extent)
+            return painted if is_whole else brought_to(images.load_image(content), painted)
+
+        def paint(small: Picture) -> Picture:
+            if as_bytes:
+                return self._from_bytes(images.encode_png(small), style, style_size)
+            return self._from_tensors(small, style, strength, style_size)
+
+        return paint_at_detail(images.load_image(content, max_size), paint, detail)
+
+    def _from_bytes(self, content: bytes, style: Source | None, style_size: int | None) -> Picture:
+        inputs: Inputs = {"content_image_bytes": [content]}
+        if style is not None:
+            shown = style if style_size is None else _style(style, style_size)
+            file = _sendable(shown)
+            data = file.data if file else images.encode_png(images.load_image(shown, _MAX_STYLE_SIDE))
+            inputs["style_image_bytes"] = [data]
+        return self._decoded(self.predict("image_bytes", inputs))
+
+    def _from_tensors(
+        self, content: Picture, style: Source | None, strength: float | None, style_size: int | None
+    ) -> Picture:
+        inputs: Inputs = {"content_image": content[np.newaxis]}
         if style is not None:
             inputs["style_image"] = _style(style, style_size)[np.newaxis]
         if strength is None:
@@ -244,18 +273,33 @@ def _style(style: Source, size: int | None) -> Picture:
     return picture if size is None else images.square(picture, size)
 
 
-def _encoded(source: Source, max_size: int) -> bytes:
-    """The bytes of a picture: those of a JPEG or PNG file as they are, if it has no more pixels than may be decoded."""
-    if isinstance(source, str | Path):
-        try:
-            with open_file(source) as stream:
-                start = stream.read(len(_MAGICS[-1]))
-                stream.seek(0)
-                if start.startswith(_MAGICS):
-                    if images.stored_pixels(stream, str(source)) > images.max_pixels():
-                        return images.encode_png(images.load_image(source, max_size))
-                    stream.seek(0)
-                    return stream.read()
-        except OSError as error:
-            raise InputError(f"cannot read {source}: {error.strerror}; give the path of a picture") from error
-    return images.encode_png(images.load_image(source))
+@dataclass(frozen=True)
+class _File:
+    """A file that a server decodes as it is.
+
+    Attributes:
+        data: its bytes.
+        extent: width and height, as the picture lies in the file.
+    """
+
+    data: bytes
+    extent: tuple[int, int]
+
+
+def _sendable(source: Source, longest: int | None = None) -> _File | None:
+    """The JPEG or PNG file that a picture is, if it is decoded whole and its longer side is within a bound."""
+    if not isinstance(source, str | Path):
+        return None
+    try:
+        with open_file(source) as stream:
+            start = stream.read(len(_MAGICS[-1]))
+            stream.seek(0)
+            if not start.startswith(_MAGICS):
+                return None
+            width, height = images.stored_extent(stream, str(source))
+            if width * height > images.max_pixels() or (longest is not None and max(width, height) > longest):
+                return None
+            stream.seek(0)
+            return _File(stream.read(), (width, height))
+    except OSError as error:
+        raise InputError(f"cannot read {source}: {error.strerror}; give the path of a picture") from error

@@ -141,7 +141,7 @@ def _provenance(folder: Path) -> dict[str, Any] | None:
 def _verify(bundle: Path, progress: Progress) -> "Verification":
     from export.exporting import verify_bundle
 
-    return verify_bundle(bundle, progress)
+    return verify_bundle(bundle, progress, only=ARTIFACT)
 
 
 def publish(
@@ -160,7 +160,8 @@ def publish(
         base_path: the folder that a server is given as `base_path`; its name is the model's. Made where missing.
         version: its number; by default one more than the largest there.
         warmup_sizes: height and width, in pixels, of the pictures that the server is warmed up with.
-        verify: recomputes the bundle's hashes and figures; `export.exporting.verify_bundle` by default.
+        verify: recomputes the bundle's hashes and the figures of what is published; by default
+            `export.exporting.verify_bundle` of the SavedModel alone.
         progress: told what is being done.
         mode: permissions of the folders that are made, and without those to execute of the files; by default the
             umask's.
@@ -309,7 +310,7 @@ def write_provenance(
         "toolchain": manifest["toolchain"],
         "artifact": {**record, "files": _inner_files(record)},
         "warmup_requests": warmup_requests,
-        "verdict": manifest["verdict"],
+        "verdict": record["verdict"],
     }
     path = folder / PROVENANCE_FILE
     path.parent.mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ from toolkit import cli, images, manifest, samples
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
-PACKAGES = ("toolkit", "export", "serving")
+PACKAGES = ("styleport", "toolkit", "export", "serving")
 
 
 @pytest.hookimpl(trylast=True)
@@ -42,7 +42,7 @@ def content() -> np.ndarray:
 @pytest.fixture(scope="session")
 def style() -> np.ndarray:
     """A style picture, [1, 128, 128, 3]."""
-    return images.square(samples.styles()["swirls"], 128)[None]
+    return images.square(samples.styles()["starry_night"], 128)[None]
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from typing import Any
 
 from toolkit import keras_settings
 from toolkit.errors import InputError, MissingExtraError
+from toolkit.extras import install
 from toolkit.keras_settings import BACKEND_VARIABLE
 
 BACKEND = "tensorflow"
@@ -30,7 +31,7 @@ def _import() -> Any:
         if error.name in BACKENDS:
             _check_backend(error.name)
         if error.name == "keras":
-            raise MissingExtraError("this needs keras: pip install 'styleport[export]'") from error
+            raise MissingExtraError(f"this needs keras: {install('export')}") from error
         raise
     _check_backend(keras.config.backend())
     return keras

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, TiffImagePlugin, Uni
 
 from toolkit import jpeg, memory, tiff, tiff_directory
 from toolkit.errors import InputError, one_line
-from toolkit.formats import FAMILIES
+from toolkit.formats import FAMILIES, HEIC_HINT, is_heic
 from toolkit.header_limits import HeaderError, check_header
 from toolkit.opening import open_file
 from toolkit.picture import MIN_SIDE, Picture, check_size, from_array, from_uint8, samples_of, to_uint8, to_unit_range
@@ -47,7 +47,7 @@ def load_image(source: Any, max_size: int | None = None, min_side: int | None = 
     """Loads a picture upright, opaque and in sRGB, whatever form it was stored in.
 
     Args:
-        source: a JPEG, PNG, WebP, TIFF, BMP or GIF file (its first frame), a Pillow image, or an array or tensor
+        source: a JPEG, PNG, WebP, TIFF, BMP, AVIF or GIF file (its first frame), a Pillow image, or an array or tensor
             [H, W], [H, W, 3], [H, W, 4] or [1, H, W, 3] of bool, uint8, uint16 or floats in [0, 1], channels in the
             order red, green, blue. What is transparent is composited on white. Both sides are at least 16 pixels.
         max_size: bound on the longer side in pixels, at least 16; a larger picture is
@@ -68,17 +68,34 @@ def load_image(source: Any, max_size: int | None = None, min_side: int | None = 
         with _decoding("the Pillow image"):
             return _decode(source, "the Pillow image", max_size)
     if isinstance(source, str | PathLike):
-        try:
-            with open_file(source) as stream:
-                return decode_image(stream, str(source), max_size, min_side)
-        except InputError:
-            raise
-        except (OSError, ValueError) as error:  # a name with a NUL is no value
-            raise InputError(
-                f"cannot read {source}: {getattr(error, 'strerror', None) or error}; "
-                "give the path of a picture that can be read"
-            ) from error
+        with opened_picture(source) as stream:
+            return decode_image(stream, str(source), max_size, min_side)
     return _load_array(samples_of(source, "the array"), max_size)
+
+
+@contextmanager
+def opened_picture(path: str | PathLike) -> Iterator[BinaryIO]:
+    """Opens a picture's file.
+
+    Args:
+        path: the file.
+
+    Yields:
+        The file, at its start.
+
+    Raises:
+        InputError: it is missing or cannot be read.
+    """
+    try:
+        with open_file(path) as stream:
+            yield stream
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # a name with a NUL is no value
+        raise InputError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}; "
+            "give the path of a picture that can be read"
+        ) from error
 
 
 def _load_array(samples: np.ndarray, max_size: int | None) -> Picture:
@@ -106,7 +123,7 @@ def decode_image(stream: BinaryIO, name: str, max_size: int | None = None, min_s
     Raises:
         InputError: the file is empty, broken or no picture, or the picture is too small or too large.
     """
-    with _opened(stream, name) as image:
+    with opened(stream, name) as image:
         return _decode(image, name, max_size, _reduction(image, stream, name, max_size, min_side))
 
 
@@ -124,31 +141,43 @@ def stored_size(stream: BinaryIO, name: str, max_size: int | None = None) -> tup
     Raises:
         InputError: as `decode_image`, as far as the header tells.
     """
-    with _opened(stream, name) as image:
+    with opened(stream, name) as image:
         check_size(*image.size, name)
         _reduction(image, stream, name, max_size, None)
         return bounded(*image.size, name, max_size)
 
 
-def stored_pixels(stream: BinaryIO, name: str) -> int:
-    """Reads from a picture's header how many pixels are stored, be they more than may be decoded.
+def stored_extent(stream: BinaryIO, name: str) -> tuple[int, int]:
+    """Reads from a picture's header how large it is stored, be that more than may be decoded.
 
     Args:
         stream: at its start; it can seek.
         name: what an error calls it.
 
     Returns:
-        Their number.
+        Width and height in pixels, as it lies in the file.
 
     Raises:
         InputError: the file is empty, broken or no picture, or no JPEG and has more pixels than may be decoded.
     """
-    with _opened(stream, name) as image:
-        return image.size[0] * image.size[1]
+    with opened(stream, name) as image:
+        return image.size
 
 
 @contextmanager
-def _opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
+def opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
+    """Opens a picture of which nothing but the header is decoded yet.
+
+    Args:
+        stream: at its start; it can seek.
+        name: what an error calls it.
+
+    Yields:
+        The image.
+
+    Raises:
+        InputError: the file is empty, broken or no picture.
+    """
     magic = stream.read(len(jpeg.MAGIC))
     if not magic:
         raise InputError(f"cannot read {name}: the file is empty; give a picture")
@@ -215,6 +244,8 @@ def _decoding(name: str, stream: BinaryIO | None = None) -> Iterator[None]:
     except HeaderError as error:
         raise InputError(f"cannot read {name}: it has {error}; open it in an image editor and save it anew") from error
     except UnidentifiedImageError as error:
+        if stream is not None and is_heic(stream):
+            raise InputError(f"cannot read {name}: {HEIC_HINT}") from error
         if stream is not None and (layout := tiff.read_layout(stream)):
             raise _unread_tiff(name, layout, "such files are not read") from error
         raise InputError(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from toolkit import manifest as manifests
-from toolkit import memory
+from toolkit import memory, presets
 from toolkit.bottleneck import interpolate
 from toolkit.bottleneck_cache import BottleneckCache
 from toolkit.errors import InputError, MissingExtraError, WorkError
@@ -25,9 +25,9 @@ TRANSFORMER_FILE = "transformer.tflite"
 # A stylizer in one piece.
 STYLIZER_FILE = "stylizer.tflite"
 
-# What of a bundle is run where nothing else is asked for: it takes pictures as they are, and is half as large as
-# float32, from which no eye tells it.
-DEFAULT_ARTIFACT = "tflite/float16_any"
+# What of a bundle is run first where nothing else is asked for: the closest to the model. All but int8 compute in
+# float32 and are as fast.
+QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 # A bottleneck is some hundred numbers, so that many can be kept.
 REMEMBERED_STYLES = 64
 # Where the system refuses one thread of many, XNNPACK waits for it forever.
@@ -36,7 +36,7 @@ MAX_THREADS = 1024
 # Preferred first: LiteRT is the maintained successor of tflite-runtime.
 RUNTIMES = {"litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
 _MISSING = {
-    "litert": "running .tflite files takes LiteRT: pip install 'styleport[device]'",
+    "litert": "running .tflite files takes LiteRT: pip install ai-edge-litert",
     "tflite-runtime": "tflite-runtime is not installed: pip install tflite-runtime 'numpy<2', on Python 3.11 at most",
 }
 
@@ -55,6 +55,19 @@ def _interpreter_class(runtime: str) -> Any:
             raise InputError(f"tflite-runtime does not work with NumPy {np.__version__}: pip install 'numpy<2'")
         return module.Interpreter
     raise MissingExtraError(_MISSING["litert" if runtime == "auto" else runtime])
+
+
+def has_runtime() -> bool:
+    """Returns whether a runtime for .tflite files is installed.
+
+    Raises:
+        InputError: one is, and cannot be loaded.
+    """
+    try:
+        _interpreter_class("auto")
+    except MissingExtraError:
+        return False
+    return True
 
 
 def _check_runnable(path: Path, file: TFLiteFile) -> None:
@@ -265,12 +278,32 @@ def _pair_in(folder: Path) -> tuple[Path, Path]:
 
 
 def _pair_of_bundle(bundle: Path, artifact: str | None) -> tuple[Path, Path]:
-    paths = [record.get("path") for record in manifests.read(bundle)["artifacts"] if isinstance(record, dict)]
-    pairs = [path for path in paths if isinstance(path, str) and path.startswith("tflite/")]
+    pairs = tflite_artifacts(manifests.read(bundle))
     if artifact is None and not pairs:
         raise InputError(f"{bundle}: holds no TFLite pair: export it with --formats tflite")
-    chosen = artifact or (DEFAULT_ARTIFACT if DEFAULT_ARTIFACT in pairs else pairs[0])
-    return _pair_in(manifests.open_artifact(bundle, chosen))
+    return _pair_in(manifests.open_artifact(bundle, artifact or pairs[0][0]))
+
+
+def tflite_artifacts(manifest: manifests.Manifest) -> list[tuple[str, int | None]]:
+    """Lists the TFLite artifacts of a bundle that take a content and, unless the model has one inside, a style.
+
+    Args:
+        manifest: as `toolkit.manifest.read` gives it.
+
+    Returns:
+        The path of each, and the side of the contents that it takes in pixels, None for any: those of any size first,
+        then those closest to the model; see `QUANTIZATIONS`.
+    """
+    records = [record for record in manifest["artifacts"] if isinstance(record, dict)]
+    found = [
+        (record["path"], record.get("size"), QUANTIZATIONS.index(record["quantization"]))
+        for record in records
+        if record.get("format") == "tflite"
+        and isinstance(record.get("path"), str)
+        and record.get("quantization") in QUANTIZATIONS
+    ]
+    found.sort(key=lambda one: (one[1] is not None, one[2]))
+    return [(path, size) for path, size, _ in found]
 
 
 def find_pair(source: str | Path | tuple[str | Path, str | Path], artifact: str | None = None) -> tuple[Path, Path]:
@@ -278,8 +311,7 @@ def find_pair(source: str | Path | tuple[str | Path, str | Path], artifact: str 
 
     Args:
         source: a bundle's folder, whose files are held against its manifest; an artifact's folder; or the two files.
-        artifact: of a bundle, such as `tflite/int8_384`; by default `DEFAULT_ARTIFACT`, or the first pair where the
-            bundle has no such.
+        artifact: of a bundle, such as `tflite/int8_384`; by default the first that `tflite_artifacts` lists.
 
     Returns:
         The predictor's and the transformer's path.
@@ -319,8 +351,8 @@ class DeviceStylizer:
             of such two files.
         runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
-        artifact: of a bundle, such as `tflite/int8_384`; by default `tflite/float16_any`, or the first pair where
-            the bundle has no such.
+        artifact: of a bundle, such as `tflite/int8_384`; by default the pair closest to the model, one of any size
+            before one of a fixed size.
         isolated: each file is run in a process of its own, which it may kill or stop without harm to this one; for
             files from people whom you do not know. See `toolkit.isolated`.
 
@@ -357,6 +389,26 @@ class DeviceStylizer:
         self.pixel_cost = memory.of_pair(self.content_size is not None, self.style_size is not None)
         self._known = BottleneckCache(REMEMBERED_STYLES)
         self._times = LastTimes()
+
+    @classmethod
+    def from_preset(
+        cls, name: str, runtime: str = "auto", threads: int | None = None, isolated: bool = False
+    ) -> "DeviceStylizer":
+        """Opens the pair that ships with a preset: pictures of any size, 70 dB and more from the Keras model.
+
+        Args:
+            name: a preset, such as `magenta-mobile`.
+            runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
+            threads: CPU threads; all cores by default.
+            isolated: see `DeviceStylizer`.
+
+        Returns:
+            The stylizer.
+
+        Raises:
+            InputError: there is no preset of that name, a file of it is damaged, or no runtime is installed.
+        """
+        return cls(presets.tflite_pair(name), runtime, threads, isolated=isolated)
 
     @property
     def times(self) -> StageTimes:

@@ -1,6 +1,9 @@
 """The kinds of picture files, how small they may be, and finding them in folders."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from toolkit.errors import InputError
 
@@ -14,6 +17,7 @@ FAMILIES = {
     "TIFF": (".tif", ".tiff"),
     "BMP": (".bmp",),
     "GIF": (".gif",),
+    "AVIF": (".avif",),
 }
 FORMAT_OF = {suffix: family for family, suffixes in FAMILIES.items() for suffix in suffixes}
 
@@ -24,12 +28,54 @@ WRITABLE_SUFFIXES = frozenset(FORMAT_OF)
 """Suffixes, in lower case, that `save_image` can write."""
 
 
-def find_images(path: str | Path) -> list[Path]:
+HEIC_HINT = (
+    "pictures of HEIC are not read; convert it: `heif-convert photo.heic photo.jpg` (libheif), on a Mac "
+    "`sips -s format jpeg photo.heic --out photo.jpg`"
+)
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+def is_heic(stream: BinaryIO) -> bool:
+    """Returns whether a file is a HEIC picture, as iPhones take them.
+
+    Args:
+        stream: the file, which can seek.
+    """
+    stream.seek(0)
+    start = stream.read(12)
+    return start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS
+
+
+def is_heic_name(path: Path) -> bool:
+    """Returns whether a file is a HEIC picture by its suffix."""
+    return path.suffix.lower() in (".heic", ".heif")
+
+
+# Formats that hold a photo's colors, so that a result may be of the same.
+_PHOTO_FAMILIES = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF")
+
+
+def result_suffix(path: Path) -> str:
+    """Returns the suffix of a result that is of the same kind as its photo.
+
+    Args:
+        path: the photo's.
+
+    Returns:
+        Its own suffix in lower case; `.png` where that is none that can be written, or where its format, GIF, has 256
+        colors.
+    """
+    suffix = path.suffix.lower()
+    return suffix if FORMAT_OF.get(suffix) in _PHOTO_FAMILIES else ".png"
+
+
+def find_images(path: str | Path, recursive: bool = False) -> list[Path]:
     """Lists the pictures a path stands for.
 
     Args:
-        path: a file, which gives itself, or a folder, which gives the files in it (not in folders
-            below it, and no hidden ones) with one of `READABLE_SUFFIXES` in any case.
+        path: a file, which gives itself, or a folder, which gives the files in it (no hidden ones) with one of
+            `READABLE_SUFFIXES` in any case.
+        recursive: the folders below a folder are searched, too, but for hidden ones and links to folders.
 
     Returns:
         At least one path, sorted.
@@ -42,15 +88,42 @@ def find_images(path: str | Path) -> list[Path]:
         if not path.is_dir():
             path.stat()
             return [path]
-        names = sorted(path.iterdir())
+        names = sorted(files_in(path, recursive))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; give a picture or a folder") from error
     found = [name for name in names if _looks_like_picture(name)]
     if not found:
         raise InputError(
             f"the folder {path} holds no picture; put files there with one of {' '.join(sorted(FORMAT_OF))}"
+            + ("" if recursive or not _has_folders(path) else ", or give --recursive for the folders in it")
         )
     return found
+
+
+def files_in(folder: Path, recursive: bool = False) -> Iterator[Path]:
+    """Yields what a folder holds.
+
+    Args:
+        folder: its path.
+        recursive: the folders below it are walked instead of named, but for hidden ones and links to folders.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    if not recursive:
+        yield from folder.iterdir()
+        return
+    for top, folders, names in os.walk(folder, onerror=_raise):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(top, name) for name in names)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _has_folders(path: Path) -> bool:
+    return any(entry.is_dir() and not entry.name.startswith(".") for entry in path.iterdir())
 
 
 def _looks_like_picture(path: Path) -> bool:

@@ -2,11 +2,11 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from toolkit import manifest as manifests
+from toolkit import message_fields
 from toolkit.archive import MODEL_FILES
 from toolkit.downloads import Limits
 from toolkit.errors import InputError
@@ -23,9 +23,6 @@ _MAX_FILES = 10_000
 # What else loaders parse: traces of a model's making, and its checksums.
 _DEBUG_FILE = "debug/saved_model_debug_info.pb"
 _MOST_BYTES = {_DEBUG_FILE: MAX_BYTES, "fingerprint.pb": 1 << 16, "tfhub_module.pb": 1 << 16}
-
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
 
 
 def files(folder: Path, max_bytes: int = Limits.max_bytes) -> list[Path]:
@@ -124,59 +121,9 @@ def _check_fields(data: bytes, descriptor: Any, path: Path) -> None:
     """Walks through the encoded messages, and takes no memory for them."""
     if len(data) <= 2 * MAX_FIELDS:  # a field has two bytes at least
         return
-    count, parts = 0, [(0, len(data), descriptor)]
-    known: dict[str, dict[int, tuple[Any, bool]]] = {}
-    while parts:
-        start, end, message = parts.pop()
-        if message.full_name not in known:
-            known[message.full_name] = {field.number: _kind(field) for field in message.fields}
-        fields = known[message.full_name]
-        for number, first, last in _encoded(data, start, end, path):
-            inner, packed = fields.get(number, (None, False))
-            count += 1 + (last - first if packed else 0)
-            if inner is not None and last > first:
-                parts.append((first, last, inner))
-            if count > MAX_FIELDS:
-                raise InputError(f"{path}: refused: more than {MAX_FIELDS} fields, each of which takes memory")
-
-
-def _kind(field: Any) -> tuple[Any, bool]:
-    """The message that a field holds, or None; and whether its bytes become a number each."""
-    packed = field.type not in (field.TYPE_MESSAGE, field.TYPE_STRING, field.TYPE_BYTES)
-    return field.message_type, packed
-
-
-def _encoded(data: bytes, start: int, end: int, path: Path) -> Iterator[tuple[int, int, int]]:
-    """Gives the number of each field between two places, and where its bytes are, if it is of the kind that has any."""
-    place = start
-    while place < end:
-        key, place = _varint(data, place, end, path)
-        kind, first = key & 7, place
-        if kind == _BYTES:
-            length, first = _varint(data, place, end, path)
-            place = first + length
-        elif kind == _VARINT:
-            _, place = _varint(data, place, end, path)
-        elif kind in _FIXED_SIZES:
-            place += _FIXED_SIZES[kind]
-        else:
-            raise _damaged(path)
-        if place > end:
-            raise _damaged(path)
-        yield key >> 3, first, place if kind == _BYTES else first
-
-
-def _varint(data: bytes, place: int, end: int, path: Path) -> tuple[int, int]:
-    value = shift = 0
-    while place < end and shift < 70:
-        byte = data[place]
-        place += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, place
-        shift += 7
-    raise _damaged(path)
-
-
-def _damaged(path: Path) -> InputError:
-    return InputError(f"{path.parent}: not a SavedModel (Error parsing message: {path.name} is damaged)")
+    try:
+        count = message_fields.count(data, descriptor, MAX_FIELDS)
+    except message_fields.DamagedError as error:
+        raise InputError(f"{path.parent}: not a SavedModel (Error parsing message: {path.name} is damaged)") from error
+    if count > MAX_FIELDS:
+        raise InputError(f"{path}: refused: more than {MAX_FIELDS} fields, each of which takes memory")

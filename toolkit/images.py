@@ -5,7 +5,7 @@ a picture is told once, in `toolkit.inputs`.
 """
 
 from toolkit.color import luminance, preserve_color
-from toolkit.decoding import decode_image, load_image, max_pixels, stored_pixels, stored_size
+from toolkit.decoding import decode_image, load_image, max_pixels, stored_extent, stored_size
 from toolkit.encoding import encode_png, save_animation, save_image, to_pillow
 from toolkit.formats import READABLE_SUFFIXES, WRITABLE_SUFFIXES, find_images
 from toolkit.inputs import as_picture, as_pictures
@@ -32,7 +32,7 @@ __all__ = [
     "save_animation",
     "save_image",
     "square",
-    "stored_pixels",
+    "stored_extent",
     "stored_size",
     "to_pillow",
     "to_uint8",

@@ -9,11 +9,16 @@ from toolkit import signals
 from toolkit.backend import keras
 
 
-class Interrupts(keras.callbacks.Callback):
-    """Raises again, after the step, what a signal raised during a `with` block if it is still unheard.
+class Interrupted(KeyboardInterrupt):
+    """A Ctrl-C has ended a run after a step: its picture stands."""
 
-    These are Ctrl-C and those that end a command. Does nothing outside the main thread, or where a program handles
-    a signal in its own way.
+
+class Interrupts(keras.callbacks.Callback):
+    """Ends a run in good order when a signal comes during a `with` block.
+
+    The first Ctrl-C after a step was taken stops the training after the next one. Any other, and the signals that end a
+    command, raise at once; what they raised is raised again after the step if it is still unheard. Does nothing outside
+    the main thread, or where a program handles a signal in its own way.
 
     Example:
         ```python
@@ -26,6 +31,8 @@ class Interrupts(keras.callbacks.Callback):
         super().__init__()
         self._handlers: dict[int, Any] = {}
         self._raised: BaseException | None = None
+        self._has_stepped = False
+        self.asked = False
 
     def __enter__(self) -> "Interrupts":
         """Starts to listen."""
@@ -45,6 +52,9 @@ class Interrupts(keras.callbacks.Callback):
         self._handlers = {}
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self._has_stepped and not self.asked:
+            self.asked = True
+            return
         try:
             self._handlers[number](number, frame)
         except (KeyboardInterrupt, SystemExit) as raised:
@@ -52,10 +62,13 @@ class Interrupts(keras.callbacks.Callback):
             raise
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Raises what was dropped."""
+        """Raises what was dropped, or stops the training if that was asked for."""
+        self._has_stepped = True
         if self._raised:
             raise self._raised
+        if self.asked:
+            self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Raises what was dropped."""
+        """Does the same."""
         self.on_train_batch_end(epoch)

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+from toolkit.detail import check_detail
+from toolkit.errors import InputError
 from toolkit.inputs import check_strength
+from toolkit.picture import MIN_SIDE
+from toolkit.sizes import DETAIL, STYLE_SIZE
 
 
 @dataclass(frozen=True)
@@ -11,18 +15,23 @@ class Look:
 
     Attributes:
         strength: in [0, 1], from the content's own style to the style's.
-        max_size: bound on the longer side of a content picture, in pixels.
+        max_size: bound on the longer side of a result, in pixels; None for the content's own size.
         style_size: side to which a style picture is cropped and resized, in pixels.
-        preserve_color: the content's colours are kept.
+        preserve_color: the content's colors are kept.
+        detail: the longer side at which is painted, in pixels; see `toolkit.detail.paint_at_detail`.
 
     Raises:
-        InputError: the strength is out of range.
+        InputError: the strength or a size is out of range.
     """
 
     strength: float = 1.0
-    max_size: int = 1024
-    style_size: int = 256
+    max_size: int | None = None
+    style_size: int = STYLE_SIZE
     preserve_color: bool = False
+    detail: int = DETAIL
 
     def __post_init__(self) -> None:
         check_strength(self.strength)
+        check_detail(self.detail)
+        if self.max_size is not None and self.max_size < MIN_SIDE:
+            raise InputError(f"max_size is {self.max_size} pixels: give {MIN_SIDE} or more, or None for no bound")

@@ -9,7 +9,8 @@ import numpy as np
 from toolkit import manifest as manifests
 from toolkit import presets
 from toolkit.baked import BAKED_FILE, BakedStylizer
-from toolkit.device import PREDICTOR_FILE, STYLIZER_FILE, DeviceStylizer, DeviceWholeStylizer
+from toolkit.choice import default_artifact
+from toolkit.device import PREDICTOR_FILE, STYLIZER_FILE, DeviceStylizer, DeviceWholeStylizer, has_runtime
 from toolkit.errors import InputError, StyleportError
 from toolkit.locate import Located, locate
 from toolkit.one_style import OneStyleStylizer
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from toolkit.split import SplitStylizer
     from toolkit.stylizer import Stylizer
     from toolkit.whole import SingleStyleStylizer, WholeStylizer
+
+# What a preset can be opened as; the first is a .tflite pair, the second the reference.
+PRESET_FORMS = ("tflite", "keras")
 
 
 class StylizerLike(Protocol):
@@ -54,7 +58,9 @@ def open_model(
     Args:
         source: a preset, such as `magenta-mobile`; a TensorFlow Hub or Kaggle handle, or another address of a
             `.tar.gz`; the path of a `.tar.gz`, of a SavedModel's folder, of a `.keras` file or of a bundle.
-        artifact: of a bundle, such as `saved_model` (the default) or `tflite/float16_384`.
+        artifact: of a bundle, such as `saved_model` or `tflite/float16_384`; by default one that can run with what is
+            installed, see `toolkit.choice.default_artifact`. Of a preset, `tflite` (the default, where a runtime for it
+            is installed) or `keras`.
         threads: CPU threads of a TFLite artifact; all cores by default.
         options: of a model made elsewhere: what it does not tell itself.
         isolated: a TFLite artifact is run in processes of its own; see `toolkit.isolated`.
@@ -71,11 +77,40 @@ def open_model(
     located = locate(source)
     if located.kind == "bundle":
         refuse(located, options)
-        return _open_artifact(located.path, artifact or "saved_model", threads, isolated)  # type: ignore[arg-type]
-    if artifact is not None:
-        what = f"the preset {source}" if located.kind == "preset" else str(source)
-        raise InputError(f"{what} has no artifacts: leave --artifact out, or give a bundle")
+        bundle: Any = located.path
+        return _open_artifact(bundle, artifact or default_artifact(bundle), threads, isolated)
+    if located.kind == "preset" and chosen_artifact(source, artifact) == "tflite":
+        refuse(located, options)
+        return DeviceStylizer.from_preset(located.name, threads=threads, isolated=isolated)
+    if located.kind != "preset" and artifact is not None:
+        raise InputError(f"{source} has no artifacts: leave --artifact out, or give a bundle")
     return load(located, options)
+
+
+def chosen_artifact(source: str | Path, artifact: str | None = None) -> str | None:
+    """Returns which form of a preset, or which artifact of a bundle, `open_model` opens; None for other models.
+
+    Args:
+        source: see `open_model`.
+        artifact: see `open_model`.
+
+    Raises:
+        InputError: the preset has no such form, or the bundle has nothing that is run unnamed.
+    """
+    if str(source) in presets.names():
+        if artifact not in (None, *PRESET_FORMS):
+            raise InputError(f"no artifact {artifact!r} in the preset {source}: choose from {', '.join(PRESET_FORMS)}")
+        return artifact or ("tflite" if has_runtime() else "keras")
+    if artifact is not None or not _is_bundle(source):
+        return artifact
+    return default_artifact(Path(source))
+
+
+def _is_bundle(source: str | Path) -> bool:
+    try:
+        return manifests.is_bundle(Path(source))
+    except (OSError, ValueError):  # no name of a file
+        return False
 
 
 def in_given_styles(model: StylizerLike | OneStyleStylizer, name: str) -> StylizerLike:
@@ -108,10 +143,7 @@ def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | 
     """
     if str(source) in presets.names():
         return False
-    try:
-        if not manifests.is_bundle(Path(source)):
-            return None
-    except (OSError, ValueError):  # no name of a file
+    if not _is_bundle(source):
         return None
     manifest = manifests.read(Path(source))
     if artifact is not None and "style" in manifests.artifact(manifest, artifact):

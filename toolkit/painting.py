@@ -1,12 +1,16 @@
-"""Paints a picture from the file with any form of the stylizer: style squared, strength, colours."""
+"""Paints a picture from the file with any form of the stylizer: style squared, strength, detail, colors."""
 
 import threading
-from typing import Any, Protocol
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
 from toolkit import images, memory
 from toolkit.bottleneck import interpolate
+from toolkit.decoding import opened_picture
+from toolkit.detail import paint_at_detail, painted_size
 from toolkit.errors import InputError
 from toolkit.images import Picture
 from toolkit.look import Look
@@ -59,8 +63,28 @@ class Painter:
         memory.check_painting(self._model, style_side=self.look.style_size)
         return self._form.read_style(images.square(picture, self.look.style_size)[None])
 
+    def read_content(self, source: str | Path | BinaryIO, name: str | None = None) -> Picture:
+        """Reads a content picture from a file, bounded as the look says.
+
+        Args:
+            source: a path, or an open file at its start that can seek.
+            name: what an error calls it; by default its path.
+
+        Returns:
+            float32 RGB in [0, 1], shape [H, W, 3].
+
+        Raises:
+            InputError: it cannot be read, or there is too little memory for its size.
+        """
+        name = name or str(source)
+        with opened_picture(source) if isinstance(source, str | Path) else nullcontext(source) as stream:
+            width, height = images.stored_size(stream, name, self.look.max_size)
+            memory.check(memory.enlarging(height, width), "a smaller --max-size")
+            stream.seek(0)
+            return images.decode_image(stream, name, self.look.max_size)
+
     def paint(self, content: Picture, style: np.ndarray | None) -> Picture:
-        """Paints one picture.
+        """Paints one picture: at the look's detail where it is larger, and brought to its own size.
 
         Args:
             content: float32 RGB in [0, 1], shape [H, W, 3].
@@ -72,8 +96,13 @@ class Painter:
         Raises:
             InputError: there is too little memory for the size of the content.
         """
-        memory.check_painting(self._model, content.shape[:2])
-        stylized = np.asarray(self._timed(self._form.stylize(content[None], style)))[0]
+        model_size = getattr(self._model, "content_size", None)
+        memory.check_painting(self._model, painted_size(content.shape[:2], self.look.detail, model_size))
+
+        def stylized_at(small: Picture) -> np.ndarray:
+            return np.asarray(self._timed(self._form.stylize(small[None], style)))
+
+        stylized = paint_at_detail(content, stylized_at, self.look.detail, model_size)
         return images.preserve_color(content, stylized) if self.look.preserve_color else stylized
 
     def take_times(self) -> StageTimes | None:

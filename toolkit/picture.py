@@ -59,7 +59,9 @@ def to_unit_range(samples: np.ndarray, name: str) -> np.ndarray:
             than one 8-bit step.
     """
     if samples.dtype.kind == "u" and samples.dtype.itemsize <= 2:  # in either byte order
-        return samples.astype(np.float32) / np.float32(np.iinfo(samples.dtype).max)
+        floats = samples.astype(np.float32)
+        floats /= np.float32(np.iinfo(samples.dtype).max)  # in place: a large photo takes enough memory as it is
+        return floats
     if samples.dtype == np.bool_:
         return samples.astype(np.float32)
     if not _is_floating(samples.dtype):
@@ -216,7 +218,8 @@ def to_uint8(samples: Any) -> np.ndarray:
     if samples.dtype == np.uint8:
         return samples
     check_finite(samples)
-    return np.rint(to_unit_range(samples, "the picture") * np.float32(255.0)).astype(np.uint8)
+    scaled = to_unit_range(samples, "the picture") * np.float32(255.0)
+    return np.rint(scaled, out=scaled).astype(np.uint8)
 
 
 def check_finite(samples: np.ndarray) -> None:

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from toolkit import images
 from toolkit.backend import DTYPE, PINNED, keras
@@ -154,35 +152,3 @@ def tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
         told = getattr(error, "strerror", None) or getattr(error, "message", error)
         raise InputError(f"cannot log to {folder}: {told}; choose another folder") from error
     return [keras.callbacks.TensorBoard(str(folder), write_graph=False, update_freq=1), picture]
-
-
-class ProgressBar(keras.callbacks.Callback):
-    """Shows steps, loss and time left on a terminal, and nothing elsewhere.
-
-    Args:
-        console: on standard error.
-        steps: of the whole run.
-    """
-
-    def __init__(self, console: Console, steps: int) -> None:
-        super().__init__()
-        columns = (
-            TextColumn("step {task.completed}/{task.total}"),
-            BarColumn(),
-            TextColumn("loss {task.fields[loss]}"),
-            TimeRemainingColumn(),
-        )
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._progress.add_task("", total=steps, loss="-")
-
-    def __enter__(self) -> "ProgressBar":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Moves the bar."""
-        curve = self.model.curve
-        self._progress.update(self._task, completed=len(curve), loss=f"{curve[-1]['loss']:.3g}")

@@ -46,13 +46,15 @@ class Target(abc.ABC):
 
 @dataclass(frozen=True)
 class File(Target):
-    """One file, written in a folder that is there.
+    """One file.
 
     Attributes:
         suffixes: in lower case, those that its name may end in; any by default.
+        makes_folder: whoever writes it creates the folder that it lies in, where that is missing.
     """
 
     suffixes: Collection[str] = ()
+    makes_folder: bool = False
 
     def check(self) -> None:
         """Refuses what cannot be written; see `Target.check`."""
@@ -63,7 +65,7 @@ class File(Target):
             raise InputError(f"cannot write {self.path}: it is a folder; give the name of a file")
         if (mode is not None and not stat.S_ISREG(mode)) or _is_of_devices(self.path.parent):
             raise InputError(f"cannot write {self.path}: it is a device or a pipe; give the name of a file")
-        _check_folder(self.path, self.path.parent)
+        _check_folder(self.path, _nearest(self.path.parent) if self.makes_folder else self.path.parent)
 
     def files(self, others: Iterable[Path]) -> Iterator[Path]:
         """Yields the file."""
@@ -111,10 +113,7 @@ class Folder(Target):
 
     def check(self) -> None:
         """Refuses what cannot be written; see `Target.check`."""
-        nearest = self.path
-        while _mode(nearest) is None and nearest != nearest.parent:
-            nearest = nearest.parent
-        _check_folder(self.path, nearest, "write to")
+        _check_folder(self.path, _nearest(self.path), "write to")
 
     def files(self, others: Iterable[Path]) -> Iterator[Path]:
         """Yields the files that are known."""
@@ -257,6 +256,13 @@ def _mode(path: Path) -> int | None:
     except (OSError, ValueError) as error:  # a name too long, or a folder on the way that may not be searched
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"cannot write {path}: {reason}; choose another path") from error
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the nearest above it that is there."""
+    while _mode(folder) is None and folder != folder.parent:
+        folder = folder.parent
+    return folder
 
 
 def _exists(path: Path) -> bool:

@@ -8,6 +8,8 @@ Lite's schema (tensorflow/compiler/mlir/lite/schema/schema.fbs) are told here.
 import math
 import mmap
 import struct
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,12 @@ from toolkit.errors import InputError
 from toolkit.opening import open_file
 
 IDENTIFIER = b"TFL3"
-# Types of tensors.
+# Types of tensors, as the schema numbers them.
 FLOAT32, FLOAT16, INT8 = 0, 1, 9
+TYPES = (
+    *("float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64"),
+    *("complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16"),
+)
 SCHEMA_VERSION = 3
 # A runtime takes memory for whatever a file asks for. The first maps of VGG19 have as many numbers at 4096x4096 pixels.
 MAX_NUMBERS = 1 << 30
@@ -28,7 +34,8 @@ _STRING = "string"
 _TENSOR_MAP = {"name": (0, _STRING), "tensor": (1, "I")}
 _MODEL: dict[str, Any] = {
     "version": (0, "I"),
-    "operator_codes": (1, [{"code": (0, "b"), "custom": (1, _STRING)}]),
+    # Codes from 127 on are in `code` alone; older files have only `old_code`.
+    "operator_codes": (1, [{"old_code": (0, "b"), "custom": (1, _STRING), "code": (3, "i")}]),
     "subgraphs": (
         2,
         [
@@ -71,8 +78,26 @@ _MODEL: dict[str, Any] = {
     "description": (3, _STRING),
     "buffers": (4, [{"data": (0, ["B"]), "offset": (1, "Q"), "size": (2, "Q")}]),
     "metadata": (6, [{"name": (0, _STRING), "buffer": (1, "I")}]),
-    "signatures": (7, [{"inputs": (0, [_TENSOR_MAP]), "outputs": (1, [_TENSOR_MAP]), "key": (2, _STRING)}]),
+    "signatures": (
+        7,
+        [{"inputs": (0, [_TENSOR_MAP]), "outputs": (1, [_TENSOR_MAP]), "key": (2, _STRING), "graph": (4, "I")}],
+    ),
 }
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor that is computed, or given by the caller.
+
+    Attributes:
+        name: in the signature, or in the graph where there is no signature.
+        dtype: the name of its type, such as `float32`.
+        shape: None where a dimension may vary.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
@@ -80,14 +105,14 @@ class Signature:
     """How a network is called.
 
     Attributes:
-        name: the signature's.
-        inputs: their names.
-        outputs: their names.
+        name: the signature's; empty where a file has none, and its first graph is called.
+        inputs: what the caller gives.
+        outputs: what the caller gets.
     """
 
     name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -96,6 +121,11 @@ class TFLiteFile:
 
     Attributes:
         signatures: how it is called.
+        first_graph: how its first graph is called, whether or not there is a signature.
+        operations: how many there are of each, by the code of TFLite's own, and by the name of others.
+        computed: all tensors that hold no constant.
+        size: bytes of the file.
+        constant_bytes: of the weights and other constants in it.
         custom_operations: names of the operations that are not TFLite's own; those of TensorFlow begin with `Flex`.
         metadata: what was added to the network, by name.
         weights: bytes of the largest constant of each type, as the schema numbers types.
@@ -103,6 +133,11 @@ class TFLiteFile:
     """
 
     signatures: tuple[Signature, ...]
+    first_graph: Signature
+    operations: dict[int | str, int]
+    computed: tuple[Tensor, ...]
+    size: int
+    constant_bytes: int
     custom_operations: tuple[str, ...]
     metadata: dict[str, bytes]
     weights: dict[int, int]
@@ -148,12 +183,63 @@ def _read(data: mmap.mmap) -> TFLiteFile:
             _check_shape(data, tensor)
     contents = [_content(data, buffer) for buffer in model.get("buffers", [])]
     named = [(entry.get("name", ""), entry.get("buffer", 0)) for entry in model.get("metadata", [])]
+    graphs = [_Graph(data, graph, contents) for graph in model["subgraphs"]]
     return TFLiteFile(
-        tuple(_signature(one) for one in model.get("signatures", [])),
+        tuple(_signature(one, graphs) for one in model.get("signatures", [])),
+        Signature("", graphs[0].ends("inputs"), graphs[0].ends("outputs")),
+        _operations(model),
+        tuple(tensor for graph in graphs for tensor in graph.computed()),
+        len(data),
+        sum(end - start for start, end in contents),
         tuple(dict.fromkeys(code["custom"] for code in model.get("operator_codes", []) if code.get("custom"))),
         {name: bytes(data[slice(*contents[index])]) for name, index in named if index < len(contents)},
         *_types(model, contents),
     )
+
+
+class _Graph:
+    """The tensors of a graph, as its tables and the file around them tell."""
+
+    def __init__(self, data: mmap.mmap, graph: dict[str, Any], contents: list[tuple[int, int]]) -> None:
+        self._data, self._graph, self._contents = data, graph, contents
+        self._tensors = graph.get("tensors", [])
+
+    def ends(self, side: str) -> tuple[Tensor, ...]:
+        return tuple(self.tensor(index) for index in _integers(self._data, self._graph.get(side, (0, 0))))
+
+    def tensor(self, index: int, name: str | None = None) -> Tensor:
+        if not 0 <= index < len(self._tensors):
+            raise ValueError(f"damaged: it names the tensor {index}, and has {len(self._tensors)}")
+        told = self._tensors[index]
+        shape = _integers(self._data, told.get("shape_signature") or told.get("shape", (0, 0)))
+        kind = told.get("type", FLOAT32)
+        dtype = TYPES[kind] if 0 <= kind < len(TYPES) else f"type {kind}"
+        sides = tuple(None if side < 0 else side for side in shape)
+        return Tensor(told.get("name", "") if name is None else name, dtype, sides)
+
+    def computed(self) -> Iterator[Tensor]:
+        for index, told in enumerate(self._tensors):
+            buffer = told.get("buffer", 0)
+            start, end = self._contents[buffer] if buffer < len(self._contents) else (0, 0)
+            if end == start:
+                yield self.tensor(index)
+
+
+def _integers(data: mmap.mmap, span: tuple[int, int]) -> tuple[int, ...]:
+    start, end = span
+    return struct.unpack(f"<{(end - start) // 4}i", data[start:end])
+
+
+def _operations(model: dict[str, Any]) -> dict[int | str, int]:
+    codes = model.get("operator_codes", [])
+    counts: Counter[int | str] = Counter()
+    for one in (one for graph in model["subgraphs"] for one in graph.get("operators", [])):
+        index = one.get("operator_code", 0)
+        if index >= len(codes):
+            raise ValueError(f"damaged: it names the operation {index}, and has {len(codes)}")
+        code = codes[index]
+        counts[code.get("custom") or max(code.get("code", 0), code.get("old_code", 0))] += 1
+    return dict(counts.most_common())
 
 
 def _types(model: dict[str, Any], contents: list[tuple[int, int]]) -> tuple[dict[int, int], frozenset[int]]:
@@ -170,8 +256,7 @@ def _types(model: dict[str, Any], contents: list[tuple[int, int]]) -> tuple[dict
 
 
 def _check_shape(data: mmap.mmap, tensor: dict[str, Any]) -> None:
-    start, end = tensor.get("shape", (0, 0))
-    shape = struct.unpack(f"<{(end - start) // 4}i", data[start:end])
+    shape = _integers(data, tensor.get("shape", (0, 0)))
     if math.prod(shape) > MAX_NUMBERS:
         raise ValueError(f"damaged: tensor {tensor.get('name', '')!r} has the shape {list(shape)[:8]}")
 
@@ -186,8 +271,14 @@ def _content(data: mmap.mmap, buffer: dict[str, Any]) -> tuple[int, int]:
     return start, end
 
 
-def _signature(told: dict[str, Any]) -> Signature:
-    inputs, outputs = (tuple(one.get("name", "") for one in told.get(side, [])) for side in ("inputs", "outputs"))
+def _signature(told: dict[str, Any], graphs: list[_Graph]) -> Signature:
+    index = told.get("graph", 0)
+    if index >= len(graphs):
+        raise ValueError(f"damaged: a signature calls the graph {index}, and there are {len(graphs)}")
+    inputs, outputs = (
+        tuple(graphs[index].tensor(one.get("tensor", 0), one.get("name", "")) for one in told.get(side, []))
+        for side in ("inputs", "outputs")
+    )
     return Signature(told.get("key", ""), inputs, outputs)
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from toolkit import images
+from toolkit import images, starts
 from toolkit.backend import keras, pinned_floats
 from toolkit.checkpoints import Checkpoints
 from toolkit.errors import InputError
 from toolkit.images import Picture
-from toolkit.interrupts import Interrupts
+from toolkit.interrupts import Interrupted, Interrupts
 from toolkit.lbfgs import LBFGS
 from toolkit.objective import Objective
 from toolkit.problem import Problem, fingerprint
@@ -25,7 +25,6 @@ from toolkit.vgg19 import CONTENT_LAYERS, MIN_SIDE, STYLE_LAYERS, VGG19Features,
 from toolkit.winograd import FastFeatures
 
 OPTIMIZERS = ("lbfgs", "adam")
-STARTS = ("content", "noise")
 
 
 def _refused(what: str, instead: str) -> Callable[..., Any]:
@@ -76,9 +75,10 @@ class StyleTransfer(keras.Model):
         content_weight: factor of the content loss, at least 0.
         style_weight: factor of the style loss, at least 0.
         variation_weight: factor of the total variation of the picture, at least 0.
-        vgg_weights: `imagenet`, `random` or the path of a file, as `VGG19Features` takes it.
+        vgg_weights: `vgg19-8bit`, `imagenet`, `random` or the path of a file, as `VGG19Features` takes it.
         pooling: `max` or `average`.
-        start: `content`, `noise`, a file or a picture [h, w, 3] in [0, 1], which is resized.
+        start: `content`, `noise`, `stylized` (what the embedded feed-forward network paints), a file, or a picture
+            [h, w, 3] in [0, 1], which is resized.
         preserve_color: keep the content's colours and paint its luminance alone.
         scales: sizes the picture passes through, each twice the one before, in [1, 6]; 1 is the full size.
         averaging: share of the past in the running mean of pictures that is the result, in [0, 1); 0 gives
@@ -108,9 +108,9 @@ class StyleTransfer(keras.Model):
         content_weight: float = 1e4,
         style_weight: float = 1e-2,
         variation_weight: float = 30.0,
-        vgg_weights: str | Path = "imagenet",
+        vgg_weights: str | Path = "vgg19-8bit",
         pooling: str = "max",
-        start: str | Path | np.ndarray = "content",
+        start: starts.Start = "content",
         preserve_color: bool = False,
         scales: int = 1,
         averaging: float = 0.0,
@@ -241,14 +241,10 @@ class StyleTransfer(keras.Model):
                 f"the coarsest of {self.scales} scales is {width}x{height} px, a side under {MIN_SIDE}: "
                 "take fewer scales or a larger picture"
             )
-        self._enter(coarsest, self._first_picture(height, width), steps_before=0)
-
-    def _first_picture(self, height: int, width: int) -> Picture:
-        if isinstance(self.start, str) and self.start == "content":
-            return self._grey(images.resize(self._problem.content, height, width))
-        if isinstance(self.start, str) and self.start == "noise":
-            return np.random.default_rng(self.seed).random((height, width, 3), np.float32)
-        return images.resize(images.load_image(self.start), height, width)
+        first = starts.first_picture(self.start, self._problem, coarsest, self.seed)
+        # What noise and pictures of the caller's have of colors is the caller's choice.
+        is_painted = isinstance(self.start, str) and self.start in ("content", "stylized")
+        self._enter(coarsest, self._grey(first) if is_painted else first, steps_before=0)
 
     def _enter(self, scale: int, picture: Picture, steps_before: int) -> None:
         """Makes the picture and its targets at one scale, with a fresh optimizer."""
@@ -325,7 +321,7 @@ class StyleTransfer(keras.Model):
         content: Any,
         style: Any,
         epochs: int = 10,
-        steps_per_epoch: int = 100,
+        steps_per_epoch: int = 10,
         *,
         style_weights: Sequence[float] | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -335,7 +331,8 @@ class StyleTransfer(keras.Model):
     ) -> Any:
         """Paints: takes epochs times steps_per_epoch steps.
 
-        Of several scales each but the full size gets 1 / (scales + 1) of the epochs, at least one.
+        Ctrl-C ends the run after the step, with its picture in `image`; a second one ends it at once. Of several scales
+        each but the full size gets 1 / (scales + 1) of the epochs, at least one.
 
         Args:
             content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.inputs` tells of, sides
@@ -355,6 +352,7 @@ class StyleTransfer(keras.Model):
         Raises:
             InputError: an argument is out of range, the checkpoint is of another run, or a run is going on.
             WorkError: a loss is no longer finite, or the checkpoint cannot be written.
+            Interrupted: a Ctrl-C ended the run after a step; it is a `KeyboardInterrupt`.
         """
         epochs = _capped("epochs", epochs, "max_epochs")
         steps_per_epoch = _capped("steps of an epoch", steps_per_epoch, "max_steps_per_epoch")
@@ -378,9 +376,21 @@ class StyleTransfer(keras.Model):
                 steps=steps_per_epoch,
             )
             for scale, end in self._plan(epochs):
-                self._paint(scale, end, steps_per_epoch, listeners)
-        self._settle()
+                if not interrupts.asked:
+                    self._paint(scale, end, steps_per_epoch, listeners)
+            if interrupts.asked:
+                self._finish_early()
+            self._settle()
+        if interrupts.asked:
+            raise Interrupted
         return history
+
+    def _finish_early(self) -> None:
+        """Brings the picture to its full size, if it has not grown to that yet."""
+        if self._scale:
+            self._settle()
+            height, width = self._problem.content.shape[:2]
+            self._enter(0, images.resize(self.image, height, width), steps_before=len(self.curve))
 
     def _plan(self, epochs: int) -> list[tuple[int, int]]:
         """Scales, the coarsest first, each with the epoch at which it ends."""
@@ -427,15 +437,15 @@ class StyleTransfer(keras.Model):
     def settings(self) -> dict[str, Any]:
         """Returns all that decides what a run paints, as values of JSON; pictures and weights by hash."""
         self._check_prepared()
-        start = self.start if isinstance(self.start, str) and self.start in STARTS else "a picture"
+        is_named = starts.is_named(self.start)
         options = self.optimizer.get_config()
         return {
             **self._problem.settings(),
             **self.objective.settings(),
             "pooling": self.features.pooling,
             "vgg_weights": fingerprint(self.features.get_weights()),
-            "start": start,
-            "start_picture": "" if start in STARTS else fingerprint([images.load_image(self.start)]),
+            "start": self.start if is_named else "a picture",
+            "start_picture": "" if is_named else fingerprint([images.load_image(self.start)]),
             "preserve_color": self.preserve_color,
             "scales": self.scales,
             "averaging": self.averaging,

@@ -1,15 +1,13 @@
-"""The feature extractor of style transfer by optimisation, and where its weights come from."""
+"""The feature extractor of style transfer by optimisation."""
 
 import operator
-import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit import keras_file
+from toolkit import keras_file, vgg19_weights
 from toolkit.backend import DTYPE, PINNED, PINNED_2D, dtype_of, keras, layers, ops
-from toolkit.errors import InputError, WorkError, one_line
+from toolkit.errors import InputError
 from toolkit.tensors import as_tensor
 
 STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
@@ -33,15 +31,6 @@ MAX_SEED = 2**32 - 1
 
 # Four halvings must leave a picture for block 5 to look at.
 MIN_SIDE = 32
-
-WEIGHTS_URL = (
-    "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
-    "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
-)
-WEIGHTS_MD5 = "253f8cb515780f3b799900260a226db6"
-
-# Names a file of weights, or `imagenet` or `random`, to those who leave the choice open.
-WEIGHTS_VARIABLE = "STYLEPORT_VGG19_WEIGHTS"
 
 # The means of ImageNet's blue, green and red, in 8-bit steps: what the weights were trained to see taken off.
 _MEANS = (103.939, 116.779, 123.68)
@@ -110,15 +99,17 @@ class VGG19Features(keras.Model):
 
     Args:
         layer_names: what to give, any of `LAYER_NAMES`.
-        weights: `imagenet` (downloaded and cached by Keras), the path of a `.h5` or `.weights.h5` file of
-            `keras.applications.VGG19` with or without its top, or `random`.
+        weights: `vgg19-8bit` (the preset that ships with styleport, up to `block5_conv2`), `imagenet` (downloaded and
+            cached by Keras), the path of a `.h5` or `.weights.h5` file of `keras.applications.VGG19` with or without
+            its top, or `random`.
         pooling: `max`, as trained, or `average`, which Gatys et al. found to give smoother pictures.
         seed: of the random weights, from 0 to 2^32 - 1.
         dtype: float32, the default whatever Keras's settings are, or float64. Of 16 bits, the squares of the features
             would overflow.
 
     Raises:
-        InputError: a layer, pooling, seed or dtype is not one of these, or the file is not one of VGG19 weights.
+        InputError: a layer, pooling, seed or dtype is not one of these, a layer is deeper than the weights, or the
+            file is not one of VGG19 weights.
         WorkError: the download failed.
 
     Example:
@@ -131,13 +122,14 @@ class VGG19Features(keras.Model):
     def __init__(
         self,
         layer_names: Sequence[str] = STYLE_LAYERS + CONTENT_LAYERS,
-        weights: str | Path = "imagenet",
+        weights: str | Path = "vgg19-8bit",
         pooling: str = "max",
         seed: int = 0,
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
         names = check_layers(layer_names)
+        vgg19_weights.check(weights, names)
         if pooling not in POOLINGS:
             raise InputError(f"unknown pooling {pooling!r}: choose from {', '.join(POOLINGS)}")
         seed, dtype = check_seed(seed), dtype_of(type(self).__name__, dtype, DTYPES)
@@ -155,7 +147,10 @@ class VGG19Features(keras.Model):
         self.dtype_policy = dtype
         self.trainable = False
         if str(weights) != "random":
-            _copy_weights(_pretrained(weights), self)
+            read = vgg19_weights.read(weights, _published)
+            for layer in self.layers:
+                if layer.weights:
+                    layer.set_weights(read[layer.name])
 
         # === Config ===
         self.layer_names = names
@@ -210,23 +205,6 @@ class VGG19Features(keras.Model):
         return cls(**{**config, "weights": "random"})
 
 
-def find_vgg19_weights() -> str:
-    """Finds the best weights of VGG19 that can be had here.
-
-    Returns:
-        What the environment variable `STYLEPORT_VGG19_WEIGHTS` says; else `imagenet`, once Keras has fetched it;
-        else, with a warning, `random`: pictures painted by it show how the method works, not what it can do.
-    """
-    if given := os.environ.get(WEIGHTS_VARIABLE):
-        return given
-    try:
-        _pretrained("imagenet")
-    except WorkError as error:
-        warnings.warn(f"VGG19 has RANDOM weights here, so its pictures are poor: {error}", stacklevel=2)
-        return "random"
-    return "imagenet"
-
-
 def _layer(name: str, pooling: str, kernel: Any, dtype: str) -> Any:
     options = {**PINNED_2D, "dtype": dtype, "name": name}
     if name.endswith("pool"):
@@ -245,43 +223,3 @@ def _published(include_top: bool) -> Any:
         for units in (4096, 4096, 1000):
             x = layers.Dense(units, kernel_initializer="zeros", **PINNED)(x)
     return keras.Model(picture, x)
-
-
-def _pretrained(weights: str | Path) -> Any:
-    if str(weights) == "imagenet":
-        try:
-            fetched = keras.utils.get_file(
-                WEIGHTS_URL.rpartition("/")[-1], WEIGHTS_URL, cache_subdir="models", file_hash=WEIGHTS_MD5
-            )
-            network = _published(include_top=False)
-            network.load_weights(fetched)
-            return network
-        except Exception as error:  # a failed fetch is a bare Exception in Keras
-            raise WorkError(
-                f"cannot fetch the VGG19 weights ({one_line(error, most=200)}): download {WEIGHTS_URL} "
-                "on a machine that can, and name the file as the weights (--vgg-weights FILE)"
-            ) from error
-    path = Path(weights)
-    if not path.is_file():
-        raise InputError(f"{path}: no such weights file; give imagenet, random or a .h5 file of VGG19")
-    if path.suffix != ".h5":
-        raise InputError(f"{path}: unknown suffix {path.suffix!r}; give a .h5 or .weights.h5 file of VGG19")
-    failures = []
-    for include_top in (False, True):
-        network = _published(include_top)
-        try:
-            with warnings.catch_warnings():
-                # Of a part that the file lacks Keras only warns, and leaves it random.
-                warnings.filterwarnings("error", message="Skipping")
-                network.load_weights(path)
-        except Exception as error:  # h5py and Keras raise nearly anything on broken or foreign files
-            failures.append(one_line(error, most=200))
-        else:
-            return network
-    raise InputError(f"{path}: not a whole file of VGG19 weights ({failures[0]}); fetch {WEIGHTS_URL}")
-
-
-def _copy_weights(source: Any, target: Any) -> None:
-    for layer in target.layers:
-        if layer.weights:
-            layer.set_weights(source.get_layer(layer.name).get_weights())

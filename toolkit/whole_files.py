@@ -45,3 +45,18 @@ def write_whole(data: bytes, path: Path) -> None:
     finally:
         with suppress(OSError):  # after the rename there is nothing left to remove
             staged.unlink()
+
+
+def make_folder(folder: Path) -> None:
+    """Creates a folder, and those above it, where they are missing.
+
+    Args:
+        folder: its path.
+
+    Raises:
+        InputError: it cannot be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot create {folder}: {error.strerror}; choose a folder that can be written") from error

@@ -88,7 +88,7 @@ def export(
             "predictor that reads it is in the file too."
         ),
     ] = 1.0,
-    vgg_weights: objective_options.VggWeights = "imagenet",
+    vgg_weights: objective_options.VggWeights = "vgg19-8bit",
     style_layer: objective_options.StyleLayers = None,
     content_layer: objective_options.ContentLayers = None,
     content_weight: objective_options.ContentWeight = 1e4,
@@ -97,6 +97,14 @@ def export(
     pooling: objective_options.Pooling = "max",
     learning_rate: objective_options.LearningRate = 0.05,
     trust: Trust = False,
+    sign: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="KEY",
+            help="Sign the bundle with a private key: a PEM file with an elliptic-curve key. Its passphrase, if it has "
+            "one, is read from STYLEPORT_SIGNING_PASSPHRASE.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
@@ -123,7 +131,12 @@ def export(
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
     _refuse_idle(context, options)
     source = objective_options.weights_file(vgg_weights) if method == "optimisation" else local_path(model)
-    _check_targets(bundle, force, source, bake or [])
+    _check_targets(bundle, force, source, bake or [], sign)
+    signer = None
+    if sign:
+        from export.signing import BundleSigner
+
+        signer = BundleSigner(sign)
     if "web" in options.formats:
         litert_js.fetch()
     with (
@@ -154,7 +167,7 @@ def export(
             step(f"opening {model}")
             import_modules(imports or [])
             exportable = open_source(model, elsewhere)
-        manifest = export_bundle(exportable, bundle, options, force, step)
+        manifest = export_bundle(exportable, bundle, options, force, step, signer)
     if as_json:
         typer.echo(json.dumps(manifest, indent=2))
         return
@@ -163,10 +176,13 @@ def export(
     print_table(manifest["artifacts"], stdout_console())
     typer.echo(f"bundle: {bundle}\nreport: {bundle / 'report' / 'index.html'}")
     if "web" in options.formats:
-        typer.echo(f"page:   python3 -m http.server --directory {shlex.quote(str(bundle / 'web'))}")
+        typer.echo(
+            f"page:   python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(bundle / 'web'))} 8000"
+        )
+        typer.echo("        http://127.0.0.1:8000/")
 
 
-def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[str]) -> None:
+def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[str], key: Path | None) -> None:
     """Finds out before the work, not after it, whether the bundle can be written."""
     from export.bundle import check_target, failed_folder
     from export.style import style_paths
@@ -178,7 +194,7 @@ def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[st
     check_utf8(bundle)
     check_target(bundle, force)
     targets.check(
-        [source, *(path for text in bake for path in style_paths(text))],
+        [source, key, *(path for text in bake for path in style_paths(text))],
         [targets.WholeFolder("BUNDLE", bundle), targets.WholeFolder("BUNDLE", failed_folder(bundle))],
     )
 

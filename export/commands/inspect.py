@@ -1,20 +1,35 @@
-"""`styleport inspect`: what a bundle holds, or what one .tflite file says of itself."""
+"""`styleport inspect`: what a bundle holds, or what one .tflite file is made of."""
 
+import contextlib
 import json
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from export.report import megabytes
+from toolkit.console import printable
+from toolkit.errors import InputError
+
 if TYPE_CHECKING:
     from export.style import Style
+    from toolkit.tflite_file import Signature, Tensor, TFLiteFile
+    from toolkit.tflite_metadata import NetworkMetadata
 
 
 def inspect(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's folder, or a .tflite file.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest, or of a file this, as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the manifest of a bundle, or the description of a file, as JSON.")
+    ] = False,
 ) -> None:
-    """Print a bundle's artifacts, sizes, signatures, parity figures and the metadata of its .tflite files."""
+    """Print what a bundle or a .tflite file holds.
+
+    Of a bundle: its artifacts with sizes, parity figures and signatures, and the metadata of its .tflite files. Of any
+    .tflite file: its size, its inputs and outputs, its operations by count, and whether a GPU takes all of them.
+    """
     if bundle.suffix == ".tflite" and not bundle.is_dir():
         _inspect_file(bundle, as_json)
         return
@@ -22,51 +37,106 @@ def inspect(
     from toolkit import manifest as manifests
 
     manifest = manifests.read(bundle)
-    bundles.validate(manifest)
+    with contextlib.suppress(ModuleNotFoundError):  # the small install has no jsonschema
+        bundles.validate(manifest)
     if as_json:
         typer.echo(json.dumps(manifest, indent=2))
         return
+    try:
+        # All of it before any of it is printed: without the schema, anything may be missing.
+        told = list(_about(bundle, manifest))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(f"{bundle}: its manifest cannot be read ({type(error).__name__}: {error})") from error
     from export.table import print_table, stdout_console
-    from toolkit.value_range import all_told
 
     console = stdout_console()
+    for one in told:
+        if isinstance(one, str):
+            console.print(one, highlight=False, markup=False, soft_wrap=True)
+        else:
+            print_table(one, console)
+
+
+def _about(bundle: Path, manifest: dict[str, Any]) -> Iterator[str | list[dict[str, Any]]]:
+    """Yields lines, and the records to print as a table."""
+    from export.table import parity_table
+    from toolkit.value_range import all_told
+
     source = manifest["source"]
-    console.print(f"{source['kind']} {source['name']}, made {manifest['created']}", highlight=False, markup=False)
+    yield f"{source['kind']} {source['name']}, made {manifest['created']}"
     if "range" in source:
-        console.print(f"its own range: {all_told(source['range'])}", highlight=False, markup=False)
+        yield f"its own range: {all_told(source['range'])}"
     if needed := " ".join(f"--import {module}" for module in source.get("imports", ())):
-        console.print(f"verify and publish need {needed}", highlight=False, markup=False)
-    print_table(manifest["artifacts"], console)
-    for style in _styles(manifest):
-        console.print(f"style {style.slug}: {style}", highlight=False, markup=False, soft_wrap=True)
+        yield f"verify and publish need {needed}"
+    parity_table(manifest["artifacts"])
+    yield manifest["artifacts"]
+    yield from (f"style {style.slug}: {style}" for style in _styles(manifest))
     for title, signatures in _distinct_signatures(manifest).items():
-        console.print(f"\n{title}", highlight=False, markup=False)
-        for name, signature in signatures.items():
-            console.print(f"  {_call(name, signature)}", highlight=False, markup=False, soft_wrap=True)
+        yield f"\n{title}"
+        yield from (f"  {_call(name, signature)}" for name, signature in signatures.items())
     if told := _metadata_of(bundle, manifest):
-        console.print("\nmetadata", highlight=False, markup=False)
-        for path, metadata in told.items():
-            console.print(f"  {path}: {metadata}", highlight=False, markup=False, soft_wrap=True)
+        yield "\nmetadata"
+        yield from (f"  {path}: {metadata}" for path, metadata in told.items())
 
 
 def _inspect_file(path: Path, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    from export.signatures import of_network
-    from toolkit.console import printable, quiet_libraries
-    from toolkit.device import TFLiteNetwork
+    from toolkit.gpu_delegate import obstacles
+    from toolkit.names import check_utf8
+    from toolkit.operation_names import named
+    from toolkit.tflite_file import read_tflite
     from toolkit.tflite_metadata import read_metadata
 
-    metadata = read_metadata(path)
-    with quiet_libraries():
-        network = TFLiteNetwork(path)
-    signature = of_network(path.name, network)
+    check_utf8(path)
+    file, metadata = read_tflite(path), read_metadata(path)
+    operations = named(file.operations)
+    in_the_way = obstacles(file, operations)
+    signatures = {one.name: _described(path.name, one) for one in file.signatures or (file.first_graph,)}
     if as_json:
-        told = asdict(metadata) if metadata else None
-        typer.echo(json.dumps({"metadata": told, "signatures": {network.signature: signature}}, indent=2))
+        told = {
+            "metadata": asdict(metadata) if metadata else None,
+            "bytes": file.size,
+            "constant_bytes": file.constant_bytes,
+            "signatures": signatures,
+            "operations": operations,
+            "gpu": {"takes_all": not in_the_way, "obstacles": in_the_way},
+        }
+        typer.echo(json.dumps(told, indent=2))
         return
-    typer.echo(printable(f"{metadata}\n{metadata.description}") if metadata else "no metadata of styleport")
-    typer.echo(printable(_call(network.signature, signature)))
+    typer.echo(printable("\n".join(_lines(file, metadata, signatures, operations, in_the_way))))
+
+
+def _described(file: str, signature: "Signature") -> dict[str, Any]:
+    """A signature in the form that manifests have."""
+
+    def tensors(ends: "tuple[Tensor, ...]") -> dict[str, Any]:
+        return {tensor.name: {"shape": list(tensor.shape), "dtype": tensor.dtype} for tensor in ends}
+
+    return {"file": file, "inputs": tensors(signature.inputs), "outputs": tensors(signature.outputs)}
+
+
+def _lines(
+    file: "TFLiteFile",
+    metadata: "NetworkMetadata | None",
+    signatures: dict[str, Any],
+    operations: dict[str, int],
+    in_the_way: list[str],
+) -> Iterator[str]:
+    yield f"{megabytes(file.size)}, of which {megabytes(file.constant_bytes)} are weights and other constants"
+    yield f"{metadata}\n{metadata.description}" if metadata else "no metadata of styleport"
+    for name, signature in signatures.items():
+        yield f"\n{name or 'no signature; the graph'}"
+        ends = [(side, *one) for side in ("in", "out") for one in signature[f"{side}puts"].items()]
+        widths = [max(len(name) for _, name, _ in ends), max(len(one["dtype"]) for _, _, one in ends)] if ends else []
+        for side, name, tensor in ends:
+            yield f"  {side:<3}  {name:<{widths[0]}}  {tensor['dtype']:<{widths[1]}}  [{_shape(tensor)}]"
+    yield f"\n{sum(operations.values())} operations"
+    width = max(map(len, operations), default=0)
+    for name, count in operations.items():
+        yield f"  {name:<{width}}  {count:>5}"
+    if in_the_way:
+        yield f"\nGPU: not as a whole: {'; '.join(in_the_way)}"
+    else:
+        yield "\nGPU: takes all of it, as far as the file tells: the delegate has every operation"
 
 
 def _metadata_of(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -100,8 +170,9 @@ def _distinct_signatures(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {", ".join(paths): json.loads(signatures) for signatures, paths in groups.items()}
 
 
-def _tensors(tensors: dict[str, Any]) -> str:
-    def shape(tensor: dict[str, Any]) -> str:
-        return "x".join("?" if side is None else str(side) for side in tensor["shape"])
+def _shape(tensor: dict[str, Any]) -> str:
+    return "x".join("?" if side is None else str(side) for side in tensor["shape"])
 
-    return ", ".join(f"{name} {tensor['dtype']} [{shape(tensor)}]" for name, tensor in tensors.items())
+
+def _tensors(tensors: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {tensor['dtype']} [{_shape(tensor)}]" for name, tensor in tensors.items())

@@ -15,12 +15,20 @@ def verify(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's folder.")],
     imports: Imports = None,
     trust: Trust = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(metavar="KEY", help="First check the bundle's signature with this public key, a PEM file."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Recompute every hash and every parity figure of a bundle from its files."""
     from toolkit import manifest as manifests
     from toolkit.console import progress_bar, quiet_libraries
 
+    if key:
+        from export.signing import check_signature
+
+        check_signature(bundle, key)
     count = len(manifests.read(bundle)["artifacts"])
     with quiet_libraries() as console, progress_bar(console, count) as step, trusted(trust):
         from export.exporting import verify_bundle
@@ -42,4 +50,10 @@ def verify(
     if result.failures:
         raise WorkError(f"parity gate missed: {first_of(result.failures)}")
     if not as_json:
-        typer.echo("verified: every file is as recorded, every artifact keeps its gate")
+        from export.bundle import SIGNATURE_FILE
+
+        is_signed = (bundle / SIGNATURE_FILE).exists()
+        signature = (
+            ", the signature holds" if key else "; the signature was not checked: give --key" if is_signed else ""
+        )
+        typer.echo("verified: every file is as recorded, every artifact keeps its gate" + signature)

@@ -8,8 +8,10 @@ from export.artifact import Artifact
 from export.exportable import Exporter, Source
 from export.gates import Pairs, Parity, judge
 from export.optimisation import parity, saved_model, tflite
+from toolkit.commands.objective_options import NAMED_WEIGHTS
 from toolkit.errors import InputError
 from toolkit.lbfgs import LBFGS
+from toolkit.presets import vgg19 as preset
 from toolkit.problem import fingerprint
 from toolkit.transfer import StyleTransfer
 from toolkit.vgg19 import VGG19Features
@@ -17,7 +19,7 @@ from toolkit.vgg19 import VGG19Features
 METHOD = "optimisation"
 REFERENCE = "source/features.keras"
 EXPORTERS: dict[str, Exporter] = {"saved_model": saved_model, "tflite": tflite}
-IMAGENET_LICENCE = "CC-BY-4.0 (Visual Geometry Group, University of Oxford)"
+LICENCE = "CC-BY-4.0 (Visual Geometry Group, University of Oxford)"
 
 
 class Optimisation:
@@ -46,7 +48,7 @@ class Optimisation:
         """Makes the model to export.
 
         Args:
-            weights: `imagenet`, `random`, or a file, as `toolkit.vgg19.VGG19Features` takes it.
+            weights: `vgg19-8bit`, `imagenet`, `random`, or a file, as `toolkit.vgg19.VGG19Features` takes it.
             learning_rate: of L-BFGS.
             options: layers, weights and pooling, as `toolkit.transfer.StyleTransfer` takes them.
 
@@ -62,11 +64,15 @@ class Optimisation:
         source = {
             "kind": "vgg19",
             "name": "vgg19-style-transfer",
-            "weights": weights if weights in ("imagenet", "random") else "file",
+            "weights": weights if weights in NAMED_WEIGHTS else "file",
             "fingerprint": fingerprint(transfer.features.get_weights()),
             "description": "Neural style transfer by optimisation, on the features of VGG19.",
         }
-        return cls(transfer, source | ({"licence": IMAGENET_LICENCE} if weights == "imagenet" else {}))
+        if weights == preset.NAME:
+            source["sha256"] = preset.provenance()["sha256"]
+        if weights in (preset.NAME, "imagenet"):
+            source["licence"] = LICENCE
+        return cls(transfer, source)
 
     @classmethod
     def reopen(cls, path: Path, source: Source) -> "Optimisation":

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.commands.options import MaxSize, PreserveColor, Strength, StyleSize, Trust
+from toolkit.commands.options import Detail, MaxSize, PreserveColor, Strength, StyleSize, Trust, warn_of_style_size
 from toolkit.errors import InputError, WorkError
 from toolkit.gate import trusted
+from toolkit.sizes import DETAIL
 
 if TYPE_CHECKING:
     from serving.pipelines.outcomes import Summary
@@ -32,7 +33,8 @@ def batch(
     ] = "FnApiRunner",
     workers: Annotated[int, typer.Option(min=1, help="Processes of FnApiRunner, each with its own model.")] = 1,
     strength: Strength = 1.0,
-    max_size: MaxSize = 1024,
+    detail: Detail = DETAIL,
+    max_size: MaxSize = None,
     style_size: StyleSize = 256,
     preserve_color: PreserveColor = False,
     keep_folders: Annotated[
@@ -50,7 +52,8 @@ def batch(
     from toolkit.console import quiet_libraries
     from toolkit.look import Look
 
-    look = Look(strength, max_size, style_size, preserve_color)
+    look = Look(strength, max_size, style_size, preserve_color, detail)
+    warn_of_style_size(style_size)
     with quiet_libraries() as console, trusted(trust):
         from serving.pipelines import bundle_copy, files, plan, runners
         from serving.pipelines.running import run

@@ -9,9 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from typer.core import TyperCommand
-
 from toolkit.errors import InputError
+from toolkit.help_page import HelpfulCommand
 
 # Where a command finds its command line in its context.
 COMMAND_LINE = "serving.commands.flags"
@@ -74,6 +73,11 @@ _FORMS = {
 }
 
 
+# All flags with numbers are of 32 bits in model_servers/main.cc, but for this.
+_INT64_FLAG = "load_retry_interval_micros"
+_MAX_DIGITS = 100
+
+
 @dataclass
 class CommandLine:
     """A command line, read by TensorFlow's grammar.
@@ -120,6 +124,9 @@ def read(arguments: list[str], options: set[str]) -> CommandLine:
         form, expected = _FORMS[FLAGS[name]]
         if not form.fullmatch(value):
             raise InputError(f"{flag}={value}: give {expected}, as in {flag}=VALUE")
+        bits = 64 if name == _INT64_FLAG else 32
+        if FLAGS[name] == INTEGER and (len(value) > _MAX_DIGITS or not -(1 << bits) <= 2 * int(value) < 1 << bits):
+            raise InputError(f"{flag}={value[:_MAX_DIGITS]}: give a whole number of {bits} bits")
         if flag not in options:
             if name.endswith("_file") and value and not os.access(value, os.R_OK):
                 raise InputError(f"{flag}={value}: cannot be read, and TensorFlow Serving would end; give another file")
@@ -131,7 +138,7 @@ def read(arguments: list[str], options: set[str]) -> CommandLine:
     return line
 
 
-class TensorFlowCommand(TyperCommand):
+class TensorFlowCommand(HelpfulCommand):
     """A command that takes TensorFlow Serving's flags; `context.meta[COMMAND_LINE]` tells what to warn of."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -36,16 +37,23 @@ def publish(
         ),
     ] = None,
     trust: Trust = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(metavar="KEY", help="First check the bundle's signature with this public key, a PEM file."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify a bundle and publish its SavedModel as a new version, whole or not at all.
+    """Verify a bundle's SavedModel and publish it as a new version, whole or not at all.
+
+    The hash of every file of the bundle is checked; figures are measured of the SavedModel alone, for nothing else is
+    published.
 
     Where there is no models.config yet, one is written that serves this version as `stable` and `canary`. Later
     versions take no traffic before `styleport label` says so.
     """
     from serving import warmup
     from serving.models_file import ModelsFile, default_config
-    from serving.versions import closed_to_others
+    from serving.versions import ARTIFACT, closed_to_others
     from serving.versions import publish as publish_version
     from toolkit import manifest as manifests
     from toolkit import targets
@@ -54,11 +62,15 @@ def publish(
     from toolkit.names import check_utf8
 
     sizes, permissions = warmup.parse_sizes(warmup_size), _parse_mode(mode)
-    count = len(manifests.read(bundle)["artifacts"])
+    manifests.artifact(manifests.read(bundle), ARTIFACT)
     check_utf8(bundle, base_path)
     config = targets.File("--model-config", model_config) if model_config else None
-    targets.check([bundle], [targets.Folder("BASE_PATH", base_path), config])
-    with quiet_libraries() as console, progress_bar(console, count + 3) as step, trusted(trust):
+    targets.check([bundle, key], [targets.Folder("BASE_PATH", base_path), config])
+    if key:
+        from export import check_signature
+
+        check_signature(bundle, key)
+    with quiet_libraries() as console, progress_bar(console, 4) as step, trusted(trust):
         import_modules(imports or [])
         published = publish_version(bundle, base_path, version, sizes, progress=step, mode=permissions)
         file = ModelsFile(model_config or default_config(base_path), base_path)
@@ -86,6 +98,18 @@ def publish(
         typer.echo(f"wrote {file.path}: it serves version {published.number} as stable and canary")
     elif not file.names_model():
         typer.echo(f"{file.path} does not name this base path: add it there to have it served")
+        return
+    typer.echo(f"next:  {_following(base_path, published.number, first, model_config)}")
+
+
+def _following(base_path: Path, version: int, first: bool, model_config: Path | None) -> str:
+    """The command that has a version served: the first by a server, a later one by a label."""
+    if not first:
+        config = f" --model-config {shlex.quote(str(model_config))}" if model_config else ""
+        return f"styleport label {shlex.quote(str(base_path))} canary={version}{config}"
+    if model_config:
+        return f"styleport serve --rest_api_port=8501 --model_config_file={shlex.quote(str(model_config))}"
+    return f"styleport serve {shlex.quote(str(base_path))}"
 
 
 def _parse_mode(mode: str | None) -> int | None:

@@ -1,13 +1,18 @@
 """`styleport request`: one picture painted by a server."""
 
+import contextlib
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from serving.commands.options import DEFAULT_SERVER, AsJson, RootCertificates, TokenFile
+from toolkit.commands.options import STRENGTH_HELP, Detail, MaxSize, StyleSize, warn_of_style_size
+from toolkit.errors import WorkError
+from toolkit.sizes import DETAIL, STYLE_SIZE
 
 
 def request(
@@ -22,18 +27,16 @@ def request(
     server: Annotated[
         str, typer.Option(metavar="URL", help="grpc://host:8500 or http://host:8501; with TLS grpcs:// or https://.")
     ] = DEFAULT_SERVER,
-    strength: Annotated[
-        float | None, typer.Option(min=0, max=1, help="From the content's own style (0) to the style's (1).")
-    ] = None,
+    strength: Annotated[float | None, typer.Option(min=0, max=1, help=STRENGTH_HELP)] = None,
     version: Annotated[int | None, typer.Option(min=0, help="A version; by default the newest loaded.")] = None,
     label: Annotated[str | None, typer.Option(help="A label, such as stable, instead of a version.")] = None,
     model: Annotated[str, typer.Option(help="The model's name on the server.")] = "stylizer",
     tensors: Annotated[
         bool, typer.Option("--tensors", help="Send float tensors instead of JPEG or PNG bytes.")
     ] = False,
-    style_size: Annotated[
-        int, typer.Option(min=16, help="Side the style is cropped and resized to; the networks were trained on 256.")
-    ] = 256,
+    style_size: StyleSize = STYLE_SIZE,
+    detail: Detail = DETAIL,
+    max_size: MaxSize = None,
     timeout: Annotated[float, typer.Option(min=0.001, max=86_400, help="Seconds, all tries together.")] = 60.0,
     compress: Annotated[bool, typer.Option("--gzip", help="Compress the request.")] = False,
     token_file: TokenFile = None,
@@ -45,10 +48,14 @@ def request(
     from serving.commands.options import read_token
     from toolkit import images, targets
     from toolkit.console import print_path, quiet_libraries
+    from toolkit.photo_metadata import read_metadata
+    from toolkit.whole_files import make_folder
 
     targets.check(
-        [content, style, token_file, root_certificates], [targets.File("--output", output, images.WRITABLE_SUFFIXES)]
+        [content, style, token_file, root_certificates],
+        [targets.File("--output", output, images.WRITABLE_SUFFIXES, makes_folder=True)],
     )
+    warn_of_style_size(style_size)
     with (
         quiet_libraries(),
         StylizerClient(
@@ -63,12 +70,32 @@ def request(
         ) as client,
     ):
         begun = time.perf_counter()
-        picture = client.stylize(content, style, strength, tensors=tensors, style_size=style_size)
+        with _hinted(server, model):
+            picture = client.stylize(
+                content, style, strength, tensors=tensors, style_size=style_size, detail=detail, max_size=max_size
+            )
         seconds = time.perf_counter() - begun
-    images.save_image(picture, output)
+    make_folder(output.parent)
+    images.save_image(picture, output, metadata=read_metadata(content))
     if as_json:
         height, width = picture.shape[:2]
         result = {"output": str(output), "width": width, "height": height, "seconds": round(seconds, 3)}
         typer.echo(json.dumps({**result, "server": client.url}, indent=2))
     else:
         print_path(output)
+
+
+@contextlib.contextmanager
+def _hinted(server: str, model: str) -> Iterator[None]:
+    """Adds to an error what to start, or which name to give."""
+    from serving.transport import ServerError
+
+    try:
+        yield
+    except ServerError as error:
+        if error.code == "UNAVAILABLE":
+            hint = "`styleport serve BASE_PATH` starts a server here, --server names another"
+            raise WorkError(f"{error}; is a server running at {server}? {hint}") from error
+        if error.code == "NOT_FOUND":
+            raise WorkError(f"{error}; --model {model} is asked for: give the name, version or label served") from error
+        raise

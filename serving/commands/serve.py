@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,9 +17,11 @@ from toolkit.errors import InputError
 CLASS = TensorFlowCommand
 Switch = Literal["true", "false"]
 
-# Of glibc's malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT_BYTES = 1 << 30
+# For threads to end once all requests are answered.
+_LAST_SECONDS = 1.0
+# What a base path is served with, as by the compose file.
+REST_PORT, POLL_SECONDS = 8501, 5
+MONITORING = Path(__file__).parents[1] / "config" / "monitoring.pbtxt"
 
 _LIMITS, _LOAD = Limits(), LoadOptions()
 _LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -27,6 +30,15 @@ _own = partial(typer.Option, rich_help_panel="Of this server alone")
 
 def serve(
     context: typer.Context,
+    base_path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[BASE_PATH]",
+            show_default=False,
+            help="What `styleport publish` filled. Its models.config is served and read again every 5 seconds, REST is "
+            "on port 8501 and metrics are on, as `styleport request` and `styleport label` expect.",
+        ),
+    ] = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of gRPC; 0 takes a free one.")] = 8500,
     grpc_socket_path: Annotated[
         Path | None, typer.Option("--grpc_socket_path", help="A UNIX socket that gRPC listens on, too.")
@@ -114,7 +126,25 @@ def serve(
         Switch, typer.Option("--enable_grpc_healthcheck_service", help="Also serve grpc.health.v1.Health.")
     ] = "false",
     version: Annotated[Switch, typer.Option("--version", help="Print the versions and end.")] = "false",
-    host: Annotated[str, _own(help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, _own(help="The address to listen on. Others than 127.0.0.1 open the server to others.")] = (
+        "127.0.0.1"
+    ),
+    allowed_hosts: Annotated[
+        str,
+        _own(
+            "--allowed_hosts",
+            help="Names that clients may call REST by, with commas between; * for any. localhost, the name of the "
+            "machine and the address listened on are allowed anyway.",
+        ),
+    ] = "",
+    allow_reload_config: Annotated[
+        bool,
+        _own(
+            "--allow_reload_config",
+            help="Let any client replace the configuration over gRPC, and so load any path. TensorFlow Serving always "
+            "does.",
+        ),
+    ] = False,
     batch_by_shape: Annotated[
         bool,
         _own(
@@ -128,18 +158,37 @@ def serve(
     ] = int(1000 * _LIMITS.receive_timeout_seconds),
     max_grpc_message_bytes: Annotated[
         int,
-        _own("--max_grpc_message_bytes", min=1, max=INT32_MAX, help="Of a gRPC request."),
+        _own(
+            "--max_grpc_message_bytes",
+            min=1,
+            max=INT32_MAX,
+            help=f"Of a gRPC request, compressed or not. TensorFlow Serving takes {INT32_MAX}.",
+        ),
     ] = _LIMITS.max_grpc_message_bytes,
     max_rest_body_bytes: Annotated[
         int,
         _own("--max_rest_body_bytes", min=1, help="Of an HTTP body, and of what it decompresses to."),
     ] = _LIMITS.max_rest_body_bytes,
+    max_held_bytes: Annotated[
+        int, _own("--max_held_bytes", min=1, help="Of all requests together. A single one may be larger.")
+    ] = _LIMITS.max_held_bytes,
+    max_json_values: Annotated[
+        int, _own("--max_json_values", min=1, help="Numbers, strings, lists and objects of an HTTP body.")
+    ] = _LIMITS.max_json_values,
+    max_request_fields: Annotated[
+        int,
+        _own(
+            "--max_request_fields",
+            min=1,
+            help="Names, strings, dimensions and other fields of a gRPC request. A list of numbers is one field.",
+        ),
+    ] = _LIMITS.max_request_fields,
     max_tensor_elements: Annotated[
         int, _own("--max_tensor_elements", min=1, help="Of one input.")
     ] = _LIMITS.max_tensor_elements,
     max_picture_pixels: Annotated[
         int,
-        _own("--max_picture_pixels", min=1, help="Of an encoded picture, by its header."),
+        _own("--max_picture_pixels", min=1, help="Of all encoded pictures of a request, by their headers."),
     ] = _LIMITS.max_picture_pixels,
     max_request_batch_size: Annotated[
         int, _own("--max_request_batch_size", min=1, help="Dimension 0 of an input.")
@@ -160,6 +209,8 @@ def serve(
 ) -> None:
     """Serve models as TensorFlow Serving does, for development and tests.
 
+    `styleport serve build/models/stylizer` serves what was published there.
+
     Flags are those of TensorFlow Serving, written as there: --flag=value, or --flag=true for a switch.
     Those that change nothing here are taken with a warning.
 
@@ -170,8 +221,18 @@ def serve(
         return
     if log_level not in _LOG_LEVELS:
         raise InputError(f"--log_level {log_level}: choose from {', '.join(_LOG_LEVELS)}")
+    if base_path is not None:
+        if model_config_file or model_base_path:
+            raise InputError(f"{base_path}: a base path and a flag both say what to serve: give one of them")
+        model_config_file = published_config(base_path)
+        model_config_file_poll_wait_seconds = model_config_file_poll_wait_seconds or POLL_SECONDS
+        allow_version_labels_for_unavailable_models = "true"
+        rest_api_port = REST_PORT if rest_api_port is None else rest_api_port
     if model_config_file is None and model_base_path is None:
-        raise InputError("nothing to serve: give --model_config_file FILE, or --model_base_path FOLDER")
+        raise InputError(
+            "nothing to serve: give the base path that `styleport publish` filled, --model_config_file=FILE, or "
+            "--model_base_path=FOLDER"
+        )
     if use_alts_credentials == "true":
         raise InputError(
             "--use_alts_credentials: ALTS is on Google Cloud alone; leave it out, or give --ssl_config_file"
@@ -188,18 +249,23 @@ def serve(
         grpc_arguments=_grpc_arguments(grpc_channel_arguments),
         ssl=_ssl(ssl_config_file),
         cors=rest_api_enable_cors_support == "true",
+        allowed_hosts=tuple(name.strip() for name in allowed_hosts.split(",") if name.strip()),
+        allow_reload_config=allow_reload_config,
         outputs_as_content=enable_serialization_as_tensor_content == "true",
         models=None if model_config_file else _one_model(model_name, model_base_path or Path()),
         model_config_file=model_config_file,
         model_config_poll_seconds=model_config_file_poll_wait_seconds,
         batching=_batching(enable_batching == "true", batching_parameters_file),
         batch_by_shape=batch_by_shape,
-        metrics_path=_metrics_path(monitoring_config_file),
+        metrics_path=_metrics_path(monitoring_config_file or (MONITORING if base_path else None)),
         health_service=enable_grpc_healthcheck_service == "true",
         drain_seconds=drain_seconds,
         limits=Limits(
             max_grpc_message_bytes=max_grpc_message_bytes,
             max_rest_body_bytes=max_rest_body_bytes,
+            max_held_bytes=max_held_bytes,
+            max_json_values=max_json_values,
+            max_request_fields=max_request_fields,
             max_tensor_elements=max_tensor_elements,
             max_picture_pixels=max_picture_pixels,
             max_request_batch_size=max_request_batch_size,
@@ -223,6 +289,27 @@ def serve(
         ),
     )
     _run(options, log_level, context.meta[COMMAND_LINE])
+
+
+def published_config(base_path: Path) -> Path:
+    """Finds the models.config that `styleport publish` wrote beside a base path.
+
+    Args:
+        base_path: the folder of the versions.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: there is none, or it does not serve this base path.
+    """
+    from serving.models_file import ModelsFile, default_config
+
+    file = default_config(base_path)
+    if not file.is_file():
+        raise InputError(f"{file}: there is none: run `styleport publish BUNDLE {base_path}` first")
+    ModelsFile(file, base_path).read()
+    return file
 
 
 def _print_versions() -> None:
@@ -288,11 +375,24 @@ def _metrics_path(file: Path | None) -> str | None:
     return (config.path or DEFAULT_METRICS_PATH) if config is not None and config.enable else None
 
 
+def _what_is_open(options: ServerOptions) -> str:
+    rest = "" if options.rest_api_port is None else f" and REST port {options.rest_api_port}"
+    may = "run the models and see their status"
+    if options.metrics_path and rest:
+        may += " and the metrics"
+    if options.allow_reload_config:
+        may += ", and load any path of this machine (--allow_reload_config)"
+    return (
+        f"--host {options.host}: whoever reaches gRPC port {options.port}{rest} may {may}: nobody is asked who they are"
+    )
+
+
 def _run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
     import asyncio
     import signal
 
-    from serving.server import logs
+    from serving.server import callers, logs, memory
+    from serving.server.threads import leave
     from toolkit.console import quiet_libraries
 
     with quiet_libraries():
@@ -306,7 +406,9 @@ def _run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
     if line.apart:
         message = "TensorFlow Serving takes a value only after an equals sign, and would not see these"
         logs.event("values_apart", logging.WARNING, flags=line.apart, message=message)
-    _keep_freed_memory()
+    if callers.opened(options.host):
+        logs.event("open_to_others", logging.WARNING, message=_what_is_open(options))
+    memory.keep_freed()
     # Loading through a session is called deprecated at every load.
     tf.get_logger().setLevel("ERROR")
 
@@ -316,21 +418,13 @@ def _run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
         logs.event("ready", grpc=addresses.grpc, rest=addresses.rest)
 
     async def main() -> None:
-        stop = asyncio.Event()
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, stop.set)
+        looking = ThreadPoolExecutor(4, thread_name_prefix="look")
+        loop.set_default_executor(looking)
         await ModelServer(options).run(stop, say_ready)
+        looking.shutdown(wait=False)
+        leave(_LAST_SECONDS)
 
     asyncio.run(main())
-
-
-def _keep_freed_memory() -> None:
-    """Has glibc reuse the memory of large tensors: given back after each request, it costs page faults to get again."""
-    import ctypes
-
-    if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:  # other C libraries have none
-        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
-            mallopt(option, _KEPT_BYTES)

@@ -33,10 +33,10 @@ class Inspect(beam.DoFn):
     """Reads a picture's header: a task for each missing result, keyed by size; or an outcome, if it is no picture.
 
     Args:
-        max_size: bound on the longer side, in pixels.
+        max_size: bound on the longer side of a result, in pixels; None for the picture's own size.
     """
 
-    def __init__(self, max_size: int) -> None:
+    def __init__(self, max_size: int | None) -> None:
         self._max_size = max_size
 
     def process(self, picture: Picture) -> Iterator[tuple[SizeKey, Task] | Outcome]:
@@ -93,10 +93,10 @@ class Stylize(beam.PTransform):
     Args:
         handler: paints.
         output: the folder of the results.
-        max_size: bound on the longer side of a picture, in pixels.
+        max_size: bound on the longer side of a result, in pixels; None for the picture's own size.
     """
 
-    def __init__(self, handler: StylizerHandler, output: str, max_size: int) -> None:
+    def __init__(self, handler: StylizerHandler, output: str, max_size: int | None) -> None:
         super().__init__()
         self._handler, self._output, self._max_size = handler, output, max_size
 

@@ -12,11 +12,13 @@ from apache_beam.ml.inference.base import ModelHandler
 from serving.pipelines import files
 from serving.pipelines.bundle_copy import local_bundle
 from toolkit import images
+from toolkit.choice import SAVED_MODEL
 from toolkit.errors import StyleportError
 from toolkit.gate import is_trusted, trusted
 from toolkit.look import Look
 from toolkit.models import in_given_styles, open_model
 from toolkit.painting import Painter
+from toolkit.photo_metadata import read_metadata
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,10 @@ class Studio:
         png, reason = None, None
         try:
             with files.reading(task.picture) as stream:
-                content = images.decode_image(stream, task.picture, self._painter.look.max_size)
-            png = images.encode_png(self._painter.paint(content, style))
+                content = self._painter.read_content(stream, task.picture)
+                stream.seek(0)
+                metadata = read_metadata(stream)
+            png = images.encode_png(self._painter.paint(content, style), metadata)
         except StyleportError as error:
             reason = str(error)
         return Painted(task, png, round(1000 * (time.perf_counter() - started)), reason)
@@ -114,7 +118,9 @@ class StylizerHandler(ModelHandler[Task, Painted, Studio]):
     def load_model(self) -> Studio:
         """Loads the model; Beam calls this once a process and shares what it returns."""
         with local_bundle(self._bundle) as folder, trusted(self._trust):
-            return Studio(Painter(in_given_styles(open_model(folder), self._bundle), self._look), self._styles)
+            return Studio(
+                Painter(in_given_styles(open_model(folder, SAVED_MODEL), self._bundle), self._look), self._styles
+            )
 
     def run_inference(
         self, batch: Sequence[Task], model: Studio, inference_args: dict[str, Any] | None = None

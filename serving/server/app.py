@@ -17,11 +17,14 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 from serving.config_files import read_first_models, read_models
 from serving.server.batch_options import BatchOptions
 from serving.server.batching import BatchScheduler
+from serving.server.callers import Callers
 from serving.server.grpc_service import ModelService, PredictionService, SafeHandlers
+from serving.server.held_bytes import HeldBytes
 from serving.server.http_protocol import bounded_protocol
 from serving.server.limits import Gate
 from serving.server.logs import event
 from serving.server.manager import ModelManager
+from serving.server.memory import give_back_when_idle
 from serving.server.metrics import Metrics
 from serving.server.options import ServerOptions
 from serving.server.predict import Predictor
@@ -85,7 +88,9 @@ class ModelServer:
             # A batch that runs, and the one that fills up meanwhile, are not the queue.
             places = batching.max_execution_size * batching.num_threads
         self._gate_places = places + options.limits.max_queue_length
-        self._predictor = Predictor(self._manager, scheduler, Gate(self._gate_places))
+        self._gate = Gate(self._gate_places)
+        self._predictor = Predictor(self._manager, scheduler, self._gate)
+        self._held = HeldBytes(options.limits.max_held_bytes)
         self._polls: list[asyncio.Task[None]] = []
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[Addresses], None]) -> None:
@@ -112,6 +117,7 @@ class ModelServer:
             if not await self._configured(stop):
                 return
             self._polls.append(asyncio.create_task(self._poll_config()))
+            self._polls.append(asyncio.create_task(give_back_when_idle(self._metrics.answered, self._gate.is_empty)))
             grpc_place.close()
             grpc_server, grpc_port = await self._bind_grpc()
             await grpc_server.start()
@@ -151,7 +157,7 @@ class ModelServer:
     async def _bind_grpc(self) -> tuple[Any, int]:
         limit = self._options.limits.max_grpc_message_bytes
         server = grpc.aio.server(
-            interceptors=[SafeHandlers()],
+            interceptors=[SafeHandlers(self._options.limits, self._held)],
             maximum_concurrent_rpcs=self._gate_places + _SPARE_CALLS,
             options=[
                 ("grpc.max_receive_message_length", limit),
@@ -164,7 +170,8 @@ class ModelServer:
             self._predictor, self._manager, self._metrics, self._options.limits, self._options.outputs_as_content
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, server)
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._manager), server)
+        models = ModelService(self._manager, self._options.allow_reload_config)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
         if self._options.health_service:
             health_pb2_grpc.add_HealthServicer_to_server(await _health_service(), server)
         host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
@@ -206,9 +213,17 @@ class ModelServer:
         return place
 
     def _rest_server(self) -> _RestServer:
-        limits = self._options.limits
+        options, limits = self._options, self._options.limits
+        callers = Callers(options.host, options.allowed_hosts, options.cors)
         api = RestApi(
-            self._predictor, self._manager, self._metrics, limits, self._options.metrics_path, self._options.cors
+            self._predictor,
+            self._manager,
+            self._metrics,
+            limits,
+            self._held,
+            callers,
+            options.metrics_path,
+            options.cors,
         )
         return _RestServer(
             uvicorn.Config(
@@ -220,7 +235,7 @@ class ModelServer:
                 access_log=False,
                 server_header=False,
                 limit_concurrency=_MAX_CONNECTIONS,
-                timeout_graceful_shutdown=max(1, round(self._options.drain_seconds)),
+                timeout_graceful_shutdown=max(1, round(options.drain_seconds)),
             )
         )
 

@@ -66,6 +66,7 @@ class BatchScheduler:
     async def answer(self, job: Job[T]) -> T:
         """Answers one request; see `Scheduler.answer`."""
         call = await in_thread(self._codecs, job.read)
+        job.remaining()
         started = time.perf_counter()
         outputs = await self._run(job, call)
         self._metrics.run(job.model, time.perf_counter() - started)

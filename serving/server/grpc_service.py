@@ -17,6 +17,8 @@ from tensorflow_serving.apis import (
 )
 
 from serving.server import wire
+from serving.server.held_bytes import HeldBytes
+from serving.server.limits import check_fields, no_message
 from serving.server.loader import Arrays, Call
 from serving.server.logs import event
 from serving.server.manager import ModelManager
@@ -145,10 +147,11 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
     Args:
         manager: has the models.
+        allow_reload: the configuration may be replaced, by any client.
     """
 
-    def __init__(self, manager: ModelManager) -> None:
-        self._manager = manager
+    def __init__(self, manager: ModelManager, allow_reload: bool) -> None:
+        self._manager, self._allow_reload = manager, allow_reload
 
     async def GetModelStatus(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Tells the states of a model's versions."""
@@ -157,6 +160,12 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
     async def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Replaces the configuration."""
+        if not self._allow_reload:
+            raise ServingError(
+                "PERMISSION_DENIED",
+                "HandleReloadConfigRequest is off, for it loads any path: change the file that --model_config_file "
+                "names, or start the server with --allow_reload_config",
+            )
         if request.config.WhichOneof("config") != "model_config_list":
             raise invalid(
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. "
@@ -167,20 +176,32 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 
 class SafeHandlers(grpc.aio.ServerInterceptor):
-    """Turns whatever a method raises into a code and a message, and refuses bytes that are no message.
+    """Turns whatever a method raises into a code and a message, and refuses bytes that are no message, or too much.
 
     Methods answer with their message, or with its bytes.
+
+    Args:
+        limits: of requests.
+        held: what all requests hold together.
     """
+
+    def __init__(self, limits: Limits, held: HeldBytes) -> None:
+        self._limits, self._held = limits, held
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
         """Wraps the handler of one method."""
         handler = await continuation(handler_call_details)
         if handler is None or handler.unary_unary is None:
             return handler
+        # The deserializers of generated code are methods of their messages' classes.
+        message_type = handler.request_deserializer.__self__
 
         async def answer(content: bytes, context: Any) -> Any:
             try:
-                answered = await handler.unary_unary(_parsed(handler.request_deserializer, content), context)
+                with self._held.share() as share:
+                    share.take(len(content))
+                    check_fields(content, message_type.DESCRIPTOR, self._limits)
+                    answered = await handler.unary_unary(_parsed(handler.request_deserializer, content), context)
                 # An answer that is bytes was made by a thread, where the event loop need not wait for it.
                 return answered if isinstance(answered, bytes) else handler.response_serializer(answered)
             except grpc.aio.AbortError:  # the health service has answered by itself
@@ -200,5 +221,4 @@ def _parsed(parse: Callable[[bytes], Any], content: bytes) -> Any:
     try:
         return parse(content)
     except (DecodeError, RecursionError) as error:
-        # The code that gRPC documents for a request that cannot be parsed.
-        raise ServingError("INTERNAL", "Error parsing request: the bytes are not the method's message") from error
+        raise no_message() from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.server.json_tensor import Column, Repeated, is_named, shown
-from serving.server.limits import check_pictures
+from serving.server.limits import check_elements, check_pictures
 from serving.server.loader import DEFAULT_SIGNATURE, Arrays, Call, Servable, check_shape
 from serving.server.options import Limits
 from serving.server.status import ServingError, invalid
@@ -30,20 +30,32 @@ class JsonCall:
 # Whether a number may be there that no double holds: those are looked at one by one, which takes twice as long.
 _LARGE = re.compile(r"[eE]\+?[0-9]{2}|[0-9]{300}")
 _SPACE = " \t\n\r"
+_SPACES = re.compile(f"[{_SPACE}]*")
+_SHOWN_NAME = 200
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse(body: bytes | bytearray, max_values: int) -> dict[str, Any]:
     """Parses a body whose top level is an object, with what rapidjson takes and refuses (util/json_tensor.cc).
 
     `NaN`, `Infinity` and `-Infinity` are numbers, and numbers that no double holds are none. A byte-order mark is
     skipped, a null character ends the text, and of equal keys the first counts.
 
+    Args:
+        body: JSON.
+        max_values: how many values it may have, each of which takes memory.
+
+    Returns:
+        The object.
+
     Raises:
-        ServingError: INVALID_ARGUMENT, it is no JSON, too deep, or no object.
+        ServingError: INVALID_ARGUMENT, it is no JSON, too deep, has too many values, or is no object.
     """
+    # Each value but the first follows one of these, or is in brackets of its own.
+    if sum(map(body.count, (b",", b"[", b"{", b":"))) > max_values:
+        raise invalid(f"Request body has more than {max_values} JSON values (--max_json_values)")
     # Strings may be any bytes at all.
     text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
-    start = len(text) - len(text.lstrip(_SPACE))
+    start = _SPACES.match(text).end()  # type: ignore[union-attr]  # none at all match, too
     if text[start : start + 1] in ("", "\0"):
         raise invalid("JSON Parse error: The document is empty")
     try:
@@ -83,7 +95,7 @@ def _integer(text: str) -> int | float:
     return int(text) if len(text) < 300 else _double(text)
 
 
-def read_predict(body: bytes, servable: Servable, limits: Limits) -> JsonCall:
+def read_predict(body: bytes | bytearray, servable: Servable, limits: Limits) -> JsonCall:
     """Reads a Predict body.
 
     Args:
@@ -97,7 +109,7 @@ def read_predict(body: bytes, servable: Servable, limits: Limits) -> JsonCall:
     Raises:
         ServingError: INVALID_ARGUMENT, or UNIMPLEMENTED for an input type that JSON does not carry.
     """
-    document = parse(body)
+    document = parse(body, limits.max_json_values)
     name = document.get("signature_name", DEFAULT_SIGNATURE)
     if not isinstance(name, str):
         raise invalid(
@@ -105,7 +117,7 @@ def read_predict(body: bytes, servable: Servable, limits: Limits) -> JsonCall:
         )
     name = name or DEFAULT_SIGNATURE
     if name not in servable.signatures:
-        raise invalid(f'Serving signature name: "{name}" not found in signature def')
+        raise invalid(f'Serving signature name: "{name[:_SHOWN_NAME]}" not found in signature def')
     infos = dict(servable.signatures[name].inputs)
     if not infos:
         raise invalid(f"Failed to get input map for signature: {name}")
@@ -114,8 +126,7 @@ def read_predict(body: bytes, servable: Servable, limits: Limits) -> JsonCall:
     inputs = tensors.from_rows(document["instances"]) if row else tensors.from_columns(document["inputs"])
     for alias, array in inputs.items():
         check_shape(alias, array.shape, infos[alias])
-        if array.dtype == object:
-            check_pictures(alias, array, limits)
+    check_pictures(inputs, limits)
     return JsonCall(Call(name, inputs, tuple(sorted(servable.signatures[name].outputs))), row)
 
 
@@ -143,6 +154,7 @@ class _Tensors:
         self._infos, self._limits = infos, limits
 
     def from_rows(self, instances: list[Any]) -> Arrays:
+        check_elements("instances", [len(instances)], self._limits)
         objects = is_named(instances[0])
         if len(self._infos) > 1 and not objects:
             raise invalid(
@@ -164,10 +176,10 @@ class _Tensors:
         for alias, value in item.items():
             try:
                 if alias not in columns:
-                    raise invalid(f"JSON object: does not have named input: {alias}")
+                    raise invalid(f"JSON object: does not have named input: {alias[:_SHOWN_NAME]}")
                 columns[alias].add(value)
             except ServingError as error:
-                key = f" key: {alias}" if objects else ""
+                key = f" key: {alias[:_SHOWN_NAME]}" if objects else ""
                 why = f"{error.code}: {error.message}"
                 raise invalid(
                     f"Failed to process element: {position}{key} of 'instances' list. Error: {why}"

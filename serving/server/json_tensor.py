@@ -2,8 +2,10 @@
 
 import base64
 import binascii
+import itertools
 import json
 import math
+import string
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +17,7 @@ from serving.server.status import ServingError, invalid
 from serving.server.tensors import type_name
 
 _SHOWN = 200
+_NO_SPACE = dict.fromkeys(map(ord, string.whitespace))
 _JSON_TYPES = {type(None): "Null", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
 _INTEGER_RANGES = {
     "int8": (-(2**7), 2**7 - 1),
@@ -173,20 +176,20 @@ def _string(value: Any) -> bytes:
         raise _type_error(value, "string")
     if not is_base64(value):
         raise invalid(f"JSON Value: {shown(value)} not formatted correctly for base64 data")
-    text = "".join(value["b64"].split())
+    text = value["b64"].translate(_NO_SPACE).rstrip("=")
     try:
         # Padding may be left out.
-        return base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise invalid("Unable to base64 decode") from error
 
 
 def shown(value: Any) -> str:
     """A value as JSON for an error, cut short without being written out in full."""
-    if isinstance(value, list):
-        value = value[:8]
+    if isinstance(value, (list, str)):
+        value = value[: 8 if isinstance(value, list) else _SHOWN]
     elif isinstance(value, dict):
-        value = dict(list(value.items())[:8])
+        value = dict(itertools.islice(value.items(), 8))
     try:
         text = "".join(part for part, _ in zip(json.JSONEncoder().iterencode(value), range(_SHOWN), strict=False))
     except RecursionError:

@@ -1,57 +1,22 @@
-"""Bounds that are held before memory is taken: bodies, tensors, encoded pictures, and how many requests wait."""
+"""Bounds that are held before memory is taken: fields, tensors, encoded pictures, and how many requests wait."""
 
 import contextlib
 import io
 import warnings
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from serving.server.options import Limits
 from serving.server.status import ServingError, invalid
+from toolkit import message_fields
+from toolkit.header_limits import HeaderError, check_header
 
 # How inputs that hold encoded pictures are named, here and in the exported SavedModels.
 PICTURE_SUFFIX = "image_bytes"
 _MAX_RANK = 32
-
-
-class TooLargeError(ServingError):
-    """A body is larger than the server takes."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__("INVALID_ARGUMENT", f"Request body is larger than {limit} bytes (--max_rest_body_bytes)")
-
-
-def inflate(body: bytes, limit: int) -> bytes:
-    """Decompresses a gzip body, giving up as soon as it is larger than allowed.
-
-    Args:
-        body: gzip data, of one member or several.
-        limit: the most bytes to return.
-
-    Returns:
-        The decompressed bytes.
-
-    Raises:
-        TooLargeError: there are more than `limit`.
-        ServingError: the data is not gzip, or ends too early.
-    """
-    parts, size = [], 0
-    try:
-        while body:
-            member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-            parts.append(member.decompress(body, limit - size + 1))
-            size += len(parts[-1])
-            if size > limit:
-                raise TooLargeError(limit)
-            if not member.eof:
-                raise invalid("Failed to decompress request body: the gzip data ends too early")
-            body = member.unused_data
-    except zlib.error as error:
-        raise invalid(f"Failed to decompress request body: {error}") from error
-    return b"".join(parts)
 
 
 def check_elements(name: str, shape: list[int], limits: Limits) -> int:
@@ -88,38 +53,73 @@ def check_elements(name: str, shape: list[int], limits: Limits) -> int:
     return count
 
 
-def check_pictures(name: str, values: np.ndarray, limits: Limits) -> None:
-    """Reads the headers of encoded pictures and refuses those of too many pixels, before any is decoded.
+def check_fields(content: bytes, descriptor: Any, limits: Limits) -> None:
+    """Counts the fields of an encoded message, each of which takes memory once it is parsed, before it is parsed.
 
     Args:
-        name: the input's; other inputs than those of pictures pass.
-        values: strings of any shape.
+        content: the message.
+        descriptor: of its type.
         limits: of the server.
 
     Raises:
-        ServingError: a picture has too many pixels, or is none.
+        ServingError: there are too many, or the bytes are no message.
     """
-    if not name.endswith(PICTURE_SUFFIX):
+    most = limits.max_request_fields
+    # A number that is packed in a byte takes up to eight, and no tensor has more numbers than elements.
+    weight = most / limits.max_tensor_elements
+    if len(content) <= 2 * most:  # a field has two bytes at least
         return
-    for position, content in enumerate(values.ravel().tolist()):
-        pixels = _pixels(content)
-        if pixels is None:
-            raise invalid(f"input {name}: item {position} is not a JPEG or PNG")
-        if pixels > limits.max_picture_pixels:
-            raise invalid(
-                f"input {name}: item {position} has {pixels} pixels; at most {limits.max_picture_pixels} are taken "
-                "(--max_picture_pixels)"
-            )
-
-
-def _pixels(content: bytes) -> int | None:
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+        found = message_fields.count(content, descriptor, most, weight)
+    except message_fields.DamagedError as error:
+        raise no_message() from error
+    if found > most:
+        raise invalid(
+            f"Request has more than {most} names, strings and other fields (--max_request_fields), or more than "
+            f"{limits.max_tensor_elements} integers (--max_tensor_elements)"
+        )
+
+
+def no_message() -> ServingError:
+    """Returns the error for bytes that cannot be parsed, with the code that gRPC documents for it."""
+    return ServingError("INTERNAL", "Error parsing request: the bytes are not the method's message")
+
+
+def check_pictures(inputs: Mapping[str, np.ndarray], limits: Limits) -> None:
+    """Reads the headers of encoded pictures and refuses a request of too many pixels, before any is decoded.
+
+    Args:
+        inputs: of the request; those that are no pictures, by their names, pass.
+        limits: of the server.
+
+    Raises:
+        ServingError: the pictures have too many pixels together, or one is none or costs more than its pixels.
+    """
+    total = 0
+    for name, values in inputs.items():
+        if values.dtype != object or not name.endswith(PICTURE_SUFFIX):
+            continue
+        for position, content in enumerate(values.ravel().tolist()):
+            total += _pixels(f"input {name}: item {position}", content)
+            if total > limits.max_picture_pixels:
+                raise invalid(
+                    f"input {name}: with item {position}, the request's pictures have {total} pixels; at most "
+                    f"{limits.max_picture_pixels} are taken (--max_picture_pixels)"
+                )
+
+
+def _pixels(name: str, content: bytes) -> int:
+    try:
+        stream = io.BytesIO(content)
+        check_header(stream)
+        with warnings.catch_warnings(), Image.open(stream, formats=("JPEG", "PNG")) as image:
             return image.width * image.height
+    except HeaderError as error:
+        raise invalid(f"{name} has {error}") from error
     except Image.DecompressionBombError:
         return 1 << 62
-    except Exception:  # Pillow raises anything at all on a hostile header
-        return None
+    except Exception as error:  # Pillow raises anything at all on a hostile header
+        raise invalid(f"{name} is not a JPEG or PNG") from error
 
 
 class Gate:
@@ -132,6 +132,10 @@ class Gate:
     def __init__(self, places: int) -> None:
         self._places = places
         self._taken = 0
+
+    def is_empty(self) -> bool:
+        """Returns whether no request runs or waits."""
+        return not self._taken
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:

@@ -19,6 +19,7 @@ from toolkit.errors import InputError
 DEFAULT_SIGNATURE = "serving_default"
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
 MAX_WARMUP_RECORDS = 1000
+_SHOWN_NAMES, _SHOWN_LENGTH = 20, 60
 
 Arrays = dict[str, np.ndarray]
 
@@ -122,6 +123,7 @@ class Servable:
         signature = self.signature(name)
         protos = _with_defaults(signature, request.inputs)
         inputs = {alias: _checked(alias, protos[alias], info, limits) for alias, info in signature.inputs.items()}
+        check_pictures(inputs, limits)
         return Call(name, inputs, _outputs(signature, list(request.output_filter)))
 
     def run(self, call: Call, timeout_seconds: float | None = None) -> Arrays:
@@ -217,7 +219,9 @@ def _with_defaults(signature: Any, sent: Any) -> dict[str, Any]:
 
 
 def _joined(names: set[str]) -> str:
-    return ",".join(sorted(names))
+    """Names for an error, of which a client may have sent any number."""
+    shown = [name[:_SHOWN_LENGTH] for name in sorted(names)[:_SHOWN_NAMES]]
+    return ",".join([*shown, *(["..."] if len(names) > _SHOWN_NAMES else [])])
 
 
 def _checked(alias: str, proto: Any, info: Any, limits: Limits) -> np.ndarray:
@@ -225,8 +229,6 @@ def _checked(alias: str, proto: Any, info: Any, limits: Limits) -> np.ndarray:
         raise invalid(f"input {alias} is expected to be {type_name(info.dtype)} but {_known(proto.dtype)} is provided")
     array = to_array(alias, proto, limits)
     check_shape(alias, array.shape, info)
-    if array.dtype == object:
-        check_pictures(alias, array, limits)
     return array
 
 

@@ -1,6 +1,7 @@
 """Keeps the versions loaded that the configuration asks for, and finds the one that a request means."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -129,14 +130,14 @@ class ModelManager:
                 event(
                     "load_failed", logging.WARNING, model=version.model, version=version.number, error=one_line(error)
                 )
-                self._metrics.load(str(version.path), "fail", time.perf_counter() - started)
+                self._metrics.load(version.name, "fail", time.perf_counter() - started)
                 attempts += 1
                 if attempts > self._options.max_retries:
                     version.move(END, error)
                     break
                 await asyncio.sleep(self._options.retry_seconds)
             else:
-                self._metrics.load(str(version.path), "success", time.perf_counter() - started)
+                self._metrics.load(version.name, "success", time.perf_counter() - started)
                 version.servable = servable
                 version.move(AVAILABLE)
                 break
@@ -148,7 +149,7 @@ class ModelManager:
             if self._options.enable_warmup:
                 started = time.perf_counter()
                 if count := warm_up(servable, version.path, self._limits, self._options.warmup_iterations):
-                    self._metrics.warmup(str(version.path), time.perf_counter() - started)
+                    self._metrics.warmup(version.name, time.perf_counter() - started)
                     event("warmed_up", model=version.model, version=version.number, records=count)
         except BaseException:
             servable.close()
@@ -250,5 +251,6 @@ class ModelManager:
             await asyncio.wait(tasks, timeout=seconds)
         for version in versions:
             if version.servable:
-                await asyncio.to_thread(version.servable.close)
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(asyncio.to_thread(version.servable.close), seconds)
         self._loaders.shutdown(wait=False, cancel_futures=True)

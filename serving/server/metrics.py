@@ -91,6 +91,7 @@ class Metrics:
     def __init__(self) -> None:
         latencies = _exponential(10, 1.8, 33)
         self._names: set[str] = set()
+        self._answered = 0
         self._requests = Counter(":tensorflow:serving:request_count", ("model_name", "status"))
         self._latency = Histogram(":tensorflow:serving:request_latency", ("model_name", "API", "entrypoint"), latencies)
         self._runtime = Histogram(":tensorflow:serving:runtime_latency", ("model_name", "API", "runtime"), latencies)
@@ -126,10 +127,15 @@ class Metrics:
             api: `Predict` over gRPC; over REST the method in the URL, `predict`, and nothing for a GET.
             entrypoint: `GRPC` or `REST`.
         """
+        self._answered += 1
         name = self._named(model)
         self._requests.add(name, code)
         if code == "OK":
             self._latency.observe(1e6 * seconds, name, api, entrypoint)
+
+    def answered(self) -> int:
+        """Returns how many requests were answered, well or not."""
+        return self._answered
 
     def _named(self, model: str) -> str:
         """The label of a name, which clients may invent: the real server keeps every one of them."""
@@ -150,14 +156,20 @@ class Metrics:
         """Times how long a request waited for its batch."""
         self._queuing.observe(1e6 * seconds, pool)
 
-    def load(self, path: str, status: str, seconds: float) -> None:
-        """Counts an attempt to load a version."""
-        self._loads.add(path, status)
-        self._load_latency.add(path, amount=1e6 * seconds)
+    def load(self, version: str, status: str, seconds: float) -> None:
+        """Counts an attempt to load a version.
 
-    def warmup(self, path: str, seconds: float) -> None:
-        """Times the warmup of a version."""
-        self._warmup.observe(1e6 * seconds, path, "OK")
+        Args:
+            version: model and number. TensorFlow Serving tells the path, which is nobody's business but the machine's.
+            status: `success` or `fail`.
+            seconds: that it took.
+        """
+        self._loads.add(version, status)
+        self._load_latency.add(version, amount=1e6 * seconds)
+
+    def warmup(self, version: str, seconds: float) -> None:
+        """Times the warmup of a version, named as for `load`."""
+        self._warmup.observe(1e6 * seconds, version, "OK")
 
     def page(self) -> str:
         """Returns all metrics in the Prometheus text format."""

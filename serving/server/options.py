@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from toolkit.header_limits import MAX_PIXELS
+
 # What the gRPC server of TensorFlow Serving takes.
 INT32_MAX = 2**31 - 1
 
@@ -13,10 +15,13 @@ class Limits:
     """What one request, and all of them together, may ask for.
 
     Attributes:
-        max_grpc_message_bytes: a gRPC message.
+        max_grpc_message_bytes: a gRPC message, compressed or not; TensorFlow Serving takes 2 GiB.
         max_rest_body_bytes: an HTTP body, compressed or not.
+        max_held_bytes: the bodies and messages of all requests together; a single one may be larger.
+        max_json_values: numbers, strings, lists and objects of an HTTP body.
+        max_request_fields: names, strings, dimensions and other fields of a gRPC message; a list of numbers is one.
         max_tensor_elements: elements of one input.
-        max_picture_pixels: width times height of an encoded picture, read from its header.
+        max_picture_pixels: width times height of all encoded pictures of a request, read from their headers.
         max_request_batch_size: dimension 0 of an input.
         max_queue_length: requests that wait for their turn; one more is refused at once.
         max_running_requests: requests that run at the same time when batching is off.
@@ -24,10 +29,13 @@ class Limits:
         receive_timeout_seconds: for a sender to deliver an HTTP request's headers, and again its body.
     """
 
-    max_grpc_message_bytes: int = INT32_MAX
+    max_grpc_message_bytes: int = 256 << 20
     max_rest_body_bytes: int = 64 << 20
-    max_tensor_elements: int = 1 << 26
-    max_picture_pixels: int = 89_478_485
+    max_held_bytes: int = 512 << 20
+    max_json_values: int = 5_000_000
+    max_request_fields: int = 100_000
+    max_tensor_elements: int = 1 << 25
+    max_picture_pixels: int = MAX_PIXELS
     max_request_batch_size: int = 1024
     max_queue_length: int = 100
     max_running_requests: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -76,6 +84,8 @@ class ServerOptions:
         grpc_arguments: names and values that gRPC takes for its channels.
         ssl: a tensorflow.serving.SSLConfig for gRPC, or None for plain text; REST is always in plain text.
         cors: web pages of any origin may call REST.
+        allowed_hosts: names that clients may call REST by, beside the server's own; `*` for any.
+        allow_reload_config: clients may replace the configuration over gRPC, and so load any path.
         outputs_as_content: gRPC answers hold raw content, not typed fields.
         models: the models, as protobuf text or None when `model_config_file` has them.
         model_config_file: a file that is read at the start, and again while it is polled.
@@ -96,6 +106,8 @@ class ServerOptions:
     grpc_arguments: tuple[tuple[str, int | str], ...] = ()
     ssl: object = None
     cors: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    allow_reload_config: bool = False
     outputs_as_content: bool = False
     models: object = None
     model_config_file: Path | None = None

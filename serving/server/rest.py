@@ -15,10 +15,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount
 from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2
 
+from serving.server.callers import Callers
 from serving.server.grpc_service import SIGNATURE_DEF, model_metadata, model_status, unimplemented
+from serving.server.held_bytes import HeldBytes, Share
+from serving.server.inflating import TooLargeError, inflate
 from serving.server.json_answer import write_predict
 from serving.server.json_request import JsonCall, read_predict
-from serving.server.limits import TooLargeError, inflate
 from serving.server.loader import Arrays, Call, Servable
 from serving.server.logs import event
 from serving.server.manager import ModelManager
@@ -55,8 +57,10 @@ class RestApi:
         manager: has the models.
         metrics: shown at `metrics_path`, and where requests are counted.
         limits: of requests.
+        held: what all requests hold together.
+        callers: who may call.
         metrics_path: of the Prometheus page, or None.
-        cors: web pages of any origin may call.
+        cors: web pages of any origin may read the answers.
     """
 
     def __init__(
@@ -65,11 +69,14 @@ class RestApi:
         manager: ModelManager,
         metrics: Metrics,
         limits: Limits,
+        held: HeldBytes,
+        callers: Callers,
         metrics_path: str | None,
         cors: bool = False,
     ) -> None:
         self._predictor, self._manager, self._metrics = predictor, manager, metrics
-        self._limits, self._metrics_path, self._cors = limits, metrics_path, cors
+        self._limits, self._held, self._callers = limits, held, callers
+        self._metrics_path, self._cors = metrics_path, cors
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request, whatever happens."""
@@ -78,7 +85,9 @@ class RestApi:
         # A query is no part of the API: the real server takes it for the end of the path.
         if query := scope["query_string"].decode("latin-1"):
             path += "?" + query
-        if not _URL.fullmatch(path):
+        if refused := self._refused(request):
+            response = _error_response(refused)
+        elif not _URL.fullmatch(path):
             response = Response(status_code=400)
         elif path == self._metrics_path and request.method == "GET":
             response = PlainTextResponse(self._metrics.page(), media_type=CONTENT_TYPE)
@@ -88,6 +97,13 @@ class RestApi:
             response = await self._counted(request, path)
         await response(scope, receive, send)
 
+    def _refused(self, request: Request) -> ServingError | None:
+        try:
+            self._callers.check(request.headers.raw, request.method == "OPTIONS")
+        except ServingError as error:
+            return error
+        return None
+
     async def _counted(self, request: Request, path: str) -> Response:
         """Answers, and counts the answer (model_servers/http_server.cc)."""
         started = time.perf_counter()
@@ -96,7 +112,7 @@ class RestApi:
         model, api = (_decoded(match["model"]), match.groupdict().get("method", "")) if match else ("", "")
         code = "OK"
         try:
-            response = await self._answer(request, path, match)
+            response = await self._answer(request, path, match, self._deadline(started))
         except (ClientDisconnect, asyncio.CancelledError):
             code, response = "CANCELLED", Response(status_code=HTTP_STATUS["CANCELLED"])
         except Exception as error:
@@ -109,7 +125,13 @@ class RestApi:
         self._metrics.request(model, code, time.perf_counter() - started, api, "REST")
         return response
 
-    async def _answer(self, request: Request, path: str, match: "re.Match[str] | None") -> Response:
+    def _deadline(self, started: float) -> float | None:
+        seconds = self._limits.rest_timeout_seconds
+        return None if seconds is None else started + seconds
+
+    async def _answer(
+        self, request: Request, path: str, match: "re.Match[str] | None", deadline: float | None
+    ) -> Response:
         if request.method == "OPTIONS":
             if not _ORIGIN.search(request.headers.get("origin", "")):
                 raise _WordlessError("FAILED_PRECONDITION", "Origin header is missing in CORS preflight")
@@ -126,44 +148,49 @@ class RestApi:
             raise unimplemented(match["method"].capitalize())
         if match["method"] != "predict":
             raise invalid(f"Malformed request: {request.method} {path[:1000]}")
-        return _json(await self._predict(request, spec))
+        with self._held.share() as share:
+            return _json(await self._predict(request, spec, share, deadline))
 
-    async def _predict(self, request: Request, spec: Any) -> str:
-        body = await self._body(request)
+    async def _predict(self, request: Request, spec: Any, share: Share, deadline: float | None) -> str:
+        body = await self._body(request, share, deadline)
         form: JsonCall | None = None
 
         def read(servable: Servable) -> Call:
             nonlocal form
             content = body
             if request.headers.get("content-encoding", "identity").lower() in ("gzip", "x-gzip"):
-                content = inflate(body, self._limits.max_rest_body_bytes)
+                content = inflate(body, self._limits.max_rest_body_bytes, deadline)
             form = read_predict(content, servable, self._limits)
             return form.call
 
         def write(version: Version, call: Call, outputs: Arrays) -> str:
             return write_predict(outputs, form is not None and form.row)
 
-        return await self._predictor.predict(spec, read, write, self._limits.rest_timeout_seconds, "REST")
+        timeout = None if deadline is None else max(0.0, deadline - time.perf_counter())
+        return await self._predictor.predict(spec, read, write, timeout, "REST")
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, request: Request, share: Share, deadline: float | None) -> bytearray:
         limit = self._limits.max_rest_body_bytes
         told = request.headers.get("content-length", "0")
         if told.isdecimal() and int(told[:20]) > limit:
             raise TooLargeError(limit)
 
-        async def collect() -> bytes:
-            parts, size = [], 0
+        async def collect() -> bytearray:
+            body = bytearray()
             async for part in request.stream():
-                size += len(part)
-                if size > limit:
+                if len(body) + len(part) > limit:
                     raise TooLargeError(limit)
-                parts.append(part)
-            return b"".join(parts)
+                share.take(len(part))
+                body += part
+            return body
 
+        seconds = self._limits.receive_timeout_seconds
+        if deadline is not None:
+            seconds = min(seconds, max(0.0, deadline - time.perf_counter()))
         try:
-            return await asyncio.wait_for(collect(), self._limits.receive_timeout_seconds)
+            return await asyncio.wait_for(collect(), seconds)
         except (asyncio.TimeoutError, TimeoutError):
-            raise _SlowSenderError(self._limits.receive_timeout_seconds) from None
+            raise _SlowSenderError(round(seconds, 3)) from None
 
     def _status(self, spec: Any) -> str:
         return _message_text(model_status(self._manager, spec))

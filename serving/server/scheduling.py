@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from serving.server.loader import Arrays, Call, Servable
 from serving.server.metrics import Metrics
+from serving.server.status import ServingError
 from serving.server.threads import in_thread
 
 T = TypeVar("T")
@@ -32,8 +33,17 @@ class Job(Generic[T]):
     deadline: float | None
 
     def remaining(self) -> float | None:
-        """Returns the seconds to the deadline; None when there is none."""
-        return None if self.deadline is None else self.deadline - time.perf_counter()
+        """Returns the seconds to the deadline; None when there is none.
+
+        Raises:
+            ServingError: DEADLINE_EXCEEDED, the deadline has passed.
+        """
+        if self.deadline is None:
+            return None
+        left = self.deadline - time.perf_counter()
+        if left <= 0:
+            raise ServingError("DEADLINE_EXCEEDED", "The deadline passed before the request was run")
+        return left
 
 
 class Scheduler(Protocol):
@@ -74,10 +84,12 @@ class DirectScheduler:
         """Answers one request; see `Scheduler.answer`."""
 
         def work() -> T:
+            job.remaining()
             call = job.read()
             started = time.perf_counter()
             outputs = job.servable.run(call, job.remaining())
             self._metrics.run(job.model, time.perf_counter() - started)
+            job.remaining()
             return job.write(call, outputs)
 
         return await in_thread(self._threads, work)

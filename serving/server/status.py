@@ -24,6 +24,7 @@ HTTP_STATUS = {
     "UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
 }
+# Messages quote what clients sent.
 _MAX_MESSAGE = 2000
 # What TensorFlow's Python session appends to a message: where the graph was made, never what a client may see.
 _STACK_TRACES = ("\n\nOriginal stack trace", "\n\nErrors may have originated", "\nDetected at node", "Traceback (most")
@@ -34,13 +35,15 @@ class ServingError(Exception):
 
     Args:
         code: a canonical code's name, such as `NOT_FOUND`; a key of `HTTP_STATUS`.
-        message: what the client reads.
+        message: what the client reads, cut short if it is long.
     """
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+        # Paths and JSON may hold what is no Unicode, and gRPC carries nothing else.
+        text = message[: _MAX_MESSAGE + 1].encode("utf-8", "replace").decode()
         self.code = code
-        self.message = message
+        self.message = text if len(text) <= _MAX_MESSAGE else text[:_MAX_MESSAGE] + "..."
+        super().__init__(self.message)
 
 
 def invalid(message: str) -> ServingError:
@@ -76,7 +79,7 @@ def _shown(message: str) -> str:
     message = message.removeprefix("Graph execution error:")
     for marker in _STACK_TRACES:
         message = message.partition(marker)[0]
-    return message.strip()[:_MAX_MESSAGE]
+    return message.strip()
 
 
 def code_name(number: int) -> str:

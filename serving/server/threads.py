@@ -1,9 +1,16 @@
 """Work in threads, awaited from the event loop, that is never abandoned while it runs."""
 
 import asyncio
+import logging
+import os
+import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TypeVar
+
+from serving.server.logs import event
 
 T = TypeVar("T")
 
@@ -29,3 +36,20 @@ async def in_thread(pool: Executor, work: Callable[[], T]) -> T:
             if not future.cancelled():
                 future.exception()  # seen: nobody is left to hear of it
         raise
+
+
+def leave(seconds: float) -> None:
+    """Ends the process where a thread does not end: Python would wait for it, and nothing can stop it.
+
+    Args:
+        seconds: that threads have to end. Where they do, this returns, and the process ends as any other.
+    """
+    until = time.monotonic() + seconds
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
+    for thread in others:
+        thread.join(max(0.0, until - time.monotonic()))
+    if stuck := [thread.name for thread in others if thread.is_alive()]:
+        event("threads_left", logging.WARNING, threads=stuck)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)

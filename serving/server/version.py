@@ -38,6 +38,11 @@ class Version:
         self._idle = asyncio.Event()
         self._idle.set()
 
+    @property
+    def name(self) -> str:
+        """Model and number, such as `stylizer/2`."""
+        return f"{self.model}/{self.number}"
+
     @contextlib.contextmanager
     def in_use(self) -> Iterator[Servable]:
         """Keeps the version loaded for the length of the block."""

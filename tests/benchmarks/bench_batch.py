@@ -36,7 +36,7 @@ def measure() -> Iterator[Figure]:
 
 
 def _write_pictures(folder: Path) -> None:
-    images.save_image(samples.styles()["swirls"], folder / "style.png")
+    images.save_image(samples.styles()["starry_night"], folder / "style.png")
     squares = [images.square(photo, SIDE) for photo in samples.photos().values()]
     for kind, count in (("few", PICTURES), ("many", MANY)):
         (folder / kind).mkdir()
@@ -50,7 +50,7 @@ def _plain_loop(folder: Path, output: Path) -> float:
     from toolkit.models import open_model
     from toolkit.painting import Painter
 
-    painter = Painter(open_model(folder / "bundle"), Look())
+    painter = Painter(open_model(folder / "bundle", "saved_model"), Look())
     style = painter.read_style(images.load_image(folder / "style.png"))
     output.mkdir()
     for path in images.find_images(folder / "few"):

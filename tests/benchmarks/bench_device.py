@@ -71,7 +71,7 @@ def _against_peers(tflite: Path) -> Iterator[Figure]:
         sys.stderr.write(f"device: Magenta's own TFLite files are not in {PEERS}: no ratios against them\n")
         return
     content = images.square(samples.photos()["chelsea"], 384)[None]
-    style = images.square(samples.styles()["swirls"], 256)[None]
+    style = images.square(samples.styles()["starry_night"], 256)[None]
     bottleneck = TFLiteNetwork(tflite / "float32_384" / "predictor.tflite")(style_image=style)
 
     def transformer(artifact: str) -> Callable[[], Any]:
@@ -101,7 +101,7 @@ def _stages(bundle: Path) -> Iterator[Figure]:
     """What bringing a photo to a fixed size and back takes, as a share of painting it; the stages in milliseconds."""
     stylizer = DeviceStylizer(bundle, threads=THREADS, artifact="tflite/float16_384")
     content = images.load_image(samples.photos()["chelsea"], 512)[None]
-    style = images.square(samples.styles()["swirls"], 256)[None]
+    style = images.square(samples.styles()["starry_night"], 256)[None]
     stages = []
     for _ in range(ROUNDS + 1):
         stylizer(content, style)
@@ -113,12 +113,12 @@ def _stages(bundle: Path) -> Iterator[Figure]:
 
 def _single_style(folder: Path, transformer: Path) -> Iterator[Figure]:
     """A transformer with its style inside against the one that takes any style."""
-    images.save_image(samples.styles()["swirls"], folder / "swirls.png")
+    images.save_image(samples.styles()["starry_night"], folder / "starry_night.png")
     forms = ("--formats", "baked", "--quantize", "float32", "--size", "384")
-    run(STYLEPORT, "export", str(folder / "single"), *forms, "--bake", str(folder / "swirls.png"))
+    run(STYLEPORT, "export", str(folder / "single"), *forms, "--bake", str(folder / "starry_night.png"))
     baked = folder / "single" / "tflite" / "baked_swirls_float32_384" / BAKED_FILE
     content = images.square(samples.photos()["chelsea"], 384)[None]
-    style = images.square(samples.styles()["swirls"], 256)[None]
+    style = images.square(samples.styles()["starry_night"], 256)[None]
     bottleneck = TFLiteNetwork(transformer.with_name(PREDICTOR_FILE))(style_image=style)
     single, any_style = (TFLiteNetwork(path, threads=THREADS) for path in (baked, transformer))
     best = _best_milliseconds(

@@ -58,7 +58,7 @@ def measure() -> Iterator[Figure]:
 def _pictures() -> dict[str, np.ndarray]:
     return {
         "content_image": images.square(samples.photos()["chelsea"], SIDE)[None],
-        "style_image": images.square(samples.styles()["swirls"], SIDE)[None],
+        "style_image": images.square(samples.styles()["starry_night"], SIDE)[None],
     }
 
 

@@ -28,7 +28,7 @@ def playwright():
     """Playwright, started once: it allows for one of it in a thread."""
     if not chromium.EXECUTABLE.is_file():
         pytest.skip(f"no Chromium at {chromium.EXECUTABLE}: install Debian's package, or set CHROMIUM to its path")
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install 'styleport[browser]'")
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install '.[browser]'")
     with api.sync_playwright() as playwright:
         yield playwright
 

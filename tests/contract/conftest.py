@@ -56,6 +56,7 @@ def process(saved, tmp_path_factory):
         str(folder / "models.config"),
         "--allow_version_labels_for_unavailable_models",
         "--enable_grpc_healthcheck_service",
+        "--allow_reload_config",
         "--monitoring_config_file",
         str(folder / "monitoring.pbtxt"),
     )

@@ -182,7 +182,15 @@ class Starting:
 
     def __init__(self, models: str | Path, batching: str | None = None, **options: Any) -> None:
         found = {"model_config_file": models} if isinstance(models, Path) else {"models": parse_models(models)}
-        options = {"port": 0, "rest_api_port": 0, "load": QUICK, "drain_seconds": 5.0, **found, **options}
+        options = {
+            "port": 0,
+            "rest_api_port": 0,
+            "load": QUICK,
+            "drain_seconds": 5.0,
+            "allow_reload_config": True,
+            **found,
+            **options,
+        }
         self._server = ServerOptions(batching=None if batching is None else parse_batching(batching), **options)
         self._events: queue.Queue[Any] = queue.Queue()
         self._thread = threading.Thread(target=self._run)

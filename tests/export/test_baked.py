@@ -31,8 +31,8 @@ HALF, HALF_INT8 = (f"tflite/baked_night-swirls_{mode}_{SIDE}" for mode in ("floa
 def paintings(tmp_path_factory):
     """A folder with two style pictures, one of them not square."""
     folder = tmp_path_factory.mktemp("paintings")
-    images.save_image(samples.styles()["swirls"][:300], folder / "Night Swirls.png")
-    images.save_image(samples.styles()["mosaic"], folder / "mosaic.png")
+    images.save_image(samples.styles()["starry_night"][:300], folder / "Night Swirls.png")
+    images.save_image(samples.styles()["composition_vii"], folder / "mosaic.png")
     return folder
 
 

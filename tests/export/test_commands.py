@@ -130,7 +130,7 @@ def test_a_gate_missed_is_told_with_artifact_pair_figure_and_gate(run, tmp_path,
     quick_export(painted_wrong)
     code, output, error = run("export", tmp_path / "bundle", "--formats", "saved_model")
     assert (code, output) == (1, "")
-    assert error.startswith("parity gate missed: saved_model: astronaut + swirls, 32x32: max_abs 0.")
+    assert error.startswith("parity gate missed: saved_model: astronaut + starry_night, 32x32: max_abs 0.")
     assert "> 1e-05 (and 47 more); no bundle was written, what failed is in" in error
     assert [path.name for path in tmp_path.iterdir()] == ["bundle.failed"]
 

@@ -118,7 +118,7 @@ def test_an_artifact_with_one_layer_a_tenth_too_strong_fails_the_export(
     assert message.startswith(f"parity gate missed: {reasons[0]} (and 47 more); no bundle was written")
     assert message.endswith(str(tmp_path / "bundle.failed"))
     artifact, pair, figure = reasons[0].split(": ")
-    assert (artifact, pair) == ("saved_model", "astronaut + swirls, 32x32")
+    assert (artifact, pair) == ("saved_model", "astronaut + starry_night, 32x32")
     assert figure.startswith("max_abs 0.")
     assert figure.endswith("> 1e-05")
 
@@ -129,7 +129,7 @@ def test_a_failed_export_is_kept_beside_the_target_and_is_no_bundle(tmp_path, st
     assert names(tmp_path) == ["bundle.failed"]
     kept = tmp_path / "bundle.failed"
     assert names(kept) == ["FAILED.txt", "MODEL_CARD.md", "report", "saved_model", "source"]
-    assert "astronaut + swirls" in (kept / "report" / "index.html").read_text()
+    assert "astronaut + starry_night" in (kept / "report" / "index.html").read_text()
     with pytest.raises(InputError, match="not a bundle"):
         exporting.verify_bundle(kept)
 
@@ -151,7 +151,7 @@ def test_one_pair_out_of_bounds_fails_the_export(tmp_path, stylizer, painted, qu
         return painted(content, style) + (1e-3 if len(calls) == 8 else 0)
 
     quick_export(once_wrong)
-    assert "coffee + mosaic, 32x32: max_abs" in failure(stylizer, tmp_path / "bundle")
+    assert "coffee + composition_vii, 32x32: max_abs" in failure(stylizer, tmp_path / "bundle")
 
 
 @pytest.mark.parametrize("name", ["max_abs", "mean_abs", "psnr", "ssim"])
@@ -162,7 +162,7 @@ def test_a_gate_that_is_too_narrow_names_its_figure_and_bound(
     bound = 1e-9 if name in ("max_abs", "mean_abs") else 300.0
     monkeypatch.setitem(parity.GATES, "saved_model", dataclasses.replace(wide, **{name: bound}))
     quick_export(lambda content, style: painted(content, style) + np.float32(1e-4))
-    assert f"saved_model: astronaut + swirls, 32x32: {name} " in failure(stylizer, tmp_path / "bundle")
+    assert f"saved_model: astronaut + starry_night, 32x32: {name} " in failure(stylizer, tmp_path / "bundle")
     assert f" {bound:g}\n" in (tmp_path / "bundle.failed" / "FAILED.txt").read_text()
 
 
@@ -177,7 +177,7 @@ def too_small(content, style):
 @pytest.mark.parametrize("runner", [all_nan, too_small])
 def test_an_artifact_that_gives_no_comparable_picture_fails_like_any_other(tmp_path, stylizer, quick_export, runner):
     quick_export(runner)
-    assert "saved_model: astronaut + swirls, 32x32: max_abs nan > 1e-05" in failure(stylizer, tmp_path / "bundle")
+    assert "saved_model: astronaut + starry_night, 32x32: max_abs nan > 1e-05" in failure(stylizer, tmp_path / "bundle")
     assert (tmp_path / "bundle.failed" / "report" / "index.html").is_file()
 
 
@@ -189,7 +189,9 @@ def test_a_tflite_pair_of_other_weights_fails_the_export(tmp_path, stylizer, sca
     monkeypatch.setattr(tflite, "export", export_scaled)
     options = ExportOptions(formats=("tflite",), quantizations=("float32",), sizes=(32,))
     message = failure(stylizer, tmp_path / "bundle", options)
-    assert message.startswith("parity gate missed: tflite/float32_32: astronaut + swirls, 32x32: max_abs 0."), message
+    assert message.startswith("parity gate missed: tflite/float32_32: astronaut + starry_night, 32x32: max_abs 0."), (
+        message
+    )
     kept = tmp_path / "bundle.failed" / "tflite" / "float32_32"
     assert names(kept) == ["predictor.tflite", "transformer.tflite"]
 

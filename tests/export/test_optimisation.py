@@ -78,7 +78,7 @@ def picture():
 
 @pytest.fixture(scope="module")
 def style_picture():
-    return images.resize(samples.styles()["swirls"], 64, 48)[None]
+    return images.resize(samples.styles()["starry_night"], 64, 48)[None]
 
 
 @pytest.fixture

@@ -84,11 +84,12 @@ def test_the_table_has_the_figures_of_the_manifest(page, manifest):
         assert report.megabytes(record["bytes"]) in page.text
 
 
-def test_every_picture_named_is_there_with_a_text_and_none_is_left_over(page, bundle):
+def test_every_picture_named_is_there_with_a_text_and_none_is_left_over(page, bundle, manifest):
     sources = page.all("img", "src")
     folder = bundle / "report"
     assert {path.name for path in folder.iterdir()} == {*sources, "index.html"}
-    assert len(sources) == len(page.all("img", "alt")) == 5 * len(page.all("section", "id"))
+    identical = sum(not record["parity"]["max_abs"] for record in manifest["artifacts"])
+    assert len(sources) == len(page.all("img", "alt")) == 5 * len(page.all("section", "id")) - identical
     for source in sources:
         with Image.open(folder / source) as image:
             image.load()
@@ -157,6 +158,23 @@ def test_a_picture_of_another_size_is_shown(tmp_path):
     write_report(tmp_path, np.zeros((16, 16, 3), np.float32), np.ones((20, 18, 3), np.float32))
     assert shown(tmp_path, "artifact").shape == (20, 18, 3)
     assert shown(tmp_path, "difference").min() > 200
+
+
+def test_two_equal_pictures_are_called_identical_and_have_no_picture_of_a_difference(tmp_path):
+    reference = np.random.default_rng(0).random((16, 16, 3), np.float32)
+    page, _ = write_report(tmp_path, reference, reference.copy())
+    assert "identical: no sample differs" in page.text
+    assert "difference" not in page.text
+    assert not list((tmp_path / "report").glob("*-difference.webp"))
+
+
+def test_the_least_difference_is_shown(tmp_path):
+    reference = np.full((16, 16, 3), 0.5, np.float32)
+    picture = reference.copy()
+    picture[0, 0, 0] = np.nextafter(np.float32(0.5), np.float32(1))
+    page, _ = write_report(tmp_path, reference, picture)
+    assert "no sample differs" not in page.text
+    assert re.search("difference, . 65536", page.text)
 
 
 def test_names_cannot_bring_markup_into_the_page(tmp_path):

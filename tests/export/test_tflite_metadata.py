@@ -166,21 +166,6 @@ def test_metadata_that_is_damaged_is_refused_in_one_line(tiny, tmp_path, monkeyp
 # styleport inspect
 
 
-def test_inspect_prints_what_a_file_says(run, bundle):
-    code, output, _ = run("inspect", bundle / "tflite/float16_any/transformer.tflite")
-    assert code == 0
-    assert output == (
-        "magenta-mobile transformer, float16; licence Apache-2.0; samples in [0, 1]\n"
-        f"{tflite_metadata.DESCRIPTIONS['transformer']}\n"
-        "transform: content_image float32 [1x?x?x3], style_bottleneck float32 [1x1x1x100] -> "
-        "stylized_image float32 [1x?x?x3]\n"
-    )
-    code, output, _ = run("inspect", bundle / "tflite/int8_384/predictor.tflite", "--json")
-    told = json.loads(output)
-    assert told["metadata"]["name"] == "magenta-mobile predictor, int8"
-    assert told["signatures"]["bottleneck"]["inputs"]["style_image"] == {"shape": [1, 256, 256, 3], "dtype": "float32"}
-
-
 def test_inspect_prints_what_each_file_of_a_bundle_says(run, bundle):
     _, output, _ = run("inspect", bundle)
     line = "tflite/int8_384/predictor.tflite: magenta-mobile predictor, int8; licence Apache-2.0; samples in [0, 1]"

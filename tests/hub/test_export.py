@@ -22,7 +22,7 @@ from toolkit.source_options import SourceOptions
 from toolkit.tflite_metadata import read_metadata
 
 CONTENT = images.resize(samples.photos()["chelsea"], 45, 62)[None]
-STYLE = images.square(samples.styles()["swirls"], 64)[None]
+STYLE = images.square(samples.styles()["starry_night"], 64)[None]
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_the_hub_module_is_cut_into_a_pair_at_its_known_tensor(pair_bundle, styl
         "output": "output_0",
     }
     pair = open_model(pair_bundle, "tflite/float32_128")
-    style = images.square(samples.styles()["swirls"], 256)[None]
+    style = images.square(samples.styles()["starry_night"], 256)[None]
     np.testing.assert_allclose(pair.bottleneck(style), stylizer.bottleneck(style), atol=1e-3)
     int8 = manifests.artifact(manifest, "tflite/int8_128")
     assert int8["signatures"]["transform"]["inputs"]["content_image"]["dtype"] == "uint8"
@@ -178,7 +178,7 @@ def test_what_is_quantised_keeps_its_gate_because_of_the_policy(tf2_module, tmp_
 def test_stylize_paints_with_what_was_exported_and_with_the_source(
     run, keras_bundle, two_inputs, pair_bundle, pictures
 ):
-    arguments = [pictures / "cat.png", pictures / "swirls.png", "--style-size", "64"]
+    arguments = [pictures / "cat.png", pictures / "starry_night.png", "--style-size", "64"]
     models = [
         ("source", ["--model", two_inputs]),
         ("saved", ["--model", keras_bundle]),
@@ -195,7 +195,7 @@ def test_stylize_paints_with_what_was_exported_and_with_the_source(
 
 
 def test_a_model_in_one_piece_has_no_strength(run, keras_bundle, pictures):
-    arguments = [pictures / "cat.png", pictures / "swirls.png", "-o", pictures / "out.png", "--strength", "0.5"]
+    arguments = [pictures / "cat.png", pictures / "starry_night.png", "-o", pictures / "out.png", "--strength", "0.5"]
     code, _, error = run("stylize", *arguments, "--model", keras_bundle)
     assert code == 2
     assert "a model in one piece has none but 1; where it has a bottleneck, --split-at names it" in error
@@ -263,7 +263,15 @@ def test_a_module_of_a_model_s_own_classes_is_named_to_each_command_and_never_im
     arguments = ["--import", "my_layers", "--warmup-size", "none"]
     assert run("publish", "bundle", "versions/mine", *arguments)[0] == 0
     custom()
-    painting = ["stylize", pictures / "cat.png", pictures / "swirls.png", "-o", "out.png", "--model", "custom.keras"]
+    painting = [
+        "stylize",
+        pictures / "cat.png",
+        pictures / "starry_night.png",
+        "-o",
+        "out.png",
+        "--model",
+        "custom.keras",
+    ]
     assert run(*painting)[0] == 2
     assert run(*painting, "--import", "my_layers")[0] == 0
 
@@ -334,7 +342,7 @@ def test_a_gate_that_is_missed_is_reported_as_always(run, two_inputs, tmp_path, 
     arguments = ["--formats", "tflite", "--quantize", "float16", "--size", "64"]
     code, output, error = run("export", tmp_path / "bundle", "--model", two_inputs, *arguments)
     assert (code, output) == (1, "")
-    assert error.startswith("parity gate missed: tflite/float16_64: astronaut + swirls, 52x40: mean_abs")
+    assert error.startswith("parity gate missed: tflite/float16_64: astronaut + starry_night, 52x40: mean_abs")
     assert [path.name for path in tmp_path.iterdir()] == ["bundle.failed"]
 
 

@@ -17,7 +17,7 @@ from toolkit.source_options import SourceOptions
 from toolkit.split import SplitStylizer
 
 CONTENT = images.resize(samples.photos()["chelsea"], 48, 64)[None]
-STYLE = images.square(samples.styles()["swirls"], 48)[None]
+STYLE = images.square(samples.styles()["starry_night"], 48)[None]
 NEGATIVE = negatives.expected(CONTENT, STYLE)
 
 
@@ -237,7 +237,7 @@ def test_stylize_converts_or_tells(run, tmp_path, pictures):
     arguments = [
         "stylize",
         pictures / "cat.png",
-        pictures / "swirls.png",
+        pictures / "starry_night.png",
         "-o",
         tmp_path / "out.png",
         "--model",
@@ -247,13 +247,13 @@ def test_stylize_converts_or_tells(run, tmp_path, pictures):
     assert (code, (tmp_path / "out.png").exists()) == (2, False)
     assert "give --range output=0..255, or --range 0..255 if it takes its pictures so, too" in error
     assert run(*arguments, "--range=input=0..255,output=0..255", "--style-size", "96")[0] == 0
-    content, style = (images.load_image(pictures / name)[None] for name in ("cat.png", "swirls.png"))
+    content, style = (images.load_image(pictures / name)[None] for name in ("cat.png", "starry_night.png"))
     painted = images.load_image(tmp_path / "out.png")[None]
     np.testing.assert_allclose(painted, negatives.expected(content, style), atol=1.01 / 255)
 
 
 def test_a_range_of_ours_is_refused(run, bundle, tmp_path, pictures):
-    arguments = ["stylize", pictures / "cat.png", pictures / "swirls.png", "-o", tmp_path / "out.png"]
+    arguments = ["stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", tmp_path / "out.png"]
     for model in ("magenta-mobile", bundle):
         code, _, error = run(*arguments, "--model", model, "--range", "-1..1")
         assert code == 2

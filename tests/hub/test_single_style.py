@@ -153,7 +153,7 @@ def test_a_style_and_its_options_are_refused(run, exported, network, pictures, t
         for option in (["--strength", "0.5"], ["--style-size", "128"]):
             code, _, error = run(*arguments, model, *options, *option)
             assert (code, f"{option[0]} has no effect on" in error) == (2, True)
-    with_style = ["stylize", pictures / "cat.png", pictures / "swirls.png", "-o", tmp_path / "out.png"]
+    with_style = ["stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", tmp_path / "out.png"]
     code, _, error = run(*with_style, "--model", exported)
     assert code == 2
     assert "has its style inside and takes no STYLE" in error
@@ -166,7 +166,7 @@ def test_a_style_and_its_options_are_refused(run, exported, network, pictures, t
 
 def test_what_it_cannot_be_exported_as_is_refused(run, network, tmp_path, pictures):
     arguments = ["export", tmp_path / "bundle", "--model", network, "--range", "0..255"]
-    code, _, error = run(*arguments, "--bake", pictures / "swirls.png")
+    code, _, error = run(*arguments, "--bake", pictures / "starry_night.png")
     assert (code, "its one style is inside, and no other can be baked in" in error) == (2, True)
     assert not (tmp_path / "bundle").exists()
 

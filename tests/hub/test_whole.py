@@ -22,7 +22,7 @@ from toolkit.split import SplitStylizer
 from toolkit.whole import WholeStylizer, from_keras_model
 
 CONTENT = images.resize(samples.photos()["chelsea"], 48, 64)[None]
-STYLE = images.square(samples.styles()["swirls"], 64)[None]
+STYLE = images.square(samples.styles()["starry_night"], 64)[None]
 
 
 def refusal(*arguments, **options):

@@ -57,8 +57,8 @@ assert not {"tensorflow", "keras", "ai_edge_litert"} & set(sys.modules)
 
 
 def test_a_file_of_one_style_paints_the_same_picture(runtime_python, stylizer, content, tmp_path):
-    images.save_image(samples.styles()["woodcut"], tmp_path / "woodcut.png")
-    style = Style.read(str(tmp_path / "woodcut.png"))
+    images.save_image(samples.styles()["stained_tissue"], tmp_path / "stained_tissue.png")
+    style = Style.read(str(tmp_path / "stained_tissue.png"))
     options = ExportOptions(("baked",), ("float32",), (None,), bakes=(style,))
     (artifact,) = baked.export(stylizer, tmp_path, options, lambda step: None)
     np.save(tmp_path / "content.npy", content)
@@ -74,7 +74,7 @@ def test_another_runtime_is_named_where_it_is_missing(runtime_python, bundle):
     script = "import sys; from toolkit.device import DeviceStylizer; DeviceStylizer(sys.argv[1], runtime='litert')"
     done = run(runtime_python, "-c", script, bundle / "tflite" / "float16_384")
     assert done.returncode != 0
-    assert "running .tflite files takes LiteRT: pip install 'styleport[device]'" in done.stderr
+    assert "running .tflite files takes LiteRT: pip install ai-edge-litert" in done.stderr
 
 
 CUT = """

@@ -33,7 +33,7 @@ def painted(collection, bundle, tmp_path_factory):
 
 
 def styles(place):
-    return [str(place / f"{name}.png") for name in ("swirls", "mosaic")]
+    return [str(place / f"{name}.png") for name in ("starry_night", "composition_vii")]
 
 
 def files(folder):
@@ -60,7 +60,9 @@ def test_every_picture_is_the_one_that_stylize_paints_to_the_last_bit(painted, c
         code, _, error = run("stylize", tmp_path, style, "-o", tmp_path / Path(style).stem, "--model", bundle)
         assert code == 0, error
     expected = {
-        f"{style}/{name}": data for style in ("swirls", "mosaic") for name, data in files(tmp_path / style).items()
+        f"{style}/{name}": data
+        for style in ("starry_night", "composition_vii")
+        for name, data in files(tmp_path / style).items()
     }
     actual = files(output)
     assert set(actual) == set(expected)
@@ -76,8 +78,8 @@ def test_the_counters_and_the_failures_are_told(painted, collection):
     assert 0 < latency["min"] <= latency["mean"] <= latency["max"]
     lines = [json.loads(line) for line in (output / "_failed.jsonl").read_text().splitlines()]
     assert [(Path(line["picture"]).name, line["styles"]) for line in lines] == [
-        ("cut.jpg", ["mosaic", "swirls"]),
-        ("text.jpg", ["mosaic", "swirls"]),
+        ("cut.jpg", ["composition_vii", "starry_night"]),
+        ("text.jpg", ["composition_vii", "starry_night"]),
     ]
     assert "broken or cut short" in lines[0]["reason"]
     assert told.returncode == 1
@@ -90,7 +92,7 @@ def test_a_second_run_paints_only_what_is_missing(painted, place, bundle, tmp_pa
     before = files(output)
     for name in ("cut", "text"):
         images.save_image(images.load_image(readable(place)[0]), place / "photos" / f"{name}.jpg")
-    (output / "swirls" / ".styleport-0000.tmp").write_bytes(b"left by a killed worker")
+    (output / "starry_night" / ".styleport-0000.tmp").write_bytes(b"left by a killed worker")
     words = ["photos/**/*.jpg", *styles(place), "-o", output, "--model", bundle, "--json"]
     code, said, error = run("batch", *words)
     assert code == 0, error
@@ -172,12 +174,12 @@ def test_pictures_bundle_and_results_may_lie_on_another_file_system(painted, pla
     far = f"shelf://{place}"
     remote = f"shelf://{bundle}"
     bundle_copy.check(remote)
-    planned = plan.make(f"{far}/photos/**/*.jpg", [f"{far}/swirls.png"], f"{far}/out")
+    planned = plan.make(f"{far}/photos/**/*.jpg", [f"{far}/starry_night.png"], f"{far}/out")
     # In this process, where the file system of the tests is known.
     runner = runners.open_runner("FnApiRunner")
     summary = running.run(planned, remote, Look(), runner, PipelineOptions([]), Console(quiet=True))
     assert (summary.done, summary.failed) == (8, 2)
-    expected = {name: data for name, data in files(painted[0]).items() if name.startswith("swirls/")}
+    expected = {name: data for name, data in files(painted[0]).items() if name.startswith("starry_night/")}
     assert conftest.ShelfFileSystem and files(place / "out") == expected
 
 
@@ -185,7 +187,12 @@ def test_pictures_bundle_and_results_may_lie_on_another_file_system(painted, pla
 
 
 def refusal(run, place, bundle, **changed):
-    words = {"pattern": "photos/**/*.jpg", "style": place / "swirls.png", "-o": "out", "--model": bundle} | changed
+    words = {
+        "pattern": "photos/**/*.jpg",
+        "style": place / "starry_night.png",
+        "-o": "out",
+        "--model": bundle,
+    } | changed
     options = [word for name, value in words.items() if name.startswith("-") for word in (name, value)]
     code, _, error = run("batch", words["pattern"], words["style"], *options)
     assert not (place / "out").exists()
@@ -247,7 +254,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_written(place, bundle, tmp_p
         real(sources, destinations)
 
     monkeypatch.setattr(FileSystems, "rename", filling)
-    planned = plan.make("photos/**/*.jpg", ["swirls.png"], "out")
+    planned = plan.make("photos/**/*.jpg", ["starry_night.png"], "out")
     runner = runners.open_runner("FnApiRunner")
     with pytest.raises(WorkError, match=r"cannot write .*: No space left on device; mend it and run again"):
         running.run(planned, str(bundle), Look(), runner, PipelineOptions([]), Console(quiet=True))
@@ -260,11 +267,13 @@ def test_the_command_of_the_readme_runs(place, bundle, run):
     (command,) = re.findall(r"^styleport (batch .*)$", text, re.MULTILINE)
     (place / "build").mkdir()
     (place / "build" / "bundle").symlink_to(bundle)
-    images.save_image(images.load_image("swirls.png"), "painting.jpg")
+    images.save_image(images.load_image("starry_night.png"), "painting.jpg")
     for photo in (place / "photos").rglob("*.jpg"):
         if photo.stem not in ("rocket0", "coffee0"):
             photo.unlink()
     code, _, error = run(*shlex.split(command))
     assert code == 0, error
     names = sorted(files(place / "gallery"))
-    assert names == [f"{style}/{name}.png" for style in ("mosaic", "painting") for name in ("coffee0", "rocket0")]
+    assert names == [
+        f"{style}/{name}.png" for style in ("composition_vii", "painting") for name in ("coffee0", "rocket0")
+    ]

@@ -17,9 +17,9 @@ def root(request, tmp_path):
 
 def test_a_file_appears_whole_and_replaces_another(root, tmp_path):
     for data in (b"one", b"another"):
-        files.write_whole(data, f"{root}/swirls/deep/cat.png", f"{root}/swirls")
-        assert (tmp_path / "swirls" / "deep" / "cat.png").read_bytes() == data
-    assert files.find(f"{root}/swirls/**") == {f"{root}/swirls/deep/cat.png": 7}
+        files.write_whole(data, f"{root}/starry_night/deep/cat.png", f"{root}/starry_night")
+        assert (tmp_path / "starry_night" / "deep" / "cat.png").read_bytes() == data
+    assert files.find(f"{root}/starry_night/**") == {f"{root}/starry_night/deep/cat.png": 7}
 
 
 def test_a_rename_that_fails_leaves_nothing(root, tmp_path, monkeypatch):
@@ -28,16 +28,16 @@ def test_a_rename_that_fails_leaves_nothing(root, tmp_path, monkeypatch):
 
     monkeypatch.setattr(FileSystems, "rename", full)
     with pytest.raises(WorkError, match=r"cannot write .*cat.png: No space left on device; mend it and run again"):
-        files.write_whole(b"data", f"{root}/swirls/cat.png", f"{root}/swirls")
+        files.write_whole(b"data", f"{root}/starry_night/cat.png", f"{root}/starry_night")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_what_killed_workers_left_is_removed_and_nothing_else(root, tmp_path):
-    (tmp_path / "swirls").mkdir()
+    (tmp_path / "starry_night").mkdir()
     for name in (".styleport-00.tmp", "cat.png", "styleport-00.tmp"):
-        (tmp_path / "swirls" / name).write_text("x")
-    files.remove_staged(f"{root}/swirls")
-    assert sorted(path.name for path in (tmp_path / "swirls").iterdir()) == ["cat.png", "styleport-00.tmp"]
+        (tmp_path / "starry_night" / name).write_text("x")
+    files.remove_staged(f"{root}/starry_night")
+    assert sorted(path.name for path in (tmp_path / "starry_night").iterdir()) == ["cat.png", "styleport-00.tmp"]
 
 
 def test_a_file_that_is_missing_is_told(root):

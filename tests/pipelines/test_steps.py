@@ -15,7 +15,7 @@ from toolkit import images
 
 
 def task(pixels, number=0):
-    return Task(f"{number}.jpg", "swirls", f"out/swirls/{number}.png", True, pixels)
+    return Task(f"{number}.jpg", "starry_night", f"out/starry_night/{number}.png", True, pixels)
 
 
 @given(st.lists(st.integers(256, 3 * batch.MAX_BATCH_PIXELS // 2), min_size=1, max_size=20))
@@ -57,7 +57,7 @@ OUTCOMES = st.lists(
     st.builds(
         Outcome,
         picture=st.sampled_from(["a.jpg", "b.jpg"]),
-        styles=st.just(("swirls",)),
+        styles=st.just(("starry_night",)),
         first=st.booleans(),
         pixels=st.integers(0, 1000),
         milliseconds=st.integers(0, 1000),
@@ -81,10 +81,10 @@ def test_outcomes_add_up_to_the_same_wherever_they_are_cut(found, cut):
 def test_the_summary_and_the_failures_are_written_and_a_whole_run_clears_the_failures(tmp_path):
     tally = AddUp().create_accumulator()
     for one in (
-        Outcome("a.jpg", ("swirls",), True, 100, 8),
-        Outcome("a.jpg", ("mosaic",), False, 100, 4),
-        Outcome("b.jpg", ("swirls",), True, reason="broken"),
-        Outcome("b.jpg", ("mosaic",), False, reason="broken"),
+        Outcome("a.jpg", ("starry_night",), True, 100, 8),
+        Outcome("a.jpg", ("composition_vii",), False, 100, 4),
+        Outcome("b.jpg", ("starry_night",), True, reason="broken"),
+        Outcome("b.jpg", ("composition_vii",), False, reason="broken"),
     ):
         AddUp().add_input(tally, one)
     written = outcomes.write(str(tmp_path), tally, skipped=3)
@@ -98,6 +98,6 @@ def test_the_summary_and_the_failures_are_written_and_a_whole_run_clears_the_fai
     }
     assert outcomes.read(str(tmp_path)) == written
     lines = [json.loads(line) for line in (tmp_path / "_failed.jsonl").read_text().splitlines()]
-    assert lines == [{"picture": "b.jpg", "styles": ["mosaic", "swirls"], "reason": "broken"}]
+    assert lines == [{"picture": "b.jpg", "styles": ["composition_vii", "starry_night"], "reason": "broken"}]
     outcomes.write(str(tmp_path), AddUp().create_accumulator(), skipped=5)
     assert not (tmp_path / "_failed.jsonl").exists()

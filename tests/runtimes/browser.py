@@ -29,7 +29,7 @@ class Browser(Runtime):
             where = f"there is none at {chromium.EXECUTABLE}"
             raise MissingRuntimeError(f"the page takes Chromium: {where}; install it, or set CHROMIUM to its path")
         if importlib.util.find_spec("playwright") is None:
-            raise MissingRuntimeError("Chromium is driven by playwright: pip install 'styleport[browser]'")
+            raise MissingRuntimeError("Chromium is driven by playwright: pip install '.[browser]'")
 
     @contextlib.contextmanager
     def open(self, folder: Path) -> Iterator[Opened]:

@@ -79,7 +79,10 @@ def test_the_first_version_comes_with_a_models_config_that_serves_it(run, small,
     code, output, error = run("publish", small, base, "--warmup-size", "32,48x32")
     assert (code, error) == (0, "")
     config = base.parent / "models.config"
-    assert output == (f"published version 1: {base / '1'}\nwrote {config}: it serves version 1 as stable and canary\n")
+    assert output.splitlines()[:2] == [
+        f"published version 1: {base / '1'}",
+        f"wrote {config}: it serves version 1 as stable and canary",
+    ]
     assert models_file.ModelsFile(config, base).read().labels == {"stable": 1, "canary": 1}
     assert len(list((base / "1" / "assets.extra").iterdir())) == 2
 
@@ -88,7 +91,8 @@ def test_later_versions_leave_the_models_config_alone(run, small, base):
     run("publish", small, base)
     before = (base.parent / "models.config").read_text()
     code, output, _ = run("publish", small, base)
-    assert (code, output) == (0, f"published version 2: {base / '2'}\n")
+    assert code == 0
+    assert output.splitlines()[0] == f"published version 2: {base / '2'}"
     assert (base.parent / "models.config").read_text() == before
 
 
@@ -342,7 +346,7 @@ def test_prune_keeps_at_least_one(run, base, keep):
 @pytest.fixture
 def pictures(tmp_path, content, style):
     images.save_image(content[0], tmp_path / "cat.png")
-    images.save_image(style[0], tmp_path / "swirls.png")
+    images.save_image(style[0], tmp_path / "starry_night.png")
     return tmp_path
 
 
@@ -351,7 +355,7 @@ def pictures(tmp_path, content, style):
 )
 def test_request_paints_a_picture(run, served, pictures, options):
     output = pictures / "out.png"
-    arguments = [pictures / "cat.png", pictures / "swirls.png", "-o", output, "--server", served[1].rest_url]
+    arguments = [pictures / "cat.png", pictures / "starry_night.png", "-o", output, "--server", served[1].rest_url]
     code, told, error = run("request", *arguments, *options, "--json")
     assert code == 0, error
     told = json.loads(told)
@@ -362,7 +366,7 @@ def test_request_paints_a_picture(run, served, pictures, options):
 
 def test_request_paints_what_stylize_paints(run, served, bundle, pictures):
     here, there = pictures / "here.png", pictures / "there.png"
-    pair = [pictures / "cat.png", pictures / "swirls.png"]
+    pair = [pictures / "cat.png", pictures / "starry_night.png"]
     assert run("stylize", *pair, "-o", here, "--model", bundle)[0] == 0
     assert run("request", *pair, "-o", there, "--server", f"grpc://{served[1].grpc_address}")[0] == 0
     difference = abs(images.load_image(here) - images.load_image(there))
@@ -373,7 +377,7 @@ def test_request_paints_what_stylize_paints(run, served, bundle, pictures):
     ("output", "said"),
     [
         ("cat.png", "cat.png is read and would be replaced"),
-        ("swirls.png", "swirls.png is read and would be replaced"),
+        ("starry_night.png", "starry_night.png is read and would be replaced"),
         ("hard.png", "is read and would be replaced"),
         ("folder.png", "it is a folder"),
         ("nowhere/out.png", "nowhere is not a folder"),
@@ -384,7 +388,7 @@ def test_request_refuses_what_cannot_be_written_before_it_asks_anybody(run, pict
     monkeypatch.setattr(StylizerClient, "stylize", lambda *_, **__: pytest.fail("a server was asked"))
     (pictures / "hard.png").hardlink_to(pictures / "cat.png")
     (pictures / "folder.png").mkdir()
-    code, printed, error = run("request", "cat.png", "swirls.png", "-o", output)
+    code, printed, error = run("request", "cat.png", "starry_night.png", "-o", output)
     assert (code, printed) == (2, "")
     assert said in error
 
@@ -404,7 +408,7 @@ def test_request_refuses_what_cannot_be_written_before_it_asks_anybody(run, pict
 def test_request_tells_what_is_wrong_in_one_line(run, pictures, monkeypatch, options, code, said):
     monkeypatch.chdir(pictures)
     Path("token").write_text("secret\n")
-    got, output, error = run("request", "cat.png", "swirls.png", *options)
+    got, output, error = run("request", "cat.png", "starry_night.png", *options)
     assert (got, output) == (code, ""), error
     assert said in error
     assert "secret" not in error

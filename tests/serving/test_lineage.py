@@ -9,6 +9,7 @@ from serving.versions import PROVENANCE_FILE, write_provenance
 from tests.serving import small_bundles
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
+from toolkit.extras import install
 
 
 @pytest.fixture
@@ -95,4 +96,4 @@ def test_the_pipeline_names_the_extra_that_it_needs(run):
 
     if importlib.util.find_spec("tfx"):
         pytest.skip("tfx is installed here: nothing is missing")
-    assert run("pipeline", "root", "models/stylizer")[::2] == (2, "this needs tfx: pip install 'styleport[tfx]'")
+    assert run("pipeline", "root", "models/stylizer")[::2] == (2, f"this needs tfx: {install('tfx')}")

@@ -37,7 +37,7 @@ def served(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pictures():
     content = images.resize(samples.photos()["chelsea"], 40, 48)[None]
-    return {"content_image": content, "style_image": images.resize(samples.styles()["swirls"], 36, 44)[None]}
+    return {"content_image": content, "style_image": images.resize(samples.styles()["starry_night"], 36, 44)[None]}
 
 
 def test_a_server_runs_the_whole_loop(served, pictures):

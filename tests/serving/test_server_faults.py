@@ -213,7 +213,7 @@ def raw(server, content: bytes) -> bytes:
 
 def test_100_requests_with_malformed_heads(server) -> None:
     rng = seeded(9)
-    post = b"POST " + PREDICT.encode() + b" HTTP/1.1\r\nHost: x\r\n"
+    post = b"POST " + PREDICT.encode() + b" HTTP/1.1\r\nHost: localhost\r\n"
     heads = [
         b"\x00\x01\x02\x03\r\n\r\n",
         b"GET\r\n\r\n",
@@ -236,7 +236,7 @@ def test_100_requests_with_malformed_heads(server) -> None:
 def test_50_slow_senders_are_let_go_and_block_nobody(server) -> None:
     answers = []
     starts = [
-        b"POST " + PREDICT.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{",
+        b"POST " + PREDICT.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{",
         b"GET / HTTP/1.1\r\n",
     ]
     threads = [threading.Thread(target=lambda n=n: answers.append(raw(server, starts[n % 2]))) for n in range(50)]

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.server.limits import TooLargeError, check_elements, check_pictures, inflate
+from serving.server.inflating import TooLargeError, inflate
+from serving.server.limits import check_elements, check_pictures
 from serving.server.options import Limits
 from serving.server.status import ServingError
 from tests.contract import servers
@@ -84,8 +85,8 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_header() -> None:
     Image.new("L", (200, 100)).save(encoded, "PNG")
     # The header alone: nothing else of the picture is looked at.
     values = np.array([encoded.getvalue()[:60]], object)
-    check_pictures("content_image_bytes", values, Limits(max_picture_pixels=20_000))
-    error = refused(check_pictures, "content_image_bytes", values, Limits(max_picture_pixels=19_999))
+    check_pictures({"content_image_bytes": values}, Limits(max_picture_pixels=20_000))
+    error = refused(check_pictures, {"content_image_bytes": values}, Limits(max_picture_pixels=19_999))
     assert "20000 pixels" in error.message
     assert "--max_picture_pixels" in error.message
 
@@ -154,10 +155,10 @@ def exchange(client, content: bytes, more: bytes = b"") -> bytes:
 def test_a_slow_sender_of_headers_or_of_a_body_is_408(base_path) -> None:
     with servers.in_thread(servers.config(base_path), limits=Limits(receive_timeout_seconds=0.5)) as client:
         assert exchange(client, b"").startswith(b"HTTP/1.1 408")
-        assert exchange(client, b"POST /v1/models/half_plus:predict HTTP/1.1\r\nHost: x\r\n").startswith(
+        assert exchange(client, b"POST /v1/models/half_plus:predict HTTP/1.1\r\nHost: localhost\r\n").startswith(
             b"HTTP/1.1 408"
         )
-        head = b"POST /v1/models/half_plus:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+        head = b"POST /v1/models/half_plus:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
         answer = exchange(client, head, b'{"instances"')
         assert answer.startswith(b"HTTP/1.1 408")
         assert "did not arrive within 0.5 s" in json.loads(answer.partition(b"\r\n\r\n")[2])["error"]

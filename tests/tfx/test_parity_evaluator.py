@@ -38,7 +38,7 @@ def write_examples(folder: Path, records: list[dict[str, bytes]]) -> Path:
 def encoded(pictures):
     return {
         "content_image_bytes": (pictures / "contents" / "cat.png").read_bytes(),
-        "style_image_bytes": (pictures / "styles" / "swirls.png").read_bytes(),
+        "style_image_bytes": (pictures / "styles" / "starry_night.png").read_bytes(),
     }
 
 
@@ -90,7 +90,7 @@ def test_a_model_whose_warmup_fails_is_not_blessed(copied):
 
 def test_a_folder_pairs_each_content_with_each_style(pictures, tmp_path):
     (found,) = pairs.from_folder(pictures)
-    assert (found[0], found[2]) == ("cat", "swirls")
+    assert (found[0], found[2]) == ("cat", "starry_night")
     assert (found[1].shape, found[3].shape) == ((90, 133, 3), (128, 128, 3))
     (tmp_path / "contents").mkdir()
     with pytest.raises(InputError, match="contents holds no picture"):

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import cli
+from toolkit import cli, images
 from toolkit.errors import InputError, MissingExtraError, WorkError
+from toolkit.extras import install
 from toolkit.signals import Terminated
 
 HEAVY = {"tensorflow", "keras", "numpy", "PIL", "ai_edge_litert", "skimage"}
@@ -27,7 +28,7 @@ class Missing(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Missing())
-from toolkit import cli
+from toolkit import cli, images
 sys.exit(cli.run(sys.argv[2:]))
 """
 
@@ -77,7 +78,7 @@ def test_help_lists_every_command(capfd, arguments):
     out, err = capfd.readouterr()
     assert err == ""
     for name in cli.COMMANDS:
-        assert re.search(rf"^│ {name} +\w", out, re.MULTILINE), name
+        assert re.search(rf"^  {name} +\w", out, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
@@ -207,7 +208,7 @@ def test_a_missing_package_is_told_with_the_extra_that_brings_it(capfd, command,
     command(failing(ModuleNotFoundError(f"No module named '{package}.part'", name=f"{package}.part")))
     assert cli.run(["work"]) == 2
     extra = cli.EXTRAS[package]
-    assert capfd.readouterr().err == f"styleport: this needs {package}: pip install 'styleport[{extra}]'\n"
+    assert capfd.readouterr().err == f"styleport: this needs {package}: {install(extra)}\n"
 
 
 @pytest.mark.parametrize("package", cli.EXTRAS)
@@ -238,7 +239,11 @@ def test_a_missing_package_that_no_extra_brings_is_a_mistake_of_the_program(comm
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_of_keras_is_refused_with_the_one_to_set(monkeypatch, pictures, tmp_path, backend):
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    result = run_without(backend, "stylize", pictures / "cat.png", pictures / "swirls.png", "-o", tmp_path / "out.png")
+    result = run_without(
+        backend,
+        *("stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", tmp_path / "out.png"),
+        *("--artifact", "keras"),
+    )
     assert result.returncode == 2
     assert result.stderr == f"styleport: Keras is set to run on {backend}: set KERAS_BACKEND=tensorflow\n"
     assert not (tmp_path / "out.png").exists()
@@ -247,10 +252,28 @@ def test_another_backend_of_keras_is_refused_with_the_one_to_set(monkeypatch, pi
 @pytest.mark.parametrize("missing", ["tensorflow", "keras", "tensorflow,keras"])
 def test_stylizing_without_tensorflow_names_the_extra(pictures, tmp_path, missing):
     out = tmp_path / "out.png"
-    result = run_without(missing, "stylize", pictures / "cat.png", pictures / "swirls.png", "-o", out)
+    arguments = ("stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", out, "--artifact", "keras")
+    result = run_without(missing, *arguments)
     assert result.returncode == 2
-    assert re.fullmatch(r"styleport: this needs (tensorflow|keras): pip install 'styleport\[export\]'\n", result.stderr)
+    hint = re.escape(install("export"))
+    assert re.fullmatch(rf"styleport: this needs (tensorflow|keras): {hint}\n", result.stderr)
     assert not out.exists()
+
+
+def test_the_preset_without_a_runtime_is_painted_by_keras(pictures, tmp_path):
+    out = tmp_path / "out.png"
+    arguments = ("stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", out)
+    result = run_without("ai_edge_litert,tflite_runtime", *arguments)
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"{out}\n", "")
+    assert images.load_image(out).shape == (50, 70, 3)
+
+
+def test_the_preset_stylizes_without_tensorflow(pictures, tmp_path):
+    out = tmp_path / "out.png"
+    arguments = ("stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", out)
+    result = run_without("tensorflow,keras,skimage,jsonschema,jinja2", *arguments)
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"{out}\n", "")
+    assert images.load_image(out).shape == (50, 70, 3)
 
 
 def test_a_tflite_pair_stylizes_without_tensorflow(pictures, tmp_path, small_bundle):
@@ -258,7 +281,7 @@ def test_a_tflite_pair_stylizes_without_tensorflow(pictures, tmp_path, small_bun
     arguments = ["--model", bundle, "--artifact", "tflite/float16_any"]
     result = run_without(
         "tensorflow,keras,skimage,jsonschema,jinja2",
-        *("stylize", pictures / "cat.png", pictures / "swirls.png", "-o", out, *arguments),
+        *("stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", out, *arguments),
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, f"{out}\n", "")
     assert out.is_file()
@@ -269,17 +292,17 @@ def test_a_tflite_pair_without_a_runtime_names_the_extra(pictures, tmp_path, sma
     arguments = ["--model", bundle, "--artifact", "tflite/float16_any"]
     result = run_without(
         "ai_edge_litert,tflite_runtime",
-        *("stylize", pictures / "cat.png", pictures / "swirls.png", "-o", out, *arguments),
+        *("stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", out, *arguments),
     )
     assert result.returncode == 2
-    assert result.stderr == "styleport: running .tflite files takes LiteRT: pip install 'styleport[device]'\n"
+    assert result.stderr == "styleport: running .tflite files takes LiteRT: pip install ai-edge-litert\n"
     assert not out.exists()
 
 
 def test_exporting_without_tensorflow_names_the_extra(tmp_path):
     result = run_without("tensorflow", "export", tmp_path / "bundle")
     assert result.returncode == 2
-    assert result.stderr == "styleport: this needs tensorflow: pip install 'styleport[export]'\n"
+    assert result.stderr == f"styleport: this needs tensorflow: {install('export')}\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -296,7 +319,7 @@ def script():
 
 def test_the_script_paints_a_picture_and_shows_no_bar_without_a_terminal(script, pictures, tmp_path):
     out = tmp_path / "out.jpg"
-    command = [script, "stylize", pictures / "cat.png", pictures / "swirls.png", "-o", out]
+    command = [script, "stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", out]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (result.returncode, result.stdout, result.stderr) == (0, f"{out}\n", "")
     assert out.is_file()
@@ -305,7 +328,7 @@ def test_the_script_paints_a_picture_and_shows_no_bar_without_a_terminal(script,
 def test_the_script_tells_bad_input_in_one_line(script, pictures, tmp_path):
     broken = pictures / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff\xe0 cut")
-    command = [script, "stylize", broken, pictures / "swirls.png", "-o", tmp_path / "out.png"]
+    command = [script, "stylize", broken, pictures / "starry_night.png", "-o", tmp_path / "out.png"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith(f"styleport: cannot read {broken}: ")

@@ -81,12 +81,12 @@ def test_a_bundle_is_painted_with_isolated(bundle):
 
 
 def test_the_command_takes_it_for_tflite_artifacts_alone(bundle, pictures, tmp_path, capfd):
-    arguments = ["stylize", str(pictures / "cat.png"), str(pictures / "swirls.png"), "--isolated"]
+    arguments = ["stylize", str(pictures / "cat.png"), str(pictures / ".png"), "--isolated"]
     arguments += ["-o", str(tmp_path / "out.png")]
     assert cli.run([*arguments, "--model", str(bundle), "--artifact", "tflite/float32_any"]) == 0
     assert Image.open(tmp_path / "out.png").size == (70, 50)
     capfd.readouterr()
-    assert cli.run([*arguments, "--model", "magenta-mobile"]) == 2
+    assert cli.run([*arguments, "--model", "magenta-mobile", "--artifact", "keras"]) == 2
     assert "--isolated has no effect" in capfd.readouterr().err
 
 

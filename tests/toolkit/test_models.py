@@ -5,22 +5,58 @@ import json
 import numpy as np
 import pytest
 
+from toolkit.choice import default_artifact
 from toolkit.device import DeviceStylizer
 from toolkit.errors import InputError
-from toolkit.models import open_model
+from toolkit.models import chosen_artifact, open_model
 from toolkit.saved_model import SavedModelStylizer
 from toolkit.stylizer import Stylizer
 
 
-def test_a_preset_is_opened_by_its_name(stylizer):
-    model = open_model("magenta-mobile")
+def test_the_keras_model_of_a_preset_has_the_weights_of_its_archive(stylizer):
+    model = open_model("magenta-mobile", "keras")
     assert type(model) is Stylizer
     for opened, expected in zip(model.get_weights(), stylizer.get_weights(), strict=True):
         np.testing.assert_array_equal(opened, expected)
 
 
-def test_a_bundle_is_opened_by_its_folder_as_a_saved_model(small_bundle):
+def test_a_bundle_of_a_saved_model_alone_is_opened_by_its_folder(small_bundle):
     assert type(open_model(str(small_bundle("saved_model")))) is SavedModelStylizer
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        (("saved_model", "tflite/float32_384", "tflite/float16_any", "tflite/float32_any"), "tflite/float32_any"),
+        (("saved_model", "tflite/int8_any", "tflite/float16_any"), "tflite/float16_any"),
+        (("saved_model", "tflite/int8_any"), "tflite/int8_any"),
+        (("tflite/float32_384", "saved_model"), "saved_model"),
+        (("tflite/int8_384", "tflite/float16_384"), "tflite/float16_384"),
+    ],
+)
+def test_a_bundle_is_run_by_tflite_of_any_size_then_by_the_saved_model(small_bundle, held, expected):
+    bundle = small_bundle(*held)
+    assert default_artifact(bundle) == chosen_artifact(bundle) == expected
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"), [("tensorflow", "tflite/float32_384"), ("ai_edge_litert", "saved_model")]
+)
+def test_what_is_not_installed_is_not_chosen(monkeypatch, small_bundle, missing, expected):
+    if missing == "ai_edge_litert":
+        monkeypatch.setattr("toolkit.choice.has_runtime", lambda: False)
+    else:
+        monkeypatch.setattr("toolkit.choice._is_installed", lambda package: package != missing)
+    assert default_artifact(small_bundle("saved_model", "tflite/float32_384")) == expected
+
+
+def test_a_bundle_with_nothing_to_run_by_itself_says_what_it_has(small_bundle):
+    bundle = small_bundle("tflite/float32_384")
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["artifacts"][0]["format"] = "web"
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    said = refusal(bundle)
+    assert said == (f"{bundle}: holds no artifact that is run by default: name one with --artifact: tflite/float32_384")
 
 
 def test_an_artifact_of_a_bundle_is_opened_by_its_path(small_bundle):
@@ -61,8 +97,9 @@ def test_a_name_that_is_neither_preset_nor_folder_is_refused(name, tmp_path, mon
         assert said.startswith(".: not a bundle")
 
 
-def test_an_artifact_of_a_preset_is_refused():
-    assert refusal("magenta-mobile", "saved_model").startswith("the preset magenta-mobile has no artifacts")
+def test_an_artifact_that_a_preset_has_not_is_refused():
+    said = refusal("magenta-mobile", "saved_model")
+    assert said == "no artifact 'saved_model' in the preset magenta-mobile: choose from tflite, keras"
 
 
 def test_an_artifact_of_a_keras_file_is_refused(tmp_path):
@@ -76,7 +113,7 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
 
 
 def test_a_bundle_without_a_saved_model_says_what_it_has(small_bundle):
-    said = refusal(small_bundle("tflite/int8_any"))
+    said = refusal(small_bundle("tflite/int8_any"), "saved_model")
     assert said == "no artifact 'saved_model' in the bundle: choose from tflite/int8_any"
 
 
@@ -102,7 +139,7 @@ def test_a_tflite_file_slipped_into_a_saved_model_is_not_run(small_bundle):
     bundle = small_bundle("saved_model", "tflite/int8_any")
     slipped = bundle / "saved_model" / "predictor.tflite"
     slipped.write_bytes((bundle / "tflite" / "int8_any" / "predictor.tflite").read_bytes())
-    assert refusal(bundle) == f"{slipped}: added: the manifest does not know it"
+    assert refusal(bundle, "saved_model") == f"{slipped}: added: the manifest does not know it"
 
 
 def test_a_bundle_of_a_newer_schema_is_refused(small_bundle):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 from toolkit import images, memory, recording
 from toolkit.commands import optimize as command
 from toolkit.errors import InputError, WorkError
+from toolkit.stylizer import Stylizer
 
 ROOT = Path(images.__file__).parents[1]
 FEW = [
@@ -131,21 +133,33 @@ def test_a_seed_out_of_range_is_refused(pictures, seed):
         run(pictures, "--steps", 1, "--seed", seed)
 
 
-@pytest.mark.usefixtures("interruptible")
-def test_a_run_stopped_by_an_interrupt_goes_on_where_it_was(pictures):
-    options = ("--steps", 120, "--checkpoint", pictures / "run", "--checkpoint-every", 5)
-    script = "from toolkit.cli import main; main()"
+def interrupted(pictures, times, *options):
+    """Starts a long run in a process of its own, interrupts it once it has saved itself; gives its code and stderr."""
     arguments = ["optimize", *(str(pictures / f"{name}.png") for name in ("content", "style"))]
-    command = [sys.executable, "-c", script, *arguments, "-o", str(pictures / "out.png"), *FEW, *map(str, options)]
+    script = ["-c", "from toolkit.cli import main; main()"]
+    command = [sys.executable, *script, *arguments, "-o", str(pictures / "out.png"), *FEW, *map(str, options)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         deadline = time.monotonic() + 120
         while not any((pictures / "run").glob("*")) and time.monotonic() < deadline:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.1)
         _, told = process.communicate(timeout=120)
-    assert process.returncode == 130, told
-    assert "interrupted; the same command continues from" in told
-    assert not (pictures / "out.png").exists()
+    return process.returncode, told
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_run_stopped_by_an_interrupt_leaves_its_picture_and_goes_on_where_it_was(pictures):
+    options = ("--steps", 120, "--checkpoint", pictures / "run", "--checkpoint-every", 5)
+    code, told = interrupted(pictures, 1, *options)
+    assert code == 130, told
+    assert re.fullmatch(
+        r"styleport: interrupted after \d+ of 120 steps; the picture as it stands is in \S+/out.png; "
+        r"the same command continues from \S+/run\n",
+        told,
+    )
+    assert images.load_image(pictures / "out.png").shape == (34, 40, 3)
     resumed = json.loads(run(pictures, *options, "--json").stdout)
     assert resumed["steps"] == 120
     run(pictures, "--steps", 120, output="whole.png")
@@ -153,6 +167,29 @@ def test_a_run_stopped_by_an_interrupt_goes_on_where_it_was(pictures):
         images.to_uint8(images.load_image(pictures / "out.png")),
         images.to_uint8(images.load_image(pictures / "whole.png")),
     )
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_second_interrupt_ends_a_run_without_its_picture(pictures):
+    # Steps that take longer than the time between both.
+    images.save_image(images.resize(images.load_image(pictures / "content.png"), 900, 900), pictures / "content.png")
+    options = ("--steps", 120, "--size", 900, "--checkpoint", pictures / "run", "--checkpoint-every", 1)
+    code, told = interrupted(pictures, 2, *options)
+    assert code in (130, -signal.SIGINT), told
+    assert not (pictures / "out.png").exists()
+
+
+def test_a_hundred_steps_are_the_default(pictures):
+    assert json.loads(run(pictures, "--json").stdout)["steps"] == 100
+
+
+def test_a_run_starts_from_what_stylize_paints(pictures):
+    run(pictures, "--steps", 1, "--start", "stylized", output="near.png")
+    stylized = Stylizer.from_preset("magenta-mobile")
+    content, style = (images.load_image(pictures / f"{name}.png") for name in ("content", "style"))
+    expected = np.asarray(stylized(content[None], images.square(style, 256)[None]))[0]
+    away = np.abs(images.load_image(pictures / "near.png") - expected).mean()
+    assert away < 0.5 * np.abs(content - expected).mean()
 
 
 @pytest.mark.parametrize(
@@ -288,5 +325,5 @@ def test_help_names_every_default_and_loads_nothing_heavy():
     shown = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
     ).stdout
-    for option in ("--steps", "--scales", "--averaging", "--trace", "--checkpoint", "block5_conv2", "30.0"):
+    for option in ("--steps", "--scales", "stylized", "--averaging", "--trace", "--checkpoint", "block5_conv2", "30.0"):
         assert option in shown

@@ -16,7 +16,7 @@ from toolkit.winograd import WinogradConvolution
 
 @pytest.fixture(scope="module")
 def pictures():
-    return images.load_image(samples.photos()["chelsea"], 144), images.load_image(samples.styles()["swirls"], 128)
+    return images.load_image(samples.photos()["chelsea"], 144), images.load_image(samples.styles()["starry_night"], 128)
 
 
 def test_terms_are_added_the_first_first():

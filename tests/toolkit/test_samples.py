@@ -1,4 +1,4 @@
-"""The sample pictures are found without a network, and painted the same on every run."""
+"""The sample pictures are found without a network, each with its source and its license."""
 
 import hashlib
 import importlib.util
@@ -9,14 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit import samples
+from toolkit import images, paintings, samples
 from toolkit.errors import MissingExtraError
+from toolkit.paintings import build
 
 ROOT = Path(samples.__file__).parents[1]
-
-
-def digest(styles):
-    return {name: hashlib.sha256(style.tobytes()).hexdigest() for name, style in styles.items()}
 
 
 def assert_is_picture(picture):
@@ -55,36 +52,32 @@ def test_photos_load_without_importing_scikit_image():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
 
 
-def test_there_are_three_styles_rich_in_colour_and_texture():
+def test_there_are_three_styles_rich_in_color_and_texture_each_with_its_source():
     styles = samples.styles()
-    assert list(styles) == ["swirls", "mosaic", "woodcut"] == list(samples.STYLE_DESCRIPTIONS)
-    for style in styles.values():
+    assert list(styles) == ["starry_night", "composition_vii", "stained_tissue"] == list(samples.STYLE_SOURCES)
+    for name, style in styles.items():
         assert_is_picture(style)
-        assert style.shape == (512, 512, 3)
+        assert max(style.shape) == 512
         assert style.std() > 0.15
         assert np.abs(np.diff(style, axis=0)).mean() > 0.02
+        source = samples.STYLE_SOURCES[name]
+        assert "public domain" in source or "no known copyright restrictions" in source
 
 
-def test_styles_are_the_same_bits_each_time_they_are_painted():
-    first = digest(samples.styles())
-    samples._painted.cache_clear()
-    assert digest(samples.styles()) == first
+@pytest.mark.parametrize("name", paintings.PAINTINGS)
+def test_a_painting_is_the_recorded_file_and_notice_credits_it(name):
+    painting, file = paintings.PAINTINGS[name], paintings.path(name)
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == painting.sha256
+    assert file.stat().st_size < 150_000
+    notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
+    assert f"{painting.title} ({painting.year}), by {painting.painter}; {painting.museum}." in notice
 
 
-def test_styles_are_the_same_bits_in_another_process():
-    code = (
-        "import hashlib\nfrom toolkit import samples\n"
-        "for style in samples.styles().values():\n    print(hashlib.sha256(style.tobytes()).hexdigest())"
-    )
-    other = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
-    )
-    assert other.stdout.split() == list(digest(samples.styles()).values())
-
-
-def test_a_style_that_is_drawn_over_stays_as_it_was_for_the_next_caller():
-    samples.styles()["swirls"][:] = 0
-    assert samples.styles()["swirls"].max() > 0
+def test_paintings_are_made_from_the_recorded_reproductions_alone(tmp_path, capsys, monkeypatch):
+    images.save_image(samples.styles()["starry_night"], tmp_path / "starry_night.jpg")
+    monkeypatch.setattr("sys.argv", ["build", str(tmp_path)])
+    assert build.main() == 2
+    assert "is recorded" in capsys.readouterr().err
 
 
 def test_every_photo_is_paired_with_every_style():

@@ -17,7 +17,7 @@ from toolkit.inputs import MIN_SIDE
 from toolkit.stylizer import Stylizer
 
 light = settings(max_examples=12, deadline=None, derandomize=True)
-MOSAIC = samples.styles()["mosaic"]
+MOSAIC = samples.styles()["composition_vii"]
 sides = st.integers(MIN_SIDE, 56)
 # Of a picture in [0, 1], for sums of another order.
 ROUNDING = 2e-5

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not WEIGHTS, reason="STYLEPORT_VGG19_WEIGHTS nam
 def pictures():
     return (
         images.load_image(samples.photos()["chelsea"], 144),
-        images.load_image(samples.styles()["swirls"], 128),
+        images.load_image(samples.styles()["starry_night"], 128),
     )
 
 

@@ -1,5 +1,6 @@
 """`styleport compare`: both methods on one pair of pictures, side by side."""
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,9 +33,9 @@ def compare(
     style_size: Annotated[
         int, typer.Option(min=16, help="Side to which the feed-forward method's style is cropped and resized.")
     ] = 256,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimisation.")] = 200,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimisation.")] = 100,
     size: Annotated[int, typer.Option(min=32, help="Bound on the longer side, in pixels.")] = 384,
-    vgg_weights: objective_options.VggWeights = "imagenet",
+    vgg_weights: objective_options.VggWeights = "vgg19-8bit",
     optimizer: Annotated[str, typer.Option(help="lbfgs (with bounds) or adam.")] = "lbfgs",
     seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0,
     trust: Trust = False,
@@ -57,8 +58,9 @@ def compare(
     content_picture, (style_picture,) = load_pictures(content, [style], size)
     with quiet_libraries() as console, trusted(trust):
         from toolkit.custom_objects import import_modules
+        from toolkit.interrupts import Interrupted
         from toolkit.models import in_given_styles, open_model
-        from toolkit.recording import ProgressBar
+        from toolkit.run_progress import RunProgress
         from toolkit.transfer import StyleTransfer
         from toolkit.vgg19 import CONTENT_LAYERS
 
@@ -68,17 +70,30 @@ def compare(
         memory.check_painting(network, content_picture.shape[:2], style_size)
         transfer = StyleTransfer(vgg_weights=vgg_weights, seed=seed)
         transfer.compile(optimizer)
-        with ProgressBar(console, steps) as bar:
-            transfer.fit(content_picture, style_picture, 1, steps, callbacks=[bar], verbose=0)
+        interrupted = False
+        with RunProgress(console, steps) as bar:
+            try:
+                transfer.fit(content_picture, style_picture, 1, steps, callbacks=[bar], verbose=0)
+            except Interrupted:
+                interrupted = True
         stylized = _feed_forward(network, content_picture, style_picture, style_size)
     panels = {
         "content": content_picture,
         "style": style_picture,
-        f"optimisation, {steps} steps": transfer.image,
+        f"optimisation, {len(transfer.curve)} steps": transfer.image,
         f"feed-forward, {model}": stylized,
     }
     save_image(side_by_side(panels), output)
+    if interrupted:
+        raise _interrupted(f"{len(transfer.curve)} of {steps} steps", output)
     print_path(output)
+
+
+def _interrupted(count: str, output: Path) -> typer.Exit:
+    from toolkit.console import printable
+
+    typer.echo(printable(f"styleport: interrupted after {count}; the pictures as they stand are in {output}"), err=True)
+    return typer.Exit(128 + signal.SIGINT)
 
 
 def _feed_forward(network: "StylizerLike", content: "Picture", style: "Picture", style_size: int) -> "Picture":

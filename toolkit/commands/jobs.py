@@ -2,12 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit import images, targets
 from toolkit.errors import InputError
+from toolkit.formats import files_in, result_suffix
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,17 @@ class Output:
     Attributes:
         path: as it was given; of a folder without the slash at its end.
         is_folder: it is a folder, there or not.
-        suffix: of the pictures in a folder, in lower case, with its dot.
+        suffix: of the pictures in a folder, in lower case, with its dot; None for that of each photo.
         keep_folders: results lie in folders as their contents do.
     """
 
     path: Path
     is_folder: bool
-    suffix: str
+    suffix: str | None
     keep_folders: bool = False
 
     @classmethod
-    def read(cls, given: str, suffix: str, keep_folders: bool = False) -> "Output":
+    def read(cls, given: str, suffix: str | None = None, keep_folders: bool = False) -> "Output":
         """Tells a folder from a picture.
 
         Args:
@@ -61,19 +62,37 @@ class Output:
             raise InputError("--output is empty: give a picture's file or a folder")
         if given == "-":
             raise InputError("--output -: a picture is not written to standard output; give its file, or a folder")
-        suffix = "." + suffix.lstrip(".").lower()
-        if suffix not in images.WRITABLE_SUFFIXES:
+        suffix = suffix if suffix is None else "." + suffix.lstrip(".").lower()
+        if suffix is not None and suffix not in images.WRITABLE_SUFFIXES:
             raise InputError(f"unknown --suffix {suffix!r}: use one of {_suffixes()}")
         path = Path(given)
         is_folder = given.endswith(("/", os.sep)) or not path.suffix or _is_folder(path)
         return cls(path, is_folder, suffix, keep_folders)
 
-    def jobs(self, contents: list[Path], styles: Sequence[Path | None]) -> list[Job]:
+    def refuse_inside(self, folders: Sequence[Path]) -> None:
+        """Refuses a place among pictures that are walked: the next run would paint its results again.
+
+        Args:
+            folders: what is walked; files count for nothing.
+
+        Raises:
+            InputError: the place is one of the folders, or lies in one.
+        """
+        place = Path(os.path.realpath(self.path))
+        for folder in folders:
+            if _is_folder(folder) and place.is_relative_to(os.path.realpath(folder)):
+                raise InputError(
+                    f"--output {self.path} lies in {folder}, which --recursive walks: the next run would paint the "
+                    "results again; choose a folder outside"
+                )
+
+    def jobs(self, contents: list[Path], styles: Sequence[Path | None], given: Sequence[Path] = ()) -> list[Job]:
         """Lays down what is to be painted.
 
         Args:
             contents: at least one.
             styles: at least one; None for that which the model has inside.
+            given: what the contents were found in: files and folders.
 
         Returns:
             A job for each content and style.
@@ -83,6 +102,11 @@ class Output:
         """
         if self.is_folder:
             return self._in_folder(contents, styles)
+        if folder := next((path for path in given if _is_folder(path)), None):
+            raise InputError(
+                f"--output {self.path} is one picture, and {folder} is a folder of them: give a folder, such as "
+                f"{self.path.with_suffix('')}/"
+            )
         if len(contents) > 1 or len(styles) > 1:
             raise InputError(
                 f"--output {self.path} is one picture, and {len(contents) * len(styles)} are to be painted: "
@@ -92,7 +116,7 @@ class Output:
 
     def _in_folder(self, contents: list[Path], styles: Sequence[Path | None]) -> list[Job]:
         top = _common_folder(contents) if self.keep_folders else None
-        names = _names(contents, top)
+        names = _names(contents, top, self._suffix_of)
         folders: dict[Path | None, str] = {}
         if len(styles) > 1:  # each has a folder of its own
             folders.update(_names([style for style in styles if style]).items())
@@ -100,32 +124,36 @@ class Output:
             Job(
                 content,
                 style,
-                self.path / folders.get(style, "") / (name + self.suffix),
+                self.path / folders.get(style, "") / name,
             )
             for style in styles
             for content, name in names.items()
         ]
 
+    def _suffix_of(self, content: Path) -> str:
+        return result_suffix(content) if self.suffix is None else self.suffix
+
     def target(self, jobs: list[Job]) -> targets.Target:
         """Returns what is written, to be held against what is read."""
         if self.is_folder:
             return targets.Folder("--output", self.path, [job.output for job in jobs])
-        return targets.File("--output", self.path, images.WRITABLE_SUFFIXES)
+        return targets.File("--output", self.path, images.WRITABLE_SUFFIXES, makes_folder=True)
 
 
-def unread(given: Path, found: list[Path]) -> list[Path]:
+def unread(given: Path, found: list[Path], recursive: bool = False) -> list[Path]:
     """Lists what a folder of pictures holds besides.
 
     Args:
         given: a picture or a folder.
         found: the pictures that it stands for.
+        recursive: the folders below it are walked, too.
 
     Returns:
         The files of a folder, but for hidden ones, that are of no kind that is read; sorted.
     """
     if not _is_folder(given):
         return []
-    there = {path for path in given.iterdir() if not path.name.startswith(".") and path.is_file()}
+    there = {path for path in files_in(given, recursive) if not path.name.startswith(".") and path.is_file()}
     return sorted(there - {*found})
 
 
@@ -145,14 +173,17 @@ def _common_folder(paths: list[Path]) -> Path:
     return Path(os.path.commonpath([path.absolute().parent for path in paths]))
 
 
-def _names(paths: list[Path], top: Path | None = None) -> dict[Path, str]:
-    """Names results by their pictures' stems, or by the whole names where stems meet; below a top folder, if given."""
+def _names(
+    paths: list[Path], top: Path | None = None, suffix_of: Callable[[Path], str] = lambda path: ""
+) -> dict[Path, str]:
+    """Names results by their pictures' stems, or by the whole names where these meet; below a top folder, if given."""
     folders = {path: "" if top is None else os.path.relpath(path.absolute().parent, top) for path in paths}
-    stems = Counter((folders[path], path.stem.lower()) for path in paths)
-    names = {
-        path: str(Path(folder) / (path.stem if stems[folder, path.stem.lower()] == 1 else path.name))
-        for path, folder in folders.items()
-    }
+    short = {path: path.stem + suffix_of(path) for path in paths}
+    counts = Counter((folders[path], name.lower()) for path, name in short.items())
+    names = {}
+    for path, folder in folders.items():
+        is_alone = counts[folder, short[path].lower()] == 1
+        names[path] = str(Path(folder) / (short[path] if is_alone else path.name + suffix_of(path)))
     for path, other in _doubled(paths, names):
         apart = os.path.realpath(path.parent) != os.path.realpath(other.parent)
         hint = "; give --keep-folders" if top is None and apart else ""

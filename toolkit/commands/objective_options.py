@@ -7,8 +7,15 @@ import typer
 
 from toolkit.errors import InputError
 
+# What --vgg-weights takes that is no file. The preset is named in full: its module imports NumPy.
+NAMED_WEIGHTS = ("vgg19-8bit", "imagenet", "random")
+
 VggWeights = Annotated[
-    str, typer.Option(help="Weights of VGG19: imagenet (downloaded once), random, or a .h5 or .weights.h5 file.")
+    str,
+    typer.Option(
+        help="Weights of VGG19: vgg19-8bit (built in, up to block5_conv2), imagenet (downloaded once), random, or a "
+        ".h5 or .weights.h5 file."
+    ),
 ]
 ContentWeight = Annotated[float, typer.Option(help="Weight of the content.")]
 StyleWeight = Annotated[float, typer.Option(help="Weight of the style.")]
@@ -39,7 +46,7 @@ LearningRate = Annotated[
 
 def weights_file(given: str) -> Path | None:
     """Returns the file of weights that is read, if --vgg-weights names one."""
-    return None if given in ("imagenet", "random") else Path(given)
+    return None if given in NAMED_WEIGHTS else Path(given)
 
 
 def layer_weights(option: str, given: list[str] | None) -> dict[str, float] | None:

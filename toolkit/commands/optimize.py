@@ -1,6 +1,7 @@
 """`styleport optimize`: a picture painted by optimisation, in one or more styles."""
 
 import json
+import signal
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -25,12 +26,16 @@ def optimize(
     styles: Annotated[list[Path], typer.Argument(metavar="STYLE...", help="One style picture or several.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture's file.")],
     steps: Annotated[
-        int | None, typer.Option(help="Steps to take, in place of --epochs times --steps-per-epoch.")
+        int | None,
+        typer.Option(
+            help="Steps to take. The first ones tell how long the run takes on this machine.",
+            show_default="100, which is --epochs times --steps-per-epoch",
+        ),
     ] = None,
     epochs: Annotated[int, typer.Option(help="Epochs.")] = 10,
-    steps_per_epoch: Annotated[int, typer.Option(help="Steps of an epoch.")] = 100,
+    steps_per_epoch: Annotated[int, typer.Option(help="Steps of an epoch.")] = 10,
     size: Annotated[int, typer.Option(min=32, help="Bound on the longer side of all pictures, in pixels.")] = 512,
-    vgg_weights: objective_options.VggWeights = "imagenet",
+    vgg_weights: objective_options.VggWeights = "vgg19-8bit",
     optimizer: Annotated[str, typer.Option(help="lbfgs (with bounds) or adam.")] = "lbfgs",
     learning_rate: objective_options.LearningRate = 0.05,
     content_weight: objective_options.ContentWeight = 1e4,
@@ -42,7 +47,10 @@ def optimize(
     style_layer: objective_options.StyleLayers = None,
     content_layer: objective_options.ContentLayers = None,
     pooling: objective_options.Pooling = "max",
-    start: Annotated[str, typer.Option(help="Where the picture starts: content, noise or a file.")] = "content",
+    start: Annotated[
+        str,
+        typer.Option(help="Where the picture starts: content, noise, stylized (what stylize paints) or a file."),
+    ] = "content",
     preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the content's colours.")] = False,
     scales: Annotated[
         int, typer.Option(help="Sizes the picture passes through, doubling; more make larger shapes.")
@@ -65,7 +73,7 @@ def optimize(
     from toolkit import targets
     from toolkit.checkpoints import STATE_FILE
     from toolkit.console import print_path, quiet_libraries
-    from toolkit.images import WRITABLE_SUFFIXES
+    from toolkit.images import WRITABLE_SUFFIXES, save_image
     from toolkit.names import check_utf8
 
     began = time.monotonic()
@@ -87,7 +95,9 @@ def optimize(
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
     with quiet_libraries() as console:
-        from toolkit import images, recording
+        from toolkit import recording
+        from toolkit.interrupts import Interrupted
+        from toolkit.run_progress import RunProgress
         from toolkit.transfer import StyleTransfer
         from toolkit.vgg19 import CONTENT_LAYERS, STYLE_LAYERS
 
@@ -108,8 +118,8 @@ def optimize(
             seed=seed,
         )
         transfer.compile(optimizer, learning_rate)
-        frames = recording.Animation()
-        with recording.ProgressBar(console, epochs * steps_per_epoch) as bar:
+        frames, interrupted = recording.Animation(), False
+        with RunProgress(console, epochs * steps_per_epoch) as bar:
             callbacks = [bar, *logs]
             if animation:
                 callbacks.append(frames)
@@ -127,21 +137,31 @@ def optimize(
                     checkpoint=checkpoint,
                     checkpoint_every=checkpoint_every,
                 )
+            except Interrupted:
+                interrupted = True
             except (KeyboardInterrupt, SystemExit):
-                if checkpoint:
-                    told = f"styleport: interrupted; the same command continues from {checkpoint}"
-                    console.print(told, markup=False, highlight=False, soft_wrap=True)
+                _say(console, "interrupted before a picture was written", checkpoint)
                 raise
-        images.save_image(transfer.image, output)
+        save_image(transfer.image, output)
         if animation:
             frames.save(animation, transfer.image)
-    result = _result(transfer, output, time.monotonic() - began)
-    if trace:
-        _write_trace(trace, transfer, result, {"epochs": epochs, "steps_per_epoch": steps_per_epoch})
+        result = _result(transfer, output, time.monotonic() - began)
+        if trace:
+            _write_trace(trace, transfer, result, {"epochs": epochs, "steps_per_epoch": steps_per_epoch})
+        if interrupted:
+            count = f"{len(transfer.curve)} of {epochs * steps_per_epoch} steps"
+            _say(console, f"interrupted after {count}; the picture as it stands is in {output}", checkpoint)
+    if interrupted:
+        raise typer.Exit(128 + signal.SIGINT)
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:
         print_path(output)
+
+
+def _say(console: Any, told: str, checkpoint: Path | None) -> None:
+    goes_on = f"; the same command continues from {checkpoint}" if checkpoint else ""
+    console.print(f"styleport: {told}{goes_on}", markup=False, highlight=False, soft_wrap=True)
 
 
 def load_pictures(content: Path, styles: list[Path], size: int) -> tuple[Any, list[Any]]:
@@ -215,7 +235,7 @@ def _refuse_idle(
 
 
 def _start_file(start: str) -> Path | None:
-    return None if start in ("content", "noise") else Path(start)
+    return None if start in ("content", "noise", "stylized") else Path(start)
 
 
 def _result(transfer: "StyleTransfer", output: Path, seconds: float) -> dict[str, Any]:

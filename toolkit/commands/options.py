@@ -43,9 +43,36 @@ Trust = Annotated[
 ]
 
 # Fields of `toolkit.look.Look`.
-Strength = Annotated[float, typer.Option(help="From the content's own style (0) to the style's (1).")]
-MaxSize = Annotated[int, typer.Option(min=16, help="Bound on the longer side, in pixels.")]
-StyleSize = Annotated[
-    int, typer.Option(min=16, help="Side the style is cropped and resized to; the networks were trained on 256.")
+STRENGTH_HELP = (
+    "How much of the style is taken, from 0 to 1. At 0 the photo is still repainted, in the style that the network "
+    "sees in the photo itself."
+)
+DETAIL_HELP = (
+    "Longer side at which the photo is painted, in pixels. Less gives broader strokes, more gives finer ones. A larger "
+    "photo's painting is enlarged to the photo's own size along its edges."
+)
+MAX_SIZE_HELP = "Bound on the longer side of the result, in pixels. By default it has the photo's own size."
+STYLE_SIZE_HELP = (
+    "Side to which the style is cropped and resized, in pixels. The networks were trained on 256; above 512 the "
+    "painting washes out."
+)
+
+Strength = Annotated[float, typer.Option(help=STRENGTH_HELP)]
+Detail = Annotated[int, typer.Option(min=16, metavar="PIXELS", help=DETAIL_HELP)]
+MaxSize = Annotated[int | None, typer.Option(min=16, metavar="PIXELS", help=MAX_SIZE_HELP)]
+StyleSize = Annotated[int, typer.Option(min=16, metavar="PIXELS", help=STYLE_SIZE_HELP)]
+PreserveColor = Annotated[
+    bool, typer.Option("--preserve-color", help="Keep the photo's colors, and take only the strokes from the style.")
 ]
-PreserveColor = Annotated[bool, typer.Option("--preserve-color", help="Keep the content's colours.")]
+
+
+def warn_of_style_size(side: int) -> None:
+    """Says on standard error where a side of styles is too large.
+
+    Args:
+        side: in pixels.
+    """
+    from toolkit.sizes import style_size_warning
+
+    if warning := style_size_warning(side):
+        typer.echo(f"styleport: {warning}", err=True)

@@ -12,6 +12,7 @@ import typer
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.options import (
     MODEL_HELP,
+    Detail,
     Imports,
     Inputs,
     MaxSize,
@@ -21,14 +22,20 @@ from toolkit.commands.options import (
     StyleSize,
     Trust,
     ValueRange,
+    warn_of_style_size,
 )
 from toolkit.errors import InputError, StyleportError, WorkError, out_of_memory
 from toolkit.gate import trusted
+from toolkit.sizes import DETAIL
 
 if TYPE_CHECKING:
     from toolkit.commands.jobs import Job, Output
     from toolkit.painting import Painter
+    from toolkit.refining import Refiner
     from toolkit.stage_times import StageTimes
+
+# Bound on the longer side of photos that are refined, as optimize has it: a step's time grows with the pixels.
+_REFINED_SIZE = 512
 
 # How many of the files that are skipped are named.
 _NAMED = 5
@@ -56,17 +63,37 @@ def stylize(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
     artifact: Annotated[
         str | None,
-        typer.Option(help="Of a bundle: saved_model (the default) or one of the others, as inspect lists them."),
+        typer.Option(
+            help="Of a bundle: one that inspect lists; by default TFLite, the closest to the model, of any size first. "
+            "Of a preset: tflite (the default) or keras.",
+        ),
     ] = None,
     inputs: Inputs = None,
     split_at: SplitAt = None,
     value_range: ValueRange = None,
     imports: Imports = None,
     strength: Strength = 1.0,
-    max_size: MaxSize = 1024,
+    detail: Detail = DETAIL,
+    max_size: MaxSize = None,
     style_size: StyleSize = 256,
     preserve_color: PreserveColor = False,
-    suffix: Annotated[str, typer.Option(help="Format of the pictures in an output folder.")] = ".png",
+    refine: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Steps of optimize to take from each stylized picture: slower, and closer to the style; try 10. "
+            "Photos are then at most 512 pixels, unless --max-size says otherwise.",
+        ),
+    ] = None,
+    suffix: Annotated[
+        str | None, typer.Option(help="Format of the pictures in an output folder. By default each photo's own.")
+    ] = None,
+    recursive: Annotated[
+        bool,
+        typer.Option(
+            "--recursive", "-r", help="Walk the folders in a folder of photos, and keep them in the output folder."
+        ),
+    ] = False,
     keep_folders: Annotated[
         bool, typer.Option("--keep-folders", help="In an output folder, keep the folders that the pictures lie in.")
     ] = False,
@@ -84,13 +111,15 @@ def stylize(
     from toolkit.console import printable, progress_bar, quiet_libraries
     from toolkit.locate import local_path
     from toolkit.look import Look
-    from toolkit.models import has_style_inside, open_model
+    from toolkit.models import chosen_artifact, has_style_inside, open_model
     from toolkit.names import readable
     from toolkit.one_style import OneStyleStylizer
     from toolkit.source_options import SourceOptions
 
     options = SourceOptions(inputs, split_at, value_range)
-    look = Look(strength, max_size, style_size, preserve_color)
+    if refine and max_size is None:
+        max_size = _REFINED_SIZE
+    look = Look(strength, max_size, style_size, preserve_color, detail)
     refuse_idle(context, of_models_made_elsewhere(model))
     opened, is_inside = None, has_style_inside(model, artifact)
     if is_inside is None:
@@ -103,18 +132,22 @@ def stylize(
     baked = artifact or model if is_inside else None
     if not baked and len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")
-    found = {path: images.find_images(path) for path in dict.fromkeys(pictures)}
-    contents = [picture for path in (pictures if baked else pictures[:-1]) for picture in found[path]]
-    place = Output.read(output, suffix, keep_folders)
-    _refuse_idle(context, baked, opened is None, artifact, place)
+    found = {path: images.find_images(path, recursive) for path in dict.fromkeys(pictures)}
+    given = pictures if baked else pictures[:-1]
+    contents = [picture for path in given for picture in found[path]]
+    place = Output.read(output, suffix, keep_folders or recursive)
+    if recursive:
+        place.refuse_inside(given)
+    _refuse_idle(context, baked, opened is None, chosen_artifact(model, artifact), place)
     if baked and len(contents) > 1 and not place.is_folder:
         raise InputError(
             f"{baked} has its style inside and takes no STYLE: {len(contents)} pictures to paint are given, and "
             f"--output {output} is one picture; give one, or a folder as --output"
         )
-    jobs = place.jobs(contents, [None] if baked else found[pictures[-1]])
+    jobs = place.jobs(contents, [None] if baked else found[pictures[-1]], given)
     targets.check([*itertools.chain(*found.values()), local_path(model)], [place.target(jobs)])
-    skipped = [file for path, pictures in found.items() for file in unread(path, pictures)]
+    warn_of_style_size(style_size)
+    skipped = [file for path, pictures in found.items() for file in unread(path, pictures, recursive)]
     if skipped:
         typer.echo(printable(readable(_skipped(skipped))), err=True)
     done: list[Outcome] = []
@@ -122,7 +155,8 @@ def stylize(
     with quiet_libraries() as console, trusted(trust):
         from toolkit.painting import Painter
 
-        studio = Studio(Painter(opened or open_model(model, artifact, threads, options, isolated), look))
+        refiner = _refiner(refine, preserve_color)
+        studio = Studio(Painter(opened or open_model(model, artifact, threads, options, isolated), look), refiner)
         with progress_bar(console, len(jobs)) as step:
             for outcome in studio.paint_all(jobs, step):
                 (failed if outcome.error else done).append(outcome)
@@ -131,17 +165,25 @@ def stylize(
     _report(done, failed, skipped, as_json)
 
 
+def _refiner(steps: int | None, preserve_color: bool) -> "Refiner | None":
+    if steps is None:
+        return None
+    from toolkit.refining import Refiner  # takes TensorFlow, which a picture in one pass does without
+
+    return Refiner(steps, preserve_color)
+
+
 def _refuse_idle(
     context: typer.Context, baked: str | None, is_ours: bool, artifact: str | None, output: "Output"
 ) -> None:
     inside = f"on {baked}, which has its style inside, as strong as it is" if baked else None
     one = None if output.is_folder else "on one picture, which --output names"
-    # All artifacts of a bundle but this are run by LiteRT.
-    unthreaded = "but on a TFLite artifact of a bundle" if artifact in (None, "saved_model") else None
+    # All artifacts but these are run by LiteRT.
+    unthreaded = "but on TFLite files" if artifact in (None, "keras", "saved_model") else None
     refuse_idle(
         context,
         {
-            **dict.fromkeys(("strength", "style_size"), inside),
+            **dict.fromkeys(("strength", "style_size", "refine"), inside),
             **dict.fromkeys(("inputs", "split_at", "value_range", "imports", "trust"), inside if is_ours else None),
             **dict.fromkeys(("suffix", "keep_folders"), one),
             **dict.fromkeys(("threads", "isolated"), unthreaded),
@@ -150,10 +192,13 @@ def _refuse_idle(
 
 
 def _skipped(files: list[Path]) -> str:
+    from toolkit.formats import HEIC_HINT, is_heic_name
+
     names = ", ".join(path.name for path in files[:_NAMED])
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
     count = "1 file is" if len(files) == 1 else f"{len(files)} files are"
-    return f"styleport: {count} of no kind that is read, and skipped: {names}{more}"
+    heic = f"; {HEIC_HINT}" if any(is_heic_name(path) for path in files) else ""
+    return f"styleport: {count} of no kind that is read, and skipped: {names}{more}{heic}"
 
 
 @dataclass(frozen=True)
@@ -176,10 +221,11 @@ class Studio:
 
     Args:
         painter: paints them.
+        refiner: brings them closer to their style, if that is asked for.
     """
 
-    def __init__(self, painter: "Painter") -> None:
-        self._painter = painter
+    def __init__(self, painter: "Painter", refiner: "Refiner | None" = None) -> None:
+        self._painter, self._refiner = painter, refiner
         self._style: tuple[Path, Any] | None = None
 
     def paint_all(self, jobs: "list[Job]", step: Any) -> Iterator[Outcome]:
@@ -193,31 +239,30 @@ class Studio:
             except Exception as error:
                 if not out_of_memory(error):
                     raise
-                yield Outcome(job, WorkError(f"{job.content}: there is too little memory: take a smaller --max-size"))
+                yield Outcome(
+                    job, WorkError(f"{job.content}: there is too little memory: take a smaller --detail or --max-size")
+                )
             else:
                 yield Outcome(job, times=self._painter.take_times())
 
     def paint(self, job: "Job") -> None:
         """Paints one picture and writes it, whole or not at all."""
         from toolkit import images
+        from toolkit.photo_metadata import read_metadata
+        from toolkit.whole_files import make_folder
 
         style = None if job.style is None else self._read_style(job.style)
-        content = images.load_image(job.content, self._painter.look.max_size)
+        content = self._painter.read_content(job.content)
         stylized = self._painter.paint(content, style)
-        _make_folder(job.output.parent)
-        images.save_image(stylized, job.output)
+        if self._refiner and job.style:
+            stylized = self._refiner.refine(content, job.style, stylized)
+        make_folder(job.output.parent)
+        images.save_image(stylized, job.output, metadata=read_metadata(job.content))
 
     def _read_style(self, path: Path) -> Any:
         if self._style is None or self._style[0] != path:
             self._style = (path, self._painter.read_style(path))
         return self._style[1]
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot create {folder}: {error.strerror}; choose a folder that can be written") from error
 
 
 def _paths(job: "Job", *names: str) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 A preset `NAME` is two files here: `NAME.npz` and `NAME.json`. The archive holds, for each convolution,
 `<network>/<layer>/kernel` (int8, output channels first), `.../kernel_scale` (float32, one an output channel),
 `.../bias` (int32) and `.../bias_scale`; the real weight is value times scale.
+
+The folder `NAME` holds the same networks as a .tflite pair that takes pictures of any size, which runs without
+TensorFlow. `export.preset_pair` makes it; `pair.json` has the hash of each file and what it was made from.
 """
 
 import hashlib
@@ -16,6 +19,7 @@ import numpy as np
 from toolkit.errors import InputError
 
 FOLDER = Path(__file__).parent
+PAIR_FILE = "pair.json"
 
 
 def names() -> list[str]:
@@ -59,6 +63,30 @@ def quantized_weights(name: str) -> dict[str, np.ndarray]:
         raise InputError(f"{path} is damaged: its sha256 is {actual}, {expected} is recorded; reinstall styleport")
     with np.load(path, allow_pickle=False) as archive:
         return dict(archive)
+
+
+def tflite_pair(name: str) -> tuple[Path, Path]:
+    """Returns a preset's .tflite files, after holding them against their recorded hashes.
+
+    Args:
+        name: one of `names()`.
+
+    Returns:
+        The predictor's and the transformer's path.
+
+    Raises:
+        InputError: there is no preset of that name, or a file is missing or not the one recorded.
+    """
+    provenance(name)
+    folder = FOLDER / name
+    record = json.loads((folder / PAIR_FILE).read_text(encoding="utf-8"))
+    paths = folder / "predictor.tflite", folder / "transformer.tflite"
+    for path in paths:
+        expected = record["files"][path.name]["sha256"]
+        actual = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "that of no file"
+        if actual != expected:
+            raise InputError(f"{path} is damaged: its sha256 is {actual}, {expected} is recorded; reinstall styleport")
+    return paths
 
 
 def _dequantize(values: np.ndarray, scale: np.ndarray) -> np.ndarray:

@@ -237,7 +237,7 @@ def compile_for_kubeflow(settings: Settings, file: Path, image: str) -> None:
     Args:
         settings: what it makes; root and base path are addresses that the cluster can write to.
         file: the YAML to write.
-        image: a container with `styleport[tfx]`.
+        image: a container that has styleport with its extra `tfx`.
 
     Raises:
         InputError: a setting is out of range, or the file cannot be written.

@@ -1,4 +1,4 @@
-"""The README's commands on the pipeline, after its first one; and what it pushed answers a request."""
+"""The page's commands on the pipeline, after its first one; and what it pushed answers a request."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def test_the_pushed_version_is_served_and_answers(place, pictures):
     try:
         process.client.wait({int(version): "AVAILABLE"}, "stylizer")
         address = process.ready["rest"]
-        names = f"{pictures}/contents/cat.png {pictures}/styles/swirls.png"
+        names = f"{pictures}/contents/cat.png {pictures}/styles/starry_night.png"
         place.shell(f"styleport request {names} -o painted.png --server {address}")
     finally:
         process.stop()
@@ -69,5 +69,5 @@ def test_a_run_that_is_not_blessed_ends_in_one_line_and_1(place, pictures):
         text=True,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("styleport: not blessed and not pushed: tflite/float16_384: cat + swirls")
+    assert done.stderr.startswith("styleport: not blessed and not pushed: tflite/float16_384: cat + starry_night")
     assert done.stderr.count("\n") == 1

@@ -1,0 +1,144 @@
+"""Builds the .tflite pair that ships with a preset, from its weights: `python -m export.preset_pair`.
+
+The predictor keeps its int8 weights and their scales as the preset's archive has them. The runtime multiplies them out
+once, when it loads the file, and computes in float32: no bit of the bottleneck differs from that of a float32 file four
+times as large. The transformer's deployment form adds kernels up, which no int8 holds exactly; it is small and stays
+float32.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from export import parity, tflite, tflite_metadata
+from export.artifact import Artifact
+from export.quantization import SIGNATURE_NAMES, apply_rules
+from toolkit import presets
+from toolkit.device import DeviceStylizer
+from toolkit.errors import StyleportError, WorkError
+from toolkit.manifest import sha256
+from toolkit.stylizer import Stylizer
+from toolkit.tflite_metadata import NetworkMetadata
+
+PRESET = "magenta-mobile"
+# The whole of what ships, in bytes.
+MAX_BYTES = 4_000_000
+TOOLS = ("tensorflow", "keras", "numpy", "ai-edge-litert", "litert-quantizer")
+WEIGHTS = {
+    "predictor": "int8 values and float32 scales as in the archive, multiplied out when the file is loaded",
+    "transformer": "float32",
+}
+_INT8_WEIGHTS = {
+    "regex": ".*",
+    "operation": "*",
+    "algorithm_key": "min_max_uniform_quantize",
+    "op_config": {
+        "weight_tensor_config": {
+            "num_bits": 8,
+            "symmetric": True,
+            "granularity": "CHANNELWISE",
+            "dtype": "INT",
+        },
+        "compute_precision": "FLOAT",
+        "explicit_dequantize": True,
+    },
+}
+# It is held against the gate of float32, the narrowest that TFLite has: 70 dB and more on every pair.
+_ARTIFACT = Artifact("tflite/float32_any", "tflite", "float32", None)
+
+
+def convert(stylizer: Stylizer, network: str, licence: str) -> bytes:
+    """Converts one network.
+
+    Args:
+        stylizer: with the preset's weights.
+        network: `predictor` or `transformer`.
+        licence: of the weights.
+
+    Returns:
+        A .tflite file that takes pictures of any size.
+    """
+    model = tflite.convert(stylizer, network, size=None)
+    if network == "predictor":
+        model = apply_rules(model, [_INT8_WEIGHTS], SIGNATURE_NAMES[network], [])
+    name = f"{PRESET} {network}, {'int8 weights' if network == 'predictor' else 'float32'}"
+    described = NetworkMetadata(name, tflite_metadata.DESCRIPTIONS[network], licence, input_range=(0, 1))
+    return tflite_metadata.with_metadata(model, described)
+
+
+def check(pair: Callable[..., Any], stylizer: Stylizer, size: int) -> None:
+    """Refuses a pair that is too large, or paints another picture than the Keras model.
+
+    Args:
+        pair: called with a content and a style, both [1, H, W, 3] float32.
+        stylizer: the Keras model.
+        size: of both files, in bytes.
+
+    Raises:
+        WorkError: it misses a bound.
+    """
+    if size > MAX_BYTES:
+        raise WorkError(f"the pair takes {size} bytes, at most {MAX_BYTES} ship")
+    if failures := parity.hold(pair, _ARTIFACT, parity.Reference(stylizer)).failures:
+        raise WorkError(f"the pair paints another picture than the Keras model: {failures[0]}")
+
+
+def build(folder: Path) -> dict[str, Any]:
+    """Writes the pair and where it comes from, once it is verified.
+
+    Args:
+        folder: where `predictor.tflite`, `transformer.tflite` and `pair.json` are written; made where there is none.
+
+    Returns:
+        What `pair.json` holds.
+
+    Raises:
+        WorkError: the pair misses a bound.
+    """
+    source = presets.provenance(PRESET)
+    stylizer = Stylizer.from_preset(PRESET)
+    models = {network: convert(stylizer, network, source["licence"]) for network in tflite.FILES}
+    with tempfile.TemporaryDirectory() as made:
+        paths = {network: Path(made, tflite.FILES[network]) for network in models}
+        for network, model in models.items():
+            paths[network].write_bytes(model)
+        size = sum(map(len, models.values()))
+        check(DeviceStylizer((paths["predictor"], paths["transformer"])), stylizer, size)
+        record = {
+            "preset": PRESET,
+            "licence": source["licence"],
+            "copyright": source["copyright"],
+            "made_from": {f"{PRESET}.npz": source["sha256"]},
+            "files": {
+                path.name: {"sha256": sha256(path), "bytes": len(models[network]), "weights": WEIGHTS[network]}
+                for network, path in paths.items()
+            },
+            "tools": {name: importlib.metadata.version(name) for name in TOOLS},
+        }
+    folder.mkdir(parents=True, exist_ok=True)
+    for network, model in models.items():
+        (folder / tflite.FILES[network]).write_bytes(model)
+    (folder / presets.PAIR_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return record
+
+
+def main() -> None:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=presets.FOLDER / PRESET, help="folder to write to")
+    arguments = parser.parse_args()
+    try:
+        record = build(arguments.output)
+    except StyleportError as error:
+        sys.exit(f"error: {error}")
+    for name, file in record["files"].items():
+        sys.stdout.write(f"{arguments.output / name} {file['bytes']} {file['sha256']}\n")
+
+
+if __name__ == "__main__":
+    main()

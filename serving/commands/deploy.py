@@ -1,0 +1,93 @@
+"""`styleport deploy`: the files that take a model live, filled in for a base path."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serving.commands.options import AsJson
+from serving.deployment import GRAFANA_PORT, GRPC_PORT, IMAGE_TAG, KINDS, PROMETHEUS_PORT, REST_PORT
+from toolkit.commands.idle import refuse_idle
+from toolkit.errors import InputError
+
+# The folder that `styleport publish` fills, in this machine's file system and in the pods'.
+_BASE_PATHS = {"compose": "build/models/stylizer", "config": "build/models/stylizer", "kubernetes": "/models/stylizer"}
+
+
+def deploy(
+    context: typer.Context,
+    kind: Annotated[str, typer.Argument(metavar="|".join(KINDS), help="What the files are for.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; new or empty.")],
+    base_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--base-path",
+            metavar="PATH",
+            help="The folder of the versions, as given to `styleport publish`; for kubernetes, as the pods see it. Its "
+            "name is the model's.",
+            show_default="build/models/stylizer; for kubernetes /models/stylizer",
+        ),
+    ] = None,
+    image_tag: Annotated[
+        str, typer.Option("--image-tag", metavar="TAG", help="The release of tensorflow/serving.")
+    ] = IMAGE_TAG,
+    grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="The port for gRPC.")] = GRPC_PORT,
+    rest_port: Annotated[int, typer.Option(min=1, max=65535, help="The port for REST.")] = REST_PORT,
+    prometheus_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The port of Prometheus, for compose.")
+    ] = PROMETHEUS_PORT,
+    grafana_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The port of Grafana, for compose.")
+    ] = GRAFANA_PORT,
+    as_json: AsJson = False,
+) -> None:
+    """Write the files of a deployment, filled in for a base path.
+
+    compose: TensorFlow Serving, Prometheus and Grafana on this machine. kubernetes: a folder for `kubectl apply
+    --kustomize`. config: models.config, batching.pbtxt and monitoring.pbtxt, for a server that you start yourself.
+    """
+    from serving.deployment import Deployment, write
+    from toolkit import targets
+    from toolkit.names import check_utf8
+
+    if kind not in KINDS:
+        raise InputError(f"unknown deployment {kind!r}: choose from {', '.join(KINDS)}")
+    _refuse_idle(context, kind)
+    deployment = Deployment(
+        base_path or Path(_BASE_PATHS[kind]), image_tag, grpc_port, rest_port, prometheus_port, grafana_port
+    )
+    check_utf8(folder)
+    targets.check([], [targets.Folder("DIR", folder)])
+    written = write(kind, folder, deployment)
+    if as_json:
+        result = {"model": deployment.model, "base_path": str(deployment.base_path), "files": [str(p) for p in written]}
+        typer.echo(json.dumps(result, indent=2))
+        return
+    typer.echo(f"wrote {len(written)} files for the model {deployment.model}: {folder}")
+    typer.echo(f"next:  {_following(kind, folder)}")
+
+
+def _refuse_idle(context: typer.Context, kind: str) -> None:
+    reason = f"for {kind}"
+    for_compose = None if kind == "compose" else reason
+    served = reason if kind == "config" else None
+    refuse_idle(
+        context,
+        {
+            **dict.fromkeys(("image_tag", "grpc_port", "rest_port"), served),
+            **dict.fromkeys(("prometheus_port", "grafana_port"), for_compose),
+        },
+    )
+
+
+def _following(kind: str, folder: Path) -> str:
+    """The command that uses the files."""
+    path = shlex.quote(str(folder))
+    compose, config = (shlex.quote(str(folder / name)) for name in ("compose.yaml", "models.config"))
+    return {
+        "compose": f"docker compose --file {compose} up --detach --wait",
+        "kubernetes": f"kubectl apply --kustomize {path}",
+        "config": f"styleport serve --rest_api_port=8501 --model_config_file={config}",
+    }[kind]

@@ -1,0 +1,58 @@
+"""The bodies that all requests hold together, bounded: many clients may each send one that is just not too large."""
+
+from serving.server.status import ServingError
+
+
+class HeldBytes:
+    """Counts what is held; used by the event loop's thread alone.
+
+    Args:
+        most: bytes of all requests together. A single request may have more, for it has a limit of its own.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+
+    def share(self) -> "Share":
+        """Returns the share of a request, to be used in a `with` block, which gives it back."""
+        return Share(self)
+
+    def change(self, size: int, own: int) -> None:
+        """Takes bytes, or gives them back.
+
+        Args:
+            size: bytes more.
+            own: those that the request has already.
+
+        Raises:
+            ServingError: RESOURCE_EXHAUSTED, there are not so many.
+        """
+        if size > 0 and self._held > own and self._held + size > self._most:
+            raise ServingError(
+                "RESOURCE_EXHAUSTED",
+                f"All requests together have more than {self._most} bytes (--max_held_bytes); send this one later",
+            )
+        self._held += size
+
+
+class Share:
+    """What one request holds.
+
+    Args:
+        whole: what all of them hold.
+    """
+
+    def __init__(self, whole: HeldBytes) -> None:
+        self._whole, self._own = whole, 0
+
+    def __enter__(self) -> "Share":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._whole.change(-self._own, self._own)
+
+    def take(self, size: int) -> None:
+        """Takes bytes for the length of the block; see `HeldBytes.change`."""
+        self._whole.change(size, self._own)
+        self._own += size

@@ -1,0 +1,69 @@
+"""Decompresses bodies in time that grows with their size alone, whatever members they consist of."""
+
+import time
+import zlib
+
+from serving.server.status import ServingError, invalid
+
+# Blocked gzip has a member for each 64 KiB, so this is far beyond a body of any size that is taken.
+MAX_MEMBERS = 1 << 14
+# What follows a member is handed back as a copy: the first piece of each is small, for members may be of a few bytes.
+_FIRST_PIECE, _LARGEST_PIECE, _LARGEST_OUTPUT = 1 << 9, 1 << 18, 1 << 22
+
+
+class TooLargeError(ServingError):
+    """A body is larger than the server takes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__("INVALID_ARGUMENT", f"Request body is larger than {limit} bytes (--max_rest_body_bytes)")
+
+
+def inflate(body: bytes | bytearray, limit: int, deadline: float | None = None) -> bytearray:
+    """Decompresses a gzip body, and gives up as soon as it is larger, or takes longer, than allowed.
+
+    Args:
+        body: gzip data, of one member or several.
+        limit: the most bytes to return.
+        deadline: when to give up, on the clock of time.perf_counter; None for never.
+
+    Returns:
+        The decompressed bytes.
+
+    Raises:
+        TooLargeError: there are more than `limit`.
+        ServingError: the data is not gzip, ends too early, has too many members, or the deadline has passed.
+    """
+    whole, place, members = bytearray(), 0, 0
+    with memoryview(body) as data:
+        while place < len(data):
+            members += 1
+            if members > MAX_MEMBERS:
+                raise invalid(f"Failed to decompress request body: it has more than {MAX_MEMBERS} gzip members")
+            try:
+                place = _add_member(whole, data, place, limit, deadline)
+            except zlib.error as error:
+                raise invalid(f"Failed to decompress request body: {error}") from error
+    return whole
+
+
+def _add_member(whole: bytearray, data: memoryview, place: int, limit: int, deadline: float | None) -> int:
+    """Appends what a member decompresses to, and returns where the next one begins."""
+    member, piece, has_more = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16), _FIRST_PIECE, False
+    while not member.eof:
+        if deadline is not None and time.perf_counter() > deadline:
+            raise ServingError("DEADLINE_EXCEEDED", "The request's body was not decompressed within its deadline")
+        given: bytes | memoryview = member.unconsumed_tail
+        if not given and not has_more:
+            if place == len(data):
+                raise invalid("Failed to decompress request body: the gzip data ends too early")
+            given = data[place : place + piece]
+            place += len(given)
+            piece = min(4 * piece, _LARGEST_PIECE)
+        # Never more at once than fits, nor so much that the deadline is seen late.
+        most = min(limit - len(whole) + 1, _LARGEST_OUTPUT)
+        inflated = member.decompress(given, most)
+        has_more = len(inflated) == most
+        whole += inflated
+        if len(whole) > limit:
+            raise TooLargeError(limit)
+    return place - len(member.unused_data)

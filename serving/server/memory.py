@@ -1,0 +1,67 @@
+"""What is done with freed memory: kept while requests come, given back once the server is idle (glibc alone)."""
+
+import asyncio
+import ctypes
+import gc
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# Of glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 1 << 30
+_LOOK_SECONDS = 1.0
+# Threads that were late, and connections that are kept, let go of memory after the last answer.
+_LOOKS_AFTER = 3
+# What has come without a request, such as a message that was refused unread, is kept where it is less.
+_SLACK_BYTES = 32 << 20
+_STATM = Path("/proc/self/statm")
+
+
+def _of_c_library(name: str) -> Any:
+    """A function of the C library, or None where it has none of this name."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform.startswith("linux") else None
+
+
+def keep_freed() -> None:
+    """Has glibc reuse the memory of large tensors: given back after each request, it costs page faults to get again.
+
+    What is loaded by now stays for good, and is not looked through when garbage is collected.
+    """
+    gc.freeze()
+    if mallopt := _of_c_library("mallopt"):
+        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
+            mallopt(option, _KEPT_BYTES)
+
+
+def resident_bytes() -> int:
+    """Returns how much memory this process takes; 0 where the system does not tell."""
+    try:
+        return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+async def give_back_when_idle(answered: Callable[[], int], is_idle: Callable[[], bool]) -> None:
+    """Gives freed memory back whenever no request has come for a second, until cancelled.
+
+    Args:
+        answered: returns a number that grows with each request.
+        is_idle: whether no request runs.
+    """
+    malloc_trim = _of_c_library("malloc_trim")
+    floor, seen, looks = resident_bytes(), answered(), _LOOKS_AFTER
+    while malloc_trim is not None:
+        await asyncio.sleep(_LOOK_SECONDS)
+        if answered() != seen or not is_idle():
+            seen, looks = answered(), 0
+            continue
+        if resident_bytes() > floor + _SLACK_BYTES:
+            looks = 0
+        if looks < _LOOKS_AFTER:
+            # What a failed request held is in cycles with the traceback of its error.
+            gc.collect()
+            await asyncio.to_thread(malloc_trim, 0)
+            floor, looks = resident_bytes(), looks + 1

@@ -1,0 +1,96 @@
+"""Neural style transfer models, exported and served: the public names of the three packages in one place.
+
+`from styleport import Stylizer` is what `from toolkit import Stylizer` is. Names load on first use: `import styleport`
+alone costs neither TensorFlow nor NumPy.
+"""
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from export.artifact import ExportOptions as ExportOptions
+    from export.exporting import export_bundle as export_bundle
+    from export.exporting import verify_bundle as verify_bundle
+    from export.signing import BundleSigner as BundleSigner
+    from export.signing import check_signature as check_signature
+    from export.sources import open_optimisation as open_optimisation
+    from export.sources import open_source as open_source
+    from export.style import Style as Style
+    from export.table import parity_table as parity_table
+    from serving.client import StylizerClient as StylizerClient
+    from serving.labels import rollback as rollback
+    from serving.versions import Version as Version
+    from serving.versions import find_versions as find_versions
+    from serving.versions import publish as publish
+    from toolkit.baked import BakedStylizer as BakedStylizer
+    from toolkit.device import DeviceStylizer as DeviceStylizer
+    from toolkit.errors import InputError as InputError
+    from toolkit.errors import StyleportError as StyleportError
+    from toolkit.errors import WorkError as WorkError
+    from toolkit.gate import trusted as trusted
+    from toolkit.images import load_image as load_image
+    from toolkit.images import save_image as save_image
+    from toolkit.images import square as square
+    from toolkit.images import to_pillow as to_pillow
+    from toolkit.losses import gram_matrix as gram_matrix
+    from toolkit.models import open_model as open_model
+    from toolkit.panels import feature_maps as feature_maps
+    from toolkit.panels import side_by_side as side_by_side
+    from toolkit.saved_model import SavedModelStylizer as SavedModelStylizer
+    from toolkit.source_options import SourceOptions as SourceOptions
+    from toolkit.stylizer import Stylizer as Stylizer
+    from toolkit.tflite_metadata import read_metadata as read_metadata
+    from toolkit.transfer import StyleTransfer as StyleTransfer
+    from toolkit.vgg19 import VGG19Features as VGG19Features
+
+    __version__: str
+
+_PACKAGES = ("toolkit", "export", "serving")
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
+    if name == "__all__":
+        return sorted({"__version__", *(public for package in _packages() for public in package.__all__)})
+    if not name.startswith("__"):
+        for package in _packages():
+            if name in package.__all__:
+                return getattr(package, name)
+    raise AttributeError(f"module 'styleport' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__getattr__("__all__")})
+
+
+def hidden_package() -> str | None:
+    """Returns which file or folder is found in place of a package of ours, in one line; None where none is."""
+    for name in _PACKAGES:
+        spec = importlib.util.find_spec(name)
+        expected = _ROOT / name / "__init__.py"
+        if spec is None:
+            return f"{expected.parent} is missing: install styleport again"
+        if spec.origin is None or Path(spec.origin).resolve() != expected:
+            found = Path(spec.origin or next(iter(spec.submodule_search_locations or ()), name))
+            found = found.parent if found.name == "__init__.py" else found
+            return f"{found} hides styleport's own package {name!r}: rename it, or run Python from another folder"
+    return None
+
+
+def _packages() -> list[Any]:
+    if hidden := hidden_package():
+        raise ImportError(hidden)
+    return [importlib.import_module(name) for name in _PACKAGES]
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("styleport")
+    except PackageNotFoundError:  # a folder that was never installed
+        return "0+unknown"

@@ -1,0 +1,65 @@
+"""How an extra is added to this installation, in a command that works as it is written.
+
+`pip install 'styleport[export]'` does so only where a package index has styleport. Where it was installed from a
+checkout, a wheel or a repository, pip records that place (PEP 610), and the command names it.
+"""
+
+import contextlib
+import importlib.metadata
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+
+def install(extra: str) -> str:
+    """Returns the command that installs an extra.
+
+    Args:
+        extra: such as `export`.
+
+    Returns:
+        A line for a shell.
+    """
+    origin = _origin()
+    url = origin.get("url")
+    if not isinstance(url, str):
+        return _pip(f"styleport[{extra}]")
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        return _pip(f"styleport[{extra}] @ {_repository(origin, url)}")
+    path = Path(unquote(parts.path))
+    if not path.exists():
+        return _pip(f".[{extra}]") + " in a checkout of styleport"
+    options = ("--editable",) if origin.get("dir_info", {}).get("editable") else ()
+    with contextlib.suppress(OSError):  # the current folder may be gone
+        if path == Path.cwd():
+            return _pip(f".[{extra}]", *options)
+    return _pip(f"{path}[{extra}]", *options)
+
+
+def _pip(requirement: str, *options: str) -> str:
+    # Quoted in any case: brackets are a pattern to some shells.
+    quoted = f"'{requirement}'" if "'" not in requirement else shlex.quote(requirement)
+    return " ".join(("pip install", *options, quoted))
+
+
+def _origin() -> dict[str, Any]:
+    """What pip has recorded of the place that styleport was installed from; of a mere folder, that folder."""
+    try:
+        text = importlib.metadata.distribution("styleport").read_text("direct_url.json")
+    except importlib.metadata.PackageNotFoundError:
+        return {"url": Path(__file__).resolve().parent.parent.as_uri()}
+    with contextlib.suppress(ValueError):
+        found = json.loads(text or "{}")
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _repository(origin: dict[str, Any], url: str) -> str:
+    """The address of a repository with the commit that was installed, or that of an archive."""
+    versions = origin.get("vcs_info", {})
+    if not versions:
+        return url
+    return f"{versions.get('vcs', 'git')}+{url}@{versions.get('commit_id', 'HEAD')}"

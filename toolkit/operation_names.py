@@ -1,0 +1,23 @@
+"""The names of TensorFlow Lite's operations, of which a .tflite file has only the codes."""
+
+from toolkit.errors import MissingExtraError
+
+
+def named(operations: dict[int | str, int]) -> dict[str, int]:
+    """Replaces the codes of operations by their names.
+
+    Args:
+        operations: how many there are of each: of TensorFlow Lite's own by their codes, of others by their names.
+
+    Returns:
+        The same by name, such as `CONV_2D`, in the same order.
+
+    Raises:
+        MissingExtraError: LiteRT, whose schema has the names, is not installed.
+    """
+    try:
+        from ai_edge_litert.schema_py_generated import BuiltinOperator
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("naming operations takes LiteRT: pip install ai-edge-litert") from error
+    names = {code: name for name, code in vars(BuiltinOperator).items() if not name.startswith("_")}
+    return {one if isinstance(one, str) else names.get(one, f"operation {one}"): n for one, n in operations.items()}

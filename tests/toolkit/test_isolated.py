@@ -81,7 +81,7 @@ def test_a_bundle_is_painted_with_isolated(bundle):
 
 
 def test_the_command_takes_it_for_tflite_artifacts_alone(bundle, pictures, tmp_path, capfd):
-    arguments = ["stylize", str(pictures / "cat.png"), str(pictures / ".png"), "--isolated"]
+    arguments = ["stylize", str(pictures / "cat.png"), str(pictures / "starry_night.png"), "--isolated"]
     arguments += ["-o", str(tmp_path / "out.png")]
     assert cli.run([*arguments, "--model", str(bundle), "--artifact", "tflite/float32_any"]) == 0
     assert Image.open(tmp_path / "out.png").size == (70, 50)

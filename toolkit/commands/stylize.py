@@ -109,6 +109,10 @@ def stylize(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Number of CPU threads of a TFLite artifact. By default, all.")
     ] = None,
+    isolated: Annotated[
+        bool,
+        typer.Option("--isolated", help="Run a TFLite artifact in processes of its own, which may die without harm."),
+    ] = False,
     trust: Trust = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -134,7 +138,7 @@ def stylize(
             from toolkit.custom_objects import import_modules
 
             import_modules(imports or [])
-            opened = open_model(model, artifact, threads, options)
+            opened = open_model(model, artifact, threads, options, isolated)
         is_inside = isinstance(opened, OneStyleStylizer)
     baked = artifact or model if is_inside else None
     if not baked and len(pictures) < 2:
@@ -163,7 +167,7 @@ def stylize(
         from toolkit.painting import Painter
 
         refiner = _refiner(refine, preserve_color)
-        studio = Studio(Painter(opened or open_model(model, artifact, threads, options), look), refiner)
+        studio = Studio(Painter(opened or open_model(model, artifact, threads, options, isolated), look), refiner)
         with progress_bar(console, len(jobs)) as step:
             for outcome in studio.paint_all(jobs, step):
                 (failed if outcome.error else done).append(outcome)
@@ -193,7 +197,7 @@ def _refuse_idle(
             **dict.fromkeys(("strength", "style_size", "refine"), inside),
             **dict.fromkeys(("inputs", "split_at", "value_range", "imports", "trust"), inside if is_ours else None),
             **dict.fromkeys(("suffix", "keep_folders"), one),
-            "threads": unthreaded,
+            **dict.fromkeys(("threads", "isolated"), unthreaded),
         },
     )
 

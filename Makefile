@@ -34,7 +34,7 @@ $(DEMO_READY): $(MADE)
 	@touch $@
 
 .PHONY: demo
-demo: $(DEMO_READY) ## export the embedded stylizer, verify it, stylize a photo with every artifact
+demo: $(DEMO_READY) ## export the embedded stylizer, verify it, paint a photo by both methods
 	$(BIN)/python -m export.demo build/demo
 
 build/demo/bundle/manifest.json: | $(DEMO_READY)
@@ -158,10 +158,14 @@ install-sizes: $(READY) ## install each extra into a fresh environment, and prin
 	$(BIN)/python -m tests.install_sizes
 
 .PHONY: pictures
-pictures: demo $(READY) ## draw the README's pictures again; STYLEPORT_VGG19_WEIGHTS names a file of weights
+pictures: demo $(READY) ## draw the README's pictures again
 	$(BIN)/python -m export.demo --row docs/row.jpg build/demo
 	$(BIN)/styleport compare build/demo/pictures/content.png build/demo/pictures/style.png -o docs/compare.jpg \
-		--size 384 --steps 100 --vgg-weights $${STYLEPORT_VGG19_WEIGHTS:-imagenet}
+		--size 384 --steps 100
+
+.PHONY: guide
+guide: $(READY) ## run the guide, a notebook, and keep its pictures in it
+	$(BIN)/python docs/make_guide.py
 
 .PHONY: house
 house: $(READY) ## draw the picture of the house again, from the code's own imports

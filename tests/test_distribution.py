@@ -1,12 +1,17 @@
 """What is installed is what stands in the repository."""
 
+import hashlib
+import subprocess
+import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-from tests.conftest import PACKAGES, ROOT
+from tests.conftest import PACKAGES, ROOT, copy_of_source
+from toolkit import paintings
 
 
 @pytest.fixture(scope="module")
@@ -14,15 +19,38 @@ def wheel(wheel_file: Path) -> zipfile.ZipFile:
     return zipfile.ZipFile(wheel_file)
 
 
-def test_the_wheel_holds_every_file_of_the_packages(wheel: zipfile.ZipFile) -> None:
-    expected = {
+def files_of_the_packages() -> set[str]:
+    return {
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    missing = expected - set(wheel.namelist())
+
+
+def test_the_wheel_holds_every_file_of_the_packages(wheel: zipfile.ZipFile) -> None:
+    missing = files_of_the_packages() - set(wheel.namelist())
     assert not missing, f"not in the wheel: {sorted(missing)}"
+
+
+def test_the_wheel_holds_the_paintings_as_they_are_recorded(wheel: zipfile.ZipFile) -> None:
+    for name, painting in paintings.PAINTINGS.items():
+        data = wheel.read(f"toolkit/paintings/{name}.jpg")
+        assert hashlib.sha256(data).hexdigest() == painting.sha256
+    sizes = [entry.file_size for entry in wheel.infolist() if entry.filename.startswith("toolkit/paintings/")]
+    assert sum(sizes) < 300_000
+
+
+def test_the_source_distribution_holds_every_file_of_the_packages(tmp_path: Path) -> None:
+    source, target = copy_of_source(tmp_path / "source"), tmp_path / "target"
+    code = "import sys\nfrom setuptools import build_meta\nbuild_meta.build_sdist(sys.argv[1])"
+    result = subprocess.run([sys.executable, "-c", code, str(target)], cwd=source, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    (path,) = target.glob("styleport-*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    missing = {*files_of_the_packages(), "LICENSE", "NOTICE"} - names
+    assert not missing, f"not in the source distribution: {sorted(missing)}"
 
 
 def test_the_wheel_brings_the_licence_and_the_notice(wheel: zipfile.ZipFile) -> None:

@@ -60,7 +60,9 @@ def _from_tile(m0: Any, m1: Any, m2: Any, m3: Any, m4: Any, m5: Any) -> list[Any
     return [near - m0 + far, nearer + 2 * farther, near + 4 * far, nearer - m5 + 8 * farther]
 
 
-@functools.lru_cache(maxsize=64)
+# A picture's size takes eleven graphs, and they some 40 MB: those of one size are kept, lest a ladder of sizes fill
+# the memory.
+@functools.lru_cache(maxsize=11)
 def _strip_function(down: int, across: int, channels: int, filters: int, dtype: Any) -> Callable[..., Any]:
     """Makes the function of one strip of tiles, a graph of its own that layers and strips of a size share.
 

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from toolkit.tflite_metadata import NetworkMetadata
 
 
+EXAMPLES = ("styleport inspect bundle", "styleport inspect bundle/tflite/float32_384/transformer.tflite")
+
+
 def inspect(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's folder, or a .tflite file.")],
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle, or a .tflite file.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the manifest of a bundle, or the description of a file, as JSON.")
     ] = False,

@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import math
-import os
 import shutil
 
 import numpy as np
@@ -25,10 +24,10 @@ from toolkit import manifest as manifests
 from toolkit.device import TFLiteNetwork
 from toolkit.errors import InputError
 from toolkit.models import open_model
+from toolkit.presets import vgg19 as preset
 from toolkit.tflite_metadata import read_metadata
 from toolkit.vgg19 import VGG19Features
 
-REAL_WEIGHTS = os.environ.get("STYLEPORT_VGG19_WEIGHTS", "")
 # Few layers, so that a step is quick; shallow ones of random weights still see a picture.
 FEW = {
     "style_layers": {"block1_conv1": 3.0, "block2_conv1": 1.0},
@@ -298,11 +297,22 @@ def test_an_artifact_that_gives_nothing_comparable_fails(keras_form, damage):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not REAL_WEIGHTS, reason="STYLEPORT_VGG19_WEIGHTS names no file of VGG19 weights")
-def test_with_real_weights_every_gate_is_kept(tmp_path):
-    manifest = exporting.export_bundle(Optimisation.open(REAL_WEIGHTS), tmp_path / "bundle")
+def test_with_the_embedded_weights_every_gate_is_kept_and_the_card_names_them(tmp_path):
+    bundle = tmp_path / "bundle"
+    manifest = exporting.export_bundle(Optimisation.open(preset.NAME), bundle)
     assert [record["verdict"] for record in manifest["artifacts"]] == ["pass"] * 4
-    assert manifest["source"]["weights"] == "file"
+    assert manifest["source"]["weights"] == preset.NAME
+    assert manifest["source"]["sha256"] == preset.provenance()["sha256"]
+    card = (bundle / "MODEL_CARD.md").read_text()
+    assert "those of the preset `vgg19-8bit`" in card
+    assert "CC-BY-4.0 (Visual Geometry Group, University of Oxford)" in card
+
+
+def test_the_card_names_random_weights(exported):
+    folder, manifest = exported
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert "The weights of VGG19 are random" in card
+    assert manifest["source"]["fingerprint"] in card
 
 
 # Bad use

@@ -1,20 +1,16 @@
 """With the settings of TensorFlow's tutorial a run is the tutorial's, derived here anew from the formulas."""
 
-import os
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from toolkit import images, samples
+from toolkit.presets import vgg19
 from toolkit.transfer import StyleTransfer
 
-WEIGHTS = os.environ.get("STYLEPORT_VGG19_WEIGHTS")
 STYLE_LAYERS = [f"block{block}_conv1" for block in range(1, 6)]
 STEPS = 10
-
-pytestmark = pytest.mark.skipif(not WEIGHTS, reason="STYLEPORT_VGG19_WEIGHTS names no file of VGG19 weights")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +23,8 @@ def pictures():
 
 def loss_by_the_formulas(content, style):
     network = keras.applications.VGG19(include_top=False, weights=None)
-    network.load_weights(WEIGHTS)
+    for layer, kernel, bias in vgg19.weights():
+        network.get_layer(layer).set_weights([kernel, bias])
     names = [*STYLE_LAYERS, "block5_conv2"]
     tap = keras.Model(network.input, [network.get_layer(name).output for name in names])
 
@@ -69,7 +66,7 @@ def adam_by_the_formulas(loss_of, picture):
 def test_the_losses_of_ten_steps_are_the_tutorial_s(pictures):
     content, style = pictures
     expected = adam_by_the_formulas(loss_by_the_formulas(content, style), content[None])
-    transfer = StyleTransfer(vgg_weights=WEIGHTS)
+    transfer = StyleTransfer()
     transfer.compile(keras.optimizers.Adam(0.02, beta_1=0.99, epsilon=0.1))
     transfer.fit(content, style, 1, STEPS, verbose=0)
     np.testing.assert_allclose([point["loss"] for point in transfer.curve], expected, rtol=1e-3)
@@ -80,7 +77,7 @@ def test_the_default_optimizer_needs_fewer_steps(pictures):
     content, style = pictures
     losses = {}
     for name in ("lbfgs", keras.optimizers.Adam(0.02, beta_1=0.99, epsilon=0.1)):
-        transfer = StyleTransfer(vgg_weights=WEIGHTS)
+        transfer = StyleTransfer()
         transfer.compile(name)
         transfer.fit(content, style, 1, 12, verbose=0)
         losses[str(name)] = float(transfer.metrics[0].result())
@@ -94,7 +91,7 @@ def test_an_interrupted_run_with_real_weights_ends_at_the_same_picture(pictures,
             if transfer.steps_done == stop_after:
                 raise KeyboardInterrupt
 
-        transfer = StyleTransfer(vgg_weights=WEIGHTS)
+        transfer = StyleTransfer()
         stop = keras.callbacks.LambdaCallback(on_train_batch_begin=interrupt)
         transfer.fit(*pictures, 1, 24, verbose=0, callbacks=[stop], checkpoint=folder, checkpoint_every=5)
         return transfer.image

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.commands import completion
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.options import (
     MODEL_HELP,
@@ -41,14 +42,21 @@ _REFINED_SIZE = 512
 _NAMED = 5
 
 
+EXAMPLES = (
+    "styleport stylize photo.jpg painting.jpg -o painted.png",
+    "styleport stylize photos/ painting.jpg -o painted/ --strength 0.7",
+    "styleport stylize photo.jpg painting.jpg -o painted.png --model bundle",
+)
+
+
 def stylize(
     context: typer.Context,
     pictures: Annotated[
         list[Path],
         typer.Argument(
             metavar="CONTENT... STYLE",
-            help="Pictures or folders of pictures to paint, then one style picture or a folder of them; no STYLE for "
-            "a model or an artifact that has its style inside.",
+            help="Pictures or folders of pictures to paint, and then a style picture or a folder of style pictures. "
+            "Give no STYLE for a model or an artifact with a built-in style.",
         ),
     ],
     output: Annotated[
@@ -57,15 +65,16 @@ def stylize(
             "--output",
             "-o",
             metavar="PATH",
-            help="A picture's file; or a folder: one that is there, ends in a slash, or has no suffix.",
+            help="File of the painted picture; or a folder, which exists, ends in a slash or has no suffix.",
         ),
     ],
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
+    model: Annotated[str, typer.Option(help=MODEL_HELP, autocompletion=completion.models)] = "magenta-mobile",
     artifact: Annotated[
         str | None,
         typer.Option(
-            help="Of a bundle: one that inspect lists; by default TFLite, the closest to the model, of any size first. "
-            "Of a preset: tflite (the default) or keras.",
+            help="Artifact of a bundle: one that inspect lists; by default TFLite, the closest to the model, of any "
+            "size first. Artifact of a preset: tflite (the default) or keras.",
+            autocompletion=completion.artifacts,
         ),
     ] = None,
     inputs: Inputs = None,
@@ -81,8 +90,8 @@ def stylize(
         int | None,
         typer.Option(
             min=1,
-            help="Steps of optimize to take from each stylized picture: slower, and closer to the style; try 10. Photos "
-            "are then at most 512 pixels, unless --max-size says otherwise.",
+            help="Steps of optimize to take from each stylized picture: slower, closer to the style; try 10. "
+            "Photos are then at most 512 pixels, unless --max-size says otherwise.",
         ),
     ] = None,
     suffix: Annotated[
@@ -95,13 +104,15 @@ def stylize(
         ),
     ] = False,
     keep_folders: Annotated[
-        bool, typer.Option("--keep-folders", help="In an output folder, keep the folders that the pictures lie in.")
+        bool, typer.Option("--keep-folders", help="Keep the folders of the pictures in the output folder.")
     ] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of a TFLite pair; all by default.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Number of CPU threads of a TFLite artifact. By default, all.")
+    ] = None,
     trust: Trust = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Paint pictures in the style of other pictures."""
+    """Paint pictures in the style of other pictures with a feed-forward network, in one pass."""
     from toolkit import images, targets
     from toolkit.commands.jobs import Output, unread
     from toolkit.console import printable, progress_bar, quiet_libraries
@@ -285,3 +296,18 @@ def _report(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_
     if failed:
         messages = list(dict.fromkeys(str(outcome.error) for outcome in failed))
         raise WorkError(f"{len(failed)} of {len(done) + len(failed)} pictures failed: {'; '.join(messages)}")
+    if not as_json and done:
+        from toolkit.commands import closing
+
+        job = done[0].job
+        weaker: list[str | Path] = [
+            "styleport",
+            "stylize",
+            job.content,
+            job.style or "",
+            "-o",
+            "weaker.png",
+            "--strength",
+            "0.6",
+        ]
+        closing.tell([outcome.job.output for outcome in done], follow=[weaker] if job.style else [])

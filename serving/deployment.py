@@ -10,7 +10,7 @@ from pathlib import Path
 
 from export import bundle as bundles
 from serving.versions import model_name, spelled
-from toolkit.errors import InputError
+from toolkit.errors import InputError, WorkError
 
 KINDS = ("compose", "kubernetes", "config")
 IMAGE_TAG = "2.19.1"
@@ -19,7 +19,6 @@ GRPC_PORT, REST_PORT, PROMETHEUS_PORT, GRAFANA_PORT = 8500, 8501, 9090, 3000
 _HERE = Path(__file__).parent
 _NAME = "stylizer"
 _FOLDER = "/models"
-_MODELS = "${STYLEPORT_MODELS}"
 # In YAML, in text protocol buffers and for compose alike, these need no quotes.
 _PLAIN_PATH = re.compile(r"[\w/.@+~ -]+")
 _PLAIN_NAME = re.compile(r"[\w.-]+")
@@ -54,8 +53,8 @@ class Deployment:
     def __post_init__(self) -> None:
         if not _PLAIN_PATH.fullmatch(str(spelled(self.base_path))) or not _PLAIN_NAME.fullmatch(self.model):
             raise InputError(
-                f"{self.base_path}: a base path of a deployment has letters, digits and ._-@+~ alone, and no space in its "
-                "last name: choose another"
+                f"{self.base_path}: cannot stand in the files: give one of letters, digits and ._-@+~, without a "
+                "space in its last name"
             )
         if not _TAG.fullmatch(self.image_tag):
             raise InputError(f"{self.image_tag!r}: not the tag of an image: give one such as {IMAGE_TAG}")
@@ -138,12 +137,9 @@ def _compose(deployment: Deployment) -> dict[str, str]:
     text = texts["compose.yaml"]
     head = text.index("#   styleport publish")
     text = text[:head] + _compose_usage(deployment) + text[text.index("name: styleport") :]
-    required = re.search(re.escape("${STYLEPORT_MODELS:?") + r"[^}]*\}", text)
-    assert required, "compose.yaml asks for no folder of models"
+    text = re.sub(r"\$\{STYLEPORT_MODELS(:\?[^}]*)?\}", lambda _: models, text)
     replaced = {
         "name: styleport\n": f"name: {_project(deployment.model)}\n",
-        required[0]: models,
-        _MODELS: models,
         "source: ../config": "source: ./config",
         f"/v1/models/{_NAME}/": f"/v1/models/{deployment.model}/",
         f"tensorflow/serving:{IMAGE_TAG}": f"tensorflow/serving:{deployment.image_tag}",
@@ -176,8 +172,8 @@ def _kubernetes(deployment: Deployment) -> dict[str, str]:
         raise InputError(f"{deployment.base_path}: give the base path in the pods, such as /models/stylizer")
     if not _KUBERNETES_NAME.fullmatch(deployment.model):
         raise InputError(
-            f"{deployment.base_path}: Kubernetes takes names of lower-case letters, digits and hyphens, at most 56: give "
-            "the base path such a last name"
+            f"{deployment.base_path}: Kubernetes takes names of at most 56 lower-case letters, digits and hyphens: "
+            "give the base path such a last name"
         )
     texts = _texts("deploy/kubernetes", "*")
     ports = {
@@ -206,6 +202,7 @@ def _texts(folder: str, *patterns: str) -> dict[str, str]:
 
 def _replaced(text: str, replaced: dict[str, str]) -> str:
     for old, new in replaced.items():
-        assert old in text, f"a file of this release has no {old!r}"
+        if old not in text:
+            raise WorkError(f"the files of this release are damaged: {old!r} is missing; install styleport anew")
         text = text.replace(old, new)
     return text

@@ -2,36 +2,52 @@
 
 import errno
 import importlib
+import importlib.util
 import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from toolkit import aborts, keras_settings, signals, streams
+from toolkit.commands import closing
 from toolkit.errors import InputError, MissingExtraError, StyleportError, WorkError, out_of_memory
 from toolkit.extras import install
+from toolkit.help_page import HelpfulCommand, first_paragraph
 
-COMMANDS = {
-    "stylize": "toolkit.commands.stylize",
-    "optimize": "toolkit.commands.optimize",
-    "compare": "toolkit.commands.compare",
-    "fetch": "toolkit.commands.fetch",
-    "export": "export.commands.export",
-    "verify": "export.commands.verify",
-    "inspect": "export.commands.inspect",
-    "serve": "serving.commands.serve",
-    "deploy": "serving.commands.deploy",
-    "publish": "serving.commands.publish",
-    "versions": "serving.commands.versions",
-    "lineage": "serving.commands.lineage",
-    "label": "serving.commands.label",
-    "rollback": "serving.commands.rollback",
-    "prune": "serving.commands.prune",
-    "request": "serving.commands.request",
-    "batch": "serving.commands.batch",
-    "pipeline": "serving.commands.pipeline",
+# Commands by their group in `styleport --help`, each with the module that has it.
+GROUPS = {
+    "Paint": {
+        "stylize": "toolkit.commands.stylize",
+        "optimize": "toolkit.commands.optimize",
+        "compare": "toolkit.commands.compare",
+    },
+    "Export": {
+        "export": "export.commands.export",
+        "verify": "export.commands.verify",
+        "inspect": "export.commands.inspect",
+        "fetch": "toolkit.commands.fetch",
+    },
+    "Serve": {
+        "serve": "serving.commands.serve",
+        "deploy": "serving.commands.deploy",
+        "request": "serving.commands.request",
+        "publish": "serving.commands.publish",
+        "versions": "serving.commands.versions",
+        "lineage": "serving.commands.lineage",
+        "label": "serving.commands.label",
+        "rollback": "serving.commands.rollback",
+        "prune": "serving.commands.prune",
+    },
+    "Collections": {
+        "batch": "serving.commands.batch",
+        "pipeline": "serving.commands.pipeline",
+    },
 }
+COMMANDS = {name: module for commands in GROUPS.values() for name, module in commands.items()}
 
 # The extra that brings each optional package.
 EXTRAS = {
@@ -54,6 +70,23 @@ EXTRAS = {
 }
 
 
+# Packages that a command needs whatever it is asked for: their absence is told before any work.
+NEEDS = {
+    "optimize": ("tensorflow", "keras"),
+    "compare": ("tensorflow", "keras"),
+    "fetch": ("tensorflow", "tensorflow_hub"),
+    "export": ("tensorflow", "keras", "litert_quantizer", "skimage", "jsonschema", "jinja2"),
+    "verify": ("tensorflow", "keras", "skimage", "jsonschema"),
+    "serve": ("tensorflow", "tensorflow_serving", "grpc", "grpc_health", "starlette", "uvicorn"),
+    "publish": ("tensorflow", "keras", "tensorflow_serving", "skimage", "jsonschema"),
+    "label": ("tensorflow_serving",),
+    "rollback": ("tensorflow_serving",),
+    "prune": ("tensorflow_serving",),
+    "batch": ("apache_beam", "tensorflow"),
+    "pipeline": ("tfx", "tensorflow", "tensorflow_serving"),
+}
+
+
 class LazyGroup(TyperGroup):
     """A group that imports a command's module when the command is asked for."""
 
@@ -66,14 +99,36 @@ class LazyGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(COMMANDS[cmd_name])
-        app = typer.Typer(add_completion=False)
-        kind, context = getattr(module, "CLASS", None), getattr(module, "CONTEXT", None)
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        kind, context = getattr(module, "CLASS", HelpfulCommand), getattr(module, "CONTEXT", None)
         app.command(cmd_name, cls=kind, context_settings=context)(getattr(module, cmd_name))
-        return typer.main.get_command(app)
+        command: Any = typer.main.get_command(app)
+        command.examples = getattr(module, "EXAMPLES", ())
+        command.check = partial(_check_extras, cmd_name)
+        return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Finds the command that is named, or the names that were probably meant."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise InputError(f"No such command {args[0]!r}{_meant(get_close_matches(args[0], COMMANDS))}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Writes the commands in their groups, each with the first paragraph of its help."""
+        grouped = {name for commands in GROUPS.values() for name in commands}
+        others = [name for name in COMMANDS if name not in grouped]
+        for title, names in (*GROUPS.items(), *([("Commands", others)] if others else [])):
+            with formatter.section(title):
+                formatter.write_dl([(name, first_paragraph(self.get_command(ctx, name).help)) for name in names])
+
+
+def _meant(names: Sequence[str]) -> str:
+    """The end of a complaint about a name that does not exist."""
+    return f": did you mean {' or '.join(names)}?" if names else "; styleport --help lists what there is"
 
 
 app = typer.Typer(
-    cls=LazyGroup, name="styleport", add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup, name="styleport", rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
 )
 
 
@@ -92,11 +147,29 @@ def styleport(
     """Export neural style transfer models, and prove that every artifact still paints the same picture."""
 
 
+def _check_extras(command: str) -> None:
+    """Finds out before any work whether what a command needs is installed; finding a package does not import it."""
+    for package in NEEDS.get(command, ()):
+        if not _is_installed(package):
+            raise MissingExtraError(_needs(package))
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return package in sys.modules or importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _needs(package: str) -> str:
+    return f"this needs {package}: {install(EXTRAS[package])}"
+
+
 def _missing_extra(error: ModuleNotFoundError) -> InputError:
     package = (error.name or "").partition(".")[0]
     if package not in EXTRAS:
         raise error
-    return MissingExtraError(f"this needs {package}: {install(EXTRAS[package])}")
+    return MissingExtraError(_needs(package))
 
 
 def run(arguments: list[str]) -> int:
@@ -117,12 +190,13 @@ def run(arguments: list[str]) -> int:
     try:
         try:
             # Outside standalone mode the parser raises, and an interrupt or an early exit returns its code.
-            with keras_settings.guarded():
+            with keras_settings.guarded(), closing.timed():
                 code = typer.main.get_command(app).main(arguments or ["--help"], "styleport", standalone_mode=False)
         except ModuleNotFoundError as error:
             raise _missing_extra(error) from error
     except typer.TyperException as error:
-        return _fail(error.format_message(), 2)
+        meant = getattr(error, "possibilities", None)
+        return _fail(error.message + _meant(sorted(meant)) if meant else error.format_message(), 2)
     except Exception as error:
         if stopped := signals.behind(error):
             return stopped

@@ -15,6 +15,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TransferSpeedColumn,
@@ -60,10 +61,11 @@ class TextConsole(Console):
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[Console]:
-    """Keeps what native libraries print off the terminal, and shows it only if the work breaks down.
+    """Keeps what libraries print off the terminal, and shows it only if the work breaks down.
 
-    TensorFlow, the TFLite converter and the quantizer write to the process's standard error themselves, past
-    anything that Python's logging or warnings could hold back.
+    TensorFlow, the TFLite converter and the quantizer write to the process's standard output and error themselves,
+    past anything that Python's logging or warnings could hold back. Within the block both descriptors lead into one
+    file, so that bars and warnings of libraries, too, meet no terminal: results are printed after it.
 
     Yields:
         A console on the real standard error.
@@ -73,9 +75,15 @@ def quiet_libraries() -> Iterator[Console]:
         yield TextConsole(stderr=True)
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    with chatter, streams.told(os.dup(2)) as real, watched(chatter.fileno(), real.fileno()):
-        os.dup2(chatter.fileno(), 2)
+    _flush()
+    with (
+        chatter,
+        os.fdopen(os.dup(1), "wb") as output,
+        streams.told(os.dup(2)) as real,
+        watched(chatter.fileno(), real.fileno()),
+    ):
+        for descriptor in (1, 2):
+            os.dup2(chatter.fileno(), descriptor)
         failed = False
         try:
             yield TextConsole(file=real)
@@ -83,11 +91,18 @@ def quiet_libraries() -> Iterator[Console]:
             failed = not _told_in_one_line(error)
             raise
         finally:
-            sys.stderr.flush()
+            _flush()
+            os.dup2(output.fileno(), 1)
             os.dup2(real.fileno(), 2)
             if failed:
                 chatter.seek(0)
                 real.write(chatter.read().decode(errors="replace"))
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
 
 
 def _unnamed_file() -> IO[bytes] | None:
@@ -110,6 +125,24 @@ def _told_in_one_line(error: BaseException) -> bool:
 _DESCRIPTION = TextColumn("{task.description}", markup=False)
 
 
+def bar(console: Console, *columns: ProgressColumn) -> Progress:
+    """Returns a bar that goes away at its end, and is not drawn where the console is no terminal.
+
+    Args:
+        console: on standard error.
+        columns: what it is made of.
+    """
+    # Rich would take over Python's standard streams, and print above the bar what libraries write there.
+    return Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
 @contextlib.contextmanager
 def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]]:
     """Shows a bar while work is done; shows nothing where the console is no terminal.
@@ -122,7 +155,7 @@ def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]
         A function to call with a description at the start of each step.
     """
     columns = (_DESCRIPTION, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with bar(console, *columns) as progress:
         task = progress.add_task("", total=total)
         started = False
 
@@ -146,7 +179,7 @@ def bytes_bar(console: Console, description: str) -> Iterator[Callable[[int, int
         A function to call with the bytes received so far, and how many there will be, if that is known.
     """
     columns = (_DESCRIPTION, BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with bar(console, *columns) as progress:
         task = progress.add_task(description, total=None)
         yield lambda received, expected: progress.update(task, completed=received, total=expected)
 
@@ -165,7 +198,7 @@ def counting_bar(console: Console, total: int, line_seconds: float) -> Iterator[
     """
     columns = (_DESCRIPTION, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     told = time.monotonic()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with bar(console, *columns) as progress:
         task = progress.add_task("", total=total)
 
         def show(count: int) -> None:

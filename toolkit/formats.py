@@ -46,6 +46,11 @@ def is_heic(stream: BinaryIO) -> bool:
     return start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS
 
 
+def is_heic_name(path: Path) -> bool:
+    """Returns whether a file is a HEIC picture by its suffix."""
+    return path.suffix.lower() in (".heic", ".heif")
+
+
 # Formats that hold a photo's colors, so that a result may be of the same.
 _PHOTO_FAMILIES = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF")
 

@@ -4,9 +4,10 @@ import time
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
 from toolkit.backend import keras
+from toolkit.console import bar
 
 # The first step builds the graph, the second is slower than those after it.
 _FIRST_TIMED, _LAST_TIMED = 2, 5
@@ -31,7 +32,7 @@ class RunProgress(keras.callbacks.Callback):
             TimeRemainingColumn(),
         )
         self._console, self._steps = console, steps
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._progress = bar(console, *columns)
         self._task = self._progress.add_task("building the graph", total=None, loss="")
         self._ends: list[float] = []
 

@@ -176,7 +176,10 @@ def export(
     print_table(manifest["artifacts"], stdout_console())
     typer.echo(f"bundle: {bundle}\nreport: {bundle / 'report' / 'index.html'}")
     if "web" in options.formats:
-        typer.echo(f"page:   python3 -m http.server --directory {shlex.quote(str(bundle / 'web'))}")
+        typer.echo(
+            f"page:   python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(bundle / 'web'))} 8000"
+        )
+        typer.echo("        http://127.0.0.1:8000/")
 
 
 def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[str], key: Path | None) -> None:

@@ -5,7 +5,8 @@ import { keepOffline } from "./offline.js";
 import { Problem, fromFile, fromUrl, save, show } from "./pictures.js";
 import { Stylizer } from "./stylizer.js";
 
-const DETAIL = ["Quick", "Fine"];
+const { language, text } = globalThis.texts;
+const DETAIL = [text("Quick"), text("Fine")];
 
 const element = (id) => document.getElementById(id);
 const result = element("result");
@@ -15,8 +16,8 @@ let stylizer, ready;
 let isPainting = false;
 let isStale = false;
 
-function say(text) {
-  element("status").textContent = text;
+function say(words) {
+  element("status").textContent = words;
 }
 
 function tell(error) {
@@ -27,11 +28,15 @@ function tell(error) {
 }
 
 function inPlainWords({ message }) {
-  if (/memory|allocat|oom/i.test(message)) return "There is not enough memory for this. Choose less detail, or close other tabs.";
+  if (/memory|allocat|oom/i.test(message)) return text("There is not enough memory for this. Choose less detail, or close other tabs.");
   if (/missing|fetch|importScripts|network/i.test(message)) {
-    return `A part of this page could not be loaded. Is its folder complete, and the server still there? (${message})`;
+    return text("A part of this page could not be loaded. Is its folder complete, and the server still there? ({reason})", { reason: message });
   }
-  return `The picture could not be painted: ${message}`;
+  return text("The picture could not be painted: {reason}", { reason: message });
+}
+
+function inProgress(step) {
+  return `${step[0].toUpperCase()}${step.slice(1)}…`;
 }
 
 function setBusy(isBusy) {
@@ -40,13 +45,15 @@ function setBusy(isBusy) {
 }
 
 function seconds(milliseconds) {
-  return `${(milliseconds / 1000).toFixed(2)} s`;
+  return (milliseconds / 1000).toLocaleString(language, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 }
 
 function timing({ times, side, accelerator, threads }) {
   const total = Object.values(times).reduce((sum, time) => sum + time);
-  const by = accelerator === "webgpu" ? "WebGPU" : `WebAssembly, ${threads} ${threads === 1 ? "thread" : "threads"}`;
-  return `Painted in ${seconds(total)}: style ${seconds(times.style)}, picture ${seconds(times.paint)}; ${side} px, ${by}.`;
+  const workers = threads === 1 ? text("1 thread") : text("{count} threads", { count: threads });
+  const by = accelerator === "webgpu" ? "WebGPU" : `WebAssembly, ${workers}`;
+  const spent = { total: seconds(total), style: seconds(times.style), picture: seconds(times.paint) };
+  return text("Painted in {total} s: style {style} s, picture {picture} s; {side} px, {by}.", { ...spent, side, by });
 }
 
 // One picture is painted at a time; what changes meanwhile is painted next, once.
@@ -65,7 +72,7 @@ async function paint() {
         strength: element("strength").valueAsNumber / 100,
         side: Number(new FormData(element("controls")).get("side")),
       };
-      painted = await stylizer.stylize(given, (step) => say(`${step[0].toUpperCase()}${step.slice(1)}…`));
+      painted = await stylizer.stylize(given, (step) => say(inProgress(text(step))));
       tell(null);
       showPainted();
       say(timing(painted));
@@ -81,7 +88,7 @@ async function paint() {
 
 function showPainted() {
   show(result, painted);
-  result.setAttribute("aria-label", `${chosen.photo.name}, painted in the style of: ${chosen.style.name}`);
+  result.setAttribute("aria-label", text("{photo}, painted in the style of: {style}", { photo: chosen.photo.name, style: chosen.style.name }));
   element("original").setAttribute("aria-pressed", "false");
   for (const id of ["original", "save"]) element(id).disabled = false;
 }
@@ -89,7 +96,7 @@ function showPainted() {
 function toggleOriginal() {
   if (element("original").getAttribute("aria-pressed") === "true") return showPainted();
   show(result, chosen.photo.picture);
-  result.setAttribute("aria-label", `The photo itself: ${chosen.photo.name}`);
+  result.setAttribute("aria-label", text("The photo itself: {photo}", { photo: chosen.photo.name }));
   return element("original").setAttribute("aria-pressed", "true");
 }
 
@@ -128,13 +135,14 @@ function addOwn(role, name, picture) {
 }
 
 function addSample(role, { file, name, shows }) {
+  const title = text(shows);
   const image = new Image();
   image.src = file;
   image.alt = "";
   let picture;
-  return addThumbnail(role, shows, image, async (button) => {
+  return addThumbnail(role, title, image, async (button) => {
     picture ??= await fromUrl(file, name);
-    await choose(role, shows, picture, button, name);
+    await choose(role, title, picture, button, name);
   });
 }
 
@@ -178,7 +186,7 @@ function connect() {
   element("camera").onclick = () =>
     attempt(async () => {
       const picture = await photograph(element("camera-dialog"));
-      if (picture) await addOwn("photo", "A photo from the camera", picture);
+      if (picture) await addOwn("photo", text("A photo from the camera"), picture);
     });
   element("strength").oninput = () => {
     element("strength-shown").textContent = `${element("strength").value} %`;
@@ -195,7 +203,7 @@ function offerSizes(sizes) {
     const input = Object.assign(document.createElement("input"), {
       type: "radio", name: "side", id: `side-${side}`, value: side, checked: index === 0,
     });
-    label.append(input, `${DETAIL[index] ?? "Finer"}, ${side} px`);
+    label.append(input, `${DETAIL[index] ?? text("Finer")}, ${side} px`);
     element("sizes").append(label);
   }
 }

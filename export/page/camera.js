@@ -2,21 +2,23 @@
 
 import { Problem, sampled } from "./pictures.js";
 
+const { text } = globalThis.texts;
+
 const REFUSED = {
-  NotAllowedError: "The camera was not allowed. Allow it in the browser’s settings for this page, or choose a photo.",
-  NotFoundError: "No camera was found. Choose a photo instead.",
-  NotReadableError: "The camera is in use by another program. Close that, or choose a photo.",
+  NotAllowedError: text("The camera was not allowed. Allow it in the browser’s settings for this page, or choose a photo."),
+  NotFoundError: text("No camera was found. Choose a photo instead."),
+  NotReadableError: text("The camera is in use by another program. Close that, or choose a photo."),
 };
 
 async function opened(facingMode) {
   if (!navigator.mediaDevices?.getUserMedia) {
-    throw new Problem("The camera needs a page that is served by https, or from this computer. Choose a photo instead.");
+    throw new Problem(text("The camera needs a page that is served by https, or from this computer. Choose a photo instead."));
   }
   const video = { facingMode, width: { ideal: 1536 }, height: { ideal: 1152 } };
   try {
     return await navigator.mediaDevices.getUserMedia({ video, audio: false });
   } catch (error) {
-    throw new Problem(REFUSED[error.name] ?? "The camera could not be started. Choose a photo instead.");
+    throw new Problem(REFUSED[error.name] ?? text("The camera could not be started. Choose a photo instead."));
   }
 }
 

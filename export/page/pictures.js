@@ -1,5 +1,7 @@
 // Files, cameras and canvases to samples and back.
 
+const { text } = globalThis.texts;
+
 export const MIN_SIDE = 16;
 export const MAX_BYTES = 64e6;
 export const MAX_PIXELS = 64e6;
@@ -14,14 +16,14 @@ let count = 0;
 // Draws on white, as the command line does.
 export function sampled(source, width, height) {
   if (Math.min(width, height) < MIN_SIDE) {
-    throw new Problem(`This picture is too small: ${width} × ${height} pixels. Both sides must be at least ${MIN_SIDE}.`);
+    throw new Problem(text("This picture is too small: {width} × {height} pixels. Both sides must be at least {least}.", { width, height, least: MIN_SIDE }));
   }
   const scale = Math.min(1, MAX_SIDE / Math.max(width, height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(MIN_SIDE, Math.round(width * scale));
   canvas.height = Math.max(MIN_SIDE, Math.round(height * scale));
   const brush = canvas.getContext("2d", { willReadFrequently: true });
-  if (!brush) throw new Problem("This browser has no memory left for pictures. Close other tabs and try again.");
+  if (!brush) throw new Problem(text("This browser has no memory left for pictures. Close other tabs and try again."));
   brush.fillStyle = "white";
   brush.fillRect(0, 0, canvas.width, canvas.height);
   brush.imageSmoothingQuality = "high";
@@ -32,7 +34,8 @@ export function sampled(source, width, height) {
 
 export async function fromFile(file) {
   if (file.size > MAX_BYTES) {
-    throw new Problem(`This file is too large: ${Math.round(file.size / 1e6)} MB. Choose one of up to ${MAX_BYTES / 1e6} MB.`);
+    const sizes = { size: Math.round(file.size / 1e6), most: MAX_BYTES / 1e6 };
+    throw new Problem(text("This file is too large: {size} MB. Choose one of up to {most} MB.", sizes));
   }
   const url = URL.createObjectURL(file);
   try {
@@ -46,16 +49,16 @@ export async function fromUrl(url, name) {
   const image = new Image();
   await new Promise((resolve, reject) => {
     image.onload = resolve;
-    image.onerror = () => reject(new Problem(`“${name}” is not a picture that this browser can read. Try a JPEG or PNG.`));
+    image.onerror = () => reject(new Problem(text("“{name}” is not a picture that this browser can read. Try a JPEG or PNG.", { name })));
     image.src = url;
   });
   // The size is known before any sample of the picture is decoded.
   const { naturalWidth: width, naturalHeight: height } = image;
   if (width * height > MAX_PIXELS) {
-    const millions = Math.round((width * height) / 1e6);
-    throw new Problem(`This picture is too large: ${millions} megapixels. Choose one of up to ${MAX_PIXELS / 1e6}.`);
+    const sizes = { size: Math.round((width * height) / 1e6), most: MAX_PIXELS / 1e6 };
+    throw new Problem(text("This picture is too large: {size} megapixels. Choose one of up to {most}.", sizes));
   }
-  if (!width || !height) throw new Problem(`“${name}” has no size of its own. Try a JPEG or PNG.`);
+  if (!width || !height) throw new Problem(text("“{name}” has no size of its own. Try a JPEG or PNG.", { name }));
   return sampled(image, width, height);
 }
 
@@ -67,7 +70,7 @@ export function show(canvas, { data, width, height }) {
 
 export async function save(canvas, name) {
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-  if (!blob) throw new Problem("The picture could not be saved: this browser has no memory left for it.");
+  if (!blob) throw new Problem(text("The picture could not be saved: this browser has no memory left for it."));
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;

@@ -10,9 +10,9 @@
   };
   window.addEventListener("DOMContentLoaded", () => {
     if (location.protocol === "file:") {
-      tell("Browsers run this page only from a server. In its folder, run: python3 -m http.server — and open the address that it prints.");
+      tell(texts.text("Browsers run this page only from a server. In its folder, run: python -m http.server --bind 127.0.0.1 8000 — and open http://127.0.0.1:8000/"));
     } else if (typeof WebAssembly !== "object" || !("noModule" in HTMLScriptElement.prototype)) {
-      tell("This browser is too old for this page, or WebAssembly is switched off in it. Try a current Firefox, Chrome, Edge or Safari.");
+      tell(texts.text("This browser is too old for this page, or WebAssembly is switched off in it. Try a current Firefox, Chrome, Edge or Safari."));
     }
   });
 })();

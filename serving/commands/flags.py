@@ -9,9 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from typer.core import TyperCommand
-
 from toolkit.errors import InputError
+from toolkit.help_page import HelpfulCommand
 
 # Where a command finds its command line in its context.
 COMMAND_LINE = "serving.commands.flags"
@@ -139,7 +138,7 @@ def read(arguments: list[str], options: set[str]) -> CommandLine:
     return line
 
 
-class TensorFlowCommand(TyperCommand):
+class TensorFlowCommand(HelpfulCommand):
     """A command that takes TensorFlow Serving's flags; `context.meta[COMMAND_LINE]` tells what to warn of."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -33,6 +33,8 @@ def _print(found: dict[str, Any]) -> None:
     from export.table import stdout_console
 
     table = Table(show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, text in _lines(found):
         table.add_row(name, escape(text))
     stdout_console().print(table)

@@ -87,10 +87,13 @@ def pipeline(
         settings = Settings(root, base_path, model, elsewhere, options, narrower, pictures, warmup_sizes=warmup_size)
         if compile_to is not None and image is not None:
             compile_for_kubeflow(settings, compile_to, image)
-            typer.echo(str(compile_to))
-            return
-        run = run_locally(settings)
-    _report(run, as_json)
+            run = None
+        else:
+            run = run_locally(settings)
+    if run is None:
+        typer.echo(str(compile_to))
+    else:
+        _report(run, as_json)
 
 
 def _read_gates(path: Path) -> Any:

@@ -94,9 +94,8 @@ def _hinted(server: str, model: str) -> Iterator[None]:
         yield
     except ServerError as error:
         if error.code == "UNAVAILABLE":
-            raise WorkError(
-                f"{error}; is a server running at {server}? `styleport serve BASE_PATH` starts one, --server names another"
-            ) from error
+            hint = "`styleport serve BASE_PATH` starts a server here, --server names another"
+            raise WorkError(f"{error}; is a server running at {server}? {hint}") from error
         if error.code == "NOT_FOUND":
             raise WorkError(f"{error}; --model {model} is asked for: give the name, version or label served") from error
         raise

@@ -209,7 +209,9 @@ def serve(
 ) -> None:
     """Serve models as TensorFlow Serving does, for development and tests.
 
-    `styleport serve build/models/stylizer` serves what was published there. Flags are those of TensorFlow Serving, written as there: --flag=value, or --flag=true for a switch.
+    `styleport serve build/models/stylizer` serves what was published there.
+
+    Flags are those of TensorFlow Serving, written as there: --flag=value, or --flag=true for a switch.
     Those that change nothing here are taken with a warning.
 
     Once it answers, one line of JSON on standard output names the addresses. Logs are JSON lines on standard error.

@@ -45,18 +45,23 @@ def versions(
 
 def _print(records: list[dict[str, Any]]) -> None:
     from rich.markup import escape
-    from rich.table import Table
 
     from export.report import megabytes
-    from export.table import stdout_console
+    from export.table import Column, fitted, stdout_console
 
-    table = Table()
-    table.add_column("version", justify="right")
-    for name in ("labels", "loaded", "size", "published", "source", "verdict"):
-        table.add_column(name, justify="right" if name == "size" else "left")
-    for record in records:
-        loaded = {True: "yes", False: "no", None: "-"}[record["loaded"]]
-        told = [escape(record[name] or "-") for name in ("published", "source", "verdict")]
-        names = escape(", ".join(record["labels"]) or "-")
-        table.add_row(str(record["version"]), names, loaded, megabytes(record["bytes"]), *told)
-    stdout_console().print(table)
+    loaded = {True: "yes", False: "no", None: "-"}
+
+    def told(name: str) -> list[str]:
+        return [escape(record[name] or "-") for record in records]
+
+    columns = [
+        Column("version", [str(record["version"]) for record in records], is_number=True),
+        Column("labels", [escape(", ".join(record["labels"]) or "-") for record in records]),
+        Column("loaded", [loaded[record["loaded"]] for record in records]),
+        Column("size", [megabytes(record["bytes"]) for record in records], is_number=True),
+        Column("published", told("published"), rank=1),
+        Column("source", told("source"), rank=2),
+        Column("verdict", told("verdict")),
+    ]
+    console = stdout_console()
+    console.print(fitted(columns, console))

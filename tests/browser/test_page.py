@@ -176,7 +176,7 @@ def test_a_part_that_is_missing_is_told(page, served):
 
 def test_a_page_opened_as_a_file_says_how_to_serve_it(page, page_folder):
     page.goto((page_folder / "index.html").as_uri())
-    assert "python3 -m http.server" in page.get_by_role("alert").text_content()
+    assert "python -m http.server --bind 127.0.0.1 8000" in page.get_by_role("alert").text_content()
 
 
 def test_nothing_is_asked_of_any_other_host(page, served, files):
@@ -251,6 +251,24 @@ def test_every_control_has_a_name_and_is_reached_by_keyboard(painted):
     assert {"A ginger cat, resting"} <= set(reached)
 
 
+@pytest.mark.parametrize(("locale", "language"), [("es-MX", "es"), ("fr-FR", "en"), ("en-GB", "en")])
+def test_it_speaks_the_language_of_the_browser_or_english(browser, served, locale, language):
+    context = browser.new_context(locale=locale)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(served.url)
+    began = {"en": "Painted in ", "es": "Pintado en "}[language]
+    wait_for(page, f"document.getElementById('status').textContent.startsWith('{began}')")
+    assert page.evaluate("document.documentElement.lang") == language
+    title, label = {
+        "en": ("Paint a photo in any style", "Choose a photo from this device"),
+        "es": ("Pinte una foto en cualquier estilo", "Elegir una foto de este dispositivo"),
+    }[language]
+    assert page.title() == page.get_by_role("heading", level=1).text_content() == title
+    assert page.locator("#photo-file").get_attribute("aria-label") == label
+    context.close()
+
+
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (844, 390)])
 def test_it_fits_a_phone(browser, served, width, height):
     context = browser.new_context(
@@ -261,6 +279,7 @@ def test_it_fits_a_phone(browser, served, width, height):
     page.goto(served.url)
     wait_until_painted(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "scrolls sideways"
+    assert not page.get_by_text("drop one here").first.is_visible(), "a finger drops nothing"
     small = page.evaluate(
         """() => [...document.querySelectorAll("button, .button, input[type=range]")]
           .filter((element) => element.offsetParent)

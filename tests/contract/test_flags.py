@@ -118,7 +118,7 @@ def test_a_value_that_stands_apart_is_taken_here_with_a_warning() -> None:
 
 
 def test_what_is_no_flag_is_refused() -> None:
-    for argument in ("--prot=8500", "-port=8500", "8500"):
+    for argument in ("--prot=8500", "-port=8500"):
         with pytest.raises(typer.TyperException):
             parsed(argument)
 

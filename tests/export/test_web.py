@@ -289,3 +289,56 @@ def test_the_optimisation_has_no_page():
 def test_a_page_is_made_only_where_it_is_asked_for():
     assert "web" not in ExportOptions().formats
     assert ExportOptions(formats=("web",)).artifacts() == [Artifact("web", "web", "float16", None)]
+
+
+# The page's texts
+
+
+def translated(language="es"):
+    source = (web.SOURCES / "texts.js").read_text(encoding="utf-8")
+    table = source.split(f"    {language}: {{\n", 1)[1].split("\n    },\n", 1)[0]
+    return dict(re.findall(r'^ +"(.*)": "(.*)",$', table, re.MULTILINE))
+
+
+def spoken_by_the_page():
+    """Every text of the page: in its HTML, in calls of `text`, in the worker's steps and beside its samples."""
+
+    class Texts(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.found, self.silent = [], 0
+
+        def handle_starttag(self, tag, attributes):
+            self.silent += tag == "noscript"
+            self.found += [value for name, value in attributes if name == "aria-label"]
+
+        def handle_endtag(self, tag):
+            self.silent -= tag == "noscript"
+
+        def handle_data(self, data):
+            if re.search("[A-Za-z]{2}", data) and not self.silent:
+                self.found.append(data.strip())
+
+    html = Texts()
+    html.feed((web.SOURCES / "index.html").read_text(encoding="utf-8"))
+    code = {path.name: path.read_text(encoding="utf-8") for path in web.SOURCES.glob("*.js")}
+    called = re.findall(r'\btext\(\s*"([^"]+)"', "".join(code.values()))
+    steps = re.findall(r'progress\("([^"]+)"\)', code["worker.js"])
+    return [*html.found, *called, *steps, *web.PHOTO_TITLES.values(), *web.STYLE_TITLES.values()]
+
+
+def test_every_text_of_the_page_is_there_in_spanish_and_no_other():
+    spoken, table = spoken_by_the_page(), translated()
+    assert len(spoken) > 50
+    assert {one for one in spoken if one != "100 %"} == set(table)
+
+
+def test_a_translation_has_the_same_gaps_as_its_text():
+    for english, spanish in translated().items():
+        assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", spanish)), english
+
+
+def test_no_problem_is_told_past_the_table():
+    for path in web.SOURCES.glob("*.js"):
+        code = path.read_text(encoding="utf-8")
+        assert not re.findall(r"new Problem\((?!text\(|REFUSED)", code), path.name

@@ -79,7 +79,10 @@ def test_the_first_version_comes_with_a_models_config_that_serves_it(run, small,
     code, output, error = run("publish", small, base, "--warmup-size", "32,48x32")
     assert (code, error) == (0, "")
     config = base.parent / "models.config"
-    assert output == (f"published version 1: {base / '1'}\nwrote {config}: it serves version 1 as stable and canary\n")
+    assert output.splitlines()[:2] == [
+        f"published version 1: {base / '1'}",
+        f"wrote {config}: it serves version 1 as stable and canary",
+    ]
     assert models_file.ModelsFile(config, base).read().labels == {"stable": 1, "canary": 1}
     assert len(list((base / "1" / "assets.extra").iterdir())) == 2
 
@@ -88,7 +91,8 @@ def test_later_versions_leave_the_models_config_alone(run, small, base):
     run("publish", small, base)
     before = (base.parent / "models.config").read_text()
     code, output, _ = run("publish", small, base)
-    assert (code, output) == (0, f"published version 2: {base / '2'}\n")
+    assert code == 0
+    assert output.splitlines()[0] == f"published version 2: {base / '2'}"
     assert (base.parent / "models.config").read_text() == before
 
 

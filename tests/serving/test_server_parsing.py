@@ -16,9 +16,9 @@ from tensorflow_serving.apis import model_pb2, predict_pb2
 
 from serving.grpc_transport import read_tensor, write_tensor
 from serving.server import wire
+from serving.server.inflating import inflate
 from serving.server.json_answer import write_predict
 from serving.server.json_request import read_predict
-from serving.server.inflating import inflate
 from serving.server.options import Limits
 from serving.server.status import ServingError
 from serving.server.tensors import to_array

@@ -1,4 +1,4 @@
-"""One run of the README's pipeline, which most tests here build on: what it made comes from TFX's cache.
+"""One run of the page's pipeline, which most tests here build on: what it made comes from TFX's cache.
 
 tfx lives in an environment of its own, which `make test-tfx` makes; elsewhere nothing here is collected.
 """
@@ -19,11 +19,11 @@ from toolkit import images, samples
 if importlib.util.find_spec("tfx") is None:
     collect_ignore_glob = ["test_*.py"]
 
-README = pages.ROOT / "README.md"
+PAGE = pages.DOCS / "tfx.md"
 
 
 class Place:
-    """The folder that the README's commands run in.
+    """The folder that the page's commands run in.
 
     Attributes:
         folder: its path.
@@ -35,7 +35,7 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.root, self.base_path = folder / "build" / "pipeline", folder / "build" / "models" / "stylizer"
-        self.commands = [line for line in pages.commands(README) if re.match(r"styleport (pipeline|lineage)", line)]
+        self.commands = [line for line in pages.commands(PAGE) if re.match(r"styleport (pipeline|lineage)", line)]
         self.first = self.shell(self.commands[0])
 
     def shell(self, command: str) -> str:
@@ -53,13 +53,13 @@ class Place:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """After the README's first command."""
+    """After the page's first command."""
     return Place(tmp_path_factory.mktemp("readme"))
 
 
 @pytest.fixture(scope="session")
 def settings(place):
-    """The README's own, so that what it made is not made again."""
+    """The page's own, so that what it made is not made again."""
     from export.artifact import ExportOptions
     from serving.pipelines.tfx.pipeline import Settings
 

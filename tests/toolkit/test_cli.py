@@ -78,7 +78,7 @@ def test_help_lists_every_command(capfd, arguments):
     out, err = capfd.readouterr()
     assert err == ""
     for name in cli.COMMANDS:
-        assert re.search(rf"^│ {name} +\w", out, re.MULTILINE), name
+        assert re.search(rf"^  {name} +\w", out, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

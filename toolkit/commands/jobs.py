@@ -69,6 +69,23 @@ class Output:
         is_folder = given.endswith(("/", os.sep)) or not path.suffix or _is_folder(path)
         return cls(path, is_folder, suffix, keep_folders)
 
+    def refuse_inside(self, folders: Sequence[Path]) -> None:
+        """Refuses a place among pictures that are walked: the next run would paint its results again.
+
+        Args:
+            folders: what is walked; files count for nothing.
+
+        Raises:
+            InputError: the place is one of the folders, or lies in one.
+        """
+        place = Path(os.path.realpath(self.path))
+        for folder in folders:
+            if _is_folder(folder) and place.is_relative_to(os.path.realpath(folder)):
+                raise InputError(
+                    f"--output {self.path} lies in {folder}, which --recursive walks: the next run would paint the "
+                    "results again; choose a folder outside"
+                )
+
     def jobs(self, contents: list[Path], styles: Sequence[Path | None], given: Sequence[Path] = ()) -> list[Job]:
         """Lays down what is to be painted.
 

@@ -81,7 +81,7 @@ def stylize(
         int | None,
         typer.Option(
             min=1,
-            help="Steps of optimize to take from each stylized picture: slower, closer to the style; try 10. "
+            help="Steps of optimize to take from each stylized picture: slower, and closer to the style; try 10. "
             "Photos are then at most 512 pixels, unless --max-size says otherwise.",
         ),
     ] = None,
@@ -132,6 +132,8 @@ def stylize(
     given = pictures if baked else pictures[:-1]
     contents = [picture for path in given for picture in found[path]]
     place = Output.read(output, suffix, keep_folders or recursive)
+    if recursive:
+        place.refuse_inside(given)
     _refuse_idle(context, baked, opened is None, chosen_artifact(model, artifact), place)
     if baked and len(contents) > 1 and not place.is_folder:
         raise InputError(
@@ -186,10 +188,13 @@ def _refuse_idle(
 
 
 def _skipped(files: list[Path]) -> str:
+    from toolkit.formats import HEIC_HINT, is_heic_name
+
     names = ", ".join(path.name for path in files[:_NAMED])
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
     count = "1 file is" if len(files) == 1 else f"{len(files)} files are"
-    return f"styleport: {count} of no kind that is read, and skipped: {names}{more}"
+    heic = f"; {HEIC_HINT}" if any(is_heic_name(path) for path in files) else ""
+    return f"styleport: {count} of no kind that is read, and skipped: {names}{more}{heic}"
 
 
 @dataclass(frozen=True)

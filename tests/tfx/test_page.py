@@ -1,4 +1,4 @@
-"""The README's commands on the pipeline, after its first one; and what it pushed answers a request."""
+"""The page's commands on the pipeline, after its first one; and what it pushed answers a request."""
 
 import os
 import re

@@ -1,7 +1,6 @@
-"""Every command of the README's section on models made elsewhere runs as it stands there."""
+"""Every command of the page on models of one's own runs as it stands there."""
 
 import json
-import re
 import shlex
 import shutil
 import subprocess
@@ -10,30 +9,21 @@ from pathlib import Path
 import pytest
 
 from export import artifact, parity
+from tests.docs import pages
 from tests.hub import modules
 from toolkit import images, samples
 from toolkit import manifest as manifests
 
-ROOT = Path(__file__).resolve().parents[2]
 HANDLE = "https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2"
 
 
-def section():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"^### Use your own model\n(.*?)^##", text, re.MULTILINE | re.DOTALL)
-    assert found
-    return found[1]
-
-
 def commands():
-    blocks = re.findall(r"^```\n(.*?)^```", section(), re.MULTILINE | re.DOTALL)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    return [shlex.split(line, comments=True) for line in lines if line.strip()]
+    return [shlex.split(line, comments=True) for line in pages.commands(pages.DOCS / "own-model.md")]
 
 
 @pytest.fixture
 def workplace(started, tmp_path, monkeypatch, cache, tf2_module):
-    """The files that the section speaks of, and TensorFlow Hub's cache as it is after the handle was fetched."""
+    """The files that the page speaks of, and TensorFlow Hub's cache as it is after the handle was fetched."""
     from toolkit import resolvers
 
     monkeypatch.chdir(tmp_path)
@@ -55,7 +45,7 @@ def workplace(started, tmp_path, monkeypatch, cache, tf2_module):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_every_command_of_the_section_runs(workplace, run):
+def test_every_command_of_the_page_runs(workplace, run):
     given = commands()
     assert len([command for command in given if command[0] == "styleport"]) >= 8
     for command in given:

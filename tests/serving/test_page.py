@@ -1,4 +1,4 @@
-"""The README's way from a bundle to a running server: every command of it is run, on a local server and free ports."""
+"""From a bundle to a running server: every command of README and page is run, on a local server and free ports."""
 
 import os
 import re
@@ -18,23 +18,25 @@ from toolkit import images
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
 CURL = [name for name in ("curl", "base64") if shutil.which(name) is None]
 
 
-def section(title):
+def section(title, page=PAGE):
     """The section under a title, with those below it."""
     level = title.split()[0]
-    text = README.split(f"\n{title}\n", 1)[1]
+    text = page.split(f"\n{title}\n", 1)[1]
     return re.split(rf"\n{level} ", text, maxsplit=1)[0]
 
 
 def commands(text, block=0):
     """The commands of a block, each in one line."""
-    found = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)[block]
+    found = re.findall(r"```(?:bash|sh)\n(.*?)```", text, re.DOTALL)[block]
     return found.replace("\\\n", " ").strip().splitlines()
 
 
-LIVE = section("## From bundle to running TensorFlow Serving in five commands")
+NEXT = "## How do I bring out the next version, and go back?"
+LIVE = section("## From bundle to running TensorFlow Serving in five commands", README)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,6 @@ def place(saved_model_bundle, tmp_path_factory):
     """A folder with the files that the commands name."""
     place = tmp_path_factory.mktemp("readme")
     shutil.copytree(saved_model_bundle, place / "build" / "bundle")
-    (place / "serving").symlink_to(ROOT / "serving")
     from toolkit import samples
 
     images.save_image(images.resize(samples.photos()["chelsea"], 90, 133), place / "photo.jpg")
@@ -72,12 +73,19 @@ def published(place):
 
 
 @pytest.fixture(scope="module")
-def running(place, published):
+def deployed(place, published):
+    """What the third command writes."""
+    shell(place, commands(LIVE)[2])
+    return place / "build" / "compose"
+
+
+@pytest.fixture(scope="module")
+def running(place, published, deployed):
     """A local server with the flags of the compose file, in place of its container."""
-    compose = yaml.safe_load((ROOT / "serving" / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
+    compose = yaml.safe_load((deployed / "compose.yaml").read_text(encoding="utf-8"))
     flags = compose["services"]["serving"]["command"]
-    flags = [flag.replace("${STYLEPORT_MODELS}", str(published.parent)) for flag in flags]
-    flags = [flag.replace("=/config/", f"={ROOT / 'serving' / 'config'}/") for flag in flags]
+    assert f"--model_config_file={published.parent}/models.config" in flags
+    flags = [flag.replace("=/config/", f"={deployed}/config/") for flag in flags]
     kept = [flag for flag in flags if not flag.startswith(("--port", "--rest_api_port"))]
     assert len(kept) == len(flags) - 2
     process = servers.ServerProcess(place / "log", *kept)
@@ -105,26 +113,25 @@ def test_the_published_version_is_whole_and_was_verified(published):
     assert version.told("verdict") == "pass"
 
 
-def test_the_container_is_started_with_the_compose_file_that_is_shipped(published):
-    words = shlex.split(commands(LIVE)[2])
-    assert words[0] == f"STYLEPORT_MODELS=$PWD/{published.parent.relative_to(published.parents[2])}"
-    assert (ROOT / words[words.index("--file") + 1]).is_file()
-    assert words[1:3] == ["docker", "compose"]
+def test_the_page_begins_with_the_same_commands():
+    assert commands(PAGE) == commands(LIVE)
 
 
-def test_the_server_says_available(place, running):
-    assert '"state": "AVAILABLE"' in shell(place, commands(LIVE)[3], running.ready)
+def test_the_container_is_started_with_the_compose_file_that_was_written(place, deployed):
+    words = shlex.split(commands(LIVE)[3])
+    assert words[:2] == ["docker", "compose"]
+    assert place / words[words.index("--file") + 1] == deployed / "compose.yaml"
 
 
 def test_request_paints_a_picture(place, running):
-    assert shell(place, commands(LIVE)[4], running.ready).strip() == "painted.png"
+    assert shell(place, f"{commands(LIVE)[4]} --server {running.ready['rest']}").strip() == "painted.png"
     assert images.load_image(place / "painted.png").shape == (90, 133, 3)
 
 
 def test_every_curl_line_works(place, running):
     assert not CURL, f"install {CURL}"
     (place / "painted.png").unlink(missing_ok=True)
-    outputs = [shell(place, command, running.ready) for command in commands(section("### With curl"))]
+    outputs = [shell(place, command, running.ready) for command in commands(section("## How do I call it?"))]
     assert '"stylized_image_bytes"' in outputs[0]
     assert ':tensorflow:serving:request_count{model_name="stylizer",status="OK"}' in outputs[-1]
     assert images.load_image(place / "painted.png").shape == (90, 133, 3)
@@ -132,7 +139,8 @@ def test_every_curl_line_works(place, running):
 
 @pytest.mark.slow
 def test_the_local_server_is_started_with_flags_that_it_has(place, published):
-    (command,) = commands(LIVE, block=1)
+    shell(place, commands(section("## Which files are written?"))[2])
+    (command,) = commands(section("## The local server"))
     words = shlex.split(command)
     assert words[:2] == ["styleport", "serve"]
     words[words.index("--rest_api_port=8501")] = "--rest_api_port=0"
@@ -144,7 +152,7 @@ def test_the_local_server_is_started_with_flags_that_it_has(place, published):
 
 
 def test_the_next_version_goes_live_and_back(place, published, running):
-    lines = [line.partition("#")[0].strip() for line in commands(section("### The next version"))]
+    lines = [line.partition("#")[0].strip() for line in commands(section(NEXT))]
     assert lines[0] == commands(LIVE)[1]
     # Measured once above: here it is only copied.
     versions.publish(place / "build" / "bundle", published, verify=small_bundles.verified)
@@ -165,6 +173,22 @@ def test_python_does_the_same(place, running, monkeypatch):
     assert found["picture"].shape == (90, 133, 3)
 
 
-def test_what_kubectl_applies_is_there():
-    (folder,) = re.findall(r"kubectl apply --kustomize (\S+)", LIVE)
-    assert (ROOT / folder / "kustomization.yaml").is_file()
+def test_the_next_version_of_the_readme_is_the_page_s():
+    known = [line.partition("#")[0].strip() for line in commands(section(NEXT))]
+    given = [line.partition("#")[0].strip() for line in commands(LIVE, block=2)]
+    assert [line for line in known if line in given] == given
+
+
+def test_every_deployment_is_one_that_the_command_writes(tmp_path):
+    lines = commands(section("## Which files are written?"))
+    assert len(lines) == 3
+    for line in lines:
+        shell(tmp_path, line)
+    assert (tmp_path / "build" / "live" / "compose.yaml").is_file()
+
+
+def test_what_kubectl_applies_is_there(tmp_path):
+    lines = commands(section("## On Kubernetes"))
+    shell(tmp_path, lines[0])
+    (folder,) = re.findall(r"kubectl apply --kustomize (\S+)", lines[1])
+    assert (tmp_path / folder / "kustomization.yaml").is_file()

@@ -1,0 +1,83 @@
+"""How a command ends for a person at a terminal: what was made, how large, how long it took, and what to do next.
+
+Standard output stays with paths, tables and JSON, which scripts read. These lines go to standard error, and only where
+that is a terminal, as progress bars do.
+"""
+
+import contextlib
+import contextvars
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    StrPath = str | os.PathLike[str]
+
+_began: contextvars.ContextVar[float | None] = contextvars.ContextVar("began", default=None)
+
+
+@contextlib.contextmanager
+def timed() -> Iterator[None]:
+    """Measures the seconds that `tell` reports, from the start of a command."""
+    token = _began.set(time.monotonic())
+    try:
+        yield
+    finally:
+        _began.reset(token)
+
+
+def tell(
+    made: Iterable[str | os.PathLike[str]] = (), *, follow: Sequence[Sequence[str | os.PathLike[str]]] = ()
+) -> None:
+    """Prints the closing lines of a command that succeeded; prints nothing where standard error is no terminal.
+
+    Args:
+        made: files and folders that the command wrote.
+        follow: one or two command lines that make sense next, each as a list of arguments.
+    """
+    if not sys.stderr.isatty():
+        return
+    paths = list(made)
+    began = _began.get()
+    seconds = "" if began is None else f" in {time.monotonic() - began:.1f} s"
+    if paths:
+        names = str(Path(paths[0])) if len(paths) == 1 else f"{len(paths)} files"
+        _print(f"made {names}: {size(sum(map(_bytes, paths)))}{seconds}")
+    elif seconds:
+        _print(f"done{seconds}")
+    for index, words in enumerate(follow):
+        _print(f"{'next:' if index == 0 else '     '} {shlex.join(map(os.fspath, words))}")
+
+
+def size(count: int) -> str:
+    """Returns a number of bytes as people read it, such as `1.4 MB`.
+
+    Args:
+        count: bytes.
+    """
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def _print(line: str) -> None:
+    from toolkit.console import printable
+    from toolkit.names import readable
+
+    # Not through Rich: a command line must be copied whole, so the terminal itself breaks it.
+    print(printable(readable(line)), file=sys.stderr)  # noqa: T201
+
+
+def _bytes(path: "StrPath") -> int:
+    """The bytes of a file, or of all files in a folder; 0 for what is not on this file system."""
+    given = Path(path)
+    try:
+        files = (file for file in given.rglob("*") if file.is_file()) if given.is_dir() else [given]
+        return sum(file.stat().st_size for file in files)
+    except OSError:
+        return 0

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from export.report import megabytes
 from toolkit.console import printable
 from toolkit.errors import InputError
 
@@ -124,6 +123,8 @@ def _lines(
     operations: dict[str, int],
     in_the_way: list[str],
 ) -> Iterator[str]:
+    from export.report import megabytes
+
     yield f"{megabytes(file.size)}, of which {megabytes(file.constant_bytes)} are weights and other constants"
     yield f"{metadata}\n{metadata.description}" if metadata else "no metadata of styleport"
     for name, signature in signatures.items():

@@ -90,7 +90,7 @@ def stylize(
         int | None,
         typer.Option(
             min=1,
-            help="Steps of optimize to take from each stylized picture: slower, closer to the style; try 10. "
+            help="Steps of optimize to take from each stylized picture: slower, and closer to the style; try 10. "
             "Photos are then at most 512 pixels, unless --max-size says otherwise.",
         ),
     ] = None,

@@ -134,15 +134,18 @@ def test_it_ends_with_the_process_that_is_killed(transformer):
     code = """
         import sys, time
         from toolkit.isolated import IsolatedNetwork
-        print(IsolatedNetwork(sys.argv[1])._child.pid, flush=True)
+        network = IsolatedNetwork(sys.argv[1])
+        print(network._child.pid, flush=True)
         time.sleep(600)
     """
     command = [sys.executable, "-c", textwrap.dedent(code), str(transformer)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as parent:
-        child = int(parent.stdout.readline())
-        assert is_running(child)
-        parent.kill()
+        try:
+            child = int(parent.stdout.readline())
+            assert is_running(child)
+        finally:
+            parent.kill()
     until = time.monotonic() + 60
     while is_running(child) and time.monotonic() < until:
         time.sleep(0.05)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from toolkit import graph_file
-from toolkit.device import TFLiteNetwork
+from toolkit.tflite_network import TFLiteNetwork
 
 
 def of_saved_model(folder: Path) -> dict[str, Any]:

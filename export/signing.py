@@ -88,13 +88,14 @@ def check_signature(bundle: str | Path, key: str | Path) -> None:
         with contextlib.redirect_stdout(None):
             verifier.verify(bundle, signature)
     except Exception as error:  # the parser of a hostile signature raises nearly anything
-        reason = _without_digests(one_line(error, most=2000)) if str(error) else "it is not of this key"
+        reason = _without_digests(one_line(error)) if str(error) else "it is not of this key"
         raise WorkError(f"{bundle}: its signature does not hold: {reason}") from error
 
 
 def _without_digests(message: str) -> str:
     """Leaves the names of files that differ, and not the digests, which the library prints as escaped bytes."""
-    return re.sub(r": Expected 'Digest\(.*?\)', Actual 'Digest\(.*?\)'", "", message)
+    found = re.findall(r"Hash mismatch for '[^']*'|(?:Extra|Missing) files[^\"\]]*", message)
+    return "; ".join(found) or message
 
 
 def _read_key(key: str | Path) -> None:

@@ -15,7 +15,8 @@ from export.artifact import PAGE_SIZES, Artifact, ExportOptions, Progress
 from export.exportable import Exporter
 from export.signatures import of_network
 from toolkit import images, manifest, samples
-from toolkit.device import PREDICTOR_FILE, TRANSFORMER_FILE, DeviceStylizer, TFLiteNetwork
+from toolkit.device import PREDICTOR_FILE, TRANSFORMER_FILE, DeviceStylizer
+from toolkit.tflite_network import TFLiteNetwork
 
 # Hand-written, and served as they are.
 SOURCES = Path(__file__).parent / "page"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from serving.versions import find_versions as find_versions
     from serving.versions import publish as publish
     from toolkit.baked import BakedStylizer as BakedStylizer
+    from toolkit.detail import paint_at_detail as paint_at_detail
     from toolkit.device import DeviceStylizer as DeviceStylizer
     from toolkit.errors import InputError as InputError
     from toolkit.errors import StyleportError as StyleportError

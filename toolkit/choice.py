@@ -5,9 +5,10 @@ import importlib.util
 from pathlib import Path
 
 from toolkit import manifest as manifests
-from toolkit.device import has_runtime, tflite_artifacts
+from toolkit.device import tflite_artifacts
 from toolkit.errors import InputError
 from toolkit.manifest import Manifest
+from toolkit.tflite_network import has_runtime
 
 SAVED_MODEL = "saved_model"
 

@@ -1,9 +1,6 @@
 """Runs an exported .tflite pair on LiteRT or tflite-runtime: NumPy and a runtime, no TensorFlow."""
 
-import importlib
-import os
-import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +10,11 @@ from toolkit import manifest as manifests
 from toolkit import memory, presets
 from toolkit.bottleneck import interpolate
 from toolkit.bottleneck_cache import BottleneckCache
-from toolkit.errors import InputError, MissingExtraError, WorkError
+from toolkit.errors import InputError
 from toolkit.fitting import paint_timed, resized
 from toolkit.inputs import Pictures, as_picture, as_pictures, check_bottleneck, check_styles
-from toolkit.names import check_utf8
 from toolkit.stage_times import LastTimes, StageClock, StageTimes
-from toolkit.tflite_file import TFLiteFile, read_tflite
+from toolkit.tflite_network import TFLiteNetwork, tensor_shape
 
 PREDICTOR_FILE = "predictor.tflite"
 TRANSFORMER_FILE = "transformer.tflite"
@@ -30,184 +26,6 @@ STYLIZER_FILE = "stylizer.tflite"
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 # A bottleneck is some hundred numbers, so that many can be kept.
 REMEMBERED_STYLES = 64
-# Where the system refuses one thread of many, XNNPACK waits for it forever.
-MAX_THREADS = 1024
-
-# Preferred first: LiteRT is the maintained successor of tflite-runtime.
-RUNTIMES = {"litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
-_MISSING = {
-    "litert": "running .tflite files takes LiteRT: pip install ai-edge-litert",
-    "tflite-runtime": "tflite-runtime is not installed: pip install tflite-runtime 'numpy<2', on Python 3.11 at most",
-}
-
-
-def _interpreter_class(runtime: str) -> Any:
-    if runtime not in ("auto", *RUNTIMES):
-        raise InputError(f"unknown runtime {runtime!r}: choose from auto, {', '.join(RUNTIMES)}")
-    for name in RUNTIMES if runtime == "auto" else (runtime,):
-        try:
-            module = importlib.import_module(RUNTIMES[name])
-        except ModuleNotFoundError:
-            continue
-        except ImportError as error:
-            raise InputError(f"{name} is installed but cannot be loaded ({error}): install it anew") from error
-        if name == "tflite-runtime" and int(np.__version__.split(".")[0]) > 1:
-            raise InputError(f"tflite-runtime does not work with NumPy {np.__version__}: pip install 'numpy<2'")
-        return module.Interpreter
-    raise MissingExtraError(_MISSING["litert" if runtime == "auto" else runtime])
-
-
-def has_runtime() -> bool:
-    """Returns whether a runtime for .tflite files is installed.
-
-    Raises:
-        InputError: one is, and cannot be loaded.
-    """
-    try:
-        _interpreter_class("auto")
-    except MissingExtraError:
-        return False
-    return True
-
-
-def _check_runnable(path: Path, file: TFLiteFile) -> None:
-    if file.custom_operations:
-        named = ", ".join(file.custom_operations)
-        raise InputError(f"{path}: needs operations that are not TFLite's own: {named}; export it with builtins only")
-    if len(file.signatures) != 1:
-        named = ", ".join(signature.name for signature in file.signatures) or "none"
-        raise InputError(f"{path}: no stylizer's network, which has one signature; it has {named}")
-
-
-class TFLiteNetwork:
-    """One .tflite file with one named signature, called with float arrays whatever its own types are.
-
-    Threads may share one: an interpreter has one set of tensors, so their calls run one after the other.
-
-    Args:
-        path: the file.
-        runtime: `auto`, `litert` or `tflite-runtime`.
-        threads: CPU threads; all cores by default.
-
-    Raises:
-        InputError: the file is not a sound TFLite model with one signature and builtin operations, or the runtime is
-            not installed.
-    """
-
-    def __init__(self, path: str | Path, runtime: str = "auto", threads: int | None = None) -> None:
-        interpreter_class = _interpreter_class(runtime)
-        if threads is not None and not 1 <= threads <= MAX_THREADS:
-            raise InputError(f"threads is {threads}: give at least 1, and at most {MAX_THREADS}")
-        self._path, self._lock = Path(path), threading.Lock()
-        check_utf8(self._path)
-        _check_runnable(self._path, read_tflite(self._path))
-        self._open(interpreter_class, runtime, threads)
-
-    def _open(self, interpreter_class: Any, runtime: str, threads: int | None) -> None:
-        try:
-            self._interpreter = interpreter_class(str(self._path), num_threads=threads or os.cpu_count())
-            (self.signature,) = self._interpreter.get_signature_list()
-            self._runner = self._interpreter.get_signature_runner(self.signature)
-            self.inputs: dict[str, Any] = self._runner.get_input_details()
-            self.outputs: dict[str, Any] = self._runner.get_output_details()
-        except (ValueError, RuntimeError, MemoryError) as error:
-            raise InputError(f"{self._path}: not a TFLite model that can be run ({_first_line(error)})") from error
-
-    def check_role(self, role: str, inputs: set[str], output: str) -> None:
-        """Refuses a network that is not called as its role is, or that takes something else than pictures.
-
-        Args:
-            role: such as `style predictor`.
-            inputs: the names of its inputs; those that end in `_image` are pictures.
-            output: the name of its output.
-
-        Raises:
-            InputError: it is another network.
-        """
-        if set(self.inputs) != inputs or set(self.outputs) != {output}:
-            raise InputError(
-                f"{self._path}: no {role}: its signature {self.signature!r} takes {_told(self.inputs)} and gives "
-                f"{_told(self.outputs)}; a {role} takes {', '.join(sorted(inputs))} and gives {output}"
-            )
-        for name in inputs:
-            shape = self.input_shape(name)
-            wanted = (1, *shape[1:3], 3) if name.endswith("_image") else (1, 1, 1, shape[3])
-            if shape != wanted:
-                raise InputError(f"{self._path}: no {role}: it takes {_told({name: self.inputs[name]})}")
-
-    def input_shape(self, name: str) -> tuple[int, ...]:
-        """Returns the shape of an input, with -1 for what may vary.
-
-        Args:
-            name: as the signature has it.
-
-        Returns:
-            The shape.
-
-        Raises:
-            InputError: the signature has no such input, or its rank is not four.
-        """
-        if name not in self.inputs:
-            raise InputError(f"signature {self.signature!r} has no input {name!r}: it has {', '.join(self.inputs)}")
-        shape = _shape(self.inputs[name])
-        if len(shape) != 4:
-            raise InputError(f"input {name!r} of signature {self.signature!r} has shape {shape}, not four dimensions")
-        return shape
-
-    def input_size(self, name: str) -> tuple[int, int] | None:
-        """Returns the height and width that a picture input takes, or None if it takes any."""
-        _, height, width, _ = self.input_shape(name)
-        return None if -1 in (height, width) else (height, width)
-
-    def __call__(self, **arrays: np.ndarray) -> np.ndarray:
-        """Runs the network.
-
-        Args:
-            arrays: float32 inputs by name, as the signature has them.
-
-        Returns:
-            The one output, float32.
-        """
-        (result,) = self.run(**arrays).values()
-        return result
-
-    def run(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs a network of several outputs.
-
-        Args:
-            arrays: float32 inputs by name, as the signature has them.
-
-        Returns:
-            The outputs by name, float32.
-        """
-        self._check_arrays(arrays)
-        results = self.invoke({name: _quantize(array, self.inputs[name]) for name, array in arrays.items()})
-        return {name: _dequantize(array, self.outputs[name]) for name, array in results.items()}
-
-    def invoke(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Runs the network in its own types.
-
-        Args:
-            arrays: inputs by name, of the types and shapes that `inputs` tells.
-
-        Returns:
-            The outputs by name, of the types that `outputs` tells.
-        """
-        try:
-            with self._lock:
-                return dict(self._runner(**arrays))
-        except (ValueError, RuntimeError, MemoryError) as error:
-            sizes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
-            raise WorkError(f"{self._path}: could not be run on {sizes} ({_first_line(error)})") from error
-
-    def _check_arrays(self, arrays: dict[str, np.ndarray]) -> None:
-        if set(arrays) != set(self.inputs):
-            raise InputError(f"{self._path}: takes {_told(self.inputs)}, not {', '.join(arrays) or 'nothing'}")
-        for name, array in arrays.items():
-            shape = _shape(self.inputs[name])
-            if len(array.shape) != len(shape) or any(a not in (b, -1) for a, b in zip(shape, array.shape, strict=True)):
-                told = _told({name: self.inputs[name]})
-                raise InputError(f"{self._path}: takes {told}, not one of shape {list(array.shape)}")
 
 
 def open_network(
@@ -233,42 +51,6 @@ def open_network(
     from toolkit.isolated import IsolatedNetwork
 
     return IsolatedNetwork(path, runtime, threads)
-
-
-def _shape(details: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(int(side) for side in details["shape_signature"])
-
-
-def _told(tensors: dict[str, Any]) -> str:
-    """Names tensors with their shapes."""
-    shapes = {name: ", ".join("?" if side < 0 else str(side) for side in _shape(one)) for name, one in tensors.items()}
-    return ", ".join(f"{name} [{shape}]" for name, shape in sorted(shapes.items())) or "nothing"
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def _scale_and_zero_point(details: dict[str, Any]) -> tuple[float, int]:
-    scale, zero_point = details["quantization"]
-    # An integer without a scale of its own is a picture of 8-bit samples.
-    return scale or 1 / 255, zero_point
-
-
-def _quantize(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
-    dtype = np.dtype(details["dtype"])
-    if dtype == np.float32:
-        return np.ascontiguousarray(array, np.float32)
-    scale, zero_point = _scale_and_zero_point(details)
-    limits = np.iinfo(dtype)
-    return np.clip(np.rint(array / scale) + zero_point, limits.min, limits.max).astype(dtype)
-
-
-def _dequantize(array: np.ndarray, details: dict[str, Any]) -> np.ndarray:
-    if array.dtype == np.float32:
-        return array
-    scale, zero_point = _scale_and_zero_point(details)
-    return (array.astype(np.float32) - zero_point) * np.float32(scale)
 
 
 def _pair_in(folder: Path) -> tuple[Path, Path]:
@@ -416,7 +198,7 @@ class DeviceStylizer:
         return self._times.value
 
     def _check_match(self, predictor: Path, transformer: Path) -> None:
-        given = _shape(self.predictor.outputs["style_bottleneck"])[-1]
+        given = tensor_shape(self.predictor.outputs["style_bottleneck"])[-1]
         if given not in (-1, self._bottleneck_dim):
             raise InputError(
                 f"{predictor} gives a bottleneck of {given} numbers, {transformer} takes {self._bottleneck_dim}: "

@@ -49,7 +49,7 @@ def encode_png(picture: Any, metadata: PhotoMetadata | None = None) -> bytes:
         InputError: the shape or the range is another.
         WorkError: a sample is NaN or infinite.
     """
-    return _encode(_checked(picture), "PNG", 100, metadata)
+    return _encode(_checked(picture), "PNG", 100, metadata, is_small=True)  # for it may be sent
 
 
 def save_image(picture: Any, path: str | Path, quality: int = 95, metadata: PhotoMetadata | None = None) -> None:
@@ -122,13 +122,15 @@ def _checked(picture: Any) -> Picture:
     return as_picture(picture)
 
 
-def _encode(picture: Picture, family: str, quality: int, metadata: PhotoMetadata | None = None) -> bytes:
+def _encode(
+    picture: Picture, family: str, quality: int, metadata: PhotoMetadata | None = None, is_small: bool = False
+) -> bytes:
     options: dict[str, Any] = {"quality": quality} if family in ("JPEG", "WEBP", "AVIF") else {}
     if family in ("JPEG", "AVIF"):
         options["subsampling"] = 0 if family == "JPEG" else "4:4:4"  # strokes of pure color smear when chroma is halved
     if family == "AVIF":
         options["speed"] = 8
-    if family == "PNG" and picture.size > _LARGE_SAMPLES:
+    if family == "PNG" and picture.size > _LARGE_SAMPLES and not is_small:
         options["compress_level"] = 2
     if metadata is not None and family in _WITH_METADATA:
         options |= {"exif": metadata.exif} if metadata.exif else {}

@@ -18,9 +18,9 @@ import numpy as np
 
 from toolkit import pipe_frames
 from toolkit.deadline import within
-from toolkit.device import TFLiteNetwork
 from toolkit.errors import InputError, WorkError
 from toolkit.pipe_frames import Frame
+from toolkit.tflite_network import TFLiteNetwork
 
 # For opening a file, and for each run of it.
 DEADLINE_SECONDS = 300.0

@@ -10,9 +10,9 @@ from typing import BinaryIO
 import numpy as np
 
 from toolkit import pipe_frames
-from toolkit.device import TFLiteNetwork
 from toolkit.errors import InputError, StyleportError, one_line
 from toolkit.pipe_frames import Frame
+from toolkit.tflite_network import TFLiteNetwork
 
 # How much longer than its user waits the process may live, whatever the runtime is doing.
 GRACE_SECONDS = 5

@@ -10,11 +10,12 @@ from toolkit import manifest as manifests
 from toolkit import presets
 from toolkit.baked import BAKED_FILE, BakedStylizer
 from toolkit.choice import default_artifact
-from toolkit.device import PREDICTOR_FILE, STYLIZER_FILE, DeviceStylizer, DeviceWholeStylizer, has_runtime
+from toolkit.device import PREDICTOR_FILE, STYLIZER_FILE, DeviceStylizer, DeviceWholeStylizer
 from toolkit.errors import InputError, StyleportError
 from toolkit.locate import Located, locate
 from toolkit.one_style import OneStyleStylizer
 from toolkit.source_options import NO_SPLIT, SourceOptions
+from toolkit.tflite_network import has_runtime
 
 if TYPE_CHECKING:
     from toolkit.split import SplitStylizer

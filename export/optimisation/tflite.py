@@ -11,7 +11,7 @@ from export.artifact import Artifact, ExportOptions, Progress
 from export.optimisation.functions import Functions
 from export.quantization import apply_rules, named_rules
 from export.signatures import of_tflite
-from toolkit.device import TFLiteNetwork
+from toolkit.tflite_network import TFLiteNetwork
 from toolkit.transfer import StyleTransfer
 
 FEATURES_FILE = "features.tflite"

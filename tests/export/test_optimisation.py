@@ -21,11 +21,11 @@ from export.sources import open_source
 from tests.export import forging, saved_model_files
 from toolkit import cli, images, samples
 from toolkit import manifest as manifests
-from toolkit.device import TFLiteNetwork
 from toolkit.errors import InputError
 from toolkit.models import open_model
 from toolkit.presets import vgg19 as preset
 from toolkit.tflite_metadata import read_metadata
+from toolkit.tflite_network import TFLiteNetwork
 from toolkit.vgg19 import VGG19Features
 
 # Few layers, so that a step is quick; shallow ones of random weights still see a picture.

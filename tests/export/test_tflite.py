@@ -10,7 +10,8 @@ from export.artifact import QUANTIZATIONS
 from tests.export import tflite_graph
 from tests.export.conftest import SMALL_SIZE
 from toolkit import images, manifest, samples
-from toolkit.device import DeviceStylizer, TFLiteNetwork
+from toolkit.device import DeviceStylizer
+from toolkit.tflite_network import TFLiteNetwork
 
 FILES = {"predictor.tflite": "bottleneck", "transformer.tflite": "transform"}
 PAIRS = [f"tflite/{mode}_{size}" for mode in QUANTIZATIONS for size in ("384", "any")]

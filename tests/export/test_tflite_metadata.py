@@ -12,9 +12,9 @@ from export import tflite_metadata
 from export.artifact import Artifact, ExportOptions, Origin
 from tests.toolkit import tiny_pairs
 from toolkit import manifest as manifests
-from toolkit.device import TFLiteNetwork
 from toolkit.errors import InputError
 from toolkit.tflite_metadata import NetworkMetadata, read_metadata
+from toolkit.tflite_network import TFLiteNetwork
 
 light = settings(max_examples=30, deadline=None, derandomize=True)
 METADATA = NetworkMetadata("a model", "Paints.", "Apache-2.0", (0.0, 1.0), "swirls")

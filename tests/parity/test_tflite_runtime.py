@@ -79,7 +79,7 @@ def test_another_runtime_is_named_where_it_is_missing(runtime_python, bundle):
 
 CUT = """
 import pathlib, sys
-from toolkit.device import TFLiteNetwork
+from toolkit.tflite_network import TFLiteNetwork
 from toolkit.errors import InputError
 content, cut = pathlib.Path(sys.argv[1]).read_bytes(), pathlib.Path(sys.argv[2])
 for part in range(1, 100):

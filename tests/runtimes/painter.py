@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from toolkit.device import RUNTIMES, DeviceStylizer
+from toolkit.device import DeviceStylizer
+from toolkit.tflite_network import RUNTIMES
 
 PACKAGES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
 _LENGTH = struct.Struct("<Q")

@@ -380,7 +380,7 @@ def test_request_paints_what_stylize_paints(run, served, bundle, pictures):
         ("starry_night.png", "starry_night.png is read and would be replaced"),
         ("hard.png", "is read and would be replaced"),
         ("folder.png", "it is a folder"),
-        ("nowhere/out.png", "nowhere is not a folder"),
+        ("cat.png/out.png", "cat.png is not a folder"),
     ],
 )
 def test_request_refuses_what_cannot_be_written_before_it_asks_anybody(run, pictures, monkeypatch, output, said):

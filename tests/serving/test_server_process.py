@@ -61,7 +61,10 @@ def test_drain_seconds_bounds_how_long_it_waits(base_path, tmp_path) -> None:
 def test_without_a_model_there_is_nothing_to_serve() -> None:
     result = serve()
     assert result.returncode == 2
-    assert result.stderr == "styleport: nothing to serve: give --model_config_file FILE, or --model_base_path FOLDER\n"
+    assert result.stderr == (
+        "styleport: nothing to serve: give the base path that `styleport publish` filled, --model_config_file=FILE, or "
+        "--model_base_path=FOLDER\n"
+    )
 
 
 @pytest.mark.parametrize("flag", ["--port", "--rest_api_port"])

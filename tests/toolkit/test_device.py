@@ -18,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.toolkit import tiny_pairs
-from toolkit import device, fitting, images, samples, stage_times
+from toolkit import device, fitting, images, samples, stage_times, tflite_network
 from toolkit.bottleneck_cache import BottleneckCache
-from toolkit.device import DeviceStylizer, TFLiteNetwork, find_pair
+from toolkit.device import DeviceStylizer, find_pair
 from toolkit.errors import InputError, MissingExtraError
 from toolkit.stage_times import StageTimes
+from toolkit.tflite_network import TFLiteNetwork
 
 light = settings(max_examples=25, deadline=None, derandomize=True)
 SIDE = 32
@@ -200,7 +201,7 @@ def test_a_pair_is_found_in_a_bundle_in_a_folder_or_by_its_files(bundle, tmp_pat
     for artifact in ("tflite/float16_any", "tflite/int8_384"):
         pair = tuple(bundle / artifact / name for name in ("predictor.tflite", "transformer.tflite"))
         assert find_pair(bundle, artifact) == find_pair(bundle / artifact) == find_pair(pair) == pair
-    assert find_pair(bundle) == find_pair(str(bundle), "tflite/float16_any")
+    assert find_pair(bundle) == find_pair(str(bundle), "tflite/float32_any")
     with pytest.raises(InputError, match="no artifact 'tflite/int4_384' in the bundle: choose from saved_model"):
         find_pair(bundle, "tflite/int4_384")
     with pytest.raises(InputError, match=r"artifact is 'tflite/int8_384', but .* is no bundle"):
@@ -362,7 +363,7 @@ RUN_DAMAGED = """
 import random, resource, sys
 from pathlib import Path
 import numpy as np
-from toolkit.device import TFLiteNetwork
+from toolkit.tflite_network import TFLiteNetwork
 from toolkit.errors import StyleportError
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 content, damaged, chance, ended = Path(sys.argv[1]).read_bytes(), Path(sys.argv[2]), random.Random(0), set()
@@ -467,10 +468,10 @@ def test_an_unknown_runtime_is_refused_with_those_known(fixed_folder):
         DeviceStylizer(fixed_folder, runtime="onnx")
 
 
-def test_without_a_runtime_the_extra_that_brings_one_is_named(fixed_folder, monkeypatch):
-    without(monkeypatch, *device.RUNTIMES.values())
+def test_without_a_runtime_the_package_that_brings_one_is_named(fixed_folder, monkeypatch):
+    without(monkeypatch, *tflite_network.RUNTIMES.values())
     for runtime in ("auto", "litert"):
-        with pytest.raises(MissingExtraError, match=r"pip install 'styleport\[device\]'"):
+        with pytest.raises(MissingExtraError, match="pip install ai-edge-litert"):
             DeviceStylizer(fixed_folder, runtime=runtime)
     with pytest.raises(MissingExtraError, match="pip install tflite-runtime 'numpy<2'"):
         DeviceStylizer(fixed_folder, runtime="tflite-runtime")

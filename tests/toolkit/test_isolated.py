@@ -20,10 +20,11 @@ from PIL import Image
 from tests.toolkit import tiny_pairs
 from tests.toolkit.made_pictures import light, noise
 from toolkit import cli, pipe_frames
-from toolkit.device import TFLiteNetwork, open_network
+from toolkit.device import open_network
 from toolkit.errors import InputError, StyleportError, WorkError
 from toolkit.isolated import IsolatedNetwork
 from toolkit.models import open_model
+from toolkit.tflite_network import TFLiteNetwork
 
 # Of the fuzzer.
 SEED, MUTATIONS = 20, 120

@@ -9,7 +9,6 @@ import pytest
 from export import bundle as bundles
 from export.baked import STYLE_FILE, BakedStyle
 from serving import config_files, versions
-from serving.client import _encoded
 from serving.pipelines import files
 from serving.server.loader import Servable
 from serving.server.options import LoadOptions
@@ -36,7 +35,9 @@ def batch_picture(folder):
 
 READERS = {
     "picture": lambda folder: images.load_image(piped(folder / "cat.png")),
-    "picture of a request": lambda folder: _encoded(piped(folder / "cat.png"), None),
+    "picture of a request": lambda folder: StylizerClient("http://127.0.0.1:1").stylize(
+        piped(folder / "cat.png"), None
+    ),
     "picture of a batch": batch_picture,
     "manifest": lambda folder: manifest.read(piped(folder / "manifest.json").parent),
     "file of a bundle": lambda folder: manifest.check_file(piped(folder / "a").parent, {"path": "a", "bytes": 0}),

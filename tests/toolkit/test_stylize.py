@@ -31,7 +31,7 @@ def opened_once(stylizer, monkeypatch):
     """The preset as it is, without the second that each opening takes."""
     monkeypatch.setattr("toolkit.stylizer.Stylizer.from_preset", lambda name: stylizer)
     # What the command does with a model is the same for both forms of the preset; tests change how this one paints.
-    monkeypatch.setattr("toolkit.device.DeviceStylizer.from_preset", lambda name, threads=None: stylizer)
+    monkeypatch.setattr("toolkit.device.DeviceStylizer.from_preset", lambda name, **_: stylizer)
 
 
 @pytest.fixture

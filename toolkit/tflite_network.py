@@ -194,6 +194,7 @@ class TFLiteNetwork:
 
 
 def tensor_shape(details: dict[str, Any]) -> tuple[int, ...]:
+    """Returns the shape of a tensor as its file has it: -1 for a side that is free."""
     return tuple(int(side) for side in details["shape_signature"])
 
 

@@ -9,6 +9,7 @@ import pytest
 from export import bundle as bundles
 from export.baked import STYLE_FILE, BakedStyle
 from serving import config_files, versions
+from serving.client import StylizerClient
 from serving.pipelines import files
 from serving.server.loader import Servable
 from serving.server.options import LoadOptions
@@ -33,11 +34,14 @@ def batch_picture(folder):
         pass
 
 
+def request_picture(folder):
+    with StylizerClient("http://127.0.0.1:1") as client:
+        client.stylize(piped(folder / "cat.png"), None)
+
+
 READERS = {
     "picture": lambda folder: images.load_image(piped(folder / "cat.png")),
-    "picture of a request": lambda folder: StylizerClient("http://127.0.0.1:1").stylize(
-        piped(folder / "cat.png"), None
-    ),
+    "picture of a request": request_picture,
     "picture of a batch": batch_picture,
     "manifest": lambda folder: manifest.read(piped(folder / "manifest.json").parent),
     "file of a bundle": lambda folder: manifest.check_file(piped(folder / "a").parent, {"path": "a", "bytes": 0}),

@@ -29,7 +29,7 @@ $(READY): $(MADE)
 
 # Not quiet, for it takes a minute or more; byte code is left to the first import, which needs a fraction of it.
 $(DEMO_READY): $(MADE)
-	@echo "installing the extra export into $(VENV): TensorFlow and more, 2.5 GB on disk"
+	@echo "installing the extra export into $(VENV): TensorFlow and more, 2.4 GB on disk"
 	$(BIN)/python -m pip install --no-compile --constraint tests/constraints.txt --editable '.[export]'
 	@touch $@
 

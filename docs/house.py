@@ -87,7 +87,7 @@ def read_parts() -> tuple[dict[str, Part], dict[str, list[str]]]:
             graph.squash_module(part.name)
     for part in parts.values():
         found = graph.find_modules_directly_imported_by(part.name)
-        part.imports = sorted(name for name in found if name in parts)
+        part.imports = sorted(name for name in found if name in parts and name != part.name)
     return parts, outside
 
 

@@ -39,9 +39,13 @@ class CalibrationPair:
 def calibration_pairs() -> list[CalibrationPair]:
     """Returns real pictures to calibrate on: others than the pairs that parity is measured on.
 
-    Each picture comes whole and in quarters, so that ranges are seen at more than one scale of detail.
+    Each picture comes whole and in quarters, so that ranges are seen at more than one scale of detail, and as a
+    negative too: the pictures are dark or gray, and ranges must also hold bright and saturated colors.
     """
-    pictures = [view for whole in samples.calibration_pictures() for view in (whole, *images.quarters(whole))]
+    taken = samples.calibration_pictures()
+    pictures = [
+        view for whole in (*taken, *(1 - picture for picture in taken)) for view in (whole, *images.quarters(whole))
+    ]
     # Rotated by a number that shares no factor with the views of a picture: no content meets its own style.
     styles = pictures[7:] + pictures[:7]
     return [CalibrationPair(content, style) for content, style in zip(pictures, styles, strict=True)]

@@ -92,7 +92,7 @@ def main() -> int:
     parser.add_argument("bundle", type=Path, help="the bundle's folder")
     parser.add_argument("models", type=Path, help="the folder of models.config and the base path")
     arguments = parser.parse_args()
-    from serving.versions import spelled
+    from serving.base_path import spelled
 
     models = spelled(arguments.models)
     try:

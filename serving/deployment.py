@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export import bundle as bundles
-from serving.versions import model_name, spelled
+from serving.base_path import model_name, spelled
 from toolkit.errors import InputError, WorkError
 
 KINDS = ("compose", "kubernetes", "config")

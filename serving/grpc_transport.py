@@ -47,6 +47,8 @@ def _options(connection: Connection) -> list[tuple[str, int]]:
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1000),
+        # Left to itself, gRPC asks the proxy of the environment for this machine, and sends it the token.
+        ("grpc.enable_http_proxy", int(not connection.is_on_this_machine)),
     ]
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from serving import config_files, label_notes
+from serving.base_path import model_name, spelled
 from serving.label_notes import Moving, Notes
 from serving.server.version_policy import picked
-from serving.versions import model_name, spelled, version_numbers
+from serving.versions import version_numbers
 from toolkit.errors import InputError, WorkError
 
 TEMPLATE = Path(__file__).with_name("config") / "models.config"

@@ -60,7 +60,9 @@ class RestTransport:
                 verify = ssl.create_default_context(cadata=connection.root_certificates.decode("ascii"))
             except (ssl.SSLError, UnicodeDecodeError) as error:
                 raise InputError(f"{connection.url}: the root certificates cannot be used: {error}") from error
-        self._client = httpx.Client(headers=headers, verify=verify)
+        # Left to itself, httpx sends the proxy of the environment what is for this machine, token and all.
+        mounts = {f"{scheme}://": None for scheme in ("all", "http", "https")} if connection.is_on_this_machine else {}
+        self._client = httpx.Client(headers=headers, verify=verify, mounts=mounts)
 
     def predict(self, target: Target, signature: str, inputs: Inputs, timeout: float) -> Output:
         """Runs a signature; see `Transport`."""

@@ -1,6 +1,7 @@
 """What gRPC and REST have in common for a client: where to call, what comes back, how it fails."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -104,10 +105,20 @@ class Connection:
         if self.scheme not in SECURE:
             if self.root_certificates is not None:
                 raise InputError(f"{self.url}: root certificates are for https:// and grpcs://, not {self.scheme}://")
-            if self.token is not None and self.host not in LOOPBACK:
+            if self.token is not None and not self.is_on_this_machine:
                 raise InputError(f"{self.url}: a token would travel in the clear: use https:// or grpcs://")
         if self.token is not None and not (self.token.isascii() and self.token.isprintable() and self.token.strip()):
             raise InputError("the token is empty or holds characters that no header can carry")
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether the host is this machine itself, which no proxy is to be asked for."""
+        if self.host in LOOPBACK:
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
     @property
     def address(self) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from export import bundle as bundles
 from serving import warmup
+from serving.base_path import model_name
 from serving.server.version_policy import versions_on_disk
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError, first_of
@@ -106,27 +107,6 @@ def version_numbers(base_path: Path) -> list[int]:
 def version_folder(base_path: Path, version: int) -> Path | None:
     """Returns the folder of one version, or None where there is none; raises as `version_folders` does."""
     return version_folders(base_path).get(version, [None])[-1]
-
-
-def spelled(path: Path) -> Path:
-    """Makes a path absolute as its user spells it: links in it stay, which a container may know by their names only.
-
-    Args:
-        path: of a folder.
-    """
-    if path.name == "..":
-        return path.resolve()
-    shell = Path(os.environ.get("PWD", ""))
-    try:
-        here = shell if shell.is_absolute() and shell.samefile(Path.cwd()) else Path.cwd()
-    except OSError:
-        here = Path.cwd()
-    return here / path
-
-
-def model_name(base_path: Path) -> str:
-    """Returns the name of the model whose versions are in a base path: the folder's own."""
-    return spelled(base_path).name
 
 
 def _provenance(folder: Path) -> dict[str, Any] | None:

@@ -102,16 +102,21 @@ def saved_model_bundle(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def wheel_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from a copy: setuptools leaves its work in the folder that it builds."""
-    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in PACKAGES:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
-        shutil.copy(ROOT / name, source)
+    source, target = copy_of_source(tmp_path_factory.mktemp("source")), tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     result = subprocess.run([*command, "--wheel-dir", str(target), str(source)], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     (path,) = target.glob("styleport-*.whl")
     return path
+
+
+def copy_of_source(folder: Path) -> Path:
+    """Copies what distributions are built from."""
+    for name in PACKAGES:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, folder)
+    return folder
 
 
 @pytest.fixture

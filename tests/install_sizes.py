@@ -1,6 +1,6 @@
 """What each extra takes, in a fresh environment each: `python -m tests.install_sizes`, which is `make install-sizes`.
 
-Prints the table of docs/install.md. The seconds are those of pip, with whatever its cache holds.
+Prints a table in Markdown. The seconds are those of pip, with whatever its cache holds.
 """
 
 import argparse

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from toolkit import memory
-from toolkit.device import TFLiteNetwork
+from toolkit.device import open_network
 from toolkit.fitting import paint_timed
 from toolkit.inputs import Pictures, as_picture, as_pictures
 from toolkit.one_style import OneStyleStylizer
@@ -28,6 +28,7 @@ class BakedStylizer(OneStyleStylizer):
         folder: holds `baked.tflite`.
         runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
+        isolated: see `toolkit.device.DeviceStylizer`.
 
     Attributes:
         times: what the stages of this thread's last call took; of `stylize_frames`, of the last frame.
@@ -42,8 +43,10 @@ class BakedStylizer(OneStyleStylizer):
         ```
     """
 
-    def __init__(self, folder: str | Path, runtime: str = "auto", threads: int | None = None) -> None:
-        self._network = TFLiteNetwork(Path(folder) / BAKED_FILE, runtime, threads)
+    def __init__(
+        self, folder: str | Path, runtime: str = "auto", threads: int | None = None, isolated: bool = False
+    ) -> None:
+        self._network = open_network(Path(folder) / BAKED_FILE, runtime, threads, isolated)
         self._network.check_role("transformer of one style", {"content_image"}, "stylized_image")
         self.content_size = self._network.input_size("content_image")
         self.pixel_cost = memory.of_pair(self.content_size is not None)

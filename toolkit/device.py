@@ -3,7 +3,7 @@
 import importlib
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,14 +101,17 @@ class TFLiteNetwork:
         self._path, self._lock = Path(path), threading.Lock()
         check_utf8(self._path)
         _check_runnable(self._path, read_tflite(self._path))
+        self._open(interpreter_class, runtime, threads)
+
+    def _open(self, interpreter_class: Any, runtime: str, threads: int | None) -> None:
         try:
-            self._interpreter = interpreter_class(str(path), num_threads=threads or os.cpu_count())
+            self._interpreter = interpreter_class(str(self._path), num_threads=threads or os.cpu_count())
             (self.signature,) = self._interpreter.get_signature_list()
             self._runner = self._interpreter.get_signature_runner(self.signature)
             self.inputs: dict[str, Any] = self._runner.get_input_details()
             self.outputs: dict[str, Any] = self._runner.get_output_details()
         except (ValueError, RuntimeError, MemoryError) as error:
-            raise InputError(f"{path}: not a TFLite model that can be run ({_first_line(error)})") from error
+            raise InputError(f"{self._path}: not a TFLite model that can be run ({_first_line(error)})") from error
 
     def check_role(self, role: str, inputs: set[str], output: str) -> None:
         """Refuses a network that is not called as its role is, or that takes something else than pictures.
@@ -178,14 +181,24 @@ class TFLiteNetwork:
             The outputs by name, float32.
         """
         self._check_arrays(arrays)
-        encoded = {name: _quantize(array, self.inputs[name]) for name, array in arrays.items()}
+        results = self.invoke({name: _quantize(array, self.inputs[name]) for name, array in arrays.items()})
+        return {name: _dequantize(array, self.outputs[name]) for name, array in results.items()}
+
+    def invoke(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Runs the network in its own types.
+
+        Args:
+            arrays: inputs by name, of the types and shapes that `inputs` tells.
+
+        Returns:
+            The outputs by name, of the types that `outputs` tells.
+        """
         try:
             with self._lock:
-                results = self._runner(**encoded)
+                return dict(self._runner(**arrays))
         except (ValueError, RuntimeError, MemoryError) as error:
             sizes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
             raise WorkError(f"{self._path}: could not be run on {sizes} ({_first_line(error)})") from error
-        return {name: _dequantize(array, self.outputs[name]) for name, array in results.items()}
 
     def _check_arrays(self, arrays: dict[str, np.ndarray]) -> None:
         if set(arrays) != set(self.inputs):
@@ -195,6 +208,31 @@ class TFLiteNetwork:
             if len(array.shape) != len(shape) or any(a not in (b, -1) for a, b in zip(shape, array.shape, strict=True)):
                 told = _told({name: self.inputs[name]})
                 raise InputError(f"{self._path}: takes {told}, not one of shape {list(array.shape)}")
+
+
+def open_network(
+    path: str | Path, runtime: str = "auto", threads: int | None = None, isolated: bool = False
+) -> TFLiteNetwork:
+    """Opens a .tflite file in this process, or in one of its own.
+
+    Args:
+        path: see `TFLiteNetwork`.
+        runtime: likewise.
+        threads: likewise.
+        isolated: see `toolkit.isolated`.
+
+    Returns:
+        The network.
+
+    Raises:
+        InputError: see `TFLiteNetwork`.
+        WorkError: see `toolkit.isolated.IsolatedNetwork`.
+    """
+    if not isolated:
+        return TFLiteNetwork(path, runtime, threads)
+    from toolkit.isolated import IsolatedNetwork
+
+    return IsolatedNetwork(path, runtime, threads)
 
 
 def _shape(details: dict[str, Any]) -> tuple[int, ...]:
@@ -315,6 +353,8 @@ class DeviceStylizer:
         threads: CPU threads; all cores by default.
         artifact: of a bundle, such as `tflite/int8_384`; by default the pair closest to the model, one of any size
             before one of a fixed size.
+        isolated: each file is run in a process of its own, which it may kill or stop without harm to this one; for
+            files from people whom you do not know. See `toolkit.isolated`.
 
     Attributes:
         times: what the stages of this thread's last call took; of `stylize_frames`, of the last frame.
@@ -335,11 +375,12 @@ class DeviceStylizer:
         runtime: str = "auto",
         threads: int | None = None,
         artifact: str | None = None,
+        isolated: bool = False,
     ) -> None:
         predictor, transformer = find_pair(source, artifact)
-        self.predictor = TFLiteNetwork(predictor, runtime, threads)
+        self.predictor = open_network(predictor, runtime, threads, isolated)
         self.predictor.check_role("style predictor", {"style_image"}, "style_bottleneck")
-        self.transformer = TFLiteNetwork(transformer, runtime, threads)
+        self.transformer = open_network(transformer, runtime, threads, isolated)
         self.transformer.check_role("transformer", {"content_image", "style_bottleneck"}, "stylized_image")
         self.style_size = self.predictor.input_size("style_image")
         self.content_size = self.transformer.input_size("content_image")
@@ -350,13 +391,16 @@ class DeviceStylizer:
         self._times = LastTimes()
 
     @classmethod
-    def from_preset(cls, name: str, runtime: str = "auto", threads: int | None = None) -> "DeviceStylizer":
+    def from_preset(
+        cls, name: str, runtime: str = "auto", threads: int | None = None, isolated: bool = False
+    ) -> "DeviceStylizer":
         """Opens the pair that ships with a preset: pictures of any size, 70 dB and more from the Keras model.
 
         Args:
             name: a preset, such as `magenta-mobile`.
             runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
             threads: CPU threads; all cores by default.
+            isolated: see `DeviceStylizer`.
 
         Returns:
             The stylizer.
@@ -364,7 +408,7 @@ class DeviceStylizer:
         Raises:
             InputError: there is no preset of that name, a file of it is damaged, or no runtime is installed.
         """
-        return cls(presets.tflite_pair(name), runtime, threads)
+        return cls(presets.tflite_pair(name), runtime, threads, isolated=isolated)
 
     @property
     def times(self) -> StageTimes:
@@ -483,6 +527,7 @@ class DeviceWholeStylizer:
         folder: holds `stylizer.tflite`.
         runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
+        isolated: see `DeviceStylizer`.
 
     Attributes:
         times: what the stages of this thread's last call took.
@@ -491,8 +536,10 @@ class DeviceWholeStylizer:
         InputError: the file is missing, damaged or no such stylizer, or no runtime is installed.
     """
 
-    def __init__(self, folder: str | Path, runtime: str = "auto", threads: int | None = None) -> None:
-        self._network = TFLiteNetwork(Path(folder) / STYLIZER_FILE, runtime, threads)
+    def __init__(
+        self, folder: str | Path, runtime: str = "auto", threads: int | None = None, isolated: bool = False
+    ) -> None:
+        self._network = open_network(Path(folder) / STYLIZER_FILE, runtime, threads, isolated)
         self._network.check_role("stylizer", {"content_image", "style_image"}, "stylized_image")
         self.content_size = self._network.input_size("content_image")
         self.style_size = self._network.input_size("style_image")

@@ -10,6 +10,8 @@ from typer.core import TyperCommand
 # How the parser shows a kind of value, and how the help does.
 _KIND = re.compile(r"<(.+?)( range)?>")
 _KINDS = {"int": "INTEGER", "float": "NUMBER", "str": "TEXT", "path": "PATH"}
+_LIST = re.compile(r"list\[(\w+)\]")
+_DEFAULT = re.compile(r"\[default: \(([^)]*)\)")
 # How the parser shows which numbers are taken: `x>=16`, `0<=x<=1`.
 _BOUNDED, _BELOW, _ABOVE = (
     re.compile(pattern) for pattern in (r"(-?[\d.]+)<=x<=(-?[\d.]+)", r"\bx<=(-?[\d.]+)", r"\bx>=(-?[\d.]+)")
@@ -51,10 +53,10 @@ class HelpfulCommand(TyperCommand):
             if record is None:
                 continue
             if parameter.param_type_name == "argument":
-                panels["Arguments"].append((_argument(parameter), _bounds(record[1])))
+                panels["Arguments"].append((_argument(parameter), _limits(record[1])))
             else:
                 panel = getattr(parameter, "rich_help_panel", None) or "Options"
-                panels[panel].append((_kind(record[0]), _bounds(record[1])))
+                panels[panel].append((_kind(record[0]), _limits(record[1])))
         for title, records in panels.items():
             with formatter.section(title):
                 formatter.write_dl(records)
@@ -88,9 +90,10 @@ def _value(parameter: Any, ctx: Any) -> str:
 
 
 def _kind(text: str) -> str:
+    text = _LIST.sub(r"<\1>", text)
     return _KIND.sub(lambda match: _KINDS.get(match[1], match[1]), text)
 
 
-def _bounds(text: str) -> str:
-    text = _BOUNDED.sub(r"\1 to \2", text)
+def _limits(text: str) -> str:
+    text = _BOUNDED.sub(r"\1 to \2", _DEFAULT.sub(r"[default: \1", text))
     return _ABOVE.sub(r"at least \1", _BELOW.sub(r"at most \1", text))

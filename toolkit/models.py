@@ -51,6 +51,7 @@ def open_model(
     artifact: str | None = None,
     threads: int | None = None,
     options: SourceOptions | None = None,
+    isolated: bool = False,
 ) -> StylizerLike | OneStyleStylizer:
     """Opens a model by name, address or path.
 
@@ -62,6 +63,7 @@ def open_model(
             is installed) or `keras`.
         threads: CPU threads of a TFLite artifact; all cores by default.
         options: of a model made elsewhere: what it does not tell itself.
+        isolated: a TFLite artifact is run in processes of its own; see `toolkit.isolated`.
 
     Returns:
         The model; where it has a predictor and a transformer, with `bottleneck` and `transform`; where its style is
@@ -75,10 +77,11 @@ def open_model(
     located = locate(source)
     if located.kind == "bundle":
         refuse(located, options)
-        return _open_artifact(located.path, artifact or default_artifact(located.path), threads)  # type: ignore[arg-type]
+        bundle: Any = located.path
+        return _open_artifact(bundle, artifact or default_artifact(bundle), threads, isolated)
     if located.kind == "preset" and chosen_artifact(source, artifact) == "tflite":
         refuse(located, options)
-        return DeviceStylizer.from_preset(located.name, threads=threads)
+        return DeviceStylizer.from_preset(located.name, threads=threads, isolated=isolated)
     if located.kind != "preset" and artifact is not None:
         raise InputError(f"{source} has no artifacts: leave --artifact out, or give a bundle")
     return load(located, options)
@@ -162,7 +165,7 @@ def refuse(located: Located, options: SourceOptions | None) -> None:
         options.refuse(f"{located.name} is called as all of ours are")
 
 
-def _open_artifact(bundle: Path, artifact: str, threads: int | None) -> StylizerLike | OneStyleStylizer:
+def _open_artifact(bundle: Path, artifact: str, threads: int | None, isolated: bool) -> StylizerLike | OneStyleStylizer:
     folder = manifests.open_artifact(bundle, artifact)
     method = manifests.method(manifests.read(bundle))
     if method == "optimisation":
@@ -171,11 +174,11 @@ def _open_artifact(bundle: Path, artifact: str, threads: int | None) -> Stylizer
             "or paint with styleport optimize"
         )
     if (folder / BAKED_FILE).is_file():
-        return BakedStylizer(folder, threads=threads)
+        return BakedStylizer(folder, threads=threads, isolated=isolated)
     if (folder / PREDICTOR_FILE).is_file():
-        return DeviceStylizer(folder, threads=threads)
+        return DeviceStylizer(folder, threads=threads, isolated=isolated)
     if (folder / STYLIZER_FILE).is_file():
-        return DeviceWholeStylizer(folder, threads=threads)
+        return DeviceWholeStylizer(folder, threads=threads, isolated=isolated)
     if method in ("one-piece", manifests.SINGLE_STYLE):
         from toolkit.whole import from_saved_model
 

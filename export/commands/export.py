@@ -10,7 +10,7 @@ import typer
 
 from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
-from toolkit.commands import objective_options
+from toolkit.commands import closing, completion, objective_options
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError
@@ -33,14 +33,21 @@ OPTIONS = {
 }
 
 
+EXAMPLES = (
+    "styleport export bundle",
+    "styleport export bundle --formats tflite --quantize float16,int8 --size 384",
+    "styleport export bundle --bake painting.jpg --formats baked",
+)
+
+
 def export(
     context: typer.Context,
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The folder to write.")],
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder to write.")],
     method: Annotated[
         str,
-        typer.Option(help="feed-forward (a stylizer) or optimisation (VGG19 and its train_step)."),
+        typer.Option(help="Method of the model: feed-forward (a stylizer) or optimisation (VGG19 and its train_step)."),
     ] = "feed-forward",
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
+    model: Annotated[str, typer.Option(help=MODEL_HELP, autocompletion=completion.models)] = "magenta-mobile",
     inputs: Inputs = None,
     split_at: SplitAt = None,
     value_range: ValueRange = None,
@@ -48,44 +55,48 @@ def export(
     formats: Annotated[
         str,
         typer.Option(
-            help=f"Some of {', '.join(FORMATS)}, separated by commas; web is a page, and takes npm to make; "
-            "baked is what --bake asks for."
+            help=f"Formats, separated by commas, of {', '.join(FORMATS)}. web is a page, and needs npm; baked "
+            "is added by --bake.",
+            autocompletion=completion.lists_of(FORMATS),
         ),
     ] = ",".join(DEFAULT_FORMATS),
     quantize: Annotated[
         str | None,
         typer.Option(
-            help="For TFLite: some of these, separated by commas; optimisation has no int8.",
+            help="Quantizations of TFLite files, separated by commas; the optimisation has no int8.",
             show_default=",".join(QUANTIZATIONS),
+            autocompletion=completion.lists_of(QUANTIZATIONS),
         ),
     ] = None,
     size: Annotated[
         str | None,
         typer.Option(
-            help="For TFLite: sides of the content picture in pixels, or any, separated by commas.",
-            show_default="384,any; of optimisation any",
+            help="Sizes of TFLite files, separated by commas: the side of the content picture in pixels, or any.",
+            show_default="384,any; any for the optimisation",
         ),
     ] = None,
     max_size: Annotated[
-        int, typer.Option(help="For SavedModel: image_bytes bounds the longer side of pictures to this, in pixels.")
+        int, typer.Option(help="Largest longer side in pixels of pictures in the SavedModel's signature image_bytes.")
     ] = 1024,
     integer_io: Annotated[
-        bool, typer.Option("--integer-io", help="For int8 TFLite: pictures are uint8 in and out, not float32.")
+        bool,
+        typer.Option(
+            "--integer-io", help="Make int8 TFLite files with uint8 pictures as input and output, in place of float32."
+        ),
     ] = False,
     bake: Annotated[
         list[str] | None,
         typer.Option(
             metavar="STYLE",
-            help="A style picture to make TFLite files of that style alone, or a blend: a.jpg:0.7,b.jpg:0.3, where "
-            "weights are divided by their sum. May be given several times; beside the other formats, or alone with "
-            "--formats baked.",
+            help="Make TFLite files for a single style: a picture, or a blend such as a.jpg:0.7,b.jpg:0.3, whose "
+            "weights are divided by their sum. May be given several times. --formats baked makes only these files.",
         ),
     ] = None,
     bake_strength: Annotated[
         float,
         typer.Option(
-            help="Of the styles to bake, above 0; under 1 the content's own style makes up the rest, and the "
-            "predictor that reads it is in the file too."
+            help="Strength of the baked styles, above 0 and at most 1. Below 1, the style of the content makes up the "
+            "rest, and the file contains the predictor as well."
         ),
     ] = 1.0,
     vgg_weights: objective_options.VggWeights = "vgg19-8bit",
@@ -101,14 +112,14 @@ def export(
         Path | None,
         typer.Option(
             metavar="KEY",
-            help="Sign the bundle with a private key: a PEM file with an elliptic-curve key. Its passphrase, if it has "
-            "one, is read from STYLEPORT_SIGNING_PASSPHRASE.",
+            help="Sign the bundle with a private key: a PEM file with an elliptic-curve key. A passphrase is read from "
+            "STYLEPORT_SIGNING_PASSPHRASE.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
-    """Export a model in every form asked for, and verify each against the float32 model."""
+    """Export a model as a bundle of artifacts, and verify each against the float32 model."""
     from export import litert_js
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.locate import local_path
@@ -180,6 +191,10 @@ def export(
             f"page:   python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(bundle / 'web'))} 8000"
         )
         typer.echo("        http://127.0.0.1:8000/")
+    follow: list[list[str | Path]] = [["styleport", "inspect", bundle]]
+    if "saved_model" in options.formats:
+        follow.append(["styleport", "publish", bundle, "models/stylizer"])
+    closing.tell([bundle], follow=follow)
 
 
 def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[str], key: Path | None) -> None:

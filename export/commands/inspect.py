@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from export.report import megabytes
 from toolkit.console import printable
 from toolkit.errors import InputError
 
@@ -19,8 +18,11 @@ if TYPE_CHECKING:
     from toolkit.tflite_metadata import NetworkMetadata
 
 
+EXAMPLES = ("styleport inspect bundle", "styleport inspect bundle/tflite/float32_384/transformer.tflite")
+
+
 def inspect(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's folder, or a .tflite file.")],
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle, or a .tflite file.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the manifest of a bundle, or the description of a file, as JSON.")
     ] = False,
@@ -121,6 +123,8 @@ def _lines(
     operations: dict[str, int],
     in_the_way: list[str],
 ) -> Iterator[str]:
+    from export.report import megabytes
+
     yield f"{megabytes(file.size)}, of which {megabytes(file.constant_bytes)} are weights and other constants"
     yield f"{metadata}\n{metadata.description}" if metadata else "no metadata of styleport"
     for name, signature in signatures.items():

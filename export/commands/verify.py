@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
+from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import WorkError, first_of
 from toolkit.gate import trusted
 
+EXAMPLES = ("styleport verify bundle", "styleport verify bundle --json")
+
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's folder.")],
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.")],
     imports: Imports = None,
     trust: Trust = False,
     key: Annotated[
@@ -57,3 +60,4 @@ def verify(
             ", the signature holds" if key else "; the signature was not checked: give --key" if is_signed else ""
         )
         typer.echo("verified: every file is as recorded, every artifact keeps its gate" + signature)
+        closing.tell(follow=[["styleport", "publish", bundle, "models/stylizer"]])

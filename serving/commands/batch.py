@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toolkit.commands import closing
 from toolkit.commands.options import Detail, MaxSize, PreserveColor, Strength, StyleSize, Trust, warn_of_style_size
 from toolkit.errors import InputError, WorkError
 from toolkit.gate import trusted
@@ -19,34 +20,51 @@ if TYPE_CHECKING:
 CONTEXT = {"ignore_unknown_options": True}
 
 
+EXAMPLES = (
+    "styleport batch 'photos/**/*.jpg' painting.jpg -o painted --model bundle",
+    "styleport batch 'photos/*.png' a.jpg b.jpg -o out --model bundle --workers 2",
+)
+
+
 def batch(
     pattern: Annotated[
-        str, typer.Argument(metavar="PATTERN", help="The pictures, quoted: 'photos/**/*.jpg', 'gs://bucket/*.png'.")
+        str,
+        typer.Argument(
+            metavar="PATTERN", help="Pattern of the pictures, in quotes: 'photos/**/*.jpg' or 'gs://bucket/*.png'."
+        ),
     ],
     words: Annotated[
-        list[str], typer.Argument(metavar="STYLE...", help="Style pictures; and any option of Apache Beam.")
+        list[str], typer.Argument(metavar="STYLE...", help="Style pictures, and any options of Apache Beam.")
     ],
-    output: Annotated[str, typer.Option("--output", "-o", help="The folder of the results: STYLE/NAME.png.")],
-    model: Annotated[str, typer.Option(metavar="BUNDLE", help="The folder of a bundle.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Folder of the results, which are named STYLE/NAME.png.")
+    ],
+    model: Annotated[str, typer.Option(metavar="BUNDLE", help="Folder of a bundle.")],
     runner: Annotated[
-        str, typer.Option(help="Of Beam: FnApiRunner works here; DataflowRunner, FlinkRunner, SparkRunner, DaskRunner.")
+        str,
+        typer.Option(
+            help="Runner of Beam: FnApiRunner on this machine, or DataflowRunner, FlinkRunner, SparkRunner, DaskRunner."
+        ),
     ] = "FnApiRunner",
-    workers: Annotated[int, typer.Option(min=1, help="Processes of FnApiRunner, each with its own model.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Number of processes of FnApiRunner, each with its own model.")
+    ] = 1,
     strength: Strength = 1.0,
     detail: Detail = DETAIL,
     max_size: MaxSize = None,
     style_size: StyleSize = 256,
     preserve_color: PreserveColor = False,
     keep_folders: Annotated[
-        bool, typer.Option("--keep-folders", help="Name results by their folders, too: STYLE/2024/NAME.png.")
+        bool,
+        typer.Option("--keep-folders", help="Keep the folders of the pictures in the results: STYLE/2024/NAME.png."),
     ] = False,
     trust: Trust = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counters as JSON.")] = False,
 ) -> None:
     """Paint a whole collection with Apache Beam, here or on a cluster.
 
-    Results that are there already are skipped: a run that was killed is finished by running it again. What cannot be
-    read is listed in OUTPUT/_failed.jsonl.
+    Results that exist are skipped, so running the same command again finishes a run that was stopped. Pictures that
+    cannot be read are listed in OUTPUT/_failed.jsonl.
     """
     from toolkit import targets
     from toolkit.console import quiet_libraries
@@ -79,3 +97,5 @@ def _report(summary: "Summary", output: str, as_json: bool) -> None:
     if summary.failed:
         total = summary.done + summary.skipped + summary.failed
         raise WorkError(f"{summary.failed} of {total} results failed: {output}/_failed.jsonl has the reasons")
+    if not as_json:
+        closing.tell([output])

@@ -1,7 +1,6 @@
 """`styleport deploy`: the files that take a model live, filled in for a base path."""
 
 import json
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 
 from serving.commands.options import AsJson
 from serving.deployment import GRAFANA_PORT, GRPC_PORT, IMAGE_TAG, KINDS, PROMETHEUS_PORT, REST_PORT
+from toolkit.commands import closing
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError
 
@@ -16,31 +16,35 @@ from toolkit.errors import InputError
 _BASE_PATHS = {"compose": "build/models/stylizer", "config": "build/models/stylizer", "kubernetes": "/models/stylizer"}
 
 
+EXAMPLES = (
+    "styleport deploy compose live --base-path models/stylizer",
+    "styleport deploy kubernetes manifests --base-path /models/stylizer",
+)
+
+
 def deploy(
     context: typer.Context,
-    kind: Annotated[str, typer.Argument(metavar="|".join(KINDS), help="What the files are for.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; new or empty.")],
+    kind: Annotated[str, typer.Argument(metavar="|".join(KINDS), help="Kind of the deployment.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write, which is new or empty.")],
     base_path: Annotated[
         Path | None,
         typer.Option(
             "--base-path",
             metavar="PATH",
-            help="The folder of the versions, as given to `styleport publish`; for kubernetes, as the pods see it. Its "
-            "name is the model's.",
+            help="Folder of the versions, as given to `styleport publish`; for kubernetes, as the pods see it. Its "
+            "name is the model's name.",
             show_default="build/models/stylizer; for kubernetes /models/stylizer",
         ),
     ] = None,
     image_tag: Annotated[
-        str, typer.Option("--image-tag", metavar="TAG", help="The release of tensorflow/serving.")
+        str, typer.Option("--image-tag", metavar="TAG", help="Tag of the image tensorflow/serving.")
     ] = IMAGE_TAG,
-    grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="The port for gRPC.")] = GRPC_PORT,
-    rest_port: Annotated[int, typer.Option(min=1, max=65535, help="The port for REST.")] = REST_PORT,
+    grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of gRPC.")] = GRPC_PORT,
+    rest_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of REST.")] = REST_PORT,
     prometheus_port: Annotated[
-        int, typer.Option(min=1, max=65535, help="The port of Prometheus, for compose.")
+        int, typer.Option(min=1, max=65535, help="Port of Prometheus, for compose.")
     ] = PROMETHEUS_PORT,
-    grafana_port: Annotated[
-        int, typer.Option(min=1, max=65535, help="The port of Grafana, for compose.")
-    ] = GRAFANA_PORT,
+    grafana_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Grafana, for compose.")] = GRAFANA_PORT,
     as_json: AsJson = False,
 ) -> None:
     """Write the files of a deployment, filled in for a base path.
@@ -66,7 +70,7 @@ def deploy(
         typer.echo(json.dumps(result, indent=2))
         return
     typer.echo(f"wrote {len(written)} files for the model {deployment.model}: {folder}")
-    typer.echo(f"next:  {_following(kind, folder)}")
+    closing.tell(written, follow=[_following(kind, folder)])
 
 
 def _refuse_idle(context: typer.Context, kind: str) -> None:
@@ -82,12 +86,10 @@ def _refuse_idle(context: typer.Context, kind: str) -> None:
     )
 
 
-def _following(kind: str, folder: Path) -> str:
+def _following(kind: str, folder: Path) -> list[str]:
     """The command that uses the files."""
-    path = shlex.quote(str(folder))
-    compose, config = (shlex.quote(str(folder / name)) for name in ("compose.yaml", "models.config"))
     return {
-        "compose": f"docker compose --file {compose} up --detach --wait",
-        "kubernetes": f"kubectl apply --kustomize {path}",
-        "config": f"styleport serve --rest_api_port=8501 --model_config_file={config}",
+        "compose": ["docker", "compose", "--file", str(folder / "compose.yaml"), "up", "--detach", "--wait"],
+        "kubernetes": ["kubectl", "apply", "--kustomize", str(folder)],
+        "config": ["styleport", "serve", "--rest_api_port=8501", f"--model_config_file={folder / 'models.config'}"],
     }[kind]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,13 +18,22 @@ from serving.commands.options import (
     Timeout,
     TokenFile,
 )
+from toolkit.commands import closing
 from toolkit.errors import InputError
+
+EXAMPLES = (
+    "styleport label models/stylizer stable=2",
+    "styleport label models/stylizer canary=3 --server grpc://127.0.0.1:8500",
+)
 
 
 def label(
     base_path: BasePath,
     assignment: Annotated[
-        str, typer.Argument(metavar="LABEL=VERSION", help="Such as stable=2; stable=none takes the label away.")
+        str,
+        typer.Argument(
+            metavar="LABEL=VERSION", help="Label and version, such as stable=2; stable=none removes the label."
+        ),
     ],
     model_config: ModelConfig = None,
     model: ModelName = None,
@@ -33,10 +43,11 @@ def label(
     root_certificates: RootCertificates = None,
     as_json: AsJson = False,
 ) -> None:
-    """Move a label to a version, once every server reports the version AVAILABLE.
+    """Move a label to a version once every server reports that version as AVAILABLE.
 
-    The servers are made to load the version beside the old one by rewriting models.config, which they must be reading
-    again (--model_config_file_poll_wait_seconds); then the label is moved, and then the old version is dropped.
+    The command rewrites models.config three times: to load the new version beside the old version, to move the
+    label, and to unload the old version. The servers must read the file again and again
+    (--model_config_file_poll_wait_seconds).
     """
     from serving import labels
     from serving.commands.options import models_file, read_token
@@ -44,10 +55,10 @@ def label(
     name, version = _parse(assignment)
     file = models_file(base_path, model_config, model)
     if version is None:
-        report(labels.remove_label(file, name), as_json)
+        report(labels.remove_label(file, name), as_json, base_path)
         return
     options = {"token": read_token(token_file), "root_certificates": root_certificates}
-    report(moved(file, name, version, server, timeout, options), as_json)
+    report(moved(file, name, version, server, timeout, options), as_json, base_path)
 
 
 def _parse(assignment: str) -> tuple[str, int | None]:
@@ -88,15 +99,17 @@ def moved(file: Any, name: str, version: int | None, urls: list[str], timeout: f
         return labels.move(file, name, version, servers, labelled, timeout, step)
 
 
-def report(move: Any, as_json: bool) -> None:
+def report(move: Any, as_json: bool, base_path: Path) -> None:
     """Prints what was moved.
 
     Args:
         move: the `Move`.
         as_json: as JSON.
+        base_path: the folder of the versions.
     """
     if as_json:
         typer.echo(json.dumps({"label": move.label, "before": move.before, "after": move.after}, indent=2))
     else:
         before, after = (version if version is not None else "none" for version in (move.before, move.after))
         typer.echo(f"{move.label}: {before} -> {after}")
+        closing.tell(follow=[["styleport", "versions", base_path], ["styleport", "rollback", base_path]])

@@ -6,16 +6,19 @@ from typing import Annotated, Any
 import typer
 
 from serving.commands.options import AsJson, BasePath
+from toolkit.commands import closing
+
+EXAMPLES = ("styleport lineage models/stylizer 1", "styleport lineage models/stylizer 1 --json")
 
 
 def lineage(
     base_path: BasePath,
-    version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="Its number.")],
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="Number of the version.")],
     as_json: AsJson = False,
 ) -> None:
-    """Tell where a version comes from: source, bundle, parity figures, toolchain, and the run that made it.
+    """Show where a version comes from: its source, bundle, parity figures, toolchain and pipeline run.
 
-    Everything is read from the version's own folder, and its files are held against their recorded hashes.
+    Everything is read from the folder of the version. Its files are compared with their recorded hashes.
     """
     from serving.lineage import lineage as lineage_of
 
@@ -24,6 +27,7 @@ def lineage(
         typer.echo(json.dumps(found, indent=2))
     else:
         _print(found)
+        closing.tell(follow=[["styleport", "versions", base_path]])
 
 
 def _print(found: dict[str, Any]) -> None:

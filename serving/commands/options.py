@@ -11,31 +11,35 @@ if TYPE_CHECKING:
     from serving.models_file import ModelsFile
 
 BasePath = Annotated[
-    Path, typer.Argument(metavar="BASE_PATH", help="The folder of the versions; its name is the model's.")
+    Path, typer.Argument(metavar="BASE_PATH", help="Folder of the versions; its name is the model's name.")
 ]
 ModelConfig = Annotated[
     Path | None,
-    typer.Option("--model-config", metavar="FILE", help="The models.config; by default the one beside BASE_PATH."),
+    typer.Option(
+        "--model-config", metavar="FILE", help="The models.config file. By default, the file beside BASE_PATH."
+    ),
 ]
 ModelName = Annotated[
-    str | None, typer.Option("--model", help="The model's name, where its base path does not tell it.")
+    str | None, typer.Option("--model", help="Name of the model, where the base path has another name.")
 ]
 Servers = Annotated[
     list[str],
     typer.Option(
         "--server",
         metavar="URL",
-        help="grpc://host:8500 or http://host:8501, once for each server that reads the file; dns:///name:8500 is gRPC "
-        "on every address of a name.",
+        help="Address of a server that reads the models.config: grpc://host:8500 or http://host:8501. May be given "
+        "several times. dns:///name:8500 stands for gRPC on every address of the name.",
     ),
 ]
-Timeout = Annotated[float, typer.Option(min=1, max=86_400, help="Seconds that the servers may take in all.")]
+Timeout = Annotated[float, typer.Option(min=1, max=86_400, help="Seconds that all servers together may take.")]
 TokenFile = Annotated[
-    Path | None, typer.Option("--token-file", metavar="FILE", help="Holds a bearer token for the servers.")
+    Path | None, typer.Option("--token-file", metavar="FILE", help="File with a bearer token for the servers.")
 ]
 RootCertificates = Annotated[
     Path | None,
-    typer.Option("--root-certificates", metavar="FILE", help="PEM; for servers with certificates of your own."),
+    typer.Option(
+        "--root-certificates", metavar="FILE", help="PEM file with the certificates that sign those of the servers."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

@@ -9,6 +9,7 @@ import typer
 from export.artifact import DEFAULT_FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from serving.commands.options import AsJson
+from toolkit.commands import closing, completion
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError, WorkError, first_of
 from toolkit.gate import trusted
@@ -20,44 +21,62 @@ if TYPE_CHECKING:
 MAX_GATES_BYTES = 1 << 16
 
 
+EXAMPLES = (
+    "styleport pipeline tfx models/stylizer",
+    "styleport pipeline tfx models/stylizer --formats saved_model --size 384",
+)
+
+
 def pipeline(
-    root: Annotated[str, typer.Argument(metavar="ROOT", help="Where the pipeline keeps artifacts and metadata.")],
-    base_path: Annotated[
-        str, typer.Argument(metavar="BASE_PATH", help="The folder of the versions; its name is the model's.")
+    root: Annotated[
+        str, typer.Argument(metavar="ROOT", help="Folder in which the pipeline keeps artifacts and metadata.")
     ],
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
+    base_path: Annotated[
+        str, typer.Argument(metavar="BASE_PATH", help="Folder of the versions; its name is the model's name.")
+    ],
+    model: Annotated[str, typer.Option(help=MODEL_HELP, autocompletion=completion.models)] = "magenta-mobile",
     inputs: Inputs = None,
     split_at: SplitAt = None,
     value_range: ValueRange = None,
     imports: Imports = None,
     formats: Annotated[
-        str, typer.Option(help="What the bundle holds, as in export; saved_model is what is pushed.")
+        str, typer.Option(help="Formats of the bundle, as in export; saved_model is pushed.")
     ] = ",".join(DEFAULT_FORMATS),
-    quantize: Annotated[str | None, typer.Option(help="As in export.", show_default=",".join(QUANTIZATIONS))] = None,
-    size: Annotated[str | None, typer.Option(help="As in export.", show_default="384,any")] = None,
-    max_size: Annotated[int, typer.Option(help="As in export.")] = 1024,
+    quantize: Annotated[
+        str | None,
+        typer.Option(help="Quantizations of TFLite files, as in export.", show_default=",".join(QUANTIZATIONS)),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Sizes of TFLite files in pixels, as in export.", show_default="384,any")
+    ] = None,
+    max_size: Annotated[int, typer.Option(help="Largest longer side in pixels of the signature image_bytes.")] = 1024,
     gates: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help='Narrower gates as JSON, such as {"tflite/int8": {"psnr": 30}}.'),
+        typer.Option(metavar="FILE", help='JSON file with stricter gates, such as {"tflite/int8": {"psnr": 30}}.'),
     ] = None,
     pictures: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Measure on its contents/ and styles/, each with each, not on the samples."),
+        typer.Option(
+            metavar="DIR", help="Folder with contents/ and styles/ to measure on, in place of the sample pictures."
+        ),
     ] = None,
-    warmup_size: Annotated[str, typer.Option(metavar="SIZES", help="As in publish.")] = "256,384",
+    warmup_size: Annotated[
+        str, typer.Option(metavar="SIZES", help="Picture sizes in pixels for the server's warmup, as in publish.")
+    ] = "256,384",
     compile_to: Annotated[
-        Path | None, typer.Option("--compile", metavar="FILE", help="Run nothing; write it for Kubeflow as YAML.")
+        Path | None,
+        typer.Option("--compile", metavar="FILE", help="Run nothing, and write the pipeline for Kubeflow as YAML."),
     ] = None,
     image: Annotated[
-        str | None, typer.Option(help="For Kubeflow: a container that has styleport with its extra tfx.")
+        str | None, typer.Option(help="Container image for Kubeflow, with styleport and its extra tfx installed.")
     ] = None,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Export a model, and push it to a base path if every artifact keeps its gate and it answers a request.
+    """Export a model with TFX, and push it to a base path if every artifact passes its gate.
 
-    The pipeline is TFX's: what has not changed since the last run is taken from its cache, and its metadata have the
-    lineage of every artifact.
+    Steps whose inputs have not changed since the last run are taken from the cache of TFX. The metadata record the
+    lineage of every artifact. A model is pushed only after it has answered a request.
     """
     from toolkit import targets
     from toolkit.console import quiet_libraries
@@ -120,3 +139,4 @@ def _report(run: "Run", as_json: bool) -> None:
     if not as_json and run.pushed:
         verb = "pushed" if run.components["Pusher"] == "complete" else "nothing changed; already pushed"
         typer.echo(f"{verb}: version {run.pushed.name} in {run.pushed.parent}")
+        closing.tell([run.pushed], follow=[["styleport", "lineage", run.pushed.parent, run.pushed.name]])

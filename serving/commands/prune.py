@@ -6,17 +6,22 @@ from typing import Annotated
 import typer
 
 from serving.commands.options import AsJson, BasePath, ModelConfig, ModelName
+from toolkit.commands import closing
+
+EXAMPLES = ("styleport prune models/stylizer --keep 3 --dry-run", "styleport prune models/stylizer --keep 3")
 
 
 def prune(
     base_path: BasePath,
-    keep: Annotated[int, typer.Option(min=1, help="How many of the newest versions are kept in any case.")],
+    keep: Annotated[int, typer.Option(min=1, help="Number of the newest versions that are always kept.")],
     model_config: ModelConfig = None,
     model: ModelName = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing; tell what would be removed.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Remove nothing, and print what would be removed.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove old versions, but none with a label, none loaded by its number, none that a rollback would return to."""
+    """Remove old versions that have no label, are not loaded by number, and are not the target of a rollback."""
     from serving import pruning
     from serving.commands.options import models_file
     from toolkit.console import progress_bar, quiet_libraries
@@ -33,3 +38,4 @@ def prune(
         return
     verb, removed, kept = "would be removed" if dry_run else "removed", pruned.removed, pruned.kept
     typer.echo(f"{verb}: {', '.join(map(str, removed)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}")
+    closing.tell(follow=[["styleport", "versions", base_path]])

@@ -2,29 +2,34 @@
 
 import json
 import re
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from serving.commands.options import AsJson, BasePath, ModelConfig
+from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import InputError
 from toolkit.gate import trusted
+
+EXAMPLES = (
+    "styleport publish bundle models/stylizer",
+    "styleport publish bundle models/stylizer --warmup-size 256,640x480 --mode 755",
+)
 
 
 def publish(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's folder.")],
     base_path: BasePath,
     version: Annotated[
-        int | None, typer.Option(min=1, help="The version's number; by default one more than the largest there.")
+        int | None, typer.Option(min=1, help="Number of the version. By default, the largest number there plus 1.")
     ] = None,
     warmup_size: Annotated[
         str,
         typer.Option(
             metavar="SIZES",
-            help="Sizes in pixels that the server is warmed up with, such as 256,640x480 (width first), or none.",
+            help="Picture sizes in pixels for the server's warmup, such as 256,640x480 (width first), or none.",
         ),
     ] = "256,384",
     imports: Imports = None,
@@ -33,7 +38,8 @@ def publish(
         str | None,
         typer.Option(
             metavar="OCTAL",
-            help="Permissions of the folders it makes, such as 755; files get them without x. By default the umask's.",
+            help="Permissions of the folders that are made, such as 755; files get the same without x. By default, the "
+            "umask decides.",
         ),
     ] = None,
     trust: Trust = False,
@@ -48,8 +54,8 @@ def publish(
     The hash of every file of the bundle is checked; figures are measured of the SavedModel alone, for nothing else is
     published.
 
-    Where there is no models.config yet, one is written that serves this version as `stable` and `canary`. Later
-    versions take no traffic before `styleport label` says so.
+    Where there is no models.config yet, one is written that serves this version as `stable` and `canary`. A later
+    version takes no traffic until `styleport label` moves a label to it.
     """
     from serving import warmup
     from serving.models_file import ModelsFile, default_config
@@ -98,18 +104,18 @@ def publish(
         typer.echo(f"wrote {file.path}: it serves version {published.number} as stable and canary")
     elif not file.names_model():
         typer.echo(f"{file.path} does not name this base path: add it there to have it served")
-        return
-    typer.echo(f"next:  {_following(base_path, published.number, first, model_config)}")
+    follow = _following(base_path, published.number, first, model_config)
+    closing.tell([published.folder], follow=[follow, ["styleport", "versions", base_path]])
 
 
-def _following(base_path: Path, version: int, first: bool, model_config: Path | None) -> str:
+def _following(base_path: Path, version: int, first: bool, model_config: Path | None) -> list[str | Path]:
     """The command that has a version served: the first by a server, a later one by a label."""
     if not first:
-        config = f" --model-config {shlex.quote(str(model_config))}" if model_config else ""
-        return f"styleport label {shlex.quote(str(base_path))} canary={version}{config}"
+        named: list[str | Path] = ["--model-config", model_config] if model_config else []
+        return ["styleport", "label", base_path, f"canary={version}", *named]
     if model_config:
-        return f"styleport serve --rest_api_port=8501 --model_config_file={shlex.quote(str(model_config))}"
-    return f"styleport serve {shlex.quote(str(base_path))}"
+        return ["styleport", "serve", "--rest_api_port=8501", f"--model_config_file={model_config}"]
+    return ["styleport", "serve", base_path]
 
 
 def _parse_mode(mode: str | None) -> int | None:

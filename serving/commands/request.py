@@ -10,35 +10,47 @@ from typing import Annotated
 import typer
 
 from serving.commands.options import DEFAULT_SERVER, AsJson, RootCertificates, TokenFile
+from toolkit.commands import closing
 from toolkit.commands.options import STRENGTH_HELP, Detail, MaxSize, StyleSize, warn_of_style_size
 from toolkit.errors import WorkError
 from toolkit.sizes import DETAIL, STYLE_SIZE
 
+EXAMPLES = (
+    "styleport request photo.jpg painting.jpg -o painted.png",
+    "styleport request photo.jpg painting.jpg -o painted.png --label stable",
+)
+
 
 def request(
     content: Annotated[Path, typer.Argument(metavar="CONTENT", help="The picture to paint.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The picture's file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write the painted picture to.")],
     style: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="STYLE", help="The picture whose style it is painted in; none where the model has its style inside."
-        ),
+        typer.Argument(metavar="STYLE", help="Style picture. Leave it out where the model has a built-in style."),
     ] = None,
     server: Annotated[
-        str, typer.Option(metavar="URL", help="grpc://host:8500 or http://host:8501; with TLS grpcs:// or https://.")
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Address of the server: grpc://host:8500 or http://host:8501; grpcs:// or https:// with TLS.",
+        ),
     ] = DEFAULT_SERVER,
     strength: Annotated[float | None, typer.Option(min=0, max=1, help=STRENGTH_HELP)] = None,
-    version: Annotated[int | None, typer.Option(min=0, help="A version; by default the newest loaded.")] = None,
-    label: Annotated[str | None, typer.Option(help="A label, such as stable, instead of a version.")] = None,
-    model: Annotated[str, typer.Option(help="The model's name on the server.")] = "stylizer",
+    version: Annotated[
+        int | None, typer.Option(min=0, help="Version of the model. By default, the newest version that is loaded.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Label, such as stable, in place of a version.")] = None,
+    model: Annotated[str, typer.Option(help="Name of the model on the server.")] = "stylizer",
     tensors: Annotated[
-        bool, typer.Option("--tensors", help="Send float tensors instead of JPEG or PNG bytes.")
+        bool, typer.Option("--tensors", help="Send float tensors in place of JPEG or PNG bytes.")
     ] = False,
     style_size: StyleSize = STYLE_SIZE,
     detail: Detail = DETAIL,
     max_size: MaxSize = None,
-    timeout: Annotated[float, typer.Option(min=0.001, max=86_400, help="Seconds, all tries together.")] = 60.0,
-    compress: Annotated[bool, typer.Option("--gzip", help="Compress the request.")] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0.001, max=86_400, help="Seconds that the request may take, with all retries.")
+    ] = 60.0,
+    compress: Annotated[bool, typer.Option("--gzip", help="Compress the request with gzip.")] = False,
     token_file: TokenFile = None,
     root_certificates: RootCertificates = None,
     as_json: AsJson = False,
@@ -83,6 +95,7 @@ def request(
         typer.echo(json.dumps({**result, "server": client.url}, indent=2))
     else:
         print_path(output)
+        closing.tell([output])
 
 
 @contextlib.contextmanager

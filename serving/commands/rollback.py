@@ -16,10 +16,12 @@ from serving.commands.options import (
     TokenFile,
 )
 
+EXAMPLES = ("styleport rollback models/stylizer", "styleport rollback models/stylizer --label canary")
+
 
 def rollback(
     base_path: BasePath,
-    label: Annotated[str, typer.Option(help="The label.")] = "stable",
+    label: Annotated[str, typer.Option(help="Label to move back.")] = "stable",
     model_config: ModelConfig = None,
     model: ModelName = None,
     server: Servers = [DEFAULT_SERVER],  # noqa: B006 typer copies it
@@ -28,13 +30,13 @@ def rollback(
     root_certificates: RootCertificates = None,
     as_json: AsJson = False,
 ) -> None:
-    """Move a label back to the version it stood for before; done again, it goes further back.
+    """Move a label back to its previous version; each repetition goes one version further back.
 
-    The steps are those of `styleport label`: the servers load the version, then the label moves.
+    As in `styleport label`, the servers load the version first, and the label moves afterwards.
     """
     from serving.commands.label import moved, report
     from serving.commands.options import models_file, read_token
 
     file = models_file(base_path, model_config, model)
     options = {"token": read_token(token_file), "root_certificates": root_certificates}
-    report(moved(file, label, None, server, timeout, options), as_json)
+    report(moved(file, label, None, server, timeout, options), as_json, base_path)

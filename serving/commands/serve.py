@@ -1,31 +1,31 @@
 """`styleport serve`: a local server with TensorFlow Serving's contract and the names of its flags."""
 
-import json
-import logging
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from serving.commands.flags import COMMAND_LINE, CommandLine, TensorFlowCommand
+from serving.commands import running
+from serving.commands.flags import COMMAND_LINE, TensorFlowCommand
 from serving.server.options import INT32_MAX, Limits, LoadOptions, ServerOptions
 from toolkit.errors import InputError
 
 CLASS = TensorFlowCommand
+EXAMPLES = (
+    "styleport serve models/stylizer",
+    "styleport serve --model_name=stylizer --model_base_path=models/stylizer",
+    "styleport serve --rest_api_port=8501 --model_config_file=models/models.config",
+)
 Switch = Literal["true", "false"]
 
-# For threads to end once all requests are answered.
-_LAST_SECONDS = 1.0
 # What a base path is served with, as by the compose file.
 REST_PORT, POLL_SECONDS = 8501, 5
 MONITORING = Path(__file__).parents[1] / "config" / "monitoring.pbtxt"
 
 _LIMITS, _LOAD = Limits(), LoadOptions()
 _LOG_LEVELS = ("debug", "info", "warning", "error")
-_own = partial(typer.Option, rich_help_panel="Of this server alone")
+_own = partial(typer.Option, rich_help_panel="Only in styleport")
 
 
 def serve(
@@ -35,106 +35,153 @@ def serve(
         typer.Argument(
             metavar="[BASE_PATH]",
             show_default=False,
-            help="What `styleport publish` filled. Its models.config is served and read again every 5 seconds, REST is "
-            "on port 8501 and metrics are on, as `styleport request` and `styleport label` expect.",
+            help="Base path that `styleport publish` filled. Its models.config is served and read again every 5 "
+            "seconds, REST is on port 8501 and metrics are on, as `styleport request` and `styleport label` expect.",
         ),
     ] = None,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of gRPC; 0 takes a free one.")] = 8500,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of gRPC; 0 takes a free port.")] = 8500,
     grpc_socket_path: Annotated[
-        Path | None, typer.Option("--grpc_socket_path", help="A UNIX socket that gRPC listens on, too.")
+        Path | None, typer.Option("--grpc_socket_path", help="A UNIX socket on which gRPC listens as well.")
     ] = None,
     grpc_channel_arguments: Annotated[
-        str, typer.Option("--grpc_channel_arguments", help="For gRPC: NAME=VALUE, with commas between.")
+        str,
+        typer.Option("--grpc_channel_arguments", help="Arguments of gRPC's channels: NAME=VALUE, separated by commas."),
     ] = "",
     rest_api_port: Annotated[
         int | None,
-        typer.Option("--rest_api_port", min=0, max=65535, help="Of REST; 0 takes a free one. Without it: no REST."),
+        typer.Option("--rest_api_port", min=0, max=65535, help="Port of REST; 0 takes a free port."),
     ] = None,
     rest_api_timeout_in_ms: Annotated[
-        int, typer.Option("--rest_api_timeout_in_ms", help="For a REST request to be answered; 0 waits for ever.")
+        int,
+        typer.Option(
+            "--rest_api_timeout_in_ms", help="Milliseconds within which a REST request is answered; 0 for no limit."
+        ),
     ] = int(1000 * (_LIMITS.rest_timeout_seconds or 0)),
     rest_api_enable_cors_support: Annotated[
-        Switch, typer.Option("--rest_api_enable_cors_support", help="Let web pages of any origin call REST.")
+        Switch, typer.Option("--rest_api_enable_cors_support", help="Let web pages of any origin call REST (CORS).")
     ] = "false",
     ssl_config_file: Annotated[
-        Path | None, typer.Option("--ssl_config_file", help="An SSLConfig as text: gRPC, and not REST, speaks TLS.")
+        Path | None,
+        typer.Option(
+            "--ssl_config_file", help="A file with an SSLConfig message as text. gRPC then uses TLS; REST does not."
+        ),
     ] = None,
     use_alts_credentials: Annotated[
-        Switch, typer.Option("--use_alts_credentials", help="Refused: ALTS is on Google Cloud alone.")
+        Switch, typer.Option("--use_alts_credentials", help="Always refused: ALTS exists only on Google Cloud.")
     ] = "false",
     model_config_file: Annotated[
-        Path | None, typer.Option("--model_config_file", "--model-config", help="A ModelServerConfig as text.")
+        Path | None,
+        typer.Option("--model_config_file", "--model-config", help="A file with a ModelServerConfig message as text."),
     ] = None,
     model_config_file_poll_wait_seconds: Annotated[
-        int, typer.Option("--model_config_file_poll_wait_seconds", min=0, help="Read that file again; 0 never.")
+        int,
+        typer.Option(
+            "--model_config_file_poll_wait_seconds",
+            min=0,
+            help="Seconds between two reads of the model configuration; 0 reads it once.",
+        ),
     ] = 0,
     model_name: Annotated[
-        str, typer.Option("--model_name", help="Of the one model, without a configuration file.")
+        str, typer.Option("--model_name", help="Name of the model, where no configuration file is given.")
     ] = "default",
     model_base_path: Annotated[
-        Path | None, typer.Option("--model_base_path", help="Its folder, which has a folder for each version.")
+        Path | None, typer.Option("--model_base_path", help="Folder of the model, with one folder for each version.")
     ] = None,
     saved_model_tags: Annotated[
-        str, typer.Option("--saved_model_tags", help="Of the graph to load, with commas between.")
+        str, typer.Option("--saved_model_tags", help="Tags of the graph to load, separated by commas.")
     ] = ",".join(_LOAD.tags),
     file_system_poll_wait_seconds: Annotated[
-        int, typer.Option("--file_system_poll_wait_seconds", min=0, help="Look for versions again; 0 never.")
+        int,
+        typer.Option(
+            "--file_system_poll_wait_seconds", min=0, help="Seconds between two looks for new versions; 0 looks once."
+        ),
     ] = int(_LOAD.poll_seconds),
     max_num_load_retries: Annotated[
-        int, typer.Option("--max_num_load_retries", min=0, help="Of a version that cannot be loaded.")
+        int,
+        typer.Option(
+            "--max_num_load_retries", min=0, help="How often loading a version is tried again after it failed."
+        ),
     ] = _LOAD.max_retries,
     load_retry_interval_micros: Annotated[
-        int, typer.Option("--load_retry_interval_micros", help="Between these; no wait where it is negative.")
+        int,
+        typer.Option(
+            "--load_retry_interval_micros", help="Microseconds between load retries; a negative number means no wait."
+        ),
     ] = int(1e6 * _LOAD.retry_seconds),
     allow_version_labels_for_unavailable_models: Annotated[
-        Switch, typer.Option("--allow_version_labels_for_unavailable_models", help="For labels that are new.")
+        Switch,
+        typer.Option(
+            "--allow_version_labels_for_unavailable_models",
+            help="Let a new label name a version that is not loaded yet.",
+        ),
     ] = "false",
     enable_model_warmup: Annotated[
-        Switch, typer.Option("--enable_model_warmup", help="Run a version's warmup records.")
+        Switch,
+        typer.Option("--enable_model_warmup", help="Run the warmup requests of a version before it takes traffic."),
     ] = "true",
     num_request_iterations_for_warmup: Annotated[
-        int, typer.Option("--num_request_iterations_for_warmup", help="How often each is run, where above 0.")
+        int,
+        typer.Option(
+            "--num_request_iterations_for_warmup", help="How often each warmup request is run; 0 runs it once."
+        ),
     ] = 0,
     check_operations: Annotated[
         Switch,
         typer.Option(
             "--check_operations",
-            help="Load no version that reads or writes files, or does what else no stylizer needs. TensorFlow Serving "
-            "loads any.",
+            help="Refuse a version with operations that read or write files, or that no stylizer needs. TensorFlow "
+            "Serving loads any version.",
         ),
     ] = "false",
     enable_batching: Annotated[Switch, typer.Option("--enable_batching", help="Join requests into batches.")] = "false",
     batching_parameters_file: Annotated[
-        Path | None, typer.Option("--batching_parameters_file", help="BatchingParameters as text.")
+        Path | None,
+        typer.Option("--batching_parameters_file", help="A file with a BatchingParameters message as text."),
     ] = None,
     monitoring_config_file: Annotated[
-        Path | None, typer.Option("--monitoring_config_file", help="A MonitoringConfig as text.")
+        Path | None, typer.Option("--monitoring_config_file", help="A file with a MonitoringConfig message as text.")
     ] = None,
     tensorflow_session_parallelism: Annotated[
-        int, typer.Option("--tensorflow_session_parallelism", min=0, help="Both of the following at once.")
+        int,
+        typer.Option(
+            "--tensorflow_session_parallelism",
+            min=0,
+            help="Threads within and between operations, both at once; 0 lets TensorFlow choose.",
+        ),
     ] = 0,
     tensorflow_intra_op_parallelism: Annotated[
-        int, typer.Option("--tensorflow_intra_op_parallelism", min=0, help="Threads in an operation; 0: TensorFlow's.")
+        int,
+        typer.Option(
+            "--tensorflow_intra_op_parallelism", min=0, help="Threads within an operation; 0 lets TensorFlow choose."
+        ),
     ] = 0,
     tensorflow_inter_op_parallelism: Annotated[
-        int, typer.Option("--tensorflow_inter_op_parallelism", min=0, help="Between operations; 0: TensorFlow's.")
+        int,
+        typer.Option(
+            "--tensorflow_inter_op_parallelism", min=0, help="Threads between operations; 0 lets TensorFlow choose."
+        ),
     ] = 0,
     enable_serialization_as_tensor_content: Annotated[
-        Switch, typer.Option("--enable_serialization_as_tensor_content", help="Send outputs over gRPC as raw content.")
+        Switch, typer.Option("--enable_serialization_as_tensor_content", help="Send outputs over gRPC as raw bytes.")
     ] = "false",
     enable_grpc_healthcheck_service: Annotated[
-        Switch, typer.Option("--enable_grpc_healthcheck_service", help="Also serve grpc.health.v1.Health.")
+        Switch,
+        typer.Option(
+            "--enable_grpc_healthcheck_service", help="Serve the health service grpc.health.v1.Health as well."
+        ),
     ] = "false",
-    version: Annotated[Switch, typer.Option("--version", help="Print the versions and end.")] = "false",
-    host: Annotated[str, _own(help="The address to listen on. Others than 127.0.0.1 open the server to others.")] = (
-        "127.0.0.1"
-    ),
+    version: Annotated[
+        Switch, typer.Option("--version", help="Print the versions of styleport and TensorFlow, and exit.")
+    ] = "false",
+    host: Annotated[
+        str, _own(help="Address to listen on. Any other than 127.0.0.1 opens the server to other machines.")
+    ] = ("127.0.0.1"),
     allowed_hosts: Annotated[
         str,
         _own(
             "--allowed_hosts",
-            help="Names that clients may call REST by, with commas between; * for any. localhost, the name of the "
-            "machine and the address listened on are allowed anyway.",
+            help="Host names by which clients may call REST, separated by commas; * for any. localhost, the name of "
+            "the machine and the address listened on are always allowed.",
         ),
     ] = "",
     allow_reload_config: Annotated[
@@ -149,12 +196,16 @@ def serve(
         bool,
         _own(
             "--batch_by_shape",
-            help="Keep requests of different shapes apart. TensorFlow Serving does not: there they fail.",
+            help="Batch only requests of the same shape. TensorFlow Serving batches any, and those fail.",
         ),
     ] = False,
     receive_timeout_in_ms: Annotated[
         int,
-        _own("--receive_timeout_in_ms", min=1, help="For HTTP headers to arrive, and again the body."),
+        _own(
+            "--receive_timeout_in_ms",
+            min=1,
+            help="Milliseconds within which the headers of an HTTP request arrive, and again its body.",
+        ),
     ] = int(1000 * _LIMITS.receive_timeout_seconds),
     max_grpc_message_bytes: Annotated[
         int,
@@ -162,59 +213,76 @@ def serve(
             "--max_grpc_message_bytes",
             min=1,
             max=INT32_MAX,
-            help=f"Of a gRPC request, compressed or not. TensorFlow Serving takes {INT32_MAX}.",
+            help=f"Largest gRPC request, in bytes, compressed and decompressed. TensorFlow Serving takes {INT32_MAX}.",
         ),
     ] = _LIMITS.max_grpc_message_bytes,
     max_rest_body_bytes: Annotated[
         int,
-        _own("--max_rest_body_bytes", min=1, help="Of an HTTP body, and of what it decompresses to."),
+        _own("--max_rest_body_bytes", min=1, help="Largest HTTP body, in bytes, compressed and decompressed."),
     ] = _LIMITS.max_rest_body_bytes,
     max_held_bytes: Annotated[
-        int, _own("--max_held_bytes", min=1, help="Of all requests together. A single one may be larger.")
+        int,
+        _own(
+            "--max_held_bytes",
+            min=1,
+            help="Largest size of all requests together, in bytes; a single request may be larger.",
+        ),
     ] = _LIMITS.max_held_bytes,
     max_json_values: Annotated[
-        int, _own("--max_json_values", min=1, help="Numbers, strings, lists and objects of an HTTP body.")
+        int,
+        _own(
+            "--max_json_values",
+            min=1,
+            help="Largest number of values (numbers, strings, lists, objects) of an HTTP body.",
+        ),
     ] = _LIMITS.max_json_values,
     max_request_fields: Annotated[
         int,
         _own(
             "--max_request_fields",
             min=1,
-            help="Names, strings, dimensions and other fields of a gRPC request. A list of numbers is one field.",
+            help="Largest number of fields of a gRPC request; a list of numbers is one field.",
         ),
     ] = _LIMITS.max_request_fields,
     max_tensor_elements: Annotated[
-        int, _own("--max_tensor_elements", min=1, help="Of one input.")
+        int, _own("--max_tensor_elements", min=1, help="Largest number of elements of an input.")
     ] = _LIMITS.max_tensor_elements,
     max_picture_pixels: Annotated[
         int,
-        _own("--max_picture_pixels", min=1, help="Of all encoded pictures of a request, by their headers."),
+        _own("--max_picture_pixels", min=1, help="Largest number of pixels of all encoded pictures of a request."),
     ] = _LIMITS.max_picture_pixels,
     max_request_batch_size: Annotated[
-        int, _own("--max_request_batch_size", min=1, help="Dimension 0 of an input.")
+        int, _own("--max_request_batch_size", min=1, help="Largest batch of a request (dimension 0 of an input).")
     ] = _LIMITS.max_request_batch_size,
     max_queue_length: Annotated[
         int,
-        _own("--max_queue_length", min=0, help="Requests that wait; one more is refused at once."),
+        _own(
+            "--max_queue_length", min=0, help="Number of requests that may wait; a further request is refused at once."
+        ),
     ] = _LIMITS.max_queue_length,
     max_running_requests: Annotated[
         int,
-        _own("--max_running_requests", min=1, help="At the same time, when batching is off."),
+        _own(
+            "--max_running_requests", min=1, help="Number of requests that run at the same time when batching is off."
+        ),
     ] = _LIMITS.max_running_requests,
     drain_seconds: Annotated[
         float,
-        _own("--drain_seconds", min=0, help="For requests in flight to end on SIGTERM."),
+        _own("--drain_seconds", min=0, help="Seconds that running requests may take to finish after SIGTERM."),
     ] = 30.0,
-    log_level: Annotated[str, _own("--log_level", help=f"One of {', '.join(_LOG_LEVELS)}.")] = "info",
+    log_level: Annotated[
+        str, _own("--log_level", help=f"Least severity that is logged: {', '.join(_LOG_LEVELS)}.")
+    ] = "info",
 ) -> None:
     """Serve models as TensorFlow Serving does, for development and tests.
 
     `styleport serve build/models/stylizer` serves what was published there.
 
-    Flags are those of TensorFlow Serving, written as there: --flag=value, or --flag=true for a switch.
-    Those that change nothing here are taken with a warning.
+    Flags are those of TensorFlow Serving, written in the same way: --flag=value, or --flag=true for a switch.
+    Flags that change nothing here are accepted with a warning.
 
-    Once it answers, one line of JSON on standard output names the addresses. Logs are JSON lines on standard error.
+    Once the server answers, it prints one line of JSON with its addresses on standard output. Logs are JSON lines on
+    standard error.
     """
     if version == "true":
         _print_versions()
@@ -288,7 +356,7 @@ def serve(
             ),
         ),
     )
-    _run(options, log_level, context.meta[COMMAND_LINE])
+    running.run(options, log_level, context.meta[COMMAND_LINE])
 
 
 def published_config(base_path: Path) -> Path:
@@ -356,6 +424,9 @@ def _one_model(name: str, base_path: Path) -> Any:
     from tensorflow_serving.config import model_server_config_pb2
 
     config = model_server_config_pb2.ModelServerConfig()
+    for flag, value in (("--model_name", name), ("--model_base_path", str(base_path.absolute()))):
+        if value.encode("utf-8", "replace").decode() != value:
+            raise InputError(f"{flag}={value!a}: not text in UTF-8, which configurations are; choose another name")
     config.model_config_list.config.add(name=name, base_path=str(base_path.absolute()), model_platform="tensorflow")
     return config
 
@@ -373,58 +444,3 @@ def _metrics_path(file: Path | None) -> str | None:
 
     config = read_monitoring(file).prometheus_config if file else None
     return (config.path or DEFAULT_METRICS_PATH) if config is not None and config.enable else None
-
-
-def _what_is_open(options: ServerOptions) -> str:
-    rest = "" if options.rest_api_port is None else f" and REST port {options.rest_api_port}"
-    may = "run the models and see their status"
-    if options.metrics_path and rest:
-        may += " and the metrics"
-    if options.allow_reload_config:
-        may += ", and load any path of this machine (--allow_reload_config)"
-    return (
-        f"--host {options.host}: whoever reaches gRPC port {options.port}{rest} may {may}: nobody is asked who they are"
-    )
-
-
-def _run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
-    import asyncio
-    import signal
-
-    from serving.server import callers, logs, memory
-    from serving.server.threads import leave
-    from toolkit.console import quiet_libraries
-
-    with quiet_libraries():
-        import tensorflow as tf
-
-        from serving.server.app import Addresses, ModelServer
-
-    logs.set_up(log_level)
-    if line.idle:
-        logs.event("flags_without_effect", logging.WARNING, flags=line.idle)
-    if line.apart:
-        message = "TensorFlow Serving takes a value only after an equals sign, and would not see these"
-        logs.event("values_apart", logging.WARNING, flags=line.apart, message=message)
-    if callers.opened(options.host):
-        logs.event("open_to_others", logging.WARNING, message=_what_is_open(options))
-    memory.keep_freed()
-    # Loading through a session is called deprecated at every load.
-    tf.get_logger().setLevel("ERROR")
-
-    def say_ready(addresses: Addresses) -> None:
-        typer.echo(json.dumps({"event": "ready", "grpc": addresses.grpc, "rest": addresses.rest}))
-        sys.stdout.flush()
-        logs.event("ready", grpc=addresses.grpc, rest=addresses.rest)
-
-    async def main() -> None:
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        looking = ThreadPoolExecutor(4, thread_name_prefix="look")
-        loop.set_default_executor(looking)
-        await ModelServer(options).run(stop, say_ready)
-        looking.shutdown(wait=False)
-        leave(_LAST_SECONDS)
-
-    asyncio.run(main())

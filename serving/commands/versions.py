@@ -1,11 +1,15 @@
 """`styleport versions`: what a base path holds."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from serving.commands.options import AsJson, BasePath, ModelConfig, ModelName
+from toolkit.commands import closing
+
+EXAMPLES = ("styleport versions models/stylizer", "styleport versions models/stylizer --json")
 
 
 def versions(
@@ -14,7 +18,7 @@ def versions(
     model: ModelName = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the versions of a base path with their labels, sizes and origin."""
+    """List the versions in a base path with their labels, sizes and sources."""
     from serving.models_file import ModelsFile, default_config
     from serving.versions import find_versions
 
@@ -40,10 +44,10 @@ def versions(
     if as_json:
         typer.echo(json.dumps(records, indent=2))
     else:
-        _print(records)
+        _print(records, base_path)
 
 
-def _print(records: list[dict[str, Any]]) -> None:
+def _print(records: list[dict[str, Any]], base_path: Path) -> None:
     from rich.markup import escape
 
     from export.report import megabytes
@@ -65,3 +69,5 @@ def _print(records: list[dict[str, Any]]) -> None:
     ]
     console = stdout_console()
     console.print(fitted(columns, console))
+    if records:
+        closing.tell(follow=[["styleport", "lineage", base_path, str(records[-1]["version"])]])

@@ -88,8 +88,7 @@ class ModelServer:
             # A batch that runs, and the one that fills up meanwhile, are not the queue.
             places = batching.max_execution_size * batching.num_threads
         self._gate_places = places + options.limits.max_queue_length
-        self._gate = Gate(self._gate_places)
-        self._predictor = Predictor(self._manager, scheduler, self._gate)
+        self._predictor = Predictor(self._manager, scheduler, Gate(self._gate_places))
         self._held = HeldBytes(options.limits.max_held_bytes)
         self._polls: list[asyncio.Task[None]] = []
 
@@ -117,7 +116,7 @@ class ModelServer:
             if not await self._configured(stop):
                 return
             self._polls.append(asyncio.create_task(self._poll_config()))
-            self._polls.append(asyncio.create_task(give_back_when_idle(self._metrics.answered, self._gate.is_empty)))
+            self._polls.append(asyncio.create_task(give_back_when_idle(self._held.ended, self._held.is_empty)))
             grpc_place.close()
             grpc_server, grpc_port = await self._bind_grpc()
             await grpc_server.start()
@@ -204,11 +203,12 @@ class ModelServer:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             place.bind((self._options.host, port))
-        except OSError as error:
+        except (OSError, TypeError, ValueError) as error:  # the latter where it cannot be a name at all
             place.close()
-            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or error
+            if number in (errno.EADDRINUSE, errno.EACCES):
                 raise _taken(flag, self._options.host, port) from error
-            told = f"--host {self._options.host}: cannot listen there: {error.strerror}"
+            told = f"--host {self._options.host}: cannot listen there: {reason}"
             raise InputError(f"{told}; give an address of this machine") from error
         return place
 

@@ -12,14 +12,28 @@ class HeldBytes:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._held = 0
+        self._held = self._shares = self._ended = 0
+
+    def ended(self) -> int:
+        """Returns how many requests have given their share back."""
+        return self._ended
+
+    def is_empty(self) -> bool:
+        """Returns whether no request has a share."""
+        return not self._shares
 
     def share(self) -> "Share":
         """Returns the share of a request, to be used in a `with` block, which gives it back."""
+        self._shares += 1
         return Share(self)
 
-    def change(self, size: int, own: int) -> None:
-        """Takes bytes, or gives them back.
+    def end(self, own: int) -> None:
+        """Takes back the share of a request."""
+        self._held -= own
+        self._shares, self._ended = self._shares - 1, self._ended + 1
+
+    def take(self, size: int, own: int) -> None:
+        """Takes bytes.
 
         Args:
             size: bytes more.
@@ -28,7 +42,7 @@ class HeldBytes:
         Raises:
             ServingError: RESOURCE_EXHAUSTED, there are not so many.
         """
-        if size > 0 and self._held > own and self._held + size > self._most:
+        if self._held > own and self._held + size > self._most:
             raise ServingError(
                 "RESOURCE_EXHAUSTED",
                 f"All requests together have more than {self._most} bytes (--max_held_bytes); send this one later",
@@ -50,9 +64,9 @@ class Share:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._whole.change(-self._own, self._own)
+        self._whole.end(self._own)
 
     def take(self, size: int) -> None:
-        """Takes bytes for the length of the block; see `HeldBytes.change`."""
-        self._whole.change(size, self._own)
+        """Takes bytes for the length of the block; see `HeldBytes.take`."""
+        self._whole.take(size, self._own)
         self._own += size

@@ -133,10 +133,6 @@ class Gate:
         self._places = places
         self._taken = 0
 
-    def is_empty(self) -> bool:
-        """Returns whether no request runs or waits."""
-        return not self._taken
-
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
         """Takes a place for the length of the block.

@@ -15,7 +15,8 @@ _KEPT_BYTES = 1 << 30
 _LOOK_SECONDS = 1.0
 # Threads that were late, and connections that are kept, let go of memory after the last answer.
 _LOOKS_AFTER = 3
-# What has come without a request, such as a message that was refused unread, is kept where it is less.
+# A message that gRPC refused unread is no request; what it took is seen by its size, or every so many looks.
+_RARE = 30
 _SLACK_BYTES = 32 << 20
 _STATM = Path("/proc/self/statm")
 
@@ -44,24 +45,22 @@ def resident_bytes() -> int:
         return 0
 
 
-async def give_back_when_idle(answered: Callable[[], int], is_idle: Callable[[], bool]) -> None:
+async def give_back_when_idle(ended: Callable[[], int], is_idle: Callable[[], bool]) -> None:
     """Gives freed memory back whenever no request has come for a second, until cancelled.
 
     Args:
-        answered: returns a number that grows with each request.
+        ended: returns a number that grows with each request that has ended.
         is_idle: whether no request runs.
     """
     malloc_trim = _of_c_library("malloc_trim")
-    floor, seen, looks = resident_bytes(), answered(), _LOOKS_AFTER
+    floor, seen, looks = resident_bytes(), ended(), _LOOKS_AFTER
     while malloc_trim is not None:
         await asyncio.sleep(_LOOK_SECONDS)
-        if answered() != seen or not is_idle():
-            seen, looks = answered(), 0
-            continue
-        if resident_bytes() > floor + _SLACK_BYTES:
-            looks = 0
-        if looks < _LOOKS_AFTER:
+        looks += 1
+        if ended() != seen or not is_idle():
+            seen, looks = ended(), 0
+        elif looks <= _LOOKS_AFTER or looks % _RARE == 0 or resident_bytes() > floor + _SLACK_BYTES:
             # What a failed request held is in cycles with the traceback of its error.
             gc.collect()
             await asyncio.to_thread(malloc_trim, 0)
-            floor, looks = resident_bytes(), looks + 1
+            floor = resident_bytes()

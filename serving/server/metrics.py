@@ -91,7 +91,6 @@ class Metrics:
     def __init__(self) -> None:
         latencies = _exponential(10, 1.8, 33)
         self._names: set[str] = set()
-        self._answered = 0
         self._requests = Counter(":tensorflow:serving:request_count", ("model_name", "status"))
         self._latency = Histogram(":tensorflow:serving:request_latency", ("model_name", "API", "entrypoint"), latencies)
         self._runtime = Histogram(":tensorflow:serving:runtime_latency", ("model_name", "API", "runtime"), latencies)
@@ -127,15 +126,10 @@ class Metrics:
             api: `Predict` over gRPC; over REST the method in the URL, `predict`, and nothing for a GET.
             entrypoint: `GRPC` or `REST`.
         """
-        self._answered += 1
         name = self._named(model)
         self._requests.add(name, code)
         if code == "OK":
             self._latency.observe(1e6 * seconds, name, api, entrypoint)
-
-    def answered(self) -> int:
-        """Returns how many requests were answered, well or not."""
-        return self._answered
 
     def _named(self, model: str) -> str:
         """The label of a name, which clients may invent: the real server keeps every one of them."""

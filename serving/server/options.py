@@ -29,7 +29,7 @@ class Limits:
         receive_timeout_seconds: for a sender to deliver an HTTP request's headers, and again its body.
     """
 
-    max_grpc_message_bytes: int = 256 << 20
+    max_grpc_message_bytes: int = 160 << 20
     max_rest_body_bytes: int = 64 << 20
     max_held_bytes: int = 512 << 20
     max_json_values: int = 5_000_000

@@ -116,7 +116,7 @@ def _single_style(folder: Path, transformer: Path) -> Iterator[Figure]:
     images.save_image(samples.styles()["starry_night"], folder / "starry_night.png")
     forms = ("--formats", "baked", "--quantize", "float32", "--size", "384")
     run(STYLEPORT, "export", str(folder / "single"), *forms, "--bake", str(folder / "starry_night.png"))
-    baked = folder / "single" / "tflite" / "baked_swirls_float32_384" / BAKED_FILE
+    baked = folder / "single" / "tflite" / "baked_starry-night_float32_384" / BAKED_FILE
     content = images.square(samples.photos()["chelsea"], 384)[None]
     style = images.square(samples.styles()["starry_night"], 256)[None]
     bottleneck = TFLiteNetwork(transformer.with_name(PREDICTOR_FILE))(style_image=style)

@@ -130,10 +130,13 @@ def test_the_server_takes_messages_beyond_4_mib_and_the_client_must_raise_its_ow
     assert refused.value.code() == CODE.RESOURCE_EXHAUSTED
 
 
-def test_the_server_takes_messages_up_to_int32_max() -> None:
-    from serving.server.options import Limits
+def test_the_server_takes_messages_up_to_int32_max_where_it_is_told_to(local_only, base_path) -> None:
+    """By default it takes less than the real server: a small compressed message may be of any size."""
+    from serving.server.options import INT32_MAX, Limits
 
-    assert Limits().max_grpc_message_bytes == 2**31 - 1
+    assert Limits().max_grpc_message_bytes < INT32_MAX == 2**31 - 1
+    with servers.in_thread(servers.config(base_path), limits=Limits(max_grpc_message_bytes=INT32_MAX)) as client:
+        assert client.predict(client.request(x=[2.0]))["y"] == [3.0]
 
 
 def health(client, service: str = "") -> str:

@@ -21,10 +21,12 @@ from tests.docs.pages import DOCS, ROOT
 from toolkit import cli, images, samples
 from toolkit import manifest as manifests
 
-PAGES = ["index", "stylize", "optimise", "export", "bundle", "device", "on-device", "batch"]
+PAGES = ["index", "install", "stylize", "optimise", "export", "bundle", "device", "on-device", "batch"]
 # Their commands take more than ten seconds, with a network to export or a process to start.
 LARGE = dict.fromkeys(["optimise", "export", "device", "batch"], pytest.mark.slow)
-ELSEWHERE = ["own-model", "serve", "tfx", "web", "runtimes"]
+PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+# Signing, of security, is tested by tests/export/test_signing.py, with keys of its own.
+ELSEWHERE = ["own-model", "serve", "tfx", "web", "runtimes", "security"]
 # What makes a command of optimisation take seconds; of two options of a name the last one counts.
 FEW_STEPS = ["--steps", "1", "--vgg-weights", "random", "--size", "64"]
 
@@ -72,7 +74,7 @@ def quick(monkeypatch, bundle, verify):
 
     in_full, sizes = exporting.export_bundle, parity.sizes_of
 
-    def exported(exportable, target, options, force=False, progress=None):
+    def exported(exportable, target, options, force=False, progress=None, signer=None):
         if options.formats == ("baked",):
             return in_full(exportable, target, options, force)
         if exportable.source["method"] == "feed-forward" and not Path(target).exists():
@@ -102,10 +104,20 @@ def run_styleport(words):
 
 
 def check_pip(words):
-    (named,) = re.findall(r"^styleport\[([\w,]+)\]$", words[1])
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    for extra in named.split(","):
-        assert re.search(rf"^{extra} = \[", text, re.MULTILINE), f"no extra {extra}"
+    assert words[0] == "install"
+    named = re.fullmatch(r"\.(?:\[([\w,]+)\])?", words[1])
+    assert named, f"{words[1]} is not installed from a checkout"
+    for extra in filter(None, (named[1] or "").split(",")):
+        assert re.search(rf"^{extra} = \[", PROJECT, re.MULTILINE), f"no extra {extra}"
+
+
+def check_checkout(words):
+    """Cloning needs a network: the address is held against the one that the project states."""
+    if words[0] == "git":
+        assert words[1] == "clone"
+        assert f'Homepage = "{words[2]}"' in PROJECT
+    else:
+        assert words[1] == "styleport"
 
 
 @pytest.mark.timeout(600)
@@ -119,6 +131,8 @@ def test_every_command_of_a_page_runs(page, place, quick):
             run_styleport(words[1:])
         elif words[0] == "pip":
             check_pip(words[1:])
+        elif words[0] in ("git", "cd"):
+            check_checkout(words)
         else:
             subprocess.run(["bash", "-c", line], check=True, capture_output=True)
 
@@ -133,9 +147,7 @@ def test_every_python_block_of_a_page_runs(page, place, quick):
 def test_the_commands_leave_what_the_pages_say(place):
     assert cli.run(shlex.split("stylize holiday/ styles/ -o gallery/ --suffix .jpg")) == 0
     written = {str(path) for path in Path("gallery").rglob("*.jpg")}
-    assert written == {
-        f"gallery/{style}/{name}.jpg" for style in ("mosaic", "stained_tissue") for name in ("beach", "town")
-    }
+    assert written == {f"gallery/{style}/{name}.jpg" for style in ("mosaic", "woodcut") for name in ("beach", "town")}
 
 
 def test_every_page_with_commands_is_run_here_or_elsewhere():

@@ -93,7 +93,7 @@ def test_every_source_is_exported_and_verified_through_the_same_path(
             == graph_file.digest(target / "source" / "saved_model")
         )
     painted, original = (
-        open_model(target)(CONTENT, STYLE),
+        open_model(target, "saved_model")(CONTENT, STYLE),
         open_model(target / "saved_model", options=SourceOptions(split_at="none")),
     )
     np.testing.assert_array_equal(painted, original(CONTENT, STYLE))

@@ -66,7 +66,7 @@ def test_a_bundle_is_a_hub_module_by_its_path_and_by_its_address(bundle, two_inp
     np.save(folder / "style.npy", style)
     bundles = (bundle, whole)
     handles = [server.put(f"/{one.name}.tar.gz", servers.whole(servers.packed(one / "saved_model"))) for one in bundles]
-    expected = [np.asarray(open_model(one)(content, style)) for one in bundles]
+    expected = [np.asarray(open_model(one, "saved_model")(content, style)) for one in bundles]
     painted = paint_elsewhere(folder, *(one / "saved_model" for one in bundles), *handles)
     assert len(server.asked) == 2
     again = paint_elsewhere(folder, *handles)

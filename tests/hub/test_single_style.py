@@ -98,7 +98,7 @@ def test_every_artifact_paints_what_the_network_paints(exported, network):
         model = open_model(exported, path)
         assert type(model) is (SingleStyleStylizer if path == "saved_model" else BakedStylizer)
         np.testing.assert_allclose(model(content), painted(network, content), atol=2e-3, err_msg=path)
-    np.testing.assert_allclose(open_model(exported)(CONTENT), painted(network, CONTENT), atol=1e-5)
+    np.testing.assert_allclose(open_model(exported, "saved_model")(CONTENT), painted(network, CONTENT), atol=1e-5)
 
 
 @pytest.mark.usefixtures("small")
@@ -127,8 +127,10 @@ def test_it_is_a_hub_module(exported):
     import tensorflow_hub as hub
 
     module = hub.load(str(exported / "saved_model"))
-    np.testing.assert_allclose(module(CONTENT)[0], open_model(exported)(CONTENT), atol=1e-6)
-    np.testing.assert_allclose(module(content_image=CONTENT)[0], open_model(exported)(CONTENT), atol=1e-6)
+    np.testing.assert_allclose(module(CONTENT)[0], open_model(exported, "saved_model")(CONTENT), atol=1e-6)
+    np.testing.assert_allclose(
+        module(content_image=CONTENT)[0], open_model(exported, "saved_model")(CONTENT), atol=1e-6
+    )
 
 
 def test_stylize_takes_no_style_of_the_source_and_of_the_bundle(run, exported, network, pictures):

@@ -57,7 +57,17 @@ def test_every_picture_is_the_one_that_stylize_paints_to_the_last_bit(painted, c
     for photo in readable(collection):
         os.link(photo, tmp_path / photo.name)
     for style in styles(collection):
-        code, _, error = run("stylize", tmp_path, style, "-o", tmp_path / Path(style).stem, "--model", bundle)
+        code, _, error = run(
+            "stylize",
+            tmp_path,
+            style,
+            "-o",
+            tmp_path / Path(style).stem,
+            "--model",
+            bundle,
+            "--artifact",
+            "saved_model",
+        )
         assert code == 0, error
     expected = {
         f"{style}/{name}": data

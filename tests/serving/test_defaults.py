@@ -1,7 +1,7 @@
 """What `publish` writes, `serve` serves and `request` asks for meet without an option, and say what is missing."""
 
-import json
 import socket
+import sys
 
 import pytest
 
@@ -75,8 +75,12 @@ def test_request_says_what_to_start_where_no_server_answers(run, photo, tmp_path
 
 
 def test_request_names_the_model_that_a_server_does_not_have(run, base, photo, tmp_path):
-    with servers.in_thread(servers.config(base, "all {}", {}, "cats")) as server:
-        code, _, error = run("request", photo, photo, "-o", tmp_path / "x.png", "--server", server.rest_url)
+    process = servers.ServerProcess(tmp_path / "log", "--model_name=cats", f"--model_base_path={base}")
+    try:
+        server = process.ready["rest"]
+        code, _, error = run("request", photo, photo, "-o", tmp_path / "x.png", "--server", server)
+    finally:
+        process.stop()
     assert code == 1
     assert "--model stylizer is asked for" in error
 
@@ -89,6 +93,6 @@ def test_publish_ends_with_the_command_that_follows(run, tmp_path, monkeypatch):
     replaced = tuple(small_bundles.verified if value is versions._verify else value for value in defaults)
     monkeypatch.setattr(versions.publish, "__defaults__", replaced)
     bundle, base = small_bundles.make(tmp_path / "bundle"), tmp_path / "my models" / "stylizer"
-    assert run("publish", bundle, base)[1].splitlines()[-1] == f"next:  styleport serve '{base}'"
-    assert run("publish", bundle, base)[1].splitlines()[-1] == f"next:  styleport label '{base}' canary=2"
-    assert "next" not in json.loads(run("publish", bundle, base, "--json")[1])
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert f"next: styleport serve '{base}'" in run("publish", bundle, base)[2].splitlines()
+    assert f"next: styleport label '{base}' canary=2" in run("publish", bundle, base)[2].splitlines()

@@ -37,8 +37,7 @@ def load(path):
 def compose(run, place):
     options = ("--base-path", "nets of mine/cats-1", "--image-tag", "2.18.0-gpu", "--grpc-port", 9500)
     code, output, _ = run("deploy", "compose", "live", *options, "--rest-port", 9501, "--grafana-port", 4000)
-    assert code == 0
-    assert output.splitlines()[-1] == "next:  docker compose --file live/compose.yaml up --detach --wait"
+    assert (code, output) == (0, "wrote 7 files for the model cats-1: live\n")
     return place / "live"
 
 
@@ -120,6 +119,12 @@ def test_the_configuration_names_the_model_and_its_base_path(run, place):
     assert written(place / "live") == {"models.config", "batching.pbtxt", "monitoring.pbtxt"}
     (model,) = config_files.read_models(place / "live" / "models.config").model_config_list.config
     assert (model.name, model.base_path) == ("cats", f"{place}/nets/cats")
+
+
+def test_it_ends_with_the_command_that_uses_the_files(run, place, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    told = run("deploy", "compose", "my files")[2]
+    assert told.splitlines()[-1] == "next: docker compose --file 'my files/compose.yaml' up --detach --wait"
 
 
 # What is refused, and what is left then

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from serving import versions
+from serving import base_path, versions
 from serving.versions import find_versions
 from tests.serving import killed_publisher, small_bundles
 from toolkit import manifest as manifests
@@ -342,10 +342,10 @@ def test_a_version_is_what_a_server_parses_as_a_number(base, name, expected):
 def test_the_model_has_the_name_of_its_folder_as_it_is_spelled(tmp_path, monkeypatch):
     (tmp_path / "disk" / "v1").mkdir(parents=True)
     (tmp_path / "stylizer").symlink_to(tmp_path / "disk" / "v1")
-    assert versions.model_name(tmp_path / "stylizer") == "stylizer"
+    assert base_path.model_name(tmp_path / "stylizer") == "stylizer"
     monkeypatch.chdir(tmp_path / "disk" / "v1")
-    assert versions.model_name(Path()) == "v1"
-    assert versions.model_name(Path("..")) == "disk"
+    assert base_path.model_name(Path()) == "v1"
+    assert base_path.model_name(Path("..")) == "disk"
 
 
 def test_a_path_is_made_absolute_by_the_links_that_its_user_went_through(tmp_path, monkeypatch):
@@ -353,11 +353,11 @@ def test_a_path_is_made_absolute_by_the_links_that_its_user_went_through(tmp_pat
     (tmp_path / "link").symlink_to(tmp_path / "disk")
     monkeypatch.chdir(tmp_path / "link")
     monkeypatch.setenv("PWD", str(tmp_path / "link"))
-    assert versions.spelled(Path("models/stylizer")) == tmp_path / "link" / "models" / "stylizer"
-    assert versions.spelled(tmp_path / "link" / "m") == tmp_path / "link" / "m"
+    assert base_path.spelled(Path("models/stylizer")) == tmp_path / "link" / "models" / "stylizer"
+    assert base_path.spelled(tmp_path / "link" / "m") == tmp_path / "link" / "m"
     for wrong in ("", "elsewhere", str(tmp_path), str(tmp_path / "missing")):
         monkeypatch.setenv("PWD", wrong)
-        assert versions.spelled(Path("m")) == tmp_path / "disk" / "m"
+        assert base_path.spelled(Path("m")) == tmp_path / "disk" / "m"
 
 
 # Permissions

@@ -79,7 +79,8 @@ ATTACKS = {
         lambda: directory((256, 3, 1, 64), (257, 3, 1, 64), (322, 4, 1, 30_000), (323, 4, 1, 30_000)), "tiles of",
     ),
     "BMP of run lengths": (
-        lambda: b"BM" + struct.pack("<IIIIiiHHII", 62, 0, 54, 40, 5_000_000, 16, 1, 8, 1, 0) + bytes(100), "run lengths",
+        lambda: b"BM" + struct.pack("<IIIIiiHHII", 62, 0, 54, 40, 5_000_000, 16, 1, 8, 1, 0) + bytes(100),
+        "run lengths",
     ),
 }  # fmt: skip
 

@@ -51,3 +51,19 @@ def write_pair(folder, side, dtype=tf.float32):
     write(folder / "predictor.tflite", [predictor(side, dtype)])
     write(folder / "transformer.tflite", [transformer(side, dtype)])
     return folder
+
+
+def write_convolution(folder):
+    """Writes a transformer with the operations of real ones: padding, convolutions and a resize."""
+    side, kernels = 16, tf.random.stateless_normal((3, 3, 3, 8), (1, 2))
+
+    def transform(content_image, style_bottleneck):
+        padded = tf.pad(content_image, ((0, 0), (1, 1), (1, 1), (0, 0)), "REFLECT")
+        small = tf.nn.relu(tf.nn.conv2d(padded, kernels, 2, "VALID"))
+        large = tf.image.resize(small, (side, side), "nearest")
+        mean = tf.reduce_mean(large, (1, 2), keepdims=True)
+        painted = tf.nn.conv2d(large - mean, tf.transpose(kernels, (0, 1, 3, 2)), 1, "SAME")
+        return {"stylized_image": tf.sigmoid(painted * style_bottleneck)}
+
+    write(folder / "transformer.tflite", [(transform, transformer(side)[1])])
+    return folder / "transformer.tflite"

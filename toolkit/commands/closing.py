@@ -45,12 +45,12 @@ def tell(
     began = _began.get()
     seconds = "" if began is None else f" in {time.monotonic() - began:.1f} s"
     if paths:
-        names = str(Path(paths[0])) if len(paths) == 1 else f"{len(paths)} files"
+        names = os.fspath(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
         _print(f"made {names}: {size(sum(map(_bytes, paths)))}{seconds}")
     elif seconds:
         _print(f"done{seconds}")
     for index, words in enumerate(follow):
-        _print(f"{'next:' if index == 0 else '     '} {shlex.join(map(os.fspath, words))}")
+        _print(f"{'next:' if index == 0 else '     '} {shlex.join([os.fspath(word) for word in words])}")
 
 
 def size(count: int) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.commands import objective_options
+from toolkit.commands import closing, completion, objective_options
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.optimize import check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
@@ -17,30 +17,45 @@ if TYPE_CHECKING:
     from toolkit.models import StylizerLike
 
 
+EXAMPLES = (
+    "styleport compare photo.jpg painting.jpg -o compared.png",
+    "styleport compare photo.jpg painting.jpg -o compared.png --steps 50 --size 256",
+)
+
+
 def compare(
     context: typer.Context,
-    content: Annotated[Path, typer.Argument(help="The picture to paint.")],
-    style: Annotated[Path, typer.Argument(help="The style picture.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The picture's file.")],
-    model: Annotated[str, typer.Option(help=f"Of the feed-forward method. {MODEL_HELP}")] = "magenta-mobile",
+    content: Annotated[Path, typer.Argument(help="Picture to paint.")],
+    style: Annotated[Path, typer.Argument(help="Style picture.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write the comparison to.")],
+    model: Annotated[
+        str, typer.Option(help=f"{MODEL_HELP} For the feed-forward method.", autocompletion=completion.models)
+    ] = "magenta-mobile",
     artifact: Annotated[
-        str | None, typer.Option(help="Of a bundle: saved_model (the default) or a TFLite pair.")
+        str | None,
+        typer.Option(
+            help="Artifact of the bundle: saved_model (the default) or a TFLite pair.",
+            autocompletion=completion.artifacts,
+        ),
     ] = None,
     inputs: Inputs = None,
     split_at: SplitAt = None,
     value_range: ValueRange = None,
     imports: Imports = None,
     style_size: Annotated[
-        int, typer.Option(min=16, help="Side to which the feed-forward method's style is cropped and resized.")
+        int,
+        typer.Option(
+            min=16, help="Side in pixels to which the style of the feed-forward method is cropped and resized."
+        ),
     ] = 256,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimisation.")] = 100,
-    size: Annotated[int, typer.Option(min=32, help="Bound on the longer side, in pixels.")] = 384,
+    steps: Annotated[int, typer.Option(min=1, help="Number of steps of the optimisation.")] = 100,
+    size: Annotated[int, typer.Option(min=32, help="Largest longer side of all pictures, in pixels.")] = 384,
     vgg_weights: objective_options.VggWeights = "vgg19-8bit",
-    optimizer: Annotated[str, typer.Option(help="lbfgs (with bounds) or adam.")] = "lbfgs",
-    seed: Annotated[int, typer.Option(help="Seed of random weights.")] = 0,
+    optimizer: Annotated[str, typer.Option(help="Optimizer: lbfgs (with bounds) or adam.")] = "lbfgs",
+    seed: Annotated[int, typer.Option(help="Seed of random weights of VGG19.")] = 0,
     trust: Trust = False,
 ) -> None:
-    """Paint a picture by optimisation and by the feed-forward network, and show both with their sources."""
+    """Paint a picture by both methods, and show the results beside the content and the style."""
     from toolkit import memory, targets
     from toolkit.console import print_path, quiet_libraries
     from toolkit.images import WRITABLE_SUFFIXES, save_image
@@ -87,6 +102,7 @@ def compare(
     if interrupted:
         raise _interrupted(f"{len(transfer.curve)} of {steps} steps", output)
     print_path(output)
+    closing.tell([output], follow=[["styleport", "stylize", content, style, "-o", "painted.png", "--model", model]])
 
 
 def _interrupted(count: str, output: Path) -> typer.Exit:

@@ -6,8 +6,14 @@ from typing import Annotated
 
 import typer
 
+from toolkit.commands import closing
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError
+
+EXAMPLES = (
+    "styleport fetch google/magenta/arbitrary-image-stylization-v1-256/2 module",
+    "styleport fetch module.tar.gz module",
+)
 
 
 def fetch(
@@ -15,15 +21,20 @@ def fetch(
     handle: Annotated[
         str, typer.Argument(help="A TensorFlow Hub or Kaggle handle, or the address or path of a .tar.gz.")
     ],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; it must not exist yet.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write, which must not exist yet.")],
     timeout: Annotated[
-        float, typer.Option(min=0.1, help="Seconds until the server must have answered, and until each further byte.")
+        float,
+        typer.Option(
+            min=0.1, help="Seconds within which the server answers, and within which each further byte arrives."
+        ),
     ] = 20,
     total_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for the whole download.")] = 600,
-    max_size: Annotated[int, typer.Option(min=1, help="Bound on the archive and on what it unpacks to, in MB.")] = 2000,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was fetched as JSON.")] = False,
+    max_size: Annotated[
+        int, typer.Option(min=1, help="Largest size in MB of the archive, packed and unpacked.")
+    ] = 2000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Fetch a module through TensorFlow Hub's cache and keep a copy, with its sha256 in a file beside it."""
+    """Download a module through the cache of TensorFlow Hub, and keep a copy with its SHA-256 hash."""
     from toolkit import hub, targets
     from toolkit.console import bytes_bar, quiet_libraries
     from toolkit.copies import check_target, keep, record_path
@@ -45,3 +56,4 @@ def fetch(
         typer.echo(json.dumps({"path": str(folder), **record}, indent=2))
     else:
         typer.echo(f"{folder}: {record['bytes']} bytes, sha256 {record['sha256']}")
+        closing.tell([folder], follow=[["styleport", "export", "bundle", "--model", folder]])

@@ -17,15 +17,17 @@ VggWeights = Annotated[
         ".h5 or .weights.h5 file."
     ),
 ]
-ContentWeight = Annotated[float, typer.Option(help="Weight of the content.")]
-StyleWeight = Annotated[float, typer.Option(help="Weight of the style.")]
-VariationWeight = Annotated[float, typer.Option(help="Weight of the total variation: more is smoother.")]
+ContentWeight = Annotated[float, typer.Option(help="Weight of the content loss.")]
+StyleWeight = Annotated[float, typer.Option(help="Weight of the style loss.")]
+VariationWeight = Annotated[
+    float, typer.Option(help="Weight of the total variation; a larger weight gives a smoother picture.")
+]
 StyleLayers = Annotated[
     list[str] | None,
     typer.Option(
         "--style-layer",
         metavar="NAME[=WEIGHT]",
-        help="A style layer and its weight, repeatable.",
+        help="Layer of VGG19 for the style loss, and its weight. May be given several times.",
         show_default="block1_conv1, block2_conv1, block3_conv1, block4_conv1, block5_conv1",
     ),
 ]
@@ -34,13 +36,13 @@ ContentLayers = Annotated[
     typer.Option(
         "--content-layer",
         metavar="NAME[=WEIGHT]",
-        help="A content layer and its weight, repeatable.",
+        help="Layer of VGG19 for the content loss, and its weight. May be given several times.",
         show_default="block5_conv2",
     ),
 ]
 Pooling = Annotated[str, typer.Option(help="Pooling of VGG19: max or average.")]
 LearningRate = Annotated[
-    float, typer.Option(help="Adam's rate; of L-BFGS the mean change of a sample in the first step.")
+    float, typer.Option(help="Learning rate of Adam; for L-BFGS, the mean change of a sample in the first step.")
 ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.commands import objective_options
+from toolkit.commands import closing, objective_options
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError, StyleportError, WorkError
 from toolkit.whole_files import write_whole
@@ -20,54 +20,68 @@ if TYPE_CHECKING:
 ANIMATION_SUFFIXES = frozenset({".gif", ".webp"})
 
 
+EXAMPLES = (
+    "styleport optimize photo.jpg painting.jpg -o painted.png --steps 150",
+    "styleport optimize photo.jpg painting.jpg -o painted.png --animation way.gif",
+)
+
+
 def optimize(
     context: typer.Context,
-    content: Annotated[Path, typer.Argument(help="The picture to paint.")],
+    content: Annotated[Path, typer.Argument(help="Picture to paint.")],
     styles: Annotated[list[Path], typer.Argument(metavar="STYLE...", help="One style picture or several.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The picture's file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write the painted picture to.")],
     steps: Annotated[
         int | None,
         typer.Option(
-            help="Steps to take. The first ones tell how long the run takes on this machine.",
+            help="Number of steps. The first steps show how long the run takes on this machine.",
             show_default="100, which is --epochs times --steps-per-epoch",
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Epochs.")] = 10,
-    steps_per_epoch: Annotated[int, typer.Option(help="Steps of an epoch.")] = 10,
-    size: Annotated[int, typer.Option(min=32, help="Bound on the longer side of all pictures, in pixels.")] = 512,
+    epochs: Annotated[int, typer.Option(help="Number of epochs.")] = 10,
+    steps_per_epoch: Annotated[int, typer.Option(help="Number of steps in an epoch.")] = 10,
+    size: Annotated[int, typer.Option(min=32, help="Largest longer side of all pictures, in pixels.")] = 512,
     vgg_weights: objective_options.VggWeights = "vgg19-8bit",
-    optimizer: Annotated[str, typer.Option(help="lbfgs (with bounds) or adam.")] = "lbfgs",
+    optimizer: Annotated[str, typer.Option(help="Optimizer: lbfgs (with bounds) or adam.")] = "lbfgs",
     learning_rate: objective_options.LearningRate = 0.05,
     content_weight: objective_options.ContentWeight = 1e4,
     style_weight: objective_options.StyleWeight = 1e-2,
     variation_weight: objective_options.VariationWeight = 30.0,
     style_share: Annotated[
-        list[float] | None, typer.Option(help="Weight of a style among several; once for each, in order.")
+        list[float] | None, typer.Option(help="Weight of a style among several. Give it once for each style, in order.")
     ] = None,
     style_layer: objective_options.StyleLayers = None,
     content_layer: objective_options.ContentLayers = None,
     pooling: objective_options.Pooling = "max",
     start: Annotated[
         str,
-        typer.Option(help="Where the picture starts: content, noise, stylized (what stylize paints) or a file."),
+        typer.Option(
+            help="Start of the optimization: content, noise, stylized (the result of stylize) or a picture file."
+        ),
     ] = "content",
-    preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the content's colours.")] = False,
+    preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the colors of the content.")] = False,
     scales: Annotated[
-        int, typer.Option(help="Sizes the picture passes through, doubling; more make larger shapes.")
+        int, typer.Option(help="Number of sizes, each twice the one before; more sizes make larger shapes.")
     ] = 1,
     averaging: Annotated[
-        float, typer.Option(help="Share of the past in a running mean that is the result, from 0 to less than 1.")
+        float, typer.Option(help="Decay of the running mean of pictures that is the result, from 0 to less than 1.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Seed of noise and random weights.")] = 0,
-    save_every: Annotated[int | None, typer.Option(min=1, help="Save a numbered picture every so many steps.")] = None,
-    animation: Annotated[Path | None, typer.Option(help="A .gif or .webp file that shows the way.")] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="A folder to save the run in, and to continue it from.")
+    seed: Annotated[int, typer.Option(help="Seed of the noise and of random weights.")] = 0,
+    save_every: Annotated[
+        int | None, typer.Option(min=1, help="Number of steps between two numbered pictures that are saved.")
     ] = None,
-    checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps between two checkpoints.")] = 10,
-    tensorboard: Annotated[Path | None, typer.Option(help="A folder for TensorBoard: losses and the picture.")] = None,
-    trace: Annotated[Path | None, typer.Option(help="A JSON file of all settings, versions, losses and times.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    animation: Annotated[
+        Path | None, typer.Option(help="A .gif or .webp file that shows the progress of the picture.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder in which the run is saved, and from which it continues.")
+    ] = None,
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="Number of steps between two checkpoints.")] = 10,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Folder for TensorBoard, with the losses and the picture.")
+    ] = None,
+    trace: Annotated[Path | None, typer.Option(help="JSON file with all settings, versions, losses and times.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Paint a picture by optimisation (Gatys et al. 2015): slower than stylize, and closer to the style."""
     from toolkit import targets
@@ -157,6 +171,7 @@ def optimize(
         typer.echo(json.dumps(result, indent=2))
     else:
         print_path(output)
+        closing.tell([output], follow=[["styleport", "compare", content, styles[0], "-o", "compared.png"]])
 
 
 def _say(console: Any, told: str, checkpoint: Path | None) -> None:

@@ -5,20 +5,18 @@ from typing import Annotated
 import typer
 
 MODEL_HELP = (
-    "A preset, a TensorFlow Hub or Kaggle handle, the address or path of a .tar.gz, a SavedModel's folder, "
-    "a .keras file, or the folder of a bundle."
+    "Model: a preset, a TensorFlow Hub or Kaggle handle, the address or path of a .tar.gz, the folder of a SavedModel "
+    "or a bundle, or a .keras file."
 )
-INPUTS_HELP = (
-    "Of a model made elsewhere: which input is which, as content=NAME,style=NAME; signature=NAME and output=NAME too."
-)
+INPUTS_HELP = "Names in a third-party model: content=NAME,style=NAME, and optionally signature=NAME and output=NAME."
 SPLIT_HELP = (
-    "Of a model made elsewhere: the tensor that is its bottleneck; none keeps it in one piece. "
-    "Known for Magenta's modules."
+    "Tensor at which a third-party model is split: its bottleneck. none keeps the model in one piece. Not needed for "
+    "Magenta's modules."
 )
 
 RANGE_HELP = (
-    "Of a model made elsewhere: its samples of black and white, as 0..1, -1..1 or 0..255, or apart as "
-    "input=-1..1,output=0..255; pictures are converted."
+    "Values of black and white in a third-party model: 0..1, -1..1 or 0..255, or input=-1..1,output=0..255. Pictures "
+    "are converted."
 )
 
 # Fields of `toolkit.source_options.SourceOptions`.
@@ -30,15 +28,15 @@ Imports = Annotated[
     typer.Option(
         "--import",
         metavar="MODULE",
-        help="A Python module that registers classes of a Keras model's own, looked for on Python's path and in the "
-        "current folder. May be given several times.",
+        help="Python module that registers the custom classes of a Keras model, from Python's path or the current "
+        "folder. May be given several times.",
     ),
 ]
 Trust = Annotated[
     bool,
     typer.Option(
         "--trust",
-        help="Load a SavedModel whatever operations it has, even such as read and write files: it may do what you may.",
+        help="Load a SavedModel with any operations, even those that read and write files: it has your permissions.",
     ),
 ]
 

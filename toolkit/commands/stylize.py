@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.commands import completion
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.options import (
     MODEL_HELP,
@@ -41,14 +42,21 @@ _REFINED_SIZE = 512
 _NAMED = 5
 
 
+EXAMPLES = (
+    "styleport stylize photo.jpg painting.jpg -o painted.png",
+    "styleport stylize photos/ painting.jpg -o painted/ --strength 0.7",
+    "styleport stylize photo.jpg painting.jpg -o painted.png --model bundle",
+)
+
+
 def stylize(
     context: typer.Context,
     pictures: Annotated[
         list[Path],
         typer.Argument(
             metavar="CONTENT... STYLE",
-            help="Pictures or folders of pictures to paint, then one style picture or a folder of them; no STYLE for "
-            "a model or an artifact that has its style inside.",
+            help="Pictures or folders of pictures to paint, and then a style picture or a folder of style pictures. "
+            "Give no STYLE for a model or an artifact with a built-in style.",
         ),
     ],
     output: Annotated[
@@ -57,15 +65,16 @@ def stylize(
             "--output",
             "-o",
             metavar="PATH",
-            help="A picture's file; or a folder: one that is there, ends in a slash, or has no suffix.",
+            help="File of the painted picture; or a folder, which exists, ends in a slash or has no suffix.",
         ),
     ],
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "magenta-mobile",
+    model: Annotated[str, typer.Option(help=MODEL_HELP, autocompletion=completion.models)] = "magenta-mobile",
     artifact: Annotated[
         str | None,
         typer.Option(
-            help="Of a bundle: one that inspect lists; by default TFLite, the closest to the model, of any size first. "
-            "Of a preset: tflite (the default) or keras.",
+            help="Artifact of a bundle: one that inspect lists; by default TFLite, the closest to the model, of any "
+            "size first. Artifact of a preset: tflite (the default) or keras.",
+            autocompletion=completion.artifacts,
         ),
     ] = None,
     inputs: Inputs = None,
@@ -95,13 +104,19 @@ def stylize(
         ),
     ] = False,
     keep_folders: Annotated[
-        bool, typer.Option("--keep-folders", help="In an output folder, keep the folders that the pictures lie in.")
+        bool, typer.Option("--keep-folders", help="Keep the folders of the pictures in the output folder.")
     ] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of a TFLite pair; all by default.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Number of CPU threads of a TFLite artifact. By default, all.")
+    ] = None,
+    isolated: Annotated[
+        bool,
+        typer.Option("--isolated", help="Run a TFLite artifact in processes of its own, which may die without harm."),
+    ] = False,
     trust: Trust = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Paint pictures in the style of other pictures."""
+    """Paint pictures in the style of other pictures with a feed-forward network, in one pass."""
     from toolkit import images, targets
     from toolkit.commands.jobs import Output, unread
     from toolkit.console import printable, progress_bar, quiet_libraries
@@ -123,7 +138,7 @@ def stylize(
             from toolkit.custom_objects import import_modules
 
             import_modules(imports or [])
-            opened = open_model(model, artifact, threads, options)
+            opened = open_model(model, artifact, threads, options, isolated)
         is_inside = isinstance(opened, OneStyleStylizer)
     baked = artifact or model if is_inside else None
     if not baked and len(pictures) < 2:
@@ -152,7 +167,7 @@ def stylize(
         from toolkit.painting import Painter
 
         refiner = _refiner(refine, preserve_color)
-        studio = Studio(Painter(opened or open_model(model, artifact, threads, options), look), refiner)
+        studio = Studio(Painter(opened or open_model(model, artifact, threads, options, isolated), look), refiner)
         with progress_bar(console, len(jobs)) as step:
             for outcome in studio.paint_all(jobs, step):
                 (failed if outcome.error else done).append(outcome)
@@ -182,7 +197,7 @@ def _refuse_idle(
             **dict.fromkeys(("strength", "style_size", "refine"), inside),
             **dict.fromkeys(("inputs", "split_at", "value_range", "imports", "trust"), inside if is_ours else None),
             **dict.fromkeys(("suffix", "keep_folders"), one),
-            "threads": unthreaded,
+            **dict.fromkeys(("threads", "isolated"), unthreaded),
         },
     )
 
@@ -285,3 +300,18 @@ def _report(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_
     if failed:
         messages = list(dict.fromkeys(str(outcome.error) for outcome in failed))
         raise WorkError(f"{len(failed)} of {len(done) + len(failed)} pictures failed: {'; '.join(messages)}")
+    if not as_json and done:
+        from toolkit.commands import closing
+
+        job = done[0].job
+        weaker: list[str | Path] = [
+            "styleport",
+            "stylize",
+            job.content,
+            job.style or "",
+            "-o",
+            "weaker.png",
+            "--strength",
+            "0.6",
+        ]
+        closing.tell([outcome.job.output for outcome in done], follow=[weaker] if job.style else [])

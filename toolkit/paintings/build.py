@@ -17,21 +17,26 @@ SIDE = 512
 QUALITY = 90
 
 
-def build(folder: Path) -> None:
-    """Writes the paintings beside this module.
+def build(source: Path, target: Path = paintings.FOLDER) -> None:
+    """Writes the paintings.
 
     Args:
-        folder: has `NAME.jpg` for each name in `paintings.PAINTINGS`.
+        source: the folder with a reproduction `NAME.jpg` for each name in `paintings.PAINTINGS`.
+        target: the folder to write to.
 
     Raises:
         InputError: a reproduction is missing, or is not the recorded one.
     """
-    for name, painting in paintings.PAINTINGS.items():
-        source = folder / f"{name}.jpg"
-        picture = images.load_image(source, SIDE)
-        if (digest := hashlib.sha256(source.read_bytes()).hexdigest()) != painting.source_sha256:
-            raise InputError(f"{source}: its sha256 is {digest}, {painting.source_sha256} is recorded")
-        Image.fromarray(images.to_uint8(picture)).save(paintings.path(name), quality=QUALITY, optimize=True)
+    pictures = {name: _reproduction(source / f"{name}.jpg", painting) for name, painting in paintings.PAINTINGS.items()}
+    for name, picture in pictures.items():
+        Image.fromarray(images.to_uint8(picture)).save(target / f"{name}.jpg", quality=QUALITY, optimize=True)
+
+
+def _reproduction(path: Path, painting: paintings.Painting) -> images.Picture:
+    picture = images.load_image(path, SIDE)
+    if (digest := hashlib.sha256(path.read_bytes()).hexdigest()) != painting.source_sha256:
+        raise InputError(f"{path}: its sha256 is {digest}; the recorded reproduction has {painting.source_sha256}")
+    return picture
 
 
 def main() -> int:

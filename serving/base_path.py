@@ -1,0 +1,25 @@
+"""The folder that a server is given for a model: how it is spelled, and the name that the model has by it."""
+
+import os
+from pathlib import Path
+
+
+def spelled(path: Path) -> Path:
+    """Makes a path absolute as its user spells it: links in it stay, which a container may know by their names only.
+
+    Args:
+        path: of a folder.
+    """
+    if path.name == "..":
+        return path.resolve()
+    shell = Path(os.environ.get("PWD", ""))
+    try:
+        here = shell if shell.is_absolute() and shell.samefile(Path.cwd()) else Path.cwd()
+    except OSError:
+        here = Path.cwd()
+    return here / path
+
+
+def model_name(base_path: Path) -> str:
+    """Returns the name of the model whose versions are in a base path: the folder's own."""
+    return spelled(base_path).name

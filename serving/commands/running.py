@@ -1,0 +1,80 @@
+"""The process of `styleport serve`: what it says at its start, and how it ends."""
+
+import json
+import logging
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import typer
+
+from serving.commands.flags import CommandLine
+from serving.server.options import ServerOptions
+
+# For threads to end once all requests are answered.
+_LAST_SECONDS = 1.0
+
+
+def _what_is_open(options: ServerOptions) -> str:
+    rest = "" if options.rest_api_port is None else f" and REST port {options.rest_api_port}"
+    may = "run the models and see their status"
+    if options.metrics_path and rest:
+        may += " and the metrics"
+    if options.allow_reload_config:
+        may += ", and load any path of this machine (--allow_reload_config)"
+    return (
+        f"--host {options.host}: whoever reaches gRPC port {options.port}{rest} may {may}: nobody is asked who they are"
+    )
+
+
+def run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
+    """Runs the server until SIGTERM or SIGINT.
+
+    Args:
+        options: where it listens and what it serves.
+        log_level: of what is logged, such as `info`.
+        line: the command line, of which some things are warned of.
+
+    Raises:
+        InputError: a port is taken or an option is wrong.
+        WorkError: the first configuration was refused, or a model in it cannot be loaded.
+    """
+    import asyncio
+    import signal
+
+    from serving.server import callers, logs, memory
+    from serving.server.threads import leave
+    from toolkit.console import quiet_libraries
+
+    with quiet_libraries():
+        import tensorflow as tf
+
+        from serving.server.app import Addresses, ModelServer
+
+    logs.set_up(log_level)
+    if line.idle:
+        logs.event("flags_without_effect", logging.WARNING, flags=line.idle)
+    if line.apart:
+        message = "TensorFlow Serving takes a value only after an equals sign, and would not see these"
+        logs.event("values_apart", logging.WARNING, flags=line.apart, message=message)
+    if callers.opened(options.host):
+        logs.event("open_to_others", logging.WARNING, message=_what_is_open(options))
+    memory.keep_freed()
+    # Loading through a session is called deprecated at every load.
+    tf.get_logger().setLevel("ERROR")
+
+    def say_ready(addresses: Addresses) -> None:
+        typer.echo(json.dumps({"event": "ready", "grpc": addresses.grpc, "rest": addresses.rest}))
+        sys.stdout.flush()
+        logs.event("ready", grpc=addresses.grpc, rest=addresses.rest)
+
+    async def main() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        looking = ThreadPoolExecutor(4, thread_name_prefix="look")
+        loop.set_default_executor(looking)
+        await ModelServer(options).run(stop, say_ready)
+        looking.shutdown(wait=False)
+        leave(_LAST_SECONDS)
+
+    asyncio.run(main())

@@ -1,0 +1,74 @@
+"""A terminal of 80 columns that a real process writes to, and what a person sees on it."""
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyte
+
+COLUMNS, LINES, HISTORY = 80, 24, 5000
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a process left on its terminal.
+
+    Attributes:
+        code: its exit code.
+        lines: all that can be read on the screen and by scrolling back, without white space at the ends.
+        written: the bytes that it wrote.
+    """
+
+    code: int
+    lines: list[str]
+    written: bytes
+
+    @property
+    def text(self) -> str:
+        """The lines, joined."""
+        return "\n".join(self.lines)
+
+
+def run(command: list[str], cwd: Path, variables: Mapping[str, str], seconds: float) -> Session:
+    """Runs a process whose three standard streams are a terminal."""
+    screen = pyte.HistoryScreen(COLUMNS, LINES, history=HISTORY, ratio=0.5)
+    stream, written = pyte.ByteStream(screen), b""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    process = subprocess.Popen(
+        command, cwd=cwd, env=dict(variables), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    until = time.monotonic() + seconds
+    try:
+        while read := _read(ours, until):
+            written += read
+            stream.feed(read)
+        code = process.wait(max(0.1, until - time.monotonic()))
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    rows = ["".join(row[column].data for column in range(COLUMNS)) for row in screen.history.top]
+    lines = [row.rstrip() for row in (*rows, *screen.display)]
+    while lines and not lines[-1]:
+        lines.pop()
+    return Session(code, lines, written)
+
+
+def _read(descriptor: int, until: float) -> bytes:
+    ready, _, _ = select.select([descriptor], [], [], max(0, until - time.monotonic()))
+    if not ready:
+        raise TimeoutError("the process writes no more and does not end")
+    try:
+        return os.read(descriptor, 1 << 16)
+    except OSError:  # Linux says so where the other end is closed
+        return b""

@@ -87,7 +87,9 @@ def _strip_function(down: int, across: int, channels: int, filters: int, dtype: 
 
     samples = tf.TensorSpec((OUT * (down + 1), OUT * (across + 1), channels), dtype)
     kernel = [tf.TensorSpec((channels, filters), dtype)] * TILE**2
-    return tf.function(convolve, [samples, kernel], autograph=False, experimental_attributes={"_noinline": True})
+    function = tf.function(convolve, [samples, kernel], autograph=False, experimental_attributes={"_noinline": True})
+    # Called as it is, each would count as a function traced anew, of which TensorFlow warns.
+    return function.get_concrete_function()
 
 
 def _convolve(x: Any, kernel: list[Any]) -> Any:

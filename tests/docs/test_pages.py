@@ -36,12 +36,12 @@ def files(bundle, tmp_path_factory):
     """The pictures and the bundle that the pages speak of."""
     place = tmp_path_factory.mktemp("place")
     shutil.copytree(bundle, place / "build" / "bundle")
-    for folder in ("holiday", "styles", "2024", "2025"):
-        (place / folder).mkdir()
+    for folder in ("holiday", "styles", "2024", "2025", "albums/spring"):
+        (place / folder).mkdir(parents=True)
     photos = {name: images.load_image(photo, 96) for name, photo in samples.photos().items()}
     for name, photo in (("photo", "chelsea"), ("holiday/beach", "rocket"), ("holiday/town", "coffee")):
         images.save_image(photos[photo], place / f"{name}.jpg")
-    for year in ("2024", "2025"):
+    for year in ("2024", "2025", "albums/spring"):
         images.save_image(photos["rocket"], place / year / "beach.jpg")
     for name, style in (
         ("painting.jpg", "starry_night"),

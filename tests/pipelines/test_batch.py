@@ -63,6 +63,8 @@ def test_every_picture_is_the_one_that_stylize_paints_to_the_last_bit(painted, c
             style,
             "-o",
             tmp_path / Path(style).stem,
+            "--suffix",
+            ".png",
             "--model",
             bundle,
             "--artifact",

@@ -619,7 +619,9 @@ def test_files_of_kinds_that_are_not_read_are_told(capfd, pictures, styles, out,
     code = run(pictures, styles / "starry_night.png", "-o", out, "--max-size", 24, *options)
     printed = capfd.readouterr()
     assert code == 0
-    assert printed.err == "styleport: 2 files are of no kind that is read, and skipped: clip.mov, raw.heic\n"
+    skipped, hint = printed.err.split("; ", 1)
+    assert skipped == "styleport: 2 files are of no kind that is read, and skipped: clip.mov, raw.heic"
+    assert hint.startswith("pictures of HEIC are not read; convert it: `heif-convert photo.heic photo.jpg`")
     if as_json:
         assert json.loads(printed.out)["skipped"] == [str(pictures / "clip.mov"), str(pictures / "raw.heic")]
 
@@ -637,8 +639,8 @@ def test_a_name_in_brackets_is_no_markup(capfd, pictures, out, monkeypatch):
 @pytest.mark.parametrize(
     ("free", "style_size", "said"),
     [
-        (10**6, 16, r"about 0\.0 GB \(a picture of 70x50 pixels, 390 bytes each 0\.0\) .* take a smaller --detail"),
-        (10**7, 400, r"about 0\.0 GB \(a style of 400x400 pixels.* take a smaller --style-size"),
+        (10**6, 16, r"about 0\.0 GB \(a picture of 70x50 pixels, 1000 bytes each 0\.0\) .* take a smaller --detail"),
+        (10**7, 400, r"about 0\.2 GB \(a style of 400x400 pixels.* take a smaller --style-size"),
     ],
 )
 def test_memory_is_asked_for_before_it_is_taken(capfd, pictures, out, monkeypatch, free, style_size, said):

@@ -47,12 +47,12 @@ def _pip(requirement: str, *options: str) -> str:
 
 def _origin() -> dict[str, Any]:
     """What pip has recorded of the place that styleport was installed from; of a mere folder, that folder."""
-    try:
-        text = importlib.metadata.distribution("styleport").read_text("direct_url.json")
-    except importlib.metadata.PackageNotFoundError:
+    # In a checkout, what setuptools left of a build is found beside what pip has installed, and records no place.
+    records = [one.read_text("direct_url.json") for one in importlib.metadata.distributions(name="styleport")]
+    if not records:
         return {"url": Path(__file__).resolve().parent.parent.as_uri()}
     with contextlib.suppress(ValueError):
-        found = json.loads(text or "{}")
+        found = json.loads(next(filter(None, records), "{}"))
         return found if isinstance(found, dict) else {}
     return {}
 

@@ -58,7 +58,7 @@ def test_pages_load_nothing_from_elsewhere(site):
 
 
 def test_the_notebook_and_the_pictures_come_along_and_the_script_does_not(site):
-    assert {"guide.ipynb", "house.svg", "row.jpg"} <= {path.name for path in site.iterdir()}
+    assert {"guide.html", "house.svg", "row.jpg"} <= {path.name for path in site.iterdir()}
     assert not list(site.rglob("*.py"))
 
 

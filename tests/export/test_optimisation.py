@@ -28,14 +28,14 @@ from toolkit.tflite_metadata import read_metadata
 from toolkit.tflite_network import TFLiteNetwork
 from toolkit.vgg19 import VGG19Features
 
-# Few layers, so that a step is quick; shallow ones of random weights still see a picture.
+# Few layers, so that a step is quick.
 FEW = {
     "style_layers": {"block1_conv1": 3.0, "block2_conv1": 1.0},
     "content_layers": ("block2_conv2",),
     "content_weight": 1.0,
 }
 ARGUMENTS = [
-    *("--method", "optimisation", "--vgg-weights", "random"),
+    *("--method", "optimisation", "--vgg-weights", preset.NAME),
     *(
         "--style-layer",
         "block1_conv1=3",
@@ -67,7 +67,7 @@ def model(exported):
 
 @pytest.fixture(scope="module")
 def keras_form():
-    return Optimisation.open("random", **FEW)
+    return Optimisation.open(preset.NAME, **FEW)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_every_signature_takes_any_size(exported):
 
 
 def test_features_are_gram_matrices_and_activations(model, picture):
-    features = VGG19Features(["block1_conv1", "block2_conv1", "block2_conv2"], weights="random")(picture)
+    features = VGG19Features(["block1_conv1", "block2_conv1", "block2_conv2"])(picture)
     found = model.run("features", image=picture)
     assert {name: array.shape for name, array in found.items()} == FEATURES
     rows = np.asarray(features["block1_conv1"]).reshape(-1, 64)
@@ -262,7 +262,7 @@ def test_where_there_is_no_angle_the_cosine_is_nan(other):
 def test_one_layer_a_tenth_too_strong_fails_every_gate_of_the_savedmodel(exported, monkeypatch):
     every = parity.cases
     monkeypatch.setattr(parity, "cases", lambda *sizes: every(*sizes)[:1])
-    other = Optimisation.open("random", **FEW)
+    other = Optimisation.open(preset.NAME, **FEW)
     layer = other.model.features.get_layer("block1_conv1")
     kernel, bias = layer.get_weights()
     kernel[..., :32] *= 1.1
@@ -308,10 +308,10 @@ def test_with_the_embedded_weights_every_gate_is_kept_and_the_card_names_them(tm
     assert "CC-BY-4.0 (Visual Geometry Group, University of Oxford)" in card
 
 
-def test_the_card_names_random_weights(exported):
+def test_the_card_names_the_weights_and_their_fingerprint(exported):
     folder, manifest = exported
     card = (folder / "MODEL_CARD.md").read_text()
-    assert "The weights of VGG19 are random" in card
+    assert "those of the preset `vgg19-8bit`" in card
     assert manifest["source"]["fingerprint"] in card
 
 
@@ -340,7 +340,7 @@ def test_bad_use_is_one_line_and_leaves_nothing(tmp_path, capsys, arguments, sai
 
 
 def test_another_optimizer_cannot_be_exported(keras_form):
-    transfer = Optimisation.open("random", **FEW).model
+    transfer = Optimisation.open(preset.NAME, **FEW).model
     transfer.compile("adam")
     with pytest.raises(InputError, match="the optimizer is Adam: what is exported steps by lbfgs"):
         Optimisation(transfer, {})

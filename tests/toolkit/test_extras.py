@@ -23,7 +23,7 @@ def installed_from(monkeypatch):
 
     def put(record):
         text = record if record is None or isinstance(record, str) else json.dumps(record)
-        monkeypatch.setattr(importlib.metadata, "distribution", lambda _: Distribution(text))
+        monkeypatch.setattr(importlib.metadata, "distributions", lambda name: [Distribution(None), Distribution(text)])
 
     return put
 
@@ -67,9 +67,6 @@ def test_a_place_that_is_gone_is_not_named(installed_from, tmp_path):
 
 
 def test_a_folder_that_was_never_installed_is_named(monkeypatch):
-    def missing(_):
-        raise importlib.metadata.PackageNotFoundError
-
-    monkeypatch.setattr(importlib.metadata, "distribution", missing)
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda name: [])
     root = Path(__file__).resolve().parents[2]
     assert install("export") in (f"pip install '{root}[export]'", "pip install '.[export]'")

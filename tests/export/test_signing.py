@@ -95,7 +95,9 @@ def test_a_manifest_rewritten_whole_passes_without_the_key_alone(signed, keys, c
     assert "Hash mismatch for 'manifest.json'" in capsys.readouterr().err
 
 
-def test_publish_puts_nothing_into_the_base_path_without_the_signature(signed, keys, tmp_path, capsys):
+def test_publish_puts_nothing_into_the_base_path_without_the_signature(saved_model_bundle, keys, tmp_path, capsys):
+    signed = Path(shutil.copytree(saved_model_bundle, tmp_path / "signed"))
+    BundleSigner(keys[0]).sign(signed, "signed")
     rewrite_whole(signed)
     base = tmp_path / "models" / "stylizer"
     assert cli.run(["publish", str(signed), str(base), "--key", str(keys[1])]) == 1

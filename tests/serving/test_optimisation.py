@@ -24,7 +24,7 @@ def served(tmp_path_factory):
     folder = tmp_path_factory.mktemp("optimisation")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parity, "STEPS", parity.LOOP_STEPS)  # all twenty are taken in the exporter's own tests
-        exportable = Optimisation.open("random", **FEW)
+        exportable = Optimisation.open("vgg19-8bit", **FEW)
         options = ExportOptions(formats=("saved_model",), method="optimisation")
         exporting.export_bundle(exportable, folder / "bundle", options)
         base_path, sizes = folder / "models" / "optimisation", [(40, 48)]

@@ -113,11 +113,8 @@ def check_pip(words):
 
 def check_checkout(words):
     """Cloning needs a network: the address is held against the one that the project states."""
-    if words[0] == "git":
-        assert words[1] == "clone"
-        assert f'Homepage = "{words[2]}"' in PROJECT
-    else:
-        assert words[1] == "styleport"
+    assert words[1] == "clone"
+    assert f'Homepage = "{words[2]}"' in PROJECT
 
 
 @pytest.mark.timeout(600)
@@ -131,8 +128,10 @@ def test_every_command_of_a_page_runs(page, place, quick):
             run_styleport(words[1:])
         elif words[0] == "pip":
             check_pip(words[1:])
-        elif words[0] in ("git", "cd"):
+        elif words[0] == "git":
             check_checkout(words)
+        elif words == ["cd", "styleport"]:
+            continue  # into the checkout
         else:
             subprocess.run(["bash", "-c", line], check=True, capture_output=True)
 

@@ -48,7 +48,7 @@ _INT8_WEIGHTS = {
         "explicit_dequantize": True,
     },
 }
-# It is held against the gate of float32, the narrowest that TFLite has: 70 dB and more on every pair.
+# The gate is that of float32, the narrowest of TFLite's: at least 70 dB on every pair.
 _ARTIFACT = Artifact("tflite/float32_any", "tflite", "float32", None)
 
 

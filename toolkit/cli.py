@@ -70,7 +70,7 @@ EXTRAS = {
 }
 
 
-# Packages that a command needs whatever it is asked for: their absence is told before any work.
+# Packages that a command needs whatever it is asked for; a missing one is reported before any work.
 NEEDS = {
     "optimize": ("tensorflow", "keras"),
     "compare": ("tensorflow", "keras"),

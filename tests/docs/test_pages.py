@@ -112,7 +112,7 @@ def check_pip(words):
 
 
 def check_checkout(words):
-    """Cloning needs a network: the address is held against the one that the project states."""
+    """Checks the address against the one that the project states, since cloning needs a network."""
     assert words[1] == "clone"
     assert f'Homepage = "{words[2]}"' in PROJECT
 

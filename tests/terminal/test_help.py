@@ -69,7 +69,7 @@ def test_every_option_is_told_in_a_sentence(name):
 def test_the_commands_stand_in_groups_and_none_is_missing(styleport):
     session = styleport("--help")
     assert "…" not in session.text
-    assert "..." not in session.text.replace("[ARGS]...", ""), "what a command does is told whole"
+    assert "..." not in session.text.replace("[ARGS]...", ""), "the help cuts what a command does"
     start = 0
     for title, commands in cli.GROUPS.items():
         found = session.text.index(f"\n{title}:\n", start)

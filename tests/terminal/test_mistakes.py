@@ -1,4 +1,4 @@
-"""A slip of the keyboard is answered with what was meant, and what is missing is told before any work."""
+"""The error for a misspelled command names the right one, and a missing extra is reported before any work."""
 
 import pytest
 

@@ -225,7 +225,7 @@ def test_no_bytes_do_more_than_be_refused(content, cut):
 def mutated(content, draw):
     damaged = bytearray(content)
     for _ in range(draw.randint(1, 4)):
-        # Tables and options lie between the constants, where changes are told to operations.
+        # Tables and options lie between the constants, where changes alter the parameters of operations.
         damaged[draw.randrange(len(damaged))] = draw.choice([0, 1, 2, 127, 128, 255, draw.randrange(256)])
     return bytes(damaged)
 

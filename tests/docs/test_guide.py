@@ -56,9 +56,10 @@ def executed(guide, tmp_path_factory):
 
 
 def pictures(cell):
+    """The pictures that a cell shows; a kernel may give each of them in several formats, of which a page shows one."""
     data = [output.get("data", {}) for output in cell.outputs]
-    shown = [found[kind] for found in data for kind in ("image/png", "image/jpeg") if kind in found]
-    return [Image.open(io.BytesIO(base64.b64decode(picture))) for picture in shown]
+    formats = [[found[kind] for kind in ("image/png", "image/jpeg") if kind in found] for found in data]
+    return [Image.open(io.BytesIO(base64.b64decode(found[0]))) for found in formats if found]
 
 
 def check_pictures(guide, widest):

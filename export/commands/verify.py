@@ -15,6 +15,7 @@ EXAMPLES = ("styleport verify bundle", "styleport verify bundle --json")
 
 
 def verify(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.")],
     imports: Imports = None,
     trust: Trust = False,
@@ -60,4 +61,11 @@ def verify(
             ", the signature holds" if key else "; the signature was not checked: give --key" if is_signed else ""
         )
         typer.echo("verified: every file is as recorded, every artifact keeps its gate" + signature)
-        closing.tell(follow=[["styleport", "publish", bundle, "models/stylizer"]])
+        closing.tell(follow=[_following(bundle, list(sizes), closing.given(context, "imports", "trust", "key"))])
+
+
+def _following(bundle: Path, artifacts: list[str], given: list[str]) -> list[str | Path]:
+    """The command that serves the bundle, or tells how its files are called where it has no SavedModel."""
+    if "saved_model" in artifacts:
+        return ["styleport", "publish", bundle, "models/stylizer", *given]
+    return ["styleport", "inspect", bundle]

@@ -12,6 +12,7 @@ EXAMPLES = ("styleport prune models/stylizer --keep 3 --dry-run", "styleport pru
 
 
 def prune(
+    context: typer.Context,
     base_path: BasePath,
     keep: Annotated[int, typer.Option(min=1, help="Number of the newest versions that are always kept.")],
     model_config: ModelConfig = None,
@@ -38,4 +39,9 @@ def prune(
         return
     verb, removed, kept = "would be removed" if dry_run else "removed", pruned.removed, pruned.kept
     typer.echo(f"{verb}: {', '.join(map(str, removed)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}")
-    closing.tell(follow=[["styleport", "versions", base_path]])
+    config = closing.given(context, "model_config", "model")
+    versions, real = (
+        ["styleport", "versions", base_path, *config],
+        ["styleport", "prune", base_path, "--keep", str(keep)],
+    )
+    closing.tell(follow=[[*real, *config], versions] if dry_run and removed else [versions])

@@ -69,5 +69,5 @@ def _print(records: list[dict[str, Any]], base_path: Path) -> None:
     ]
     console = stdout_console()
     console.print(fitted(columns, console))
-    if records:
-        closing.tell(follow=[["styleport", "lineage", base_path, str(records[-1]["version"])]])
+    newest = ["styleport", "lineage", base_path, str(records[-1]["version"])] if records else None
+    closing.tell(follow=[newest or ["styleport", "publish", "bundle", base_path]])

@@ -1,0 +1,123 @@
+"""Every command ends with what was made, its size and its seconds, and with what follows; JSON stands alone."""
+
+import json
+import re
+import shlex
+
+import pytest
+
+from tests.serving import small_bundles
+from tests.terminal.screen import COLUMNS
+from toolkit import cli, images
+
+DONE = re.compile(r"^(made .+: [\d.]+ (GB|MB|kB|bytes)|done) in [\d.]+ s$")
+
+
+def followed(session):
+    """The commands that a session names as the next; each must be one of ours or a known tool, given whole."""
+    start = next(index for index, line in enumerate(session.lines) if DONE.match(line))
+    commands = " ".join(session.lines[start + 1 :])
+    return re.sub(r"\s+", " ", commands.removeprefix("next:")).strip()
+
+
+@pytest.fixture
+def base(tmp_path):
+    """Two versions in a base path with a long source, of which the first is stable and canary."""
+    from serving.models_file import ModelsFile, default_config
+
+    bundle = small_bundles.make(tmp_path / "bundle", text="a-source-with-a-long-name-of-its-own/version-12")
+    base_path = tmp_path / "models" / "stylizer"
+    for _ in range(2):
+        small_bundles.publish(bundle, base_path)
+    assert ModelsFile(default_config(base_path), base_path).write_first(1)
+    return "models/stylizer"
+
+
+@pytest.mark.usefixtures("base")
+@pytest.mark.parametrize(
+    ("arguments", "follows"),
+    [
+        (["versions", "models/stylizer"], "styleport lineage models/stylizer 2"),
+        (["lineage", "models/stylizer", "1"], "styleport versions models/stylizer"),
+        (["label", "models/stylizer", "canary=none"], "styleport versions models/stylizer"),
+        (["prune", "models/stylizer", "--keep", "1"], "styleport versions models/stylizer"),
+        (
+            ["deploy", "compose", "new/live", "--base-path", "models/stylizer"],
+            "docker compose --file new/live/compose.yaml up --detach --wait",
+        ),
+        (
+            ["deploy", "config", "new/config", "--base-path", "models/stylizer"],
+            "styleport serve --rest_api_port=8501 --model_config_file=new/config/models.config",
+        ),
+    ],
+)
+def test_a_command_on_versions_ends_with_its_seconds_and_what_follows(styleport, arguments, follows):
+    session = styleport(*arguments)
+    assert session.code == 0, session.text
+    assert followed(session).startswith(follows), session.text
+
+
+def test_a_dry_run_is_followed_by_the_real_one(styleport, base):
+    session = styleport("prune", base, "--keep", "1", "--dry-run", "--model-config", "models/models.config")
+    assert session.code == 0, session.text
+    if "would be removed: none" not in session.text:
+        assert followed(session).startswith("styleport prune models/stylizer --keep 1 --model-config models/")
+
+
+@pytest.mark.parametrize("columns", [COLUMNS, 60])
+def test_versions_and_lineage_cut_no_name(styleport, base, columns):
+    session = styleport("versions", base, columns=columns)
+    assert session.code == 0, session.text
+    assert "…" not in session.text
+    assert "canary, stable" in session.text
+    assert "a-source-with-a-long-name-of-its-own/version-12" in session.text or "left out" in session.text
+    assert "left out at this width: source" in session.text or "│ source" in session.text
+    session = styleport("lineage", base, "1", columns=columns)
+    assert session.code == 0, session.text
+    assert "…" not in session.text
+    for word in ("a-source-with-a-long-name-of-its-own/version-12", "source/stylizer.keras", "2026-01-01T00:00:00+00:00"):
+        assert word in session.text, session.text
+
+
+def test_a_partial_run_ends_with_what_was_made_and_then_the_error(styleport, photos, painting):
+    (photos / "broken.png").write_bytes(b"no picture")
+    session = styleport("stylize", photos.name, painting.name, "-o", "out/")
+    assert session.code == 1, session.text
+    assert session.lines[:2] == ["out/one.png", "out/two.png"]
+    assert re.match(r"made 2 files: [\d.]+ kB in ", session.lines[2])
+    assert session.lines[3].startswith("styleport: 1 of 3 pictures failed: cannot read photos/broken.png: ")
+
+
+def test_what_follows_a_painting_names_the_model_that_painted_it(styleport, photos, painting):
+    session = styleport("stylize", "photos/one.png", painting.name, "-o", "out.png", "--artifact", "keras")
+    assert session.code == 0, session.text
+    follows = followed(session)
+    assert follows.startswith("styleport stylize photos/one.png painting.png -o weaker.png --strength 0.6 --artifact keras")
+    assert styleport(*shlex.split(follows)[1:]).code == 0
+
+
+def test_a_single_picture_that_fails_is_told_as_json(photos, painting, capfd):
+    (photos / "broken.png").write_bytes(b"no picture")
+    arguments = [str(photos / "broken.png"), str(painting), "-o", str(photos.parent / "out.png"), "--json"]
+    assert cli.run(["stylize", *arguments]) == 2
+    printed = capfd.readouterr()
+    told = json.loads(printed.out)
+    assert (told["done"], told["skipped"]) == ([], [])
+    (failed,) = told["failed"]
+    assert failed["content"] == str(photos / "broken.png")
+    assert failed["error"] in printed.err
+
+
+@pytest.mark.parametrize("command", ["stylize", "optimize", "compare"])
+def test_a_missing_folder_is_created_and_an_unwritable_one_refused_before_the_work(
+    photos, painting, capfd, monkeypatch, command
+):
+    few = [] if command == "stylize" else ["--vgg-weights", "random", "--steps", "1"]
+    place = photos.parent / "new" / "deep" / "out.png"
+    arguments = [command, str(photos / "one.png"), str(painting), *few]
+    assert cli.run([*arguments, "-o", str(place)]) == 0
+    assert images.load_image(place).ndim == 3
+    capfd.readouterr()
+    monkeypatch.setattr("toolkit.models.open_model", lambda *_: pytest.fail("the model was opened"))
+    assert cli.run([*arguments, "-o", str(painting / "out.png")]) == 2
+    assert "painting.png is not a folder; choose another path" in capfd.readouterr().err

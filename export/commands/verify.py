@@ -26,6 +26,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Recompute every hash and every parity figure of a bundle from its files."""
+    from export.table import print_lines, print_table, stdout_console
     from toolkit import manifest as manifests
     from toolkit.console import progress_bar, quiet_libraries
 
@@ -48,8 +49,6 @@ def verify(
     if as_json:
         typer.echo(json.dumps({"artifacts": records, "failures": result.failures}, indent=2))
     else:
-        from export.table import print_table, stdout_console
-
         print_table(records, stdout_console())
     if result.failures:
         raise WorkError(f"parity gate missed: {first_of(result.failures)}")
@@ -60,7 +59,8 @@ def verify(
         signature = (
             ", the signature holds" if key else "; the signature was not checked: give --key" if is_signed else ""
         )
-        typer.echo("verified: every file is as recorded, every artifact keeps its gate" + signature)
+        told = "verified: every file is as recorded, every artifact keeps its gate"
+        print_lines([told + signature], stdout_console())
         closing.tell(follow=[_following(bundle, list(sizes), closing.given(context, "imports", "trust", "key"))])
 
 

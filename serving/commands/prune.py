@@ -23,6 +23,7 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Remove old versions that have no label, are not loaded by number, and are not the target of a rollback."""
+    from export.table import print_lines, stdout_console
     from serving import pruning
     from serving.commands.options import models_file
     from toolkit.console import progress_bar, quiet_libraries
@@ -38,10 +39,9 @@ def prune(
         typer.echo(json.dumps({"removed": pruned.removed, "kept": pruned.kept, "dry_run": dry_run}, indent=2))
         return
     verb, removed, kept = "would be removed" if dry_run else "removed", pruned.removed, pruned.kept
-    typer.echo(f"{verb}: {', '.join(map(str, removed)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}")
+    told = f"{verb}: {', '.join(map(str, removed)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}"
+    print_lines([told], stdout_console())
     config = closing.given(context, "model_config", "model")
-    versions, real = (
-        ["styleport", "versions", base_path, *config],
-        ["styleport", "prune", base_path, "--keep", str(keep)],
-    )
-    closing.tell(follow=[[*real, *config], versions] if dry_run and removed else [versions])
+    versions = ["styleport", "versions", base_path, *config]
+    real = ["styleport", "prune", base_path, "--keep", str(keep), *config]
+    closing.tell(follow=[real, versions] if dry_run and removed else [versions])

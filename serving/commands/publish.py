@@ -58,6 +58,7 @@ def publish(
     Where there is no models.config yet, one is written that serves this version as `stable` and `canary`. A later
     version takes no traffic until `styleport label` moves a label to it.
     """
+    from export.table import print_lines, stdout_console
     from serving import warmup
     from serving.models_file import ModelsFile, default_config
     from serving.versions import ARTIFACT, closed_to_others
@@ -102,11 +103,12 @@ def publish(
     if as_json:
         typer.echo(json.dumps(result, indent=2))
         return
-    typer.echo(f"published version {published.number}: {published.folder}")
+    told = [f"published version {published.number}: {published.folder}"]
     if first:
-        typer.echo(f"wrote {file.path}: it serves version {published.number} as stable and canary")
+        told.append(f"wrote {file.path}: it serves version {published.number} as stable and canary")
     elif not file.names_model():
-        typer.echo(f"{file.path} does not name this base path: add it there to have it served")
+        told.append(f"{file.path} does not name this base path: add it there to have it served")
+    print_lines(told, stdout_console())
     follow = _following(base_path, published.number, first, model_config)
     versions = ["styleport", "versions", base_path, *closing.given(context, "model_config")]
     closing.tell([published.folder], follow=[follow, versions])

@@ -26,16 +26,28 @@ class Session:
         code: its exit code.
         lines: all that can be read on the screen and by scrolling back, without white space at the ends.
         written: the bytes that it wrote.
+        columns: of the terminal.
     """
 
     code: int
     lines: list[str]
     written: bytes
+    columns: int = COLUMNS
 
     @property
     def text(self) -> str:
         """The lines, joined."""
         return "\n".join(self.lines)
+
+    @property
+    def unbroken(self) -> list[str]:
+        """The lines as the process wrote them: those that the terminal broke at its edge are one again."""
+        lines = [""]
+        for row in self.lines:
+            lines[-1] += row
+            if len(row) < self.columns:
+                lines.append("")
+        return list(filter(None, lines))
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,7 @@ def run(
     lines = [row.rstrip() for row in (*rows, *screen.display)]
     while lines and not lines[-1]:
         lines.pop()
-    return Session(code, lines, written)
+    return Session(code, lines, written, columns)
 
 
 def _press(process: "subprocess.Popen[bytes]", times: int) -> None:

@@ -65,6 +65,7 @@ class RunProgress(keras.callbacks.Callback):
             self._ends = []
             self._progress.reset(self._task, total=None, description=f"{self._name}painting", loss="")
 
+        self._progress.update(self._task, description="")
         with self:
             yield begin
 

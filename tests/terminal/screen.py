@@ -56,11 +56,11 @@ class CtrlC:
 
     Attributes:
         at: what they wait to read on the terminal.
-        times: how often they press it, a tenth of a second apart.
+        again: they press it again and again until the process ends.
     """
 
     at: str
-    times: int = 1
+    again: bool = False
 
 
 def run(
@@ -86,7 +86,7 @@ def run(
             written += read
             stream.feed(read)
             if ctrl_c and ctrl_c.at in written.decode(errors="ignore"):
-                _press(process, ctrl_c.times)
+                _press(process, until if ctrl_c.again else 0)
                 ctrl_c = None
         code = process.wait(max(0.1, until - time.monotonic()))
     finally:
@@ -100,10 +100,11 @@ def run(
     return Session(code, lines, written, columns)
 
 
-def _press(process: "subprocess.Popen[bytes]", times: int) -> None:
-    for _ in range(times):
+def _press(process: "subprocess.Popen[bytes]", until: float) -> None:
+    process.send_signal(signal.SIGINT)
+    while process.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.1)
 
 
 def _read(descriptor: int, until: float) -> bytes:

@@ -37,7 +37,7 @@ def test_ctrl_c_leaves_the_picture_as_it_stands_and_tells_where(refine, tmp_path
 
 
 def test_ctrl_c_before_the_first_step_leaves_the_picture_of_one_pass(refine, styleport, painting, tmp_path):
-    session = refine("photos/one.png", "-o", "out.png", ctrl_c=CtrlC("building the graph"))
+    session = refine("photos/one.png", "-o", "out.png", ctrl_c=CtrlC("one.png: building the graph"))
     assert session.code == 130, session.text
     assert "interrupted after 0 of 5000 steps" in session.text
     assert styleport("stylize", "photos/one.png", painting.name, "-o", "plain.png").code == 0
@@ -53,8 +53,8 @@ def test_ctrl_c_in_a_folder_keeps_what_is_done_and_tells_what_is_not(refine, tmp
 
 
 def test_a_second_ctrl_c_ends_at_once_without_a_picture(refine, photos, tmp_path):
-    # Steps that take longer than the time between both.
-    images.save_image(images.resize(next(iter(samples.photos().values())), 800, 800), photos / "large.png")
-    session = refine("photos/large.png", "-o", "out.png", "--max-size", "800", ctrl_c=CtrlC("step 1/5000", times=2))
+    # The last picture is evaluated once more, which takes longer than the time between two.
+    images.save_image(images.resize(next(iter(samples.photos().values())), 300, 300), photos / "large.png")
+    session = refine("photos/large.png", "-o", "out.png", ctrl_c=CtrlC("step 1/5000", again=True))
     assert session.code in (130, -signal.SIGINT), session.text
     assert not (tmp_path / "out.png").exists()

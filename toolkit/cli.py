@@ -113,9 +113,13 @@ class LazyGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses what stands before a command; a shell that is named for completion would not be seen."""
-        alone = [option for option in self.params if option.name in _OF_THIS_SHELL and getattr(option, "is_flag", False)]
+        alone = [
+            option for option in self.params if option.name in _OF_THIS_SHELL and getattr(option, "is_flag", False)
+        ]
         if len(args) > 1 and any(args[0] in option.opts for option in alone):
-            raise InputError(f"{args[0]} is for the shell that runs it: leave {args[1]!r} out, and run it in that shell")
+            raise InputError(
+                f"{args[0]} is for the shell that runs it: leave {args[1]!r} out, and run it in that shell"
+            )
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:

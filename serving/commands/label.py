@@ -115,7 +115,7 @@ def report(context: typer.Context, move: Any, as_json: bool, base_path: Path) ->
         before, after = (version if version is not None else "none" for version in (move.before, move.after))
         typer.echo(f"{move.label}: {before} -> {after}")
         config = closing.given(context, "model_config", "model")
-        follow = [["styleport", "versions", base_path, *config]]
+        follow: list[list[str | Path]] = [["styleport", "versions", base_path, *config]]
         if move.before is not None and move.after is not None:
             servers = closing.given(context, "server", "timeout", "token_file", "root_certificates")
             follow.append(["styleport", "rollback", base_path, "--label", move.label, *config, *servers])

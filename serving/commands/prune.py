@@ -1,6 +1,7 @@
 """`styleport prune`: removes old versions that nobody needs."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,6 +43,6 @@ def prune(
     told = f"{verb}: {', '.join(map(str, removed)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}"
     print_lines([told], stdout_console())
     config = closing.given(context, "model_config", "model")
-    versions = ["styleport", "versions", base_path, *config]
-    real = ["styleport", "prune", base_path, "--keep", str(keep), *config]
+    versions: list[str | Path] = ["styleport", "versions", base_path, *config]
+    real: list[str | Path] = ["styleport", "prune", base_path, "--keep", str(keep), *config]
     closing.tell(follow=[real, versions] if dry_run and removed else [versions])

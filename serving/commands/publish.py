@@ -103,14 +103,14 @@ def publish(
     if as_json:
         typer.echo(json.dumps(result, indent=2))
         return
-    told = [f"published version {published.number}: {published.folder}"]
+    lines = [f"published version {published.number}: {published.folder}"]
     if first:
-        told.append(f"wrote {file.path}: it serves version {published.number} as stable and canary")
+        lines.append(f"wrote {file.path}: it serves version {published.number} as stable and canary")
     elif not file.names_model():
-        told.append(f"{file.path} does not name this base path: add it there to have it served")
-    print_lines(told, stdout_console())
+        lines.append(f"{file.path} does not name this base path: add it there to have it served")
+    print_lines(lines, stdout_console())
     follow = _following(base_path, published.number, first, model_config)
-    versions = ["styleport", "versions", base_path, *closing.given(context, "model_config")]
+    versions: list[str | Path] = ["styleport", "versions", base_path, *closing.given(context, "model_config")]
     closing.tell([published.folder], follow=[follow, versions])
 
 

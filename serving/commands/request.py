@@ -100,7 +100,7 @@ def request(
         where = closing.given(
             context, "server", "model", "version", "label", "tensors", "token_file", "root_certificates"
         )
-        broader = ["styleport", "request", *pictures, "-o", "broader.png", "--detail", "512", *where]
+        broader: list[str | Path] = ["styleport", "request", *pictures, "-o", "broader.png", "--detail", "512", *where]
         closing.tell([output], follow=[broader])
 
 

@@ -69,5 +69,7 @@ def _print(records: list[dict[str, Any]], base_path: Path) -> None:
     ]
     console = stdout_console()
     console.print(fitted(columns, console))
-    newest = ["styleport", "lineage", base_path, str(records[-1]["version"])] if records else None
-    closing.tell(follow=[newest or ["styleport", "publish", "bundle", base_path]])
+    follow: list[str | Path] = ["styleport", "publish", "bundle", base_path]
+    if records:
+        follow = ["styleport", "lineage", base_path, str(records[-1]["version"])]
+    closing.tell(follow=[follow])

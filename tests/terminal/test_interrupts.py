@@ -47,7 +47,7 @@ def test_ctrl_c_before_the_first_step_leaves_the_picture_of_one_pass(refine, sty
 def test_ctrl_c_in_a_folder_keeps_what_is_done_and_tells_what_is_not(refine, tmp_path):
     session = refine("photos", "-o", "out/", ctrl_c=CtrlC("one.png (1 of 2): step 2/5000"))
     assert session.code == 130, session.text
-    assert session.lines[0] == "out/one.png"
+    assert "out/one.png" in session.lines
     assert session.unbroken[-1].endswith("is in out/one.png; 1 of 2 pictures are not painted")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["one.png"]
 

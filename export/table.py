@@ -1,6 +1,7 @@
 """Tables of results, on a terminal or in a notebook: as many columns as fit, and every name whole."""
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,36 @@ def _width(table: Table, console: Console) -> int:
     """The columns of a terminal that a table takes with every cell in one line."""
     roomy = console.options.update(width=10_000)
     return Measurement.get(console, roomy, table).maximum
+
+
+def print_lines(lines: Iterable[str], console: Console, indent: int = 4) -> None:
+    """Prints lines; on a terminal those that are wider go on in the next row, indented, and no word is broken.
+
+    Args:
+        lines: without markup.
+        console: that they are printed on.
+        indent: of the rows in which a line goes on, beyond its own.
+    """
+    for line in "\n".join(lines).split("\n"):
+        rows = [line]
+        if console.is_terminal:
+            rows = wrapped(line, console.width, len(line) - len(line.lstrip()) + indent)
+        console.print("\n".join(rows), highlight=False, markup=False, soft_wrap=True)
+
+
+def wrapped(text: str, width: int, indent: int) -> list[str]:
+    """Lays a line out in rows, broken between words alone.
+
+    Args:
+        text: the line.
+        width: of a row; a word that is longer has a longer row.
+        indent: of the rows after the first.
+
+    Returns:
+        At least one row.
+    """
+    rows = textwrap.wrap(text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+    return rows or [""]
 
 
 def parity_table(records: list[dict[str, Any]], console: Console | None = None) -> Table:

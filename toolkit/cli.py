@@ -87,6 +87,10 @@ NEEDS = {
 }
 
 
+# Options of the parser's own; where it can tell which shell runs it, they take none.
+_OF_THIS_SHELL = ("install_completion", "show_completion")
+
+
 class LazyGroup(TyperGroup):
     """A group that imports a command's module when the command is asked for."""
 
@@ -106,6 +110,17 @@ class LazyGroup(TyperGroup):
         command.examples = getattr(module, "EXAMPLES", ())
         command.check = partial(_check_extras, cmd_name)
         return command
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parses what stands before a command; a shell that is named for completion would not be seen."""
+        alone = [
+            option for option in self.params if option.name in _OF_THIS_SHELL and getattr(option, "is_flag", False)
+        ]
+        if len(args) > 1 and any(args[0] in option.opts for option in alone):
+            raise InputError(
+                f"{args[0]} is for the shell that runs it: leave {args[1]!r} out, and run it in that shell"
+            )
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Finds the command that is named, or the names that were probably meant."""

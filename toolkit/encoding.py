@@ -68,23 +68,39 @@ def save_image(picture: Any, path: str | Path, quality: int = 95, metadata: Phot
             the shape or the range of the samples is another.
         WorkError: a sample is NaN or infinite, the format cannot hold the picture, or the disk is full.
     """
-    path = Path(path)
-    family = FORMAT_OF.get(path.suffix.lower())
+    write_whole(encode_image(picture, path, quality, metadata), Path(path))
+
+
+def encode_image(picture: Any, path: str | Path, quality: int = 95, metadata: PhotoMetadata | None = None) -> bytes:
+    """Encodes a picture as the file that `save_image` writes; for those that write it elsewhere.
+
+    Args:
+        picture: see `save_image`.
+        path: of the file, which may be an address; its suffix, one of `WRITABLE_SUFFIXES`, is the format.
+        quality: see `save_image`.
+        metadata: see `save_image`.
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        InputError: the suffix is unknown, or the quality, the shape or the range of the samples is another.
+        WorkError: a sample is NaN or infinite, or the format cannot hold the picture.
+    """
+    suffix = Path(path).suffix
+    family = FORMAT_OF.get(suffix.lower())
     if family is None:
-        raise InputError(
-            f"cannot write {path}: unknown suffix {path.suffix!r}; use one of {' '.join(sorted(FORMAT_OF))}"
-        )
+        raise InputError(f"cannot write {path}: unknown suffix {suffix!r}; use one of {' '.join(sorted(FORMAT_OF))}")
     if not 1 <= quality <= 100:
         raise InputError(f"cannot write {path} with quality {quality}; choose 1 to 100")
     picture = _checked(picture)
     try:
-        data = _encode(picture, family, quality, metadata)
+        return _encode(picture, family, quality, metadata)
     except (OSError, ValueError) as error:
         raise WorkError(
             f"cannot write {path}: {family} cannot hold this {extent(picture)} picture "
             f"({one_line(error)}); choose another format"
         ) from error
-    write_whole(data, path)
 
 
 def save_animation(pictures: Sequence[Any], path: str | Path, seconds: float = 4.0) -> None:

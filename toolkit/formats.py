@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from toolkit.errors import InputError
@@ -55,7 +55,25 @@ def is_heic_name(path: Path) -> bool:
 _PHOTO_FAMILIES = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF")
 
 
-def result_suffix(path: Path) -> str:
+def writable_suffix(given: str | None) -> str | None:
+    """Reads the option `--suffix`.
+
+    Args:
+        given: with or without a dot, in any case; None for that of each photo.
+
+    Returns:
+        The suffix in lower case with its dot; None for None.
+
+    Raises:
+        InputError: it is of no kind of picture that can be written.
+    """
+    suffix = given if given is None else "." + given.lstrip(".").lower()
+    if suffix is not None and suffix not in WRITABLE_SUFFIXES:
+        raise InputError(f"unknown --suffix {suffix!r}: use one of {' '.join(sorted(WRITABLE_SUFFIXES))}")
+    return suffix
+
+
+def result_suffix(path: PurePath) -> str:
     """Returns the suffix of a result that is of the same kind as its photo.
 
     Args:

@@ -10,12 +10,15 @@ from typer.core import TyperCommand
 # How the parser shows a kind of value, and how the help does.
 _KIND = re.compile(r"<(.+?)( range)?>")
 _KINDS = {"int": "INTEGER", "float": "NUMBER", "str": "TEXT", "path": "PATH"}
-_LIST = re.compile(r"list\[(\w+)\]")
+_LIST = re.compile(r"<?list\[(\w+)\]>?")
 _DEFAULT = re.compile(r"\[default: \(([^)]*)\)")
 # How the parser shows which numbers are taken: `x>=16`, `0<=x<=1`.
 _BOUNDED, _BELOW, _ABOVE = (
     re.compile(pattern) for pattern in (r"(-?[\d.]+)<=x<=(-?[\d.]+)", r"\bx<=(-?[\d.]+)", r"\bx>=(-?[\d.]+)")
 )
+
+# Stands for the hyphens of an option's name, which is never broken, while lines are laid out.
+_OPTION, _HYPHEN = re.compile(r"--[\w-]+"), "\ue000"
 
 
 class HelpfulCommand(TyperCommand):
@@ -44,6 +47,10 @@ class HelpfulCommand(TyperCommand):
             if parameter.param_type_name == "option" and parameter.required
         ]
         return [*arguments, *required, "[OPTIONS]"]
+
+    def get_help(self, ctx: Any) -> str:
+        """Returns the whole page."""
+        return super().get_help(ctx).replace(_HYPHEN, "-")
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Writes arguments and options, in the panels that they belong to."""
@@ -95,5 +102,6 @@ def _kind(text: str) -> str:
 
 
 def _limits(text: str) -> str:
+    text = _OPTION.sub(lambda match: match[0].replace("-", _HYPHEN), text)
     text = _BOUNDED.sub(r"\1 to \2", _DEFAULT.sub(r"[default: \1", text))
     return _ABOVE.sub(r"at least \1", _BELOW.sub(r"at most \1", text))

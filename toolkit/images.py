@@ -6,7 +6,7 @@ a picture is told once, in `toolkit.inputs`.
 
 from toolkit.color import luminance, preserve_color
 from toolkit.decoding import decode_image, load_image, max_pixels, stored_extent, stored_size
-from toolkit.encoding import encode_png, save_animation, save_image, to_pillow
+from toolkit.encoding import encode_image, encode_png, save_animation, save_image, to_pillow
 from toolkit.formats import READABLE_SUFFIXES, WRITABLE_SUFFIXES, find_images
 from toolkit.inputs import as_picture, as_pictures
 from toolkit.picture import MIN_SIDE, Picture, from_uint8, to_uint8
@@ -20,6 +20,7 @@ __all__ = [
     "as_picture",
     "as_pictures",
     "decode_image",
+    "encode_image",
     "encode_png",
     "find_images",
     "from_uint8",

@@ -36,6 +36,11 @@ class Painter:
         self._local = threading.local()
         self._form = self._form_of(model)
 
+    @property
+    def has_strength(self) -> bool:
+        """Whether a strength below 1 can be had of the model."""
+        return isinstance(self._form, _Split)
+
     def _form_of(self, model: StylizerLike | OneStyleStylizer) -> "_Form":
         if isinstance(model, OneStyleStylizer):
             return _OneStyle(model)

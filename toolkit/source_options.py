@@ -54,6 +54,17 @@ class SourceOptions:
                 raise InputError(f"the range of the {role} is {low:g}..{high:g}: black must be below white")
         return ranges
 
+    def refuse_style_range(self) -> None:
+        """Refuses a range of the style, for a model that takes none; that of `input` holds for the content alone.
+
+        Raises:
+            InputError: one is given.
+        """
+        given = self.value_range
+        ends = [part.partition("=")[0].strip() for part in given.split(",")] if isinstance(given, str) else given or ()
+        if "style" in ends:
+            raise InputError(f"--range {given}: the model takes no style picture; leave the range of the style out")
+
     def given(self) -> dict[str, Any]:
         """Returns the options that are given, by their names on the command line, without hyphens in front."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

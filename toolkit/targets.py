@@ -46,15 +46,13 @@ class Target(abc.ABC):
 
 @dataclass(frozen=True)
 class File(Target):
-    """One file.
+    """One file; whoever writes it creates the folder that it lies in, where that is missing.
 
     Attributes:
         suffixes: in lower case, those that its name may end in; any by default.
-        makes_folder: whoever writes it creates the folder that it lies in, where that is missing.
     """
 
     suffixes: Collection[str] = ()
-    makes_folder: bool = False
 
     def check(self) -> None:
         """Refuses what cannot be written; see `Target.check`."""
@@ -65,7 +63,7 @@ class File(Target):
             raise InputError(f"cannot write {self.path}: it is a folder; give the name of a file")
         if (mode is not None and not stat.S_ISREG(mode)) or _is_of_devices(self.path.parent):
             raise InputError(f"cannot write {self.path}: it is a device or a pipe; give the name of a file")
-        _check_folder(self.path, _nearest(self.path.parent) if self.makes_folder else self.path.parent)
+        _check_folder(self.path, _nearest(self.path.parent))
 
     def files(self, others: Iterable[Path]) -> Iterator[Path]:
         """Yields the file."""
@@ -86,7 +84,7 @@ class NumberedFiles(Target):
 
     def check(self) -> None:
         """Refuses what cannot be written; see `Target.check`."""
-        _check_folder(self.path, self.path.parent)
+        _check_folder(self.path, _nearest(self.path.parent))
         for path in self.files(()):
             File(self.option, path).check()
 
@@ -281,8 +279,7 @@ def _is_of_devices(folder: Path) -> bool:
 
 def _check_folder(path: Path, folder: Path, verb: str = "write") -> None:
     if not folder.is_dir():
-        mend = "create it first" if _mode(folder) is None else "choose another path"
-        raise InputError(f"cannot {verb} {path}: {folder} is not a folder; {mend}")
+        raise InputError(f"cannot {verb} {path}: {folder} is not a folder; choose another path")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"cannot {verb} {path}: no permission; choose a folder that can be written")
 

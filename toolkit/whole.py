@@ -263,10 +263,13 @@ def _stylizer(
     signature: Signature,
     convention: Convention,
     trace: Callable[[], Traced],
-    ranges: Mapping[str, Bounds],
+    options: SourceOptions,
 ) -> WholeStylizer | SingleStyleStylizer:
-    kind = SingleStyleStylizer if convention.style is None else WholeStylizer
-    return kind(function, signature, convention, trace, ranges)
+    kind: type[WholeStylizer | SingleStyleStylizer] = WholeStylizer
+    if convention.style is None:
+        options.refuse_style_range()
+        kind = SingleStyleStylizer
+    return kind(function, signature, convention, trace, options.ranges)
 
 
 def from_saved_model(folder: Path, options: SourceOptions) -> WholeStylizer | SingleStyleStylizer:
@@ -297,7 +300,7 @@ def from_saved_model(folder: Path, options: SourceOptions) -> WholeStylizer | Si
         inputs = tuple(names.index(name) for name in convention.inputs.values())
         return Traced(signature, inputs, outputs.index(convention.output))
 
-    return _stylizer(function, described[convention.signature], convention, trace, options.ranges)
+    return _stylizer(function, described[convention.signature], convention, trace, options)
 
 
 def _described(function: Any) -> Signature:
@@ -344,7 +347,7 @@ def from_keras_model(model: Any, source: str, options: SourceOptions) -> WholeSt
         specs = [tf.TensorSpec(tensor.shape, tensor.dtype, role) for role, tensor in ends.items()]
         return Traced(tf.function(function, specs).get_concrete_function(), tuple(range(len(ends))), 0)
 
-    return _stylizer(function, described, convention, trace, options.ranges)
+    return _stylizer(function, described, convention, trace, options)
 
 
 def _keras_tensor(tensor: Any) -> Tensor:

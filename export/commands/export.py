@@ -42,7 +42,7 @@ EXAMPLES = (
 
 def export(
     context: typer.Context,
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder to write.")],
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder to write the bundle to.")],
     method: Annotated[
         str,
         typer.Option(help="Method of the model: feed-forward (a stylizer) or optimisation (VGG19 and its train_step)."),
@@ -55,15 +55,15 @@ def export(
     formats: Annotated[
         str,
         typer.Option(
-            help=f"Formats, separated by commas, of {', '.join(FORMATS)}. web is a page, and needs npm; baked "
-            "is added by --bake.",
+            help=f"Formats, separated by commas: any of {', '.join(FORMATS)}. web is a web page, and needs npm; "
+            "--bake adds baked.",
             autocompletion=completion.lists_of(FORMATS),
         ),
     ] = ",".join(DEFAULT_FORMATS),
     quantize: Annotated[
         str | None,
         typer.Option(
-            help="Quantizations of TFLite files, separated by commas; the optimisation has no int8.",
+            help="Quantizations of TFLite files, separated by commas. --method optimisation has no int8.",
             show_default=",".join(QUANTIZATIONS),
             autocompletion=completion.lists_of(QUANTIZATIONS),
         ),
@@ -72,11 +72,14 @@ def export(
         str | None,
         typer.Option(
             help="Sizes of TFLite files, separated by commas: the side of the content picture in pixels, or any.",
-            show_default="384,any; any for the optimisation",
+            show_default="384,any; any with --method optimisation",
         ),
     ] = None,
     max_size: Annotated[
-        int, typer.Option(help="Largest longer side in pixels of pictures in the SavedModel's signature image_bytes.")
+        int,
+        typer.Option(
+            help="Longer side to which the SavedModel's signature image_bytes reduces larger pictures, in pixels."
+        ),
     ] = 1024,
     integer_io: Annotated[
         bool,
@@ -193,7 +196,7 @@ def export(
         typer.echo("        http://127.0.0.1:8000/")
     follow: list[list[str | Path]] = [["styleport", "inspect", bundle]]
     if "saved_model" in options.formats:
-        follow.append(["styleport", "publish", bundle, "models/stylizer"])
+        follow.append(["styleport", "publish", bundle, "models/stylizer", *closing.given(context, "imports", "trust")])
     closing.tell([bundle], follow=follow)
 
 

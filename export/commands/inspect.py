@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.console import printable
+from toolkit.commands import closing
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,14 +49,15 @@ def inspect(
         told = list(_about(bundle, manifest))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{bundle}: its manifest cannot be read ({type(error).__name__}: {error})") from error
-    from export.table import print_table, stdout_console
+    from export.table import print_lines, print_table, stdout_console
 
     console = stdout_console()
     for one in told:
         if isinstance(one, str):
-            console.print(one, highlight=False, markup=False, soft_wrap=True)
+            print_lines([one], console)
         else:
             print_table(one, console)
+    closing.tell(follow=[["styleport", "verify", bundle]])
 
 
 def _about(bundle: Path, manifest: dict[str, Any]) -> Iterator[str | list[dict[str, Any]]]:
@@ -75,7 +76,9 @@ def _about(bundle: Path, manifest: dict[str, Any]) -> Iterator[str | list[dict[s
     yield from (f"style {style.slug}: {style}" for style in _styles(manifest))
     for title, signatures in _distinct_signatures(manifest).items():
         yield f"\n{title}"
-        yield from (f"  {_call(name, signature)}" for name, signature in signatures.items())
+        for name, signature in signatures.items():
+            yield f"  {name}"
+            yield from (f"    {end}" for end in _ends(signature))
     if told := _metadata_of(bundle, manifest):
         yield "\nmetadata"
         yield from (f"  {path}: {metadata}" for path, metadata in told.items())
@@ -104,7 +107,10 @@ def _inspect_file(path: Path, as_json: bool) -> None:
         }
         typer.echo(json.dumps(told, indent=2))
         return
-    typer.echo(printable("\n".join(_lines(file, metadata, signatures, operations, in_the_way))))
+    from export.table import print_lines, stdout_console
+
+    print_lines(_lines(file, metadata, signatures, operations, in_the_way), stdout_console())
+    closing.tell(follow=[["styleport", "inspect", path, "--json"]])
 
 
 def _described(file: str, signature: "Signature") -> dict[str, Any]:
@@ -129,10 +135,7 @@ def _lines(
     yield f"{metadata}\n{metadata.description}" if metadata else "no metadata of styleport"
     for name, signature in signatures.items():
         yield f"\n{name or 'no signature; the graph'}"
-        ends = [(side, *one) for side in ("in", "out") for one in signature[f"{side}puts"].items()]
-        widths = [max(len(name) for _, name, _ in ends), max(len(one["dtype"]) for _, _, one in ends)] if ends else []
-        for side, name, tensor in ends:
-            yield f"  {side:<3}  {name:<{widths[0]}}  {tensor['dtype']:<{widths[1]}}  [{_shape(tensor)}]"
+        yield from (f"  {end}" for end in _ends(signature))
     yield f"\n{sum(operations.values())} operations"
     width = max(map(len, operations), default=0)
     for name, count in operations.items():
@@ -154,8 +157,13 @@ def _metadata_of(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     return {name: metadata for name, metadata in told.items() if metadata}
 
 
-def _call(name: str, signature: dict[str, Any]) -> str:
-    return f"{name}: {_tensors(signature['inputs'])} -> {_tensors(signature['outputs'])}"
+def _ends(signature: dict[str, Any]) -> Iterator[str]:
+    """Inputs and outputs, a line each, in columns."""
+    ends = [(side, *one) for side in ("in", "out") for one in signature[f"{side}puts"].items()]
+    names = max((len(name) for _, name, _ in ends), default=0)
+    dtypes = max((len(tensor["dtype"]) for _, _, tensor in ends), default=0)
+    for side, name, tensor in ends:
+        yield f"{side:<3}  {name:<{names}}  {tensor['dtype']:<{dtypes}}  [{_shape(tensor)}]"
 
 
 def _styles(manifest: dict[str, Any]) -> "list[Style]":
@@ -176,7 +184,3 @@ def _distinct_signatures(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _shape(tensor: dict[str, Any]) -> str:
     return "x".join("?" if side is None else str(side) for side in tensor["shape"])
-
-
-def _tensors(tensors: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {tensor['dtype']} [{_shape(tensor)}]" for name, tensor in tensors.items())

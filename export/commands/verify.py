@@ -15,6 +15,7 @@ EXAMPLES = ("styleport verify bundle", "styleport verify bundle --json")
 
 
 def verify(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.")],
     imports: Imports = None,
     trust: Trust = False,
@@ -25,6 +26,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Recompute every hash and every parity figure of a bundle from its files."""
+    from export.table import print_lines, print_table, stdout_console
     from toolkit import manifest as manifests
     from toolkit.console import progress_bar, quiet_libraries
 
@@ -47,8 +49,6 @@ def verify(
     if as_json:
         typer.echo(json.dumps({"artifacts": records, "failures": result.failures}, indent=2))
     else:
-        from export.table import print_table, stdout_console
-
         print_table(records, stdout_console())
     if result.failures:
         raise WorkError(f"parity gate missed: {first_of(result.failures)}")
@@ -59,5 +59,13 @@ def verify(
         signature = (
             ", the signature holds" if key else "; the signature was not checked: give --key" if is_signed else ""
         )
-        typer.echo("verified: every file is as recorded, every artifact keeps its gate" + signature)
-        closing.tell(follow=[["styleport", "publish", bundle, "models/stylizer"]])
+        told = "verified: every file is as recorded, every artifact keeps its gate"
+        print_lines([told + signature], stdout_console())
+        closing.tell(follow=[_following(bundle, list(sizes), closing.given(context, "imports", "trust", "key"))])
+
+
+def _following(bundle: Path, artifacts: list[str], given: list[str]) -> list[str | Path]:
+    """The command that serves the bundle, or tells how its files are called where it has no SavedModel."""
+    if "saved_model" in artifacts:
+        return ["styleport", "publish", bundle, "models/stylizer", *given]
+    return ["styleport", "inspect", bundle]

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from toolkit.commands.options import Detail, MaxSize, PreserveColor, Strength, S
 from toolkit.errors import InputError, WorkError
 from toolkit.gate import trusted
 from toolkit.sizes import DETAIL
-
-if TYPE_CHECKING:
-    from serving.pipelines.outcomes import Summary
 
 # What is no option of ours is one of Beam's, and is checked by its parser.
 CONTEXT = {"ignore_unknown_options": True}
@@ -37,7 +34,7 @@ def batch(
         list[str], typer.Argument(metavar="STYLE...", help="Style pictures, and any options of Apache Beam.")
     ],
     output: Annotated[
-        str, typer.Option("--output", "-o", help="Folder of the results, which are named STYLE/NAME.png.")
+        str, typer.Option("--output", "-o", metavar="DIR", help="Folder of the results, which are named STYLE/NAME.")
     ],
     model: Annotated[str, typer.Option(metavar="BUNDLE", help="Folder of a bundle.")],
     runner: Annotated[
@@ -54,9 +51,10 @@ def batch(
     max_size: MaxSize = None,
     style_size: StyleSize = 256,
     preserve_color: PreserveColor = False,
+    suffix: Annotated[str | None, typer.Option(help="Format of the results. By default, each picture's own.")] = None,
     keep_folders: Annotated[
         bool,
-        typer.Option("--keep-folders", help="Keep the folders of the pictures in the results: STYLE/2024/NAME.png."),
+        typer.Option("--keep-folders", help="Keep the folders of the pictures in the results: STYLE/2024/NAME."),
     ] = False,
     trust: Trust = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counters as JSON.")] = False,
@@ -68,12 +66,15 @@ def batch(
     """
     from toolkit import targets
     from toolkit.console import quiet_libraries
+    from toolkit.formats import writable_suffix
     from toolkit.look import Look
 
+    chosen = writable_suffix(suffix)
     look = Look(strength, max_size, style_size, preserve_color, detail)
     warn_of_style_size(style_size)
     with quiet_libraries() as console, trusted(trust):
         from serving.pipelines import bundle_copy, files, plan, runners
+        from serving.pipelines.outcomes import FAILED_FILE
         from serving.pipelines.running import run
 
         opened = runners.open_runner(runner)
@@ -86,16 +87,15 @@ def batch(
         if "://" not in output:
             targets.check([Path(bundle)], [targets.Folder("--output", Path(output))])
         bundle_copy.check(bundle)
-        planned = plan.make(pattern, styles, output, keep_folders)
+        planned = plan.make(pattern, styles, output, keep_folders, chosen)
         summary = run(planned, bundle, look, opened, options, console)
-    _report(summary, planned.output, as_json)
-
-
-def _report(summary: "Summary", output: str, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"output": output, **asdict(summary)}, indent=2))
+        typer.echo(json.dumps({"output": planned.output, **asdict(summary)}, indent=2))
+    else:
+        other = f"{output.rstrip('/')}-broader"
+        again = ["styleport", "batch", pattern, *words, "-o", other, "--model", model, "--detail", "512"]
+        failures = [["cat", f"{output.rstrip('/')}/{FAILED_FILE}"]] if "://" not in output else []
+        closing.tell([output], follow=failures if summary.failed else [again])
     if summary.failed:
         total = summary.done + summary.skipped + summary.failed
-        raise WorkError(f"{summary.failed} of {total} results failed: {output}/_failed.jsonl has the reasons")
-    if not as_json:
-        closing.tell([output])
+        raise WorkError(f"{summary.failed} of {total} results failed: {planned.output}/{FAILED_FILE} has the reasons")

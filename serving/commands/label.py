@@ -28,6 +28,7 @@ EXAMPLES = (
 
 
 def label(
+    context: typer.Context,
     base_path: BasePath,
     assignment: Annotated[
         str,
@@ -46,7 +47,7 @@ def label(
     """Move a label to a version once every server reports that version as AVAILABLE.
 
     The command rewrites models.config three times: to load the new version beside the old version, to move the
-    label, and to unload the old version. The servers must read the file again and again
+    label, and to unload the old version. The servers must read the file every few seconds
     (--model_config_file_poll_wait_seconds).
     """
     from serving import labels
@@ -55,10 +56,10 @@ def label(
     name, version = _parse(assignment)
     file = models_file(base_path, model_config, model)
     if version is None:
-        report(labels.remove_label(file, name), as_json, base_path)
+        report(context, labels.remove_label(file, name), as_json, base_path)
         return
     options = {"token": read_token(token_file), "root_certificates": root_certificates}
-    report(moved(file, name, version, server, timeout, options), as_json, base_path)
+    report(context, moved(file, name, version, server, timeout, options), as_json, base_path)
 
 
 def _parse(assignment: str) -> tuple[str, int | None]:
@@ -99,10 +100,11 @@ def moved(file: Any, name: str, version: int | None, urls: list[str], timeout: f
         return labels.move(file, name, version, servers, labelled, timeout, step)
 
 
-def report(move: Any, as_json: bool, base_path: Path) -> None:
+def report(context: typer.Context, move: Any, as_json: bool, base_path: Path) -> None:
     """Prints what was moved.
 
     Args:
+        context: of the command.
         move: the `Move`.
         as_json: as JSON.
         base_path: the folder of the versions.
@@ -112,4 +114,9 @@ def report(move: Any, as_json: bool, base_path: Path) -> None:
     else:
         before, after = (version if version is not None else "none" for version in (move.before, move.after))
         typer.echo(f"{move.label}: {before} -> {after}")
-        closing.tell(follow=[["styleport", "versions", base_path], ["styleport", "rollback", base_path]])
+        config = closing.given(context, "model_config", "model")
+        follow: list[list[str | Path]] = [["styleport", "versions", base_path, *config]]
+        if move.before is not None and move.after is not None:
+            servers = closing.given(context, "server", "timeout", "token_file", "root_certificates")
+            follow.append(["styleport", "rollback", base_path, "--label", move.label, *config, *servers])
+        closing.tell(follow=follow)

@@ -31,17 +31,11 @@ def lineage(
 
 
 def _print(found: dict[str, Any]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
+    from export.table import print_lines, stdout_console
 
-    from export.table import stdout_console
-
-    table = Table(show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in _lines(found):
-        table.add_row(name, escape(text))
-    stdout_console().print(table)
+    told = _lines(found)
+    width = max(len(name) for name, _ in told)
+    print_lines((f"{name:<{width}}  {text}" for name, text in told), stdout_console(), width + 2)
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ ModelConfig = Annotated[
     ),
 ]
 ModelName = Annotated[
-    str | None, typer.Option("--model", help="Name of the model, where the base path has another name.")
+    str | None, typer.Option("--model", help="Name of the model, if it is not the base path's own name.")
 ]
 Servers = Annotated[
     list[str],

@@ -49,7 +49,9 @@ def pipeline(
     size: Annotated[
         str | None, typer.Option(help="Sizes of TFLite files in pixels, as in export.", show_default="384,any")
     ] = None,
-    max_size: Annotated[int, typer.Option(help="Largest longer side in pixels of the signature image_bytes.")] = 1024,
+    max_size: Annotated[
+        int, typer.Option(help="Longer side of pictures in the signature image_bytes, as in export.")
+    ] = 1024,
     gates: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help='JSON file with stricter gates, such as {"tflite/int8": {"psnr": 30}}.'),
@@ -104,15 +106,25 @@ def pipeline(
         import_modules(imports or [])
         narrower = {} if gates is None else _read_gates(gates)
         settings = Settings(root, base_path, model, elsewhere, options, narrower, pictures, warmup_sizes=warmup_size)
+        run: Run | None = None
         if compile_to is not None and image is not None:
             compile_for_kubeflow(settings, compile_to, image)
-            run = None
         else:
             run = run_locally(settings)
-    if run is None:
-        typer.echo(str(compile_to))
-    else:
+    if run is not None:
         _report(run, as_json)
+    elif compile_to is not None:
+        _report_compiled(compile_to, as_json)
+
+
+def _report_compiled(path: Path, as_json: bool) -> None:
+    from toolkit.console import print_path
+
+    if as_json:
+        typer.echo(json.dumps({"compiled": str(path)}, indent=2))
+    else:
+        print_path(path)
+        closing.tell([path])
 
 
 def _read_gates(path: Path) -> Any:

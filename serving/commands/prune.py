@@ -1,6 +1,7 @@
 """`styleport prune`: removes old versions that nobody needs."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ EXAMPLES = ("styleport prune models/stylizer --keep 3 --dry-run", "styleport pru
 
 
 def prune(
+    context: typer.Context,
     base_path: BasePath,
     keep: Annotated[int, typer.Option(min=1, help="Number of the newest versions that are always kept.")],
     model_config: ModelConfig = None,
@@ -22,6 +24,7 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Remove old versions that have no label, are not loaded by number, and are not the target of a rollback."""
+    from export.table import print_lines, stdout_console
     from serving import pruning
     from serving.commands.options import models_file
     from toolkit.console import progress_bar, quiet_libraries
@@ -37,5 +40,9 @@ def prune(
         typer.echo(json.dumps({"removed": pruned.removed, "kept": pruned.kept, "dry_run": dry_run}, indent=2))
         return
     verb, removed, kept = "would be removed" if dry_run else "removed", pruned.removed, pruned.kept
-    typer.echo(f"{verb}: {', '.join(map(str, removed)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}")
-    closing.tell(follow=[["styleport", "versions", base_path]])
+    told = f"{verb}: {', '.join(map(str, removed)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}"
+    print_lines([told], stdout_console())
+    config = closing.given(context, "model_config", "model")
+    versions: list[str | Path] = ["styleport", "versions", base_path, *config]
+    real: list[str | Path] = ["styleport", "prune", base_path, "--keep", str(keep), *config]
+    closing.tell(follow=[real, versions] if dry_run and removed else [versions])

@@ -20,6 +20,7 @@ EXAMPLES = (
 
 
 def publish(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle's folder.")],
     base_path: BasePath,
     version: Annotated[
@@ -51,12 +52,13 @@ def publish(
 ) -> None:
     """Verify a bundle's SavedModel and publish it as a new version, whole or not at all.
 
-    The hash of every file of the bundle is checked; figures are measured of the SavedModel alone, for nothing else is
-    published.
+    The hash of every file of the bundle is checked. Figures are measured for the SavedModel alone, because nothing else
+    is published.
 
     Where there is no models.config yet, one is written that serves this version as `stable` and `canary`. A later
     version takes no traffic until `styleport label` moves a label to it.
     """
+    from export.table import print_lines, stdout_console
     from serving import warmup
     from serving.models_file import ModelsFile, default_config
     from serving.versions import ARTIFACT, closed_to_others
@@ -66,6 +68,7 @@ def publish(
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.custom_objects import import_modules
     from toolkit.names import check_utf8
+    from toolkit.whole_files import make_folder
 
     sizes, permissions = warmup.parse_sizes(warmup_size), _parse_mode(mode)
     manifests.artifact(manifests.read(bundle), ARTIFACT)
@@ -80,6 +83,7 @@ def publish(
         import_modules(imports or [])
         published = publish_version(bundle, base_path, version, sizes, progress=step, mode=permissions)
         file = ModelsFile(model_config or default_config(base_path), base_path)
+        make_folder(file.path.parent)
         first = file.write_first(published.number, permissions and permissions & 0o666)
     written = (file.path.parent, base_path, published.folder, *sorted(published.folder.rglob("*")), file.path)
     # Who gives a mode without others means it.
@@ -99,13 +103,15 @@ def publish(
     if as_json:
         typer.echo(json.dumps(result, indent=2))
         return
-    typer.echo(f"published version {published.number}: {published.folder}")
+    lines = [f"published version {published.number}: {published.folder}"]
     if first:
-        typer.echo(f"wrote {file.path}: it serves version {published.number} as stable and canary")
+        lines.append(f"wrote {file.path}: it serves version {published.number} as stable and canary")
     elif not file.names_model():
-        typer.echo(f"{file.path} does not name this base path: add it there to have it served")
+        lines.append(f"{file.path} does not name this base path: add it there to have it served")
+    print_lines(lines, stdout_console())
     follow = _following(base_path, published.number, first, model_config)
-    closing.tell([published.folder], follow=[follow, ["styleport", "versions", base_path]])
+    versions: list[str | Path] = ["styleport", "versions", base_path, *closing.given(context, "model_config")]
+    closing.tell([published.folder], follow=[follow, versions])
 
 
 def _following(base_path: Path, version: int, first: bool, model_config: Path | None) -> list[str | Path]:

@@ -22,6 +22,7 @@ EXAMPLES = (
 
 
 def request(
+    context: typer.Context,
     content: Annotated[Path, typer.Argument(metavar="CONTENT", help="The picture to paint.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write the painted picture to.")],
     style: Annotated[
@@ -65,7 +66,7 @@ def request(
 
     targets.check(
         [content, style, token_file, root_certificates],
-        [targets.File("--output", output, images.WRITABLE_SUFFIXES, makes_folder=True)],
+        [targets.File("--output", output, images.WRITABLE_SUFFIXES)],
     )
     warn_of_style_size(style_size)
     with (
@@ -95,7 +96,12 @@ def request(
         typer.echo(json.dumps({**result, "server": client.url}, indent=2))
     else:
         print_path(output)
-        closing.tell([output])
+        pictures = [content, *([style] if style else [])]
+        where = closing.given(
+            context, "server", "model", "version", "label", "tensors", "token_file", "root_certificates"
+        )
+        broader: list[str | Path] = ["styleport", "request", *pictures, "-o", "broader.png", "--detail", "512", *where]
+        closing.tell([output], follow=[broader])
 
 
 @contextlib.contextmanager

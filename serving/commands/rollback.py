@@ -20,6 +20,7 @@ EXAMPLES = ("styleport rollback models/stylizer", "styleport rollback models/sty
 
 
 def rollback(
+    context: typer.Context,
     base_path: BasePath,
     label: Annotated[str, typer.Option(help="Label to move back.")] = "stable",
     model_config: ModelConfig = None,
@@ -39,4 +40,4 @@ def rollback(
 
     file = models_file(base_path, model_config, model)
     options = {"token": read_token(token_file), "root_certificates": root_certificates}
-    report(moved(file, label, None, server, timeout, options), as_json, base_path)
+    report(context, moved(file, label, None, server, timeout, options), as_json, base_path)

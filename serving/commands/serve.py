@@ -33,7 +33,7 @@ def serve(
     base_path: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[BASE_PATH]",
+            metavar="BASE_PATH",
             show_default=False,
             help="Base path that `styleport publish` filled. Its models.config is served and read again every 5 "
             "seconds, REST is on port 8501 and metrics are on, as `styleport request` and `styleport label` expect.",
@@ -204,7 +204,7 @@ def serve(
         _own(
             "--receive_timeout_in_ms",
             min=1,
-            help="Milliseconds within which the headers of an HTTP request arrive, and again its body.",
+            help="Milliseconds to wait for the headers of an HTTP request, and again for its body.",
         ),
     ] = int(1000 * _LIMITS.receive_timeout_seconds),
     max_grpc_message_bytes: Annotated[

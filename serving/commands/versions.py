@@ -69,5 +69,7 @@ def _print(records: list[dict[str, Any]], base_path: Path) -> None:
     ]
     console = stdout_console()
     console.print(fitted(columns, console))
+    follow: list[str | Path] = ["styleport", "publish", "bundle", base_path]
     if records:
-        closing.tell(follow=[["styleport", "lineage", base_path, str(records[-1]["version"])]])
+        follow = ["styleport", "lineage", base_path, str(records[-1]["version"])]
+    closing.tell(follow=[follow])

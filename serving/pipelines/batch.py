@@ -2,7 +2,7 @@
 
     pictures -> Inspect -> by size -> RunInference -> Write -> count and add up -> _summary.json, _failed.jsonl
 
-What runs between the steps is small on purpose: paths, and PNGs one batch at a time.
+What runs between the steps is small on purpose: paths, and the bytes of results one batch at a time.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from toolkit import images
 from toolkit.errors import InputError
 from toolkit.look import Look
 
-# A batch is what one call of the handler returns, in memory as PNGs: a picture of 2048 pixels, or 64 of 256.
+# A batch is what one call of the handler returns, in memory as encoded files: a picture of 2048 pixels, or 64 of 256.
 MAX_BATCH_PIXELS = 1 << 22
 # Pictures that follow one another are grouped by size: enough for a batch, and few enough to be dealt out evenly.
 GROUP_PICTURES = 16
@@ -81,9 +81,9 @@ class Write(beam.DoFn):
     def process(self, painted: Painted) -> Iterator[Outcome]:
         """Writes one result; a failed write stops the run, for the next one would fail as well."""
         task = painted.task
-        if painted.png is not None:
-            files.write_whole(painted.png, task.output, FileSystems.join(self._output, task.style))
-        pixels = task.pixels if painted.png is not None else 0
+        if painted.data is not None:
+            files.write_whole(painted.data, task.output, FileSystems.join(self._output, task.style))
+        pixels = task.pixels if painted.data is not None else 0
         yield Outcome(task.picture, (task.style,), task.first, pixels, painted.milliseconds, painted.reason)
 
 

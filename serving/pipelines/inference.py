@@ -46,13 +46,13 @@ class Painted:
 
     Attributes:
         task: what was to be made.
-        png: the bytes of the file; None where the picture cannot be read or painted.
-        milliseconds: from opening the picture to its PNG.
+        data: the bytes of the file; None where the picture cannot be read or painted.
+        milliseconds: from opening the picture to those bytes.
         reason: why there is no result; None where there is.
     """
 
     task: Task
-    png: bytes | None
+    data: bytes | None
     milliseconds: int
     reason: str | None
 
@@ -84,24 +84,24 @@ class Studio:
         """Paints one picture; one that cannot be read or painted is told, not raised."""
         style = self.style(task.style)
         started = time.perf_counter()
-        png, reason = None, None
+        data, reason = None, None
         try:
             with files.reading(task.picture) as stream:
                 content = self._painter.read_content(stream, task.picture)
                 stream.seek(0)
                 metadata = read_metadata(stream)
-            png = images.encode_png(self._painter.paint(content, style), metadata)
+            data = images.encode_image(self._painter.paint(content, style), task.output, metadata=metadata)
         except StyleportError as error:
             reason = str(error)
-        return Painted(task, png, round(1000 * (time.perf_counter() - started)), reason)
+        return Painted(task, data, round(1000 * (time.perf_counter() - started)), reason)
 
 
 class StylizerHandler(ModelHandler[Task, Painted, Studio]):
     """Loads a bundle's SavedModel and paints with it.
 
-    Pictures come as paths and leave as PNGs, so that an engine which keeps what runs between two steps never keeps
-    pixels. Each is a call of its own: of pictures stacked to one tensor the last bit depends on their number, and on a
-    CPU they take no less time.
+    Pictures come as paths and leave as the bytes of files, so that an engine which keeps what runs between two steps
+    never keeps pixels. Each is a call of its own: of pictures stacked to one tensor the last bit depends on their
+    number, and on a CPU they take no less time.
 
     Args:
         bundle: the bundle's folder, on any file system that Beam has.

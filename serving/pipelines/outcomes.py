@@ -27,7 +27,7 @@ class Outcome:
         styles: the names of the styles: one, or all that the picture was to be painted in.
         first: it is the first result of this picture.
         pixels: of the result; 0 where there is none.
-        milliseconds: from opening the picture to its PNG.
+        milliseconds: from opening the picture to the bytes of its result.
         reason: why there is no result; None where there is.
     """
 
@@ -49,7 +49,7 @@ class Summary:
         skipped: results that were there already.
         failed: results that were not made, because a picture cannot be read or painted.
         pixels: of all results written.
-        latency_ms: `mean`, `min` and `max` of a result, from opening the picture to its PNG.
+        latency_ms: `mean`, `min` and `max` of a result, from opening the picture to the bytes of the file.
     """
 
     read: int = 0

@@ -11,8 +11,7 @@ from apache_beam.io.filesystems import FileSystems
 from serving.pipelines import files
 from toolkit import images
 from toolkit.errors import InputError
-
-SUFFIX = ".png"
+from toolkit.formats import result_suffix
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,15 @@ class Plan:
         return sum(len(picture.outputs) for picture in self.pictures)
 
 
-def make(pattern: str, styles: list[str], output: str, keep_folders: bool = False) -> Plan:
+def make(pattern: str, styles: list[str], output: str, keep_folders: bool = False, suffix: str | None = None) -> Plan:
     """Finds what there is to do; paints and writes nothing.
 
     Args:
         pattern: of the pictures; see `files.find`.
         styles: paths of style pictures.
-        output: the folder of the results, which are named `<style>/<name>.png`.
+        output: the folder of the results, which are named `<style>/<name>`.
         keep_folders: a name keeps the folders below the fixed part of the pattern.
+        suffix: of all names, with its dot; by default that of each picture, as `toolkit.formats.result_suffix` has it.
 
     Returns:
         The plan.
@@ -76,7 +76,7 @@ def make(pattern: str, styles: list[str], output: str, keep_folders: bool = Fals
     found = files.find(pattern)
     if not found:
         raise InputError(f"no file matches {pattern}: quote a pattern such as 'photos/**/*.jpg'")
-    names = _names(list(found), _fixed_part(pattern) if keep_folders else None)
+    names = _names(list(found), _fixed_part(pattern) if keep_folders else None, suffix)
     there = {path for style in named_styles for path in files.find(FileSystems.join(output, style, "**"))}
     pictures, skipped = [], 0
     for number, (path, size) in enumerate(found.items()):
@@ -118,13 +118,13 @@ def _fixed_part(pattern: str) -> str:
     return posixpath.dirname(fixed) + "/"
 
 
-def _names(paths: list[str], root: str | None) -> dict[str, str]:
+def _names(paths: list[str], root: str | None, suffix: str | None) -> dict[str, str]:
     """Names each result by its picture alone, so that another run finds it whatever has come to the collection."""
     names: dict[str, str] = {}
     taken: dict[str, str] = {}
     for path in paths:
-        kept = path.removeprefix(root) if root else posixpath.basename(path)
-        name = str(PurePosixPath(kept).with_suffix(SUFFIX))
+        kept = PurePosixPath(path.removeprefix(root) if root else posixpath.basename(path))
+        name = str(kept.with_suffix(suffix or result_suffix(kept)))
         # Not told apart by case: some file systems do not.
         other = taken.setdefault(name.lower(), path)
         if other != path:

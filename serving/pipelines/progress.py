@@ -9,7 +9,7 @@ from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
 from serving.pipelines import files
-from serving.pipelines.plan import SUFFIX, Plan
+from serving.pipelines.plan import Plan
 from toolkit.console import counting_bar
 from toolkit.errors import StyleportError
 
@@ -39,14 +39,15 @@ def watching(console: Console, plan: Plan) -> Iterator[None]:
 
 def _watch(plan: Plan, show: Callable[[int], None], over: threading.Event) -> None:
     pause = _FIRST_SECONDS
+    made = {output for picture in plan.pictures for _, output in picture.outputs}
     show(plan.skipped)
     while not over.wait(pause):
         started = time.monotonic()
         with contextlib.suppress(StyleportError):
-            show(_count(plan))
+            show(plan.skipped + _count(plan, made))
         pause = max(_FIRST_SECONDS, (time.monotonic() - started) / _SHARE)
 
 
-def _count(plan: Plan) -> int:
+def _count(plan: Plan, made: set[str]) -> int:
     folders = [FileSystems.join(plan.output, style, "**") for style in plan.styles]
-    return sum(path.endswith(SUFFIX) for folder in folders for path in files.find(folder))
+    return sum(path in made for folder in folders for path in files.find(folder))

@@ -302,7 +302,7 @@ def test_inspect_tells_the_styles_once(run, single_styles):
     assert code == 0
     assert output.count("style night-swirls: Night Swirls.png\n") == 1
     assert "style night-swirls-88-mosaic-12: Night Swirls.png 87.5 %, mosaic.png 12.5 %\n" in output
-    assert "stylize: content_image float32 [1x?x?x3] -> stylized_image float32" in output
+    assert "  stylize\n    in   content_image   float32  [1x?x?x3]\n    out  stylized_image  float32  [" in output
 
 
 def test_verify_recomputes_the_figures_from_the_files_alone(run, copy):

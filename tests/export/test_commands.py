@@ -274,8 +274,15 @@ def test_inspect_prints_artifacts_sizes_figures_and_signatures(run, bundle):
         assert f"{record['bytes'] / 1e6:.2f} MB" in row
         assert f" {record['parity']['pairs']} " in row
     assert "preset magenta-mobile" in output
-    assert "serving_default: content_image float32 [?x?x?x3], style_image float32 [?x?x?x3] -> stylized_image" in output
-    assert "transform: content_image float32 [1x384x384x3], style_bottleneck float32 [1x1x1x100]" in output
+    lines = output.splitlines()
+    start = lines.index("  serving_default")
+    assert lines[start + 1 : start + 4] == [
+        "    in   content_image   float32  [?x?x?x3]",
+        "    in   style_image     float32  [?x?x?x3]",
+        "    out  stylized_image  float32  [?x?x?x3]",
+    ]
+    assert "    in   content_image     float32  [1x384x384x3]" in lines
+    assert "    in   style_bottleneck  float32  [1x1x1x100]" in lines
 
 
 def test_inspect_prints_the_manifest_as_json(run, bundle):

@@ -59,6 +59,14 @@ def test_what_its_range_is_is_read_off_it(network):
         open_model(network)
 
 
+@pytest.mark.parametrize("said", ["style=0..255", "content=0..255,style=-1..1,output=0..255"])
+def test_a_range_of_the_style_that_it_does_not_take_is_refused(run, network, tmp_path, said):
+    arguments = ["stylize", tmp_path / "photo.png", "-o", tmp_path / "out.png", "--model", network, "--range", said]
+    told = f"--range {said}: the model takes no style picture; leave the range of the style out"
+    images.save_image(CONTENT[0], tmp_path / "photo.png")
+    assert run(*arguments) == (2, "", told)
+
+
 def test_it_paints_without_a_style(network):
     model = open_model(network, options=SourceOptions(value_range="0..255"))
     assert type(model) is SingleStyleStylizer

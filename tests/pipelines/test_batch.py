@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import ExifTags, Image, ImageCms
 
 from tests.docs.pages import ROOT
 from tests.export import forging
@@ -37,7 +38,7 @@ def styles(place):
 
 
 def files(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.png")}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.jpg")}
 
 
 def readable(place):
@@ -63,8 +64,6 @@ def test_every_picture_is_the_one_that_stylize_paints_to_the_last_bit(painted, c
             style,
             "-o",
             tmp_path / Path(style).stem,
-            "--suffix",
-            ".png",
             "--model",
             bundle,
             "--artifact",
@@ -128,7 +127,7 @@ def test_a_killed_run_is_finished_by_running_it_again(painted, place, bundle, tm
     output = tmp_path / "out"
     words = ["batch", "photos/**/*.jpg", *styles(place), "-o", str(output), "--model", str(bundle)]
     process = subprocess.Popen([*STYLEPORT, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(lambda: list(output.rglob("*.png")))
+    wait_for(lambda: list(output.rglob("*.jpg")))
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     half = files(output)
@@ -167,7 +166,7 @@ def test_two_machines_share_the_work_and_one_that_dies_loses_nothing(cluster, pa
     options = ["--runner", "DaskRunner", "--dask_scheduler_file", str(scheduler), "--dask_partition_size=1", "--json"]
     words = ["batch", "photos/**/*.jpg", *styles(place), "-o", str(output), "--model", str(bundle), *options]
     process = subprocess.Popen([*STYLEPORT, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: list(output.rglob("*.png")) or process.poll() is not None)
+    wait_for(lambda: list(output.rglob("*.jpg")) or process.poll() is not None)
     workers[1].kill()
     said, error = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1, error
@@ -193,6 +192,28 @@ def test_pictures_bundle_and_results_may_lie_on_another_file_system(painted, pla
     assert (summary.done, summary.failed) == (8, 2)
     expected = {name: data for name, data in files(painted[0]).items() if name.startswith("starry_night/")}
     assert conftest.ShelfFileSystem and files(place / "out") == expected
+
+
+@pytest.mark.parametrize(("options", "suffix"), [([], ".jpg"), (["--suffix", "webp"], ".webp")])
+def test_a_result_keeps_the_format_the_date_the_camera_and_the_profile_of_its_photo(
+    place, bundle, run, options, suffix
+):
+    photo = readable(place)[0]
+    exif = Image.Exif()
+    exif[ExifTags.Base.Model] = "Pinhole 3"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2026:01:02 03:04:05"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    with Image.open(photo) as image:
+        image.save(place / "tagged.jpg", exif=exif, icc_profile=profile)
+    arguments = ["tagged.jpg", place / "starry_night.png", "-o", "out", "--model", bundle, *options]
+    code, _, error = run("batch", *arguments)
+    assert code == 0, error
+    with Image.open(place / "out" / "starry_night" / f"tagged{suffix}") as painted:
+        assert painted.format == {".jpg": "JPEG", ".webp": "WEBP"}[suffix]
+        found = painted.getexif()
+        assert found[ExifTags.Base.Model] == "Pinhole 3"
+        assert found.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] == "2026:01:02 03:04:05"
+        assert painted.info["icc_profile"]
 
 
 # What is refused
@@ -287,5 +308,5 @@ def test_the_command_of_the_readme_runs(place, bundle, run):
     assert code == 0, error
     names = sorted(files(place / "gallery"))
     assert names == [
-        f"{style}/{name}.png" for style in ("composition_vii", "painting") for name in ("coffee0", "rocket0")
+        f"{style}/{name}.jpg" for style in ("composition_vii", "painting") for name in ("coffee0", "rocket0")
     ]

@@ -122,7 +122,7 @@ def test_publish_tells_as_json(run, small, base):
         (["--version", "0"], "--version"),
         (["--warmup-size", "5"], "warmup size 5 is out of range"),
         (["--warmup-size", "x"], "--warmup-size 'x': give pixels"),
-        (["--model-config", "/nowhere/at/all"], "/nowhere/at is not a folder"),
+        (["--model-config", "/dev/null/all"], "/dev/null is not a folder"),
         (["--mode", "u+r"], "--mode u+r: give permissions of folders in octal"),
         (["--mode", "444"], "--mode 444: give permissions of folders in octal"),
     ],

@@ -1,4 +1,4 @@
-"""One fixture: `styleport` run as a process of its own on a terminal of 80 columns."""
+"""`styleport` run as a process of its own on a terminal, of 80 columns unless a test says otherwise."""
 
 import os
 import sys
@@ -21,9 +21,9 @@ def styleport(tmp_path):
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     variables = {**kept, "TERM": "xterm-256color", "PYTHONPATH": path}
 
-    def start(*arguments, seconds=120):
+    def start(*arguments, seconds=120, columns=screen.COLUMNS, ctrl_c=None):
         command = [sys.executable, "-c", "from toolkit.cli import main; main()", *map(str, arguments)]
-        return screen.run(command, tmp_path, variables, seconds)
+        return screen.run(command, tmp_path, variables, seconds, columns, ctrl_c)
 
     return start
 

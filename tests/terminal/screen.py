@@ -1,9 +1,10 @@
-"""A terminal of 80 columns that a real process writes to, and what a person sees on it."""
+"""A terminal that a real process writes to, what a person sees on it, and a person who presses Ctrl-C."""
 
 import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -25,24 +26,56 @@ class Session:
         code: its exit code.
         lines: all that can be read on the screen and by scrolling back, without white space at the ends.
         written: the bytes that it wrote.
+        columns: of the terminal.
     """
 
     code: int
     lines: list[str]
     written: bytes
+    columns: int = COLUMNS
 
     @property
     def text(self) -> str:
         """The lines, joined."""
         return "\n".join(self.lines)
 
+    @property
+    def unbroken(self) -> list[str]:
+        """The lines as the process wrote them: those that the terminal broke at its edge are one again."""
+        lines = [""]
+        for row in self.lines:
+            lines[-1] += row
+            if len(row) < self.columns:
+                lines.append("")
+        return list(filter(None, lines))
 
-def run(command: list[str], cwd: Path, variables: Mapping[str, str], seconds: float) -> Session:
+
+@dataclass(frozen=True)
+class CtrlC:
+    """When a person presses Ctrl-C.
+
+    Attributes:
+        at: what they wait to read on the terminal.
+        again: they press it again and again until the process ends.
+    """
+
+    at: str
+    again: bool = False
+
+
+def run(
+    command: list[str],
+    cwd: Path,
+    variables: Mapping[str, str],
+    seconds: float,
+    columns: int = COLUMNS,
+    ctrl_c: CtrlC | None = None,
+) -> Session:
     """Runs a process whose three standard streams are a terminal."""
-    screen = pyte.HistoryScreen(COLUMNS, LINES, history=HISTORY, ratio=0.5)
+    screen = pyte.HistoryScreen(columns, LINES, history=HISTORY, ratio=0.5)
     stream, written = pyte.ByteStream(screen), b""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, columns, 0, 0))
     process = subprocess.Popen(
         command, cwd=cwd, env=dict(variables), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     )
@@ -52,16 +85,26 @@ def run(command: list[str], cwd: Path, variables: Mapping[str, str], seconds: fl
         while read := _read(ours, until):
             written += read
             stream.feed(read)
+            if ctrl_c and ctrl_c.at in written.decode(errors="ignore"):
+                _press(process, until if ctrl_c.again else 0)
+                ctrl_c = None
         code = process.wait(max(0.1, until - time.monotonic()))
     finally:
         process.kill()
         process.wait()
         os.close(ours)
-    rows = ["".join(row[column].data for column in range(COLUMNS)) for row in screen.history.top]
+    rows = ["".join(row[column].data for column in range(columns)) for row in screen.history.top]
     lines = [row.rstrip() for row in (*rows, *screen.display)]
     while lines and not lines[-1]:
         lines.pop()
-    return Session(code, lines, written)
+    return Session(code, lines, written, columns)
+
+
+def _press(process: "subprocess.Popen[bytes]", until: float) -> None:
+    process.send_signal(signal.SIGINT)
+    while process.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
 
 
 def _read(descriptor: int, until: float) -> bytes:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from toolkit import cli
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = (
     "import sys\nsys.argv[0] = 'styleport'\nfrom toolkit.cli import main\n"
@@ -69,3 +71,11 @@ def test_completion_is_installed_for_a_shell(tmp_path, shell, file):
     )
     assert result.returncode == 0, result.stderr
     assert (tmp_path / file).exists()
+
+
+@pytest.mark.parametrize("option", ["--install-completion", "--show-completion"])
+def test_a_shell_is_not_named_where_it_is_the_one_that_runs_the_command(tmp_path, monkeypatch, capfd, option):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cli.run([option, "zsh"]) == 2
+    assert f"{option} is for the shell that runs it: leave 'zsh' out" in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -32,6 +32,7 @@ def test_help_of_every_command_is_whole_in_80_columns(page):
     printed = session.written.decode().replace("\r", "").splitlines()
     wide = [line for line in printed if len(line) > COLUMNS]
     assert not wide
+    assert not re.search(r"--[\w-]+-$", session.text, re.MULTILINE), "an option's name goes on in the next line"
     # Each name begins a line of its own entry, uncut.
     named = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", session.text, re.MULTILINE))
     named |= set(re.findall(r", (--[\w-]+)", session.text))

@@ -28,6 +28,21 @@ def test_export_shows_its_bar_its_table_and_what_follows(styleport):
     assert session.lines[-1] == "next: styleport inspect bundle"
 
 
+@pytest.mark.parametrize("columns", [COLUMNS, 60])
+@pytest.mark.parametrize("path", ["", "tflite/int8_384/transformer.tflite", "tflite/float32_any/predictor.tflite"])
+def test_inspect_breaks_no_word(styleport, bundle, tmp_path, monkeypatch, capfd, path, columns):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bundle").symlink_to(bundle)
+    assert cli.run(["inspect", f"bundle/{path}"]) == 0
+    # What a script reads is in long lines, but for the table, which has other columns on a terminal.
+    printed = [line for line in capfd.readouterr().out.splitlines() if not set(line) & set("│┃┏├┡└")]
+    session = styleport("inspect", f"bundle/{path}", columns=columns)
+    assert session.code == 0, session.text
+    assert all(len(line) <= columns for line in session.lines)
+    words = {word for line in session.lines for word in line.split()}
+    assert {word for line in printed for word in line.split()} <= words, session.text
+
+
 def test_inspect_cuts_no_name(styleport, bundle):
     session = styleport("inspect", bundle)
     assert session.code == 0, session.text

@@ -35,7 +35,7 @@ def test_both_methods_are_shown_beside_their_sources(tmp_path):
         (["-o", "content.png"], "content.png is read and would be replaced"),
         (["-o", "out.png", "--model", "out.png"], "out.png is read and would be replaced"),
         (["-o", "out.png", "--vgg-weights", "out.png"], "out.png is read and would be replaced"),
-        (["-o", "nowhere/out.png"], "nowhere is not a folder"),
+        (["-o", "content.png/out.png"], "content.png is not a folder"),
         (["-o", "new.png", "--seed", "3"], "--seed has no effect without --vgg-weights random"),
     ],
 )

@@ -202,7 +202,7 @@ def test_a_run_starts_from_what_stylize_paints(pictures):
         (("--style-layer", "block1_conv1=x"), "'x' is no number"),
         (("--style-share", 1, "--style-share", 1), "2 style weights for 1 styles"),
         (("--animation", "way.mp4"), r"end its name in one of \.gif \.webp"),
-        (("--trace", "nowhere/run.json"), "nowhere is not a folder"),
+        (("--trace", "/dev/null/run.json"), "/dev/null is not a folder"),
         (("--steps", 4, "--save-every", 5), "--save-every 5 has no effect in 4 steps"),
         (("--steps", 4, "--epochs", 2), "--epochs has no effect beside --steps"),
         (("--steps", 4, "--steps-per-epoch", 2), "--steps-per-epoch has no effect beside --steps"),

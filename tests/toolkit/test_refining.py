@@ -22,7 +22,7 @@ def test_a_refined_picture_has_a_lower_loss_than_the_stylized_one(pair):
     content, path = pair
     style = images.load_image(path)
     stylized = np.asarray(Stylizer.from_preset("magenta-mobile")(content[None], style[None]))[0]
-    refined = Refiner(4).refine(content, path, stylized)
+    refined = Refiner(4).refine(content, path, stylized).picture
     judge = StyleTransfer()
     judge.prepare(content, style)
     before, after = (float(judge(picture[None])["loss"]) for picture in (stylized, refined))

@@ -1,5 +1,6 @@
 """What is written is held against what is read, by what paths lead to, and must be possible, before any work."""
 
+import dataclasses
 import os
 
 import pytest
@@ -148,7 +149,6 @@ def test_names_of_open_files_are_refused_whatever_they_lead_to(here, path):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("nowhere/out.png", "nowhere is not a folder; create it first"),
         ("photo.png/out.png", "photo.png is not a folder; choose another path"),
         ("x" * 300, "File name too long"),
         ("", "is a folder"),
@@ -170,6 +170,15 @@ def test_a_folder_without_permission_is_refused(here, monkeypatch, target):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match="no permission; choose a folder that can be written"):
         check(here, type(target)("-o", here / target.path))
+
+
+@pytest.mark.parametrize(
+    "target", [targets.File("-o", "new/deep/out.png"), targets.NumberedFiles("-o", "new/out.png", every=1, last=2)]
+)
+def test_the_folder_of_a_file_is_made_wherever_it_can_be(here, target):
+    check(here, dataclasses.replace(target, path=here / target.path))
+    with pytest.raises(InputError, match=r"photo\.png is not a folder; choose another path"):
+        check(here, dataclasses.replace(target, path=here / "photo.png" / target.path))
 
 
 def test_a_folder_is_made_wherever_it_can_be(here):

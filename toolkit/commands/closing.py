@@ -14,7 +14,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.commands.idle import is_given, option
+
 if TYPE_CHECKING:
+    import typer
+
     StrPath = str | os.PathLike[str]
 
 _began: contextvars.ContextVar[float | None] = contextvars.ContextVar("began", default=None)
@@ -33,7 +37,7 @@ def timed() -> Iterator[None]:
 def tell(
     made: Iterable[str | os.PathLike[str]] = (), *, follow: Sequence[Sequence[str | os.PathLike[str]]] = ()
 ) -> None:
-    """Prints the closing lines of a command that succeeded; prints nothing where standard error is no terminal.
+    """Prints the closing lines of a command that made something; prints nothing where standard error is no terminal.
 
     Args:
         made: files and folders that the command wrote.
@@ -46,11 +50,27 @@ def tell(
     seconds = "" if began is None else f" in {time.monotonic() - began:.1f} s"
     if paths:
         names = os.fspath(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
-        _print(f"made {names}: {size(sum(map(_bytes, paths)))}{seconds}")
+        count = sum(map(_bytes, paths))
+        _print(f"made {names}{f': {size(count)}' if count else ''}{seconds}")
     elif seconds:
         _print(f"done{seconds}")
     for index, words in enumerate(follow):
         _print(f"{'next:' if index == 0 else '     '} {shlex.join([os.fspath(word) for word in words])}")
+
+
+def given(context: "typer.Context", *names: str) -> list[str]:
+    """Returns options as the command line has them, for a command that follows.
+
+    Args:
+        context: of the command.
+        names: of its parameters; those that are not given are left out.
+    """
+    words: list[str] = []
+    for name in filter(lambda one: is_given(context, one), names):
+        value = context.params[name]
+        for one in value if isinstance(value, list | tuple) else [value]:
+            words += [option(context, name)] if one is True else [option(context, name), str(one)]
+    return words
 
 
 def size(count: int) -> str:

@@ -1,12 +1,11 @@
 """`styleport compare`: both methods on one pair of pictures, side by side."""
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.commands import closing, completion, objective_options
+from toolkit.commands import closing, completion, interruption, objective_options
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.optimize import check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
@@ -29,12 +28,12 @@ def compare(
     style: Annotated[Path, typer.Argument(help="Style picture.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write the comparison to.")],
     model: Annotated[
-        str, typer.Option(help=f"{MODEL_HELP} For the feed-forward method.", autocompletion=completion.models)
+        str, typer.Option(help=f"{MODEL_HELP} It paints the feed-forward picture.", autocompletion=completion.models)
     ] = "magenta-mobile",
     artifact: Annotated[
         str | None,
         typer.Option(
-            help="Artifact of the bundle: saved_model (the default) or a TFLite pair.",
+            help="Artifact of a bundle, as inspect lists them. By default, the one that stylize takes.",
             autocompletion=completion.artifacts,
         ),
     ] = None,
@@ -45,11 +44,13 @@ def compare(
     style_size: Annotated[
         int,
         typer.Option(
-            min=16, help="Side in pixels to which the style of the feed-forward method is cropped and resized."
+            min=16, help="Side to which the style of the feed-forward method is cropped and resized, in pixels."
         ),
     ] = 256,
-    steps: Annotated[int, typer.Option(min=1, help="Number of steps of the optimisation.")] = 100,
-    size: Annotated[int, typer.Option(min=32, help="Largest longer side of all pictures, in pixels.")] = 384,
+    steps: Annotated[int, typer.Option(min=1, help="Number of steps of the optimization.")] = 100,
+    size: Annotated[
+        int, typer.Option(min=32, help="Longer side to which larger pictures are reduced, in pixels.")
+    ] = 384,
     vgg_weights: objective_options.VggWeights = "vgg19-8bit",
     optimizer: Annotated[str, typer.Option(help="Optimizer: lbfgs (with bounds) or adam.")] = "lbfgs",
     seed: Annotated[int, typer.Option(help="Seed of random weights of VGG19.")] = 0,
@@ -62,6 +63,7 @@ def compare(
     from toolkit.locate import local_path
     from toolkit.panels import side_by_side
     from toolkit.source_options import SourceOptions
+    from toolkit.whole_files import make_folder
 
     options = SourceOptions(inputs, split_at, value_range)
     seeded = None if vgg_weights == "random" else "without --vgg-weights random"
@@ -98,18 +100,13 @@ def compare(
         f"optimisation, {len(transfer.curve)} steps": transfer.image,
         f"feed-forward, {model}": stylized,
     }
+    make_folder(output.parent)
     save_image(side_by_side(panels), output)
     if interrupted:
-        raise _interrupted(f"{len(transfer.curve)} of {steps} steps", output)
+        raise interruption.stopped(len(transfer.curve), steps, f"the pictures as they stand are in {output}")
     print_path(output)
-    closing.tell([output], follow=[["styleport", "stylize", content, style, "-o", "painted.png", "--model", model]])
-
-
-def _interrupted(count: str, output: Path) -> typer.Exit:
-    from toolkit.console import printable
-
-    typer.echo(printable(f"styleport: interrupted after {count}; the pictures as they stand are in {output}"), err=True)
-    return typer.Exit(128 + signal.SIGINT)
+    of_model = closing.given(context, "model", "artifact", "inputs", "split_at", "value_range", "imports", "trust")
+    closing.tell([output], follow=[["styleport", "stylize", content, style, "-o", "painted.png", *of_model]])
 
 
 def _feed_forward(network: "StylizerLike", content: "Picture", style: "Picture", style_size: int) -> "Picture":

@@ -25,7 +25,7 @@ def fetch(
     timeout: Annotated[
         float,
         typer.Option(
-            min=0.1, help="Seconds within which the server answers, and within which each further byte arrives."
+            min=0.1, help="Seconds to wait for the server's answer, and then for each further part of the download."
         ),
     ] = 20,
     total_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for the whole download.")] = 600,

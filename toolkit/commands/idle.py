@@ -17,8 +17,8 @@ def refuse_idle(context: typer.Context, idle: dict[str, str | None]) -> None:
         InputError: one is given.
     """
     for name, reason in idle.items():
-        if reason is not None and _is_given(context, name):
-            raise InputError(f"{_option(context, name)} has no effect {reason}: leave it out")
+        if reason is not None and is_given(context, name):
+            raise InputError(f"{option(context, name)} has no effect {reason}: leave it out")
 
 
 def of_models_made_elsewhere(model: str) -> dict[str, str | None]:
@@ -32,10 +32,11 @@ def of_models_made_elsewhere(model: str) -> dict[str, str | None]:
     return dict.fromkeys(("imports", "trust"), "on a preset" if model in presets.names() else None)
 
 
-def _is_given(context: typer.Context, name: str) -> bool:
+def is_given(context: typer.Context, name: str) -> bool:
+    """Returns whether the command line has an option, by the name of its parameter."""
     return str(context.get_parameter_source(name)).endswith("COMMANDLINE")
 
 
-def _option(context: typer.Context, name: str) -> str:
-    """How the command line names a parameter, which may be another name than Python's."""
+def option(context: typer.Context, name: str) -> str:
+    """Returns how the command line names a parameter, which may be another name than Python's."""
     return next(parameter.opts[0] for parameter in context.command.params if parameter.name == name)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toolkit import images, targets
 from toolkit.errors import InputError
-from toolkit.formats import files_in, result_suffix
+from toolkit.formats import files_in, result_suffix, writable_suffix
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,7 @@ class Output:
             raise InputError("--output is empty: give a picture's file or a folder")
         if given == "-":
             raise InputError("--output -: a picture is not written to standard output; give its file, or a folder")
-        suffix = suffix if suffix is None else "." + suffix.lstrip(".").lower()
-        if suffix is not None and suffix not in images.WRITABLE_SUFFIXES:
-            raise InputError(f"unknown --suffix {suffix!r}: use one of {_suffixes()}")
+        suffix = writable_suffix(suffix)
         path = Path(given)
         is_folder = given.endswith(("/", os.sep)) or not path.suffix or _is_folder(path)
         return cls(path, is_folder, suffix, keep_folders)
@@ -137,7 +135,7 @@ class Output:
         """Returns what is written, to be held against what is read."""
         if self.is_folder:
             return targets.Folder("--output", self.path, [job.output for job in jobs])
-        return targets.File("--output", self.path, images.WRITABLE_SUFFIXES, makes_folder=True)
+        return targets.File("--output", self.path, images.WRITABLE_SUFFIXES)
 
 
 def unread(given: Path, found: list[Path], recursive: bool = False) -> list[Path]:
@@ -155,10 +153,6 @@ def unread(given: Path, found: list[Path], recursive: bool = False) -> list[Path
         return []
     there = {path for path in files_in(given, recursive) if not path.name.startswith(".") and path.is_file()}
     return sorted(there - {*found})
-
-
-def _suffixes() -> str:
-    return " ".join(sorted(images.WRITABLE_SUFFIXES))
 
 
 def _is_folder(path: Path) -> bool:

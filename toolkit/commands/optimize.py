@@ -1,7 +1,6 @@
-"""`styleport optimize`: a picture painted by optimisation, in one or more styles."""
+"""`styleport optimize`: a picture painted by optimization, in one or more styles."""
 
 import json
-import signal
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -9,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.commands import closing, objective_options
+from toolkit.commands import closing, interruption, objective_options
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError, StyleportError, WorkError
-from toolkit.whole_files import write_whole
+from toolkit.whole_files import make_folder, write_whole
 
 if TYPE_CHECKING:
     from toolkit.transfer import StyleTransfer
@@ -34,13 +33,15 @@ def optimize(
     steps: Annotated[
         int | None,
         typer.Option(
-            help="Number of steps. The first steps show how long the run takes on this machine.",
+            help="Number of steps. After the first few, a line says how long the run will take.",
             show_default="100, which is --epochs times --steps-per-epoch",
         ),
     ] = None,
     epochs: Annotated[int, typer.Option(help="Number of epochs.")] = 10,
     steps_per_epoch: Annotated[int, typer.Option(help="Number of steps in an epoch.")] = 10,
-    size: Annotated[int, typer.Option(min=32, help="Largest longer side of all pictures, in pixels.")] = 512,
+    size: Annotated[
+        int, typer.Option(min=32, help="Longer side to which larger pictures are reduced, in pixels.")
+    ] = 512,
     vgg_weights: objective_options.VggWeights = "vgg19-8bit",
     optimizer: Annotated[str, typer.Option(help="Optimizer: lbfgs (with bounds) or adam.")] = "lbfgs",
     learning_rate: objective_options.LearningRate = 0.05,
@@ -48,7 +49,7 @@ def optimize(
     style_weight: objective_options.StyleWeight = 1e-2,
     variation_weight: objective_options.VariationWeight = 30.0,
     style_share: Annotated[
-        list[float] | None, typer.Option(help="Weight of a style among several. Give it once for each style, in order.")
+        list[float] | None, typer.Option(help="Weight of one style of several. Give it once for each style, in order.")
     ] = None,
     style_layer: objective_options.StyleLayers = None,
     content_layer: objective_options.ContentLayers = None,
@@ -64,11 +65,11 @@ def optimize(
         int, typer.Option(help="Number of sizes, each twice the one before; more sizes make larger shapes.")
     ] = 1,
     averaging: Annotated[
-        float, typer.Option(help="Decay of the running mean of pictures that is the result, from 0 to less than 1.")
+        float, typer.Option(help="Decay of a running mean of the pictures, below 1. Above 0, the mean is the result.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of the noise and of random weights.")] = 0,
     save_every: Annotated[
-        int | None, typer.Option(min=1, help="Number of steps between two numbered pictures that are saved.")
+        int | None, typer.Option(min=1, help="Save a picture, numbered by its step, every so many steps.")
     ] = None,
     animation: Annotated[
         Path | None, typer.Option(help="A .gif or .webp file that shows the progress of the picture.")
@@ -78,12 +79,12 @@ def optimize(
     ] = None,
     checkpoint_every: Annotated[int, typer.Option(min=1, help="Number of steps between two checkpoints.")] = 10,
     tensorboard: Annotated[
-        Path | None, typer.Option(help="Folder for TensorBoard, with the losses and the picture.")
+        Path | None, typer.Option(help="Folder in which the losses and the picture are logged for TensorBoard.")
     ] = None,
     trace: Annotated[Path | None, typer.Option(help="JSON file with all settings, versions, losses and times.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Paint a picture by optimisation (Gatys et al. 2015): slower than stylize, and closer to the style."""
+    """Paint a picture by optimization (Gatys et al. 2015): slower than stylize, and closer to the style."""
     from toolkit import targets
     from toolkit.checkpoints import STATE_FILE
     from toolkit.console import print_path, quiet_libraries
@@ -108,6 +109,7 @@ def optimize(
     content_picture, style_pictures = load_pictures(content, styles, size)
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
+    goes_on = f"the same command continues from {checkpoint}" if checkpoint else ""
     with quiet_libraries() as console:
         from toolkit import recording
         from toolkit.interrupts import Interrupted
@@ -132,6 +134,8 @@ def optimize(
             seed=seed,
         )
         transfer.compile(optimizer, learning_rate)
+        for path in filter(None, (output, animation, trace)):
+            make_folder(path.parent)
         frames, interrupted = recording.Animation(), False
         with RunProgress(console, epochs * steps_per_epoch) as bar:
             callbacks = [bar, *logs]
@@ -154,7 +158,8 @@ def optimize(
             except Interrupted:
                 interrupted = True
             except (KeyboardInterrupt, SystemExit):
-                _say(console, "interrupted before a picture was written", checkpoint)
+                told = "; ".join(filter(None, ("interrupted before a picture was written", goes_on)))
+                console.print(f"styleport: {told}", markup=False, highlight=False, soft_wrap=True)
                 raise
         save_image(transfer.image, output)
         if animation:
@@ -162,21 +167,14 @@ def optimize(
         result = _result(transfer, output, time.monotonic() - began)
         if trace:
             _write_trace(trace, transfer, result, {"epochs": epochs, "steps_per_epoch": steps_per_epoch})
-        if interrupted:
-            count = f"{len(transfer.curve)} of {epochs * steps_per_epoch} steps"
-            _say(console, f"interrupted after {count}; the picture as it stands is in {output}", checkpoint)
     if interrupted:
-        raise typer.Exit(128 + signal.SIGINT)
+        stands = f"the picture as it stands is in {output}"
+        raise interruption.stopped(len(transfer.curve), epochs * steps_per_epoch, stands, goes_on)
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:
         print_path(output)
         closing.tell([output], follow=[["styleport", "compare", content, styles[0], "-o", "compared.png"]])
-
-
-def _say(console: Any, told: str, checkpoint: Path | None) -> None:
-    goes_on = f"; the same command continues from {checkpoint}" if checkpoint else ""
-    console.print(f"styleport: {told}{goes_on}", markup=False, highlight=False, soft_wrap=True)
 
 
 def load_pictures(content: Path, styles: list[Path], size: int) -> tuple[Any, list[Any]]:

@@ -8,15 +8,18 @@ MODEL_HELP = (
     "Model: a preset, a TensorFlow Hub or Kaggle handle, the address or path of a .tar.gz, the folder of a SavedModel "
     "or a bundle, or a .keras file."
 )
-INPUTS_HELP = "Names in a third-party model: content=NAME,style=NAME, and optionally signature=NAME and output=NAME."
+INPUTS_HELP = (
+    "Names of the inputs of a third-party model: content=NAME,style=NAME, and optionally signature=NAME and "
+    "output=NAME."
+)
 SPLIT_HELP = (
     "Tensor at which a third-party model is split: its bottleneck. none keeps the model in one piece. Not needed for "
     "Magenta's modules."
 )
 
 RANGE_HELP = (
-    "Values of black and white in a third-party model: 0..1, -1..1 or 0..255, or input=-1..1,output=0..255. Pictures "
-    "are converted."
+    "Values that a third-party model takes for black and white: 0..1, -1..1 or 0..255, or input=-1..1,output=0..255. "
+    "Pictures are converted."
 )
 
 # Fields of `toolkit.source_options.SourceOptions`.
@@ -36,7 +39,8 @@ Trust = Annotated[
     bool,
     typer.Option(
         "--trust",
-        help="Load a SavedModel with any operations, even those that read and write files: it has your permissions.",
+        help="Load a SavedModel with any operations, even ones that read and write files. It runs with your "
+        "permissions.",
     ),
 ]
 

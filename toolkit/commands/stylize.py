@@ -2,14 +2,13 @@
 
 import itertools
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.commands import completion
+from toolkit.commands import closing, completion, interruption
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.options import (
     MODEL_HELP,
@@ -25,18 +24,23 @@ from toolkit.commands.options import (
     ValueRange,
     warn_of_style_size,
 )
-from toolkit.errors import InputError, StyleportError, WorkError, out_of_memory
+from toolkit.commands.studio import Outcome, Studio
+from toolkit.errors import InputError, WorkError
 from toolkit.gate import trusted
 from toolkit.sizes import DETAIL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
     from toolkit.commands.jobs import Job, Output
-    from toolkit.painting import Painter
-    from toolkit.refining import Refiner
-    from toolkit.stage_times import StageTimes
 
 # Bound on the longer side of photos that are refined, as optimize has it: a step's time grows with the pixels.
 _REFINED_SIZE = 512
+
+# Options that say which model paints, and how it is read.
+_OF_MODEL = ("model", "artifact", "inputs", "split_at", "value_range", "imports", "trust")
 
 # How many of the files that are skipped are named.
 _NAMED = 5
@@ -72,8 +76,8 @@ def stylize(
     artifact: Annotated[
         str | None,
         typer.Option(
-            help="Artifact of a bundle: one that inspect lists; by default TFLite, the closest to the model, of any "
-            "size first. Artifact of a preset: tflite (the default) or keras.",
+            help="Artifact of a bundle, as inspect lists them. By default, the TFLite artifact that is closest to the "
+            "model; those that take any size come first. Of a preset: tflite (the default) or keras.",
             autocompletion=completion.artifacts,
         ),
     ] = None,
@@ -90,8 +94,8 @@ def stylize(
         int | None,
         typer.Option(
             min=1,
-            help="Steps of optimize to take from each stylized picture: slower, and closer to the style; try 10. "
-            "Photos are then at most 512 pixels, unless --max-size says otherwise.",
+            help="Number of steps that bring each stylized picture closer to its style, as optimize does. It takes "
+            "much longer; try 10. Photos are then reduced to 512 pixels, unless --max-size says otherwise.",
         ),
     ] = None,
     suffix: Annotated[
@@ -100,18 +104,23 @@ def stylize(
     recursive: Annotated[
         bool,
         typer.Option(
-            "--recursive", "-r", help="Walk the folders in a folder of photos, and keep them in the output folder."
+            "--recursive",
+            "-r",
+            help="Paint the pictures in subfolders, too, and keep the subfolders in the output folder.",
         ),
     ] = False,
     keep_folders: Annotated[
-        bool, typer.Option("--keep-folders", help="Keep the folders of the pictures in the output folder.")
+        bool, typer.Option("--keep-folders", help="Keep the pictures' own folders in the output folder.")
     ] = False,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Number of CPU threads of a TFLite artifact. By default, all.")
+        int | None,
+        typer.Option(min=1, help="Number of CPU threads for a TFLite artifact. By default, one for each core."),
     ] = None,
     isolated: Annotated[
         bool,
-        typer.Option("--isolated", help="Run a TFLite artifact in processes of its own, which may die without harm."),
+        typer.Option(
+            "--isolated", help="Run a TFLite artifact in separate processes, so that a crash there does not end ours."
+        ),
     ] = False,
     trust: Trust = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -161,27 +170,48 @@ def stylize(
     skipped = [file for path, pictures in found.items() for file in unread(path, pictures, recursive)]
     if skipped:
         typer.echo(printable(readable(_skipped(skipped))), err=True)
-    done: list[Outcome] = []
-    failed: list[Outcome] = []
     with quiet_libraries() as console, trusted(trust):
         from toolkit.painting import Painter
 
-        refiner = _refiner(refine, preserve_color)
-        studio = Studio(Painter(opened or open_model(model, artifact, threads, options, isolated), look), refiner)
-        with progress_bar(console, len(jobs)) as step:
-            for outcome in studio.paint_all(jobs, step):
-                (failed if outcome.error else done).append(outcome)
-                if outcome.error and len(jobs) == 1:
-                    raise outcome.error
-    _report(done, failed, skipped, as_json)
+        bar, refiner = progress_bar(console, len(jobs)), None
+        if refine:
+            from toolkit.refining import Refiner  # takes TensorFlow, which a picture in one pass does without
+            from toolkit.run_progress import RunProgress
+
+            steps = RunProgress(console, refine)
+            bar, refiner = steps.of_pictures(len(jobs)), Refiner(refine, preserve_color, [steps])
+        painter = Painter(opened or open_model(model, artifact, threads, options, isolated), look)
+        with bar as step:
+            outcomes = _painted(Studio(painter, refiner), jobs, step, console)
+    done = [outcome for outcome in outcomes if not outcome.error]
+    failed = [outcome for outcome in outcomes if outcome.error]
+    _print(done, failed, skipped, as_json)
+    if refine:
+        _end_if_stopped(outcomes[-1], refine, len(jobs) - len(done), len(jobs))
+    if not as_json and done:
+        follow = _following(done[0].job, painter.has_strength and strength == 1, closing.given(context, *_OF_MODEL))
+        closing.tell([outcome.job.output for outcome in done], follow=[] if failed else [follow])
+    _refuse_failures(failed, len(jobs))
 
 
-def _refiner(steps: int | None, preserve_color: bool) -> "Refiner | None":
-    if steps is None:
-        return None
-    from toolkit.refining import Refiner  # takes TensorFlow, which a picture in one pass does without
+def _painted(studio: Studio, jobs: "list[Job]", step: "Callable[[str], None]", console: "Console") -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    try:
+        for outcome in studio.paint_all(jobs, step):
+            outcomes.append(outcome)
+    except KeyboardInterrupt:
+        done = sum(outcome.error is None for outcome in outcomes)
+        console.print(f"styleport: interrupted; {done} of {len(jobs)} pictures are painted", highlight=False)
+        raise
+    return outcomes
 
-    return Refiner(steps, preserve_color)
+
+def _end_if_stopped(last: Outcome, steps: int, left: int, count: int) -> None:
+    """Ends the command if Ctrl-C has ended the last picture's steps."""
+    if last.stopped_after is not None:
+        more = f"{left} of {count} pictures are not painted" if left else ""
+        stands = f"the picture as it stands is in {last.job.output}"
+        raise interruption.stopped(last.stopped_after, steps, stands, more)
 
 
 def _refuse_idle(
@@ -212,81 +242,22 @@ def _skipped(files: list[Path]) -> str:
     return f"styleport: {count} of no kind that is read, and skipped: {names}{more}{heic}"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a job.
-
-    Attributes:
-        job: the picture.
-        error: what went wrong, if anything.
-        times: what the model's stages took, where the model tells.
-    """
-
-    job: "Job"
-    error: StyleportError | None = None
-    times: "StageTimes | None" = None
-
-
-class Studio:
-    """Reads, paints and writes pictures with one model, reading each style once.
-
-    Args:
-        painter: paints them.
-        refiner: brings them closer to their style, if that is asked for.
-    """
-
-    def __init__(self, painter: "Painter", refiner: "Refiner | None" = None) -> None:
-        self._painter, self._refiner = painter, refiner
-        self._style: tuple[Path, Any] | None = None
-
-    def paint_all(self, jobs: "list[Job]", step: Any) -> Iterator[Outcome]:
-        """Yields each job, with what went wrong with it; a broken picture does not stop the others."""
-        for job in jobs:
-            step(job.content.name)
-            try:
-                self.paint(job)
-            except StyleportError as error:
-                yield Outcome(job, error)
-            except Exception as error:
-                if not out_of_memory(error):
-                    raise
-                yield Outcome(
-                    job, WorkError(f"{job.content}: there is too little memory: take a smaller --detail or --max-size")
-                )
-            else:
-                yield Outcome(job, times=self._painter.take_times())
-
-    def paint(self, job: "Job") -> None:
-        """Paints one picture and writes it, whole or not at all."""
-        from toolkit import images
-        from toolkit.photo_metadata import read_metadata
-        from toolkit.whole_files import make_folder
-
-        style = None if job.style is None else self._read_style(job.style)
-        content = self._painter.read_content(job.content)
-        stylized = self._painter.paint(content, style)
-        if self._refiner and job.style:
-            stylized = self._refiner.refine(content, job.style, stylized)
-        make_folder(job.output.parent)
-        images.save_image(stylized, job.output, metadata=read_metadata(job.content))
-
-    def _read_style(self, path: Path) -> Any:
-        if self._style is None or self._style[0] != path:
-            self._style = (path, self._painter.read_style(path))
-        return self._style[1]
-
-
 def _paths(job: "Job", *names: str) -> dict[str, Any]:
     paths = asdict(job)
     return {name: str(paths[name]) if paths[name] else None for name in names}
 
 
 def _result(outcome: Outcome) -> dict[str, Any]:
-    paths = _paths(outcome.job, "content", "style", "output")
-    return paths if outcome.times is None else {**paths, "milliseconds": outcome.times.milliseconds()}
+    result = _paths(outcome.job, "content", "style", "output")
+    if outcome.times is not None:
+        result["milliseconds"] = outcome.times.milliseconds()
+    if outcome.stopped_after is not None:
+        result["stopped_after"] = outcome.stopped_after
+    return result
 
 
-def _report(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_json: bool) -> None:
+def _print(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_json: bool) -> None:
+    """Prints on standard output what was painted and, as JSON, what was not."""
     if as_json:
         results = [_result(outcome) for outcome in done]
         errors = [{**_paths(one.job, "content", "style"), "error": str(one.error)} for one in failed]
@@ -297,21 +268,19 @@ def _report(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_
 
         for outcome in done:
             print_path(outcome.job.output)
+
+
+def _refuse_failures(failed: list[Outcome], count: int) -> None:
+    """Raises the error of the one picture that there was, or one that tells those of several."""
+    if count == 1 and failed and failed[0].error:
+        raise failed[0].error
     if failed:
         messages = list(dict.fromkeys(str(outcome.error) for outcome in failed))
-        raise WorkError(f"{len(failed)} of {len(done) + len(failed)} pictures failed: {'; '.join(messages)}")
-    if not as_json and done:
-        from toolkit.commands import closing
+        raise WorkError(f"{len(failed)} of {count} pictures failed: {'; '.join(messages)}")
 
-        job = done[0].job
-        weaker: list[str | Path] = [
-            "styleport",
-            "stylize",
-            job.content,
-            job.style or "",
-            "-o",
-            "weaker.png",
-            "--strength",
-            "0.6",
-        ]
-        closing.tell([outcome.job.output for outcome in done], follow=[weaker] if job.style else [])
+
+def _following(job: "Job", has_strength: bool, model: list[str]) -> list[str | Path]:
+    """The same picture with less of the style; with broader strokes, where the model has no strength."""
+    words: list[str | Path] = ["styleport", "stylize", job.content, *([job.style] if job.style else [])]
+    look = ["weaker.png", "--strength", "0.6"] if has_strength else ["broader.png", "--detail", "512"]
+    return [*words, "-o", *look, *model]

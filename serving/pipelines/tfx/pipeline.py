@@ -27,6 +27,7 @@ from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
 from toolkit.locate import locate
 from toolkit.source_options import SourceOptions
+from toolkit.whole_files import make_folder
 
 DEFAULT_SOURCE = "magenta-mobile"
 METADATA_FILE = "metadata.sqlite"
@@ -244,8 +245,9 @@ def compile_for_kubeflow(settings: Settings, file: Path, image: str) -> None:
     """
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
 
-    if file.suffix not in (".yaml", ".yml") or not file.parent.is_dir():
-        raise InputError(f"{file}: cannot be written: give a name that ends in .yaml, in a folder that is there")
+    if file.suffix not in (".yaml", ".yml"):
+        raise InputError(f"{file}: cannot be written: give a name that ends in .yaml")
     config = kubeflow.KubeflowV2DagRunnerConfig(display_name=settings.pipeline_name, default_image=image)
+    make_folder(file.parent)
     runner = kubeflow.KubeflowV2DagRunner(config, output_dir=str(file.parent), output_filename=file.name)
     runner.run(create_pipeline(settings))

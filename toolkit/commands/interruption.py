@@ -1,0 +1,25 @@
+"""How a run ends that Ctrl-C has stopped after a step: what stands is told, and the exit code names the signal."""
+
+import signal
+
+import typer
+
+
+def stopped(done: int, steps: int, stands: str, more: str = "") -> typer.Exit:
+    """Says on standard error how far a run came.
+
+    Args:
+        done: steps that were taken.
+        steps: of the whole run.
+        stands: what is left, such as `the picture as it stands is in painted.png`.
+        more: what else is to be said, such as how the run is continued.
+
+    Returns:
+        What to raise.
+    """
+    from toolkit.console import printable
+    from toolkit.names import readable
+
+    told = "; ".join(filter(None, (f"interrupted after {done} of {steps} steps", stands, more)))
+    typer.echo(printable(readable(f"styleport: {told}")), err=True)
+    return typer.Exit(128 + signal.SIGINT)

@@ -69,7 +69,13 @@ def test_every_pair_keeps_the_gate_against_the_keras_model(twelve, stylizer):
 
 SMALL = [(250, 333, 1.0, 384), (16, 400, 1.0, 384), (427, 640, 1.0, 768)]
 # Larger than what is painted, and brought to their own size along their edges.
-LARGE = [(427, 640, 0.6, 384), (500, 351, 0.25, 384), (800, 1201, 1.0, 384), (1100, 730, 1.0, 768), (20, 1000, 1.0, 384)]
+LARGE = [
+    (427, 640, 0.6, 384),
+    (500, 351, 0.25, 384),
+    (800, 1201, 1.0, 384),
+    (1100, 730, 1.0, 768),
+    (20, 1000, 1.0, 384),
+]
 
 
 @pytest.mark.parametrize(("height", "width", "strength", "side"), SMALL + LARGE)

@@ -11,11 +11,20 @@ const bottlenecks = new Map(); // by the picture's number
 
 const MAX_BOTTLENECKS = 64;
 
-// LiteRT fetches its own code: that is checked, too.
+// LiteRT fetches its own code: that is checked, too. Where it cannot, it would use XMLHttpRequest, which is not checked.
+let refusal;
 const fetchUnchecked = self.fetch.bind(self);
-self.fetch = (url, options) => {
+self.fetch = async (url, options) => {
   const file = checked.nameOf(base, String(url));
-  return file ? checked.fetched(base, file) : fetchUnchecked(url, options);
+  if (!file) return fetchUnchecked(url, options);
+  try {
+    return await checked.fetched(base, file);
+  } catch (error) {
+    throw (refusal = error);
+  }
+};
+self.XMLHttpRequest = function () {
+  throw refusal;
 };
 
 async function hasRealGpu() {

@@ -10,7 +10,7 @@ import pytest
 
 from export.web import SERVICE_WORKER
 from tests.browser import chromium
-from tests.browser.chromium import FAILED, wait_for, wait_until_painted
+from tests.browser.chromium import FAILED, PAINTED, wait_for, wait_until_painted
 from tests.browser.test_page import result_of
 
 SIGN_IN = b"<!doctype html><title>Sign in</title><p>Please sign in to use this network."
@@ -103,7 +103,7 @@ def test_a_sign_in_page_is_not_taken_for_a_file_later(page, passing, page_folder
     # The next true answer is taken, and kept.
     passing.instead.clear()
     page.get_by_label("Quick, 384 px").check()
-    wait_until_painted(page)
+    wait_for(page, PAINTED)
     page.get_by_label("Fine, 768 px").check()
     wait_for(page, "document.getElementById('status').textContent.includes('768 px')")
     wait_until_kept(page, ["transformer_768.tflite"])

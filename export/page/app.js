@@ -25,7 +25,9 @@ function tell(error) {
   const problem = element("problem");
   problem.hidden = !error;
   problem.textContent = !error ? "" : error instanceof Problem ? error.message : inPlainWords(error);
-  if (error) say("");
+  if (!error) return;
+  say("");
+  problem.scrollIntoView({ block: "nearest" }); // on a phone, the controls are below it
 }
 
 function inPlainWords({ message }) {

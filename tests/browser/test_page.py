@@ -263,8 +263,14 @@ def test_it_speaks_the_language_of_the_browser_or_english(browser, served, local
     context.close()
 
 
+IS_IN_SIGHT = """() => {
+  const { top, bottom } = document.getElementById("problem").getBoundingClientRect();
+  return top >= 0 && bottom <= innerHeight;
+}"""
+
+
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (844, 390)])
-def test_it_fits_a_phone(browser, served, width, height):
+def test_it_fits_a_phone(browser, served, files, width, height):
     context = browser.new_context(
         viewport={"width": width, "height": height}, device_scale_factor=2, is_mobile=True, has_touch=True
     )
@@ -280,6 +286,9 @@ def test_it_fits_a_phone(browser, served, width, height):
           .filter((element) => element.getBoundingClientRect().height < (element.type === "range" ? 32 : 44))
           .map((element) => element.outerHTML)"""
     )
+    page.locator("#photo-file").set_input_files(files["notes"])
+    page.get_by_role("alert").wait_for()
+    assert page.evaluate(IS_IN_SIGHT), "a problem is told where nobody looks"
     context.close()
     assert not small, "too small for a finger"
 

@@ -286,9 +286,10 @@ def test_it_fits_a_phone(browser, served, files, width, height):
           .filter((element) => element.getBoundingClientRect().height < (element.type === "range" ? 32 : 44))
           .map((element) => element.outerHTML)"""
     )
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
     page.locator("#photo-file").set_input_files(files["notes"])
     page.get_by_role("alert").wait_for()
-    assert page.evaluate(IS_IN_SIGHT), "a problem is told where nobody looks"
+    wait_for(page, IS_IN_SIGHT)
     context.close()
     assert not small, "too small for a finger"
 

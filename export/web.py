@@ -1,6 +1,8 @@
 """Exports a stylizer as a static web page: LiteRT.js and float16 networks, all computed in the visitor's browser."""
 
+import base64
 import dataclasses
+import hashlib
 import json
 import shutil
 import tempfile
@@ -15,11 +17,16 @@ from export.artifact import PAGE_SIZES, Artifact, ExportOptions, Progress
 from export.exportable import Exporter
 from export.signatures import of_network
 from toolkit import images, manifest, samples
+from toolkit.bottleneck import interpolate
+from toolkit.detail import paint_at_detail
 from toolkit.device import PREDICTOR_FILE, TRANSFORMER_FILE, DeviceStylizer
 from toolkit.tflite_network import TFLiteNetwork
 
 # Hand-written, and served as they are.
 SOURCES = Path(__file__).parent / "page"
+SERVICE_WORKER = "service-worker.js"
+# A line of the service worker, in which the export writes the version.
+_NO_VERSION = 'const VERSION = "";'
 PHOTO_TITLES = {
     "chelsea": "A ginger cat, resting",
     "astronaut": "An astronaut in an orange suit",
@@ -55,10 +62,25 @@ class PageStylizer:
         self._stylizers = {side: DeviceStylizer((predictor, folder / transformer_file(side))) for side in sides}
 
     def __call__(self, content: np.ndarray, style: np.ndarray, strength: float | None = None) -> np.ndarray:
-        """Repaints pictures in the style of other pictures; see `toolkit.device.DeviceStylizer`."""
+        """Repaints pictures in the style of other pictures; see `toolkit.device.DeviceStylizer`.
+
+        A content that is larger than the transformer is painted smaller, and brought to its own size along its edges.
+        """
         longest = max(content.shape[1:3])
         side = next((side for side in self._stylizers if side >= longest), max(self._stylizers))
-        return self._stylizers[side](content, style, strength)
+        stylizer = self._stylizers[side]
+        bottleneck = stylizer.bottleneck(style)
+        if strength is not None:
+            bottleneck = interpolate(stylizer.bottleneck(content), bottleneck, strength)
+        bottlenecks = np.broadcast_to(bottleneck, (len(content), *bottleneck.shape[1:]))
+
+        def painted(picture: np.ndarray, bottleneck: np.ndarray) -> np.ndarray:
+            def paint(small: np.ndarray) -> np.ndarray:
+                return stylizer.transform(small[None], bottleneck[None])
+
+            return paint_at_detail(picture, paint, side, (side, side))
+
+        return np.stack([painted(picture, one) for picture, one in zip(content, bottlenecks, strict=True)])
 
 
 def export(
@@ -91,6 +113,7 @@ def export(
         _write_networks(stylizer, folder, options, pairs)
         pictures = _write_samples(folder / "samples")
         _write_settings(folder, pictures)
+        _write_release(folder)
         yield artifact
 
 
@@ -123,15 +146,29 @@ def _write_settings(folder: Path, pictures: dict[str, list[dict[str, str]]]) -> 
         f"samples/{name}.webp: {source}" for name, source in {**samples.PHOTO_SOURCES, **samples.STYLE_SOURCES}.items()
     ]
     (folder / "CREDITS.txt").write_text("\n".join(credited) + "\n", encoding="utf-8")
-    large = sorted(path for pattern in ("*.tflite", "litert/*.wasm") for path in folder.glob(pattern))
     settings = {
         "sizes": [{"side": side, "file": transformer_file(side)} for side in PAGE_SIZES],
         "predictor": PREDICTOR_FILE,
-        # A large file is asked for by its hash, so that a browser may keep it for good.
-        "hashes": {path.relative_to(folder).as_posix(): manifest.sha256(path)[:16] for path in large},
         **pictures,
     }
     (folder / "page.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_release(folder: Path) -> None:
+    """Writes what every file must be, and the version that all of them make, which the service worker is of."""
+    worker = folder / SERVICE_WORKER
+    written = sorted(path for path in folder.rglob("*") if path.is_file() and path != worker)
+    files = {path.relative_to(folder).as_posix(): _integrity(path) for path in written}
+    version = hashlib.sha256(json.dumps(files).encode()).hexdigest()
+    release = json.dumps({"version": version, "files": files}, indent=2)
+    (folder / "files.js").write_text(f"// Written by the export.\nself.release = {release};\n", encoding="utf-8")
+    code = worker.read_text(encoding="utf-8")
+    worker.write_text(code.replace(_NO_VERSION, f'const VERSION = "{version}";'), encoding="utf-8")
+
+
+def _integrity(path: Path) -> str:
+    """The SHA-256 of a file as web pages have it."""
+    return "sha256-" + base64.b64encode(bytes.fromhex(manifest.sha256(path))).decode()
 
 
 load = PageStylizer

@@ -2,11 +2,12 @@
 
 import { photograph } from "./camera.js";
 import { keepOffline } from "./offline.js";
-import { Problem, fromFile, fromUrl, save, show } from "./pictures.js";
+import { MAX_STYLE_SIDE, Problem, fromFile, fromUrl, save, show, thumbnail } from "./pictures.js";
 import { Stylizer } from "./stylizer.js";
 
 const { language, text } = globalThis.texts;
 const DETAIL = [text("Quick"), text("Fine")];
+const MAX_SIDE = { style: MAX_STYLE_SIDE };
 
 const element = (id) => document.getElementById(id);
 const result = element("result");
@@ -24,10 +25,16 @@ function tell(error) {
   const problem = element("problem");
   problem.hidden = !error;
   problem.textContent = !error ? "" : error instanceof Problem ? error.message : inPlainWords(error);
-  if (error) say("");
+  if (!error) return;
+  say("");
+  problem.scrollIntoView({ block: "nearest" }); // on a phone, the controls are below it
 }
 
 function inPlainWords({ message }) {
+  const file = checked.wrongFile(message);
+  if (file) {
+    return text("What came as {file} is not this page’s file, and is not used. If this network asks for a sign-in, sign in; then reload this page.", { file });
+  }
   if (/memory|allocat|oom/i.test(message)) return text("There is not enough memory for this. Choose less detail, or close other tabs.");
   if (/missing|fetch|importScripts|network/i.test(message)) {
     return text("A part of this page could not be loaded. Is its folder complete, and the server still there? ({reason})", { reason: message });
@@ -76,7 +83,7 @@ async function paint() {
       tell(null);
       showPainted();
       say(timing(painted));
-      keepOffline(painted.files);
+      keepOffline(painted.files).catch(tell);
     }
   } catch (error) {
     tell(error);
@@ -126,11 +133,10 @@ function addThumbnail(role, name, image, choice) {
   return button;
 }
 
-function addOwn(role, name, picture) {
-  const thumbnail = document.createElement("canvas");
-  thumbnail.setAttribute("aria-hidden", "true");
-  show(thumbnail, picture);
-  const button = addThumbnail(role, name, thumbnail, (itself) => choose(role, name, picture, itself));
+async function addOwn(role, name, picture) {
+  const image = await thumbnail(picture);
+  image.setAttribute("aria-hidden", "true");
+  const button = addThumbnail(role, name, image, (itself) => choose(role, name, picture, itself));
   return choose(role, name, picture, button);
 }
 
@@ -156,7 +162,7 @@ async function attempt(work) {
 
 function takeFrom(role) {
   const input = element(`${role}-file`);
-  const take = (file) => attempt(async () => file && addOwn(role, file.name, await fromFile(file)));
+  const take = (file) => attempt(async () => file && addOwn(role, file.name, await fromFile(file, MAX_SIDE[role])));
   input.onchange = () => {
     take(input.files[0]);
     input.value = ""; // the same file may be chosen again
@@ -211,9 +217,8 @@ function offerSizes(sizes) {
 async function open() {
   if (typeof WebAssembly !== "object") return; // start.js has said so
   connect();
-  const response = await fetch("page.json");
-  if (!response.ok) throw new Error("page.json is missing");
-  const { sizes, photos, styles } = await response.json();
+  const settings = await checked.fetched(new URL("./", import.meta.url).href, "page.json");
+  const { sizes, photos, styles } = await settings.json();
   offerSizes(sizes);
   stylizer = new Stylizer(new URLSearchParams(location.search).get("backend") ?? "");
   ready = stylizer.start();

@@ -1,23 +1,24 @@
-// Keeps the page's files, so that it opens again without a network.
+// Has the service worker keep the files that are in use, so that the page opens again without a network.
 
-const CACHE = "styleport";
+async function kept(worker, urls) {
+  const { port1, port2 } = new MessageChannel();
+  const told = new Promise((resolve) => (port1.onmessage = ({ data }) => resolve(data)));
+  worker.postMessage(urls, [port2]);
+  const problem = await told;
+  if (problem) throw new Error(problem);
+}
 
 export async function keepOffline(urls) {
   // Without https there are no service workers; the page itself works all the same.
-  if (!("serviceWorker" in navigator) || !("caches" in window)) return;
+  if (!("serviceWorker" in navigator)) return;
   try {
-    await navigator.serviceWorker.register(new URL("service-worker.js", import.meta.url));
-    const cache = await caches.open(CACHE);
     const base = new URL("./", import.meta.url).href;
+    await navigator.serviceWorker.register(base + "service-worker.js", { updateViaCache: "none" });
+    const { active } = await navigator.serviceWorker.ready;
     const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
-    const wanted = new Set([base, ...loaded, ...urls].filter((url) => url.startsWith(base)));
-    const kept = (await cache.keys()).map(({ url }) => url);
-    await Promise.all([...wanted].filter((url) => !kept.includes(url)).map((url) => cache.add(url)));
-    // An older version of a file has the same path and another hash.
-    const paths = new Set([...wanted].map((url) => new URL(url).pathname));
-    const older = kept.filter((url) => paths.has(new URL(url).pathname) && !wanted.has(url));
-    await Promise.all(older.map((url) => cache.delete(url)));
+    await kept(active, [base, ...loaded, ...urls]);
   } catch (error) {
+    if (checked.wrongFile(error.message)) throw error;
     console.info(`The page is not kept for use without a network: ${error.message}`);
   }
 }

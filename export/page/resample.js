@@ -1,47 +1,52 @@
-// Pictures as the networks take them: planes of floats in [0, 1], resampled as Pillow does it (Lanczos, antialiased),
-// so that a page and a Python program that are shown the same picture compute the same.
+// Pictures as the networks take them: floats in [0, 1], resampled as Pillow does it (Lanczos, antialiased), so that a
+// page and a Python program that are shown the same picture compute the same.
+//
+// A picture is { data, width, height }: rows of RGB as a Float32Array, or of RGBA in bytes as a canvas gives it.
 
-const LOBES = 3;
+export const MIN_SIDE = 16;
 
-function lanczos(x) {
-  if (x === 0) return 1;
-  if (Math.abs(x) >= LOBES) return 0;
-  const angle = Math.PI * x;
-  return (LOBES * Math.sin(angle) * Math.sin(angle / LOBES)) / (angle * angle);
-}
+const LANCZOS = {
+  reach: 3,
+  weight(x) {
+    if (x === 0) return 1;
+    if (Math.abs(x) >= 3) return 0;
+    const angle = Math.PI * x;
+    return (3 * Math.sin(angle) * Math.sin(angle / 3)) / (angle * angle);
+  },
+};
 
 // For each sample of a resampled line: where its window starts, and the weights in it.
-function windows(from, to) {
+export function windows(from, to, { reach, weight } = LANCZOS) {
   const scale = from / to;
   const spread = Math.max(scale, 1);
-  const reach = LOBES * spread;
   return Array.from({ length: to }, (_, index) => {
     const center = (index + 0.5) * scale;
-    const start = Math.max(0, Math.trunc(center - reach + 0.5));
-    const end = Math.min(from, Math.trunc(center + reach + 0.5));
+    const start = Math.max(0, Math.trunc(center - reach * spread + 0.5));
+    const end = Math.min(from, Math.trunc(center + reach * spread + 0.5));
     const weights = new Float64Array(end - start);
     let sum = 0;
-    for (let i = 0; i < weights.length; i++) sum += weights[i] = lanczos((start + i - center + 0.5) / spread);
-    return { start, weights: weights.map((weight) => weight / sum) };
+    for (let i = 0; i < weights.length; i++) sum += weights[i] = weight((start + i - center + 0.5) / spread);
+    return { start, weights: weights.map((one) => one / sum) };
   });
 }
 
 function resampledRows({ data, width, height }, to) {
+  const [step, white] = data instanceof Float32Array ? [3, 1] : [4, 255];
   const result = new Float32Array(height * to * 3);
-  windows(width, to).forEach(({ start, weights }, column) => {
-    for (let row = 0; row < height; row++) {
+  const columns = windows(width, to);
+  for (let row = 0, target = 0; row < height; row++) {
+    for (const { start, weights } of columns) {
       let red = 0, green = 0, blue = 0;
-      for (let i = 0, at = (row * width + start) * 3; i < weights.length; i++, at += 3) {
+      for (let i = 0, at = (row * width + start) * step; i < weights.length; i++, at += step) {
         red += data[at] * weights[i];
         green += data[at + 1] * weights[i];
         blue += data[at + 2] * weights[i];
       }
-      const target = (row * to + column) * 3;
-      result[target] = red;
-      result[target + 1] = green;
-      result[target + 2] = blue;
+      result[target++] = red / white;
+      result[target++] = green / white;
+      result[target++] = blue / white;
     }
-  });
+  }
   return { data: result, width: to, height };
 }
 
@@ -60,10 +65,10 @@ function resampledColumns({ data, width, height }, to) {
   return { data: result, width, height: to };
 }
 
-// A picture is { data: Float32Array of RGB in rows, width, height }.
+// Gives a picture of floats.
 export function resized(picture, height, width) {
   let result = picture;
-  if (width !== picture.width) result = resampledRows(result, width);
+  if (width !== picture.width || !(picture.data instanceof Float32Array)) result = resampledRows(result, width);
   if (height !== picture.height) result = resampledColumns(result, height);
   if (result === picture) return picture;
   for (let i = 0; i < result.data.length; i++) result.data[i] = Math.min(1, Math.max(0, result.data[i]));
@@ -81,6 +86,12 @@ function mirrored(index, count) {
   const period = 2 * (count - 1);
   const at = index % period;
   return at < count ? at : period - at;
+}
+
+// The size at which a picture is painted within a square: its own where that is not too large.
+export function paintedSize({ height, width }, side) {
+  const scale = Math.max(side / Math.max(height, width), MIN_SIDE / Math.min(height, width));
+  return scale >= 1 ? [height, width] : [rounded(height * scale), rounded(width * scale)];
 }
 
 // Scales a picture to fit into a square and mirrors it up to it.
@@ -111,16 +122,6 @@ export function unfitted(square, fit, height, width) {
     data.set(square.data.subarray(from, from + fit.width * 3), row * fit.width * 3);
   }
   return resized({ data, height: fit.height, width: fit.width }, height, width);
-}
-
-export function fromPixels({ data, width, height }) {
-  const result = new Float32Array(width * height * 3);
-  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
-    result[to] = data[from] / 255;
-    result[to + 1] = data[from + 1] / 255;
-    result[to + 2] = data[from + 2] / 255;
-  }
-  return { data: result, width, height };
 }
 
 export function toPixels({ data, width, height }) {

@@ -47,6 +47,8 @@ var texts = (function () {
       "A photo from the camera": "Una foto de la cámara",
       "There is not enough memory for this. Choose less detail, or close other tabs.": "No hay memoria suficiente. Elija menos detalle o cierre otras pestañas.",
       "A part of this page could not be loaded. Is its folder complete, and the server still there? ({reason})": "No se pudo cargar una parte de esta página. ¿Está completa su carpeta y sigue ahí el servidor? ({reason})",
+      "What came as {file} is not this page’s file, and is not used. If this network asks for a sign-in, sign in; then reload this page.": "Lo que llegó como {file} no es el fichero de esta página, y no se usa. Si esta red pide identificarse, hágalo; después recargue esta página.",
+      "{file} could not be loaded. If this network asks for a sign-in, sign in; then reload this page.": "No se pudo cargar {file}. Si esta red pide identificarse, hágalo; después recargue esta página.",
       "The picture could not be painted: {reason}": "No se pudo pintar la imagen: {reason}",
       "The camera was not allowed. Allow it in the browser’s settings for this page, or choose a photo.": "La cámara no está permitida. Permítala en los ajustes del navegador para esta página, o elija una foto.",
       "No camera was found. Choose a photo instead.": "No se encontró ninguna cámara. Elija una foto.",

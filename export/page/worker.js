@@ -2,23 +2,30 @@
 // importScripts. `base`, the page's folder, and `backend`, wasm or webgpu or nothing, are set before this is read.
 "use strict";
 
-let tools, litert, settings, runtime;
+importScripts(base + "files.js", base + "checked.js");
+
+let tools, guided, litert, settings, runtime;
 let predictor;
 const transformers = new Map(); // by side
 const bottlenecks = new Map(); // by the picture's number
 
 const MAX_BOTTLENECKS = 64;
 
-function versioned(file) {
-  const hash = settings.hashes[file];
-  return base + file + (hash ? `?v=${hash}` : "");
-}
-
-async function fetched(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url} is missing (${response.status})`);
-  return response;
-}
+// LiteRT fetches its own code: that is checked, too. Where it cannot, it would use XMLHttpRequest, which is not checked.
+let refusal;
+const fetchUnchecked = self.fetch.bind(self);
+self.fetch = async (url, options) => {
+  const file = checked.nameOf(base, String(url));
+  if (!file) return fetchUnchecked(url, options);
+  try {
+    return await checked.fetched(base, file);
+  } catch (error) {
+    throw (refusal = error);
+  }
+};
+self.XMLHttpRequest = function () {
+  throw refusal;
+};
 
 async function hasRealGpu() {
   if (backend === "wasm" || !navigator.gpu) return false;
@@ -29,7 +36,7 @@ async function hasRealGpu() {
 
 async function loadRuntime(threads) {
   const folder = base + "litert/";
-  const locate = { locateFile: (file) => versioned("litert/" + file) };
+  const locate = { locateFile: (file) => folder + file };
   // A worker made from a blob must be told where its threads find their code.
   if (threads) locate.mainScriptUrlOrBlob = folder + "litert_wasm_threaded_internal.js";
   self.Module = locate;
@@ -38,9 +45,9 @@ async function loadRuntime(threads) {
 }
 
 async function start() {
-  const modules = [import(base + "resample.js"), import(base + "litert/index.js"), fetched(base + "page.json")];
-  const [resample, library, response] = await Promise.all(modules);
-  [tools, litert, settings] = [resample, library, await response.json()];
+  const modules = ["resample.js", "guided.js", "litert/index.js"].map((file) => import(base + file));
+  [tools, guided, litert] = await Promise.all(modules);
+  settings = await (await fetch(base + "page.json")).json();
   const gpu = await hasRealGpu();
   if (gpu || !self.crossOriginIsolated) {
     runtime = await loadRuntime(false);
@@ -54,7 +61,7 @@ async function start() {
 }
 
 async function compiled(file, accelerator) {
-  const bytes = new Uint8Array(await (await fetched(versioned(file))).arrayBuffer());
+  const bytes = new Uint8Array(await (await fetch(base + file)).arrayBuffer());
   // Single precision: half of it is too coarse for the normalisation's sums of squares.
   const model = await litert.loadAndCompile(bytes, { accelerator, gpuOptions: { precision: "fp32" } });
   if (accelerator === "webgpu" && !model.isFullyAccelerated) {
@@ -77,7 +84,7 @@ async function onBest(work) {
   try {
     return await work(runtime.accelerator);
   } catch (error) {
-    if (runtime.accelerator === "wasm") throw error;
+    if (runtime.accelerator === "wasm" || checked.wrongFile(error.message)) throw error;
     console.warn(`WebGPU is given up: ${error.message}`);
     runtime.accelerator = "wasm";
     transformers.clear();
@@ -106,7 +113,7 @@ async function run(model, inputs, output) {
 async function bottleneckOf(picture) {
   if (!bottlenecks.has(picture.number)) {
     const [, height, width] = predictor.getInputDetails()[0].shape;
-    const { data } = tools.resized(tools.fromPixels(picture), height, width);
+    const { data } = tools.resized(picture, height, width);
     const inputs = { style_image: { data, shape: [1, height, width, 3] } };
     if (bottlenecks.size >= MAX_BOTTLENECKS) bottlenecks.delete(bottlenecks.keys().next().value);
     bottlenecks.set(picture.number, await run(predictor, inputs, "style_bottleneck"));
@@ -130,7 +137,8 @@ async function stylize({ content, style, strength, side, asFloats }, progress) {
     since = performance.now();
   };
   progress("preparing the pictures");
-  const fit = tools.fitted(tools.fromPixels(content), side);
+  const small = tools.resized(content, ...tools.paintedSize(content, side));
+  const fit = tools.fitted(small, side);
   lap("prepare");
   progress("reading the style");
   const bottleneck = await mixed(content, style, strength);
@@ -145,10 +153,13 @@ async function stylize({ content, style, strength, side, asFloats }, progress) {
   });
   lap("paint");
   progress("finishing");
-  const picture = tools.unfitted({ data, width: side, height: side }, fit, content.height, content.width);
-  const pixels = tools.toPixels(picture);
+  const painted = tools.unfitted({ data, width: side, height: side }, fit, small.height, small.width);
+  const isWhole = small.width === content.width && small.height === content.height;
+  const picture = isWhole
+    ? { ...tools.toPixels(painted), floats: asFloats ? painted.data : null }
+    : guided.upsampled(painted, small, content, asFloats);
   lap("finish");
-  return { ...pixels, floats: asFloats ? picture.data : null, times, side, ...runtime, files: await usedFiles() };
+  return { ...picture, times, side, ...runtime, files: await usedFiles() };
 }
 
 const TASKS = { start, stylize };

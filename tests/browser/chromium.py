@@ -8,9 +8,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 EXECUTABLE = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 ARGUMENTS = [
@@ -35,10 +36,14 @@ class Served:
     Attributes:
         url: of the folder, with a slash at its end.
         stop: ends the server.
+        instead: what is answered for files of these names, with status 200, and may be cached.
+        asked: the paths that were asked for.
     """
 
     url: str
     stop: Any
+    instead: dict[str, bytes] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
 
 
 class _Server(http.server.ThreadingHTTPServer):
@@ -61,7 +66,23 @@ def serving(folder: Path, path: str = "", headers: dict[str, str] | None = None)
         The server.
     """
 
+    instead: dict[str, bytes] = {}
+    asked: list[str] = []
+
     class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            given = instead.get(Path(urlsplit(self.path).path).name)
+            if given is None:
+                super().do_GET()
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html" if given.startswith(b"<") else "application/octet-stream")
+            self.send_header("Content-Length", str(len(given)))
+            self.send_header("Cache-Control", "max-age=3600")
+            self.end_headers()
+            self.wfile.write(given)
+
         def end_headers(self) -> None:
             for name, value in (headers or {}).items():
                 self.send_header(name, value)
@@ -79,7 +100,7 @@ def serving(folder: Path, path: str = "", headers: dict[str, str] | None = None)
         server.server_close()
 
     try:
-        yield Served(f"http://localhost:{server.server_port}/{path}", stop)
+        yield Served(f"http://localhost:{server.server_port}/{path}", stop, instead, asked)
     finally:
         stop()
 

@@ -67,10 +67,18 @@ def test_every_pair_keeps_the_gate_against_the_keras_model(twelve, stylizer):
     assert not result.failures
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "strength", "side"),
-    [(250, 333, 1.0, 384), (427, 640, 0.6, 384), (500, 351, 0.25, 384), (16, 400, 1.0, 384), (427, 640, 1.0, 768)],
-)
+SMALL = [(250, 333, 1.0, 384), (16, 400, 1.0, 384), (427, 640, 1.0, 768)]
+# Larger than what is painted, and brought to their own size along their edges.
+LARGE = [
+    (427, 640, 0.6, 384),
+    (500, 351, 0.25, 384),
+    (800, 1201, 1.0, 384),
+    (1100, 730, 1.0, 768),
+    (20, 1000, 1.0, 384),
+]
+
+
+@pytest.mark.parametrize(("height", "width", "strength", "side"), SMALL + LARGE)
 def test_pictures_of_any_size_and_strength_are_equal(in_browser, in_python, height, width, strength, side):
     content = images.from_uint8(images.to_uint8(images.resize(samples.photos()["rocket"], height, width)))[None]
     style = images.from_uint8(images.to_uint8(images.resize(samples.styles()["composition_vii"], 300, 200)))[None]

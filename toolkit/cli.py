@@ -17,6 +17,7 @@ from toolkit.commands import closing
 from toolkit.errors import InputError, MissingExtraError, StyleportError, WorkError, out_of_memory
 from toolkit.extras import install
 from toolkit.help_page import HelpfulCommand, first_paragraph
+from toolkit.printing import print_lines, print_remark
 
 # Commands by their group in `styleport --help`, each with the module that has it.
 GROUPS = {
@@ -136,7 +137,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"styleport {version('styleport')}")
+        print_lines(f"styleport {version('styleport')}")
         raise typer.Exit
 
 
@@ -221,10 +222,7 @@ def _outside(error: Exception) -> StyleportError | None:
 
 
 def _fail(message: str, exit_code: int) -> int:
-    from toolkit.console import printable
-    from toolkit.names import readable
-
-    typer.echo("styleport: " + printable(readable(" ".join(message.split()))), err=True)
+    print_remark("styleport: " + " ".join(message.split()))
     return exit_code
 
 

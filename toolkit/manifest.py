@@ -87,14 +87,20 @@ def artifact(manifest: Manifest, name: str) -> Record:
     Raises:
         InputError: the bundle has no such artifact.
     """
-    records = {record["path"]: record for record in manifest["artifacts"] if _has_path(record)}
+    records = artifacts(manifest)
     if name not in records:
         raise InputError(f"no artifact {name!r} in the bundle: choose from {', '.join(records)}")
     return records[name]
 
 
-def _has_path(record: Any) -> bool:
-    return isinstance(record, dict) and isinstance(record.get("path"), str)
+def artifacts(manifest: Manifest) -> dict[str, Record]:
+    """Returns the records of the artifacts by their paths; what is no such record is passed over.
+
+    Args:
+        manifest: as `read` gives it.
+    """
+    records = manifest["artifacts"]
+    return {one["path"]: one for one in records if isinstance(one, dict) and isinstance(one.get("path"), str)}
 
 
 def method(manifest: Manifest) -> str | None:

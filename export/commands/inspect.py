@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.console import printable
 from toolkit.errors import InputError
+from toolkit.printing import print_json, print_lines
 
 if TYPE_CHECKING:
     from export.style import Style
@@ -42,7 +42,7 @@ def inspect(
     with contextlib.suppress(ModuleNotFoundError):  # the small install has no jsonschema
         bundles.validate(manifest)
     if as_json:
-        typer.echo(json.dumps(manifest, indent=2))
+        print_json(manifest)
         return
     try:
         # All of it before any of it is printed: without the schema, anything may be missing.
@@ -51,12 +51,11 @@ def inspect(
         raise InputError(f"{bundle}: its manifest cannot be read ({type(error).__name__}: {error})") from error
     from export.table import print_table, stdout_console
 
-    console = stdout_console()
     for one in told:
         if isinstance(one, str):
-            console.print(one, highlight=False, markup=False, soft_wrap=True)
+            print_lines(one)
         else:
-            print_table(one, console)
+            print_table(one, stdout_console())
 
 
 def _about(bundle: Path, manifest: dict[str, Any]) -> Iterator[str | list[dict[str, Any]]]:
@@ -74,10 +73,10 @@ def _about(bundle: Path, manifest: dict[str, Any]) -> Iterator[str | list[dict[s
     yield manifest["artifacts"]
     yield from (f"style {style.slug}: {style}" for style in _styles(manifest))
     for title, signatures in _distinct_signatures(manifest).items():
-        yield f"\n{title}"
+        yield from ("", title)
         yield from (f"  {_call(name, signature)}" for name, signature in signatures.items())
     if told := _metadata_of(bundle, manifest):
-        yield "\nmetadata"
+        yield from ("", "metadata")
         yield from (f"  {path}: {metadata}" for path, metadata in told.items())
 
 
@@ -102,9 +101,9 @@ def _inspect_file(path: Path, as_json: bool) -> None:
             "operations": operations,
             "gpu": {"takes_all": not in_the_way, "obstacles": in_the_way},
         }
-        typer.echo(json.dumps(told, indent=2))
+        print_json(told)
         return
-    typer.echo(printable("\n".join(_lines(file, metadata, signatures, operations, in_the_way))))
+    print_lines(*_lines(file, metadata, signatures, operations, in_the_way))
 
 
 def _described(file: str, signature: "Signature") -> dict[str, Any]:
@@ -126,21 +125,22 @@ def _lines(
     from export.report import megabytes
 
     yield f"{megabytes(file.size)}, of which {megabytes(file.constant_bytes)} are weights and other constants"
-    yield f"{metadata}\n{metadata.description}" if metadata else "no metadata of styleport"
+    yield from (str(metadata), metadata.description) if metadata else ("no metadata of styleport",)
     for name, signature in signatures.items():
-        yield f"\n{name or 'no signature; the graph'}"
+        yield from ("", name or "no signature; the graph")
         ends = [(side, *one) for side in ("in", "out") for one in signature[f"{side}puts"].items()]
         widths = [max(len(name) for _, name, _ in ends), max(len(one["dtype"]) for _, _, one in ends)] if ends else []
         for side, name, tensor in ends:
             yield f"  {side:<3}  {name:<{widths[0]}}  {tensor['dtype']:<{widths[1]}}  [{_shape(tensor)}]"
-    yield f"\n{sum(operations.values())} operations"
+    yield from ("", f"{sum(operations.values())} operations")
     width = max(map(len, operations), default=0)
     for name, count in operations.items():
         yield f"  {name:<{width}}  {count:>5}"
+    yield ""
     if in_the_way:
-        yield f"\nGPU: not as a whole: {'; '.join(in_the_way)}"
+        yield f"GPU: not as a whole: {'; '.join(in_the_way)}"
     else:
-        yield "\nGPU: takes all of it, as far as the file tells: the delegate has every operation"
+        yield "GPU: takes all of it, as far as the file tells: the delegate has every operation"
 
 
 def _metadata_of(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:

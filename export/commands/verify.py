@@ -1,6 +1,5 @@
 """`styleport verify`: every hash and every parity figure of a bundle, from its files alone."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import WorkError, first_of
 from toolkit.gate import trusted
+from toolkit.printing import print_json, print_lines
 
 EXAMPLES = ("styleport verify bundle", "styleport verify bundle --json")
 
@@ -45,7 +45,7 @@ def verify(
         for artifact, measured in result.measured.items()
     ]
     if as_json:
-        typer.echo(json.dumps({"artifacts": records, "failures": result.failures}, indent=2))
+        print_json({"artifacts": records, "failures": result.failures})
     else:
         from export.table import print_table, stdout_console
 
@@ -59,5 +59,5 @@ def verify(
         signature = (
             ", the signature holds" if key else "; the signature was not checked: give --key" if is_signed else ""
         )
-        typer.echo("verified: every file is as recorded, every artifact keeps its gate" + signature)
+        print_lines("verified: every file is as recorded, every artifact keeps its gate" + signature)
         closing.tell(follow=[["styleport", "publish", bundle, "models/stylizer"]])

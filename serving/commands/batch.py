@@ -1,6 +1,5 @@
 """`styleport batch`: a whole collection through the SavedModel of a bundle, on any engine of Apache Beam."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from toolkit.commands import closing
 from toolkit.commands.options import Detail, MaxSize, PreserveColor, Strength, StyleSize, Trust, warn_of_style_size
 from toolkit.errors import InputError, WorkError
 from toolkit.gate import trusted
+from toolkit.printing import print_json
 from toolkit.sizes import DETAIL
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def batch(
 
 def _report(summary: "Summary", output: str, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"output": output, **asdict(summary)}, indent=2))
+        print_json({"output": output, **asdict(summary)})
     if summary.failed:
         total = summary.done + summary.skipped + summary.failed
         raise WorkError(f"{summary.failed} of {total} results failed: {output}/_failed.jsonl has the reasons")

@@ -1,6 +1,5 @@
 """`styleport label`: moves traffic to a version that the servers have loaded."""
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +19,7 @@ from serving.commands.options import (
 )
 from toolkit.commands import closing
 from toolkit.errors import InputError
+from toolkit.printing import print_json, print_lines
 
 EXAMPLES = (
     "styleport label models/stylizer stable=2",
@@ -108,8 +108,8 @@ def report(move: Any, as_json: bool, base_path: Path) -> None:
         base_path: the folder of the versions.
     """
     if as_json:
-        typer.echo(json.dumps({"label": move.label, "before": move.before, "after": move.after}, indent=2))
+        print_json({"label": move.label, "before": move.before, "after": move.after})
     else:
         before, after = (version if version is not None else "none" for version in (move.before, move.after))
-        typer.echo(f"{move.label}: {before} -> {after}")
+        print_lines(f"{move.label}: {before} -> {after}")
         closing.tell(follow=[["styleport", "versions", base_path], ["styleport", "rollback", base_path]])

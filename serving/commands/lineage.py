@@ -1,12 +1,12 @@
 """`styleport lineage`: where a version comes from."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from serving.commands.options import AsJson, BasePath
 from toolkit.commands import closing
+from toolkit.printing import print_json
 
 EXAMPLES = ("styleport lineage models/stylizer 1", "styleport lineage models/stylizer 1 --json")
 
@@ -24,24 +24,16 @@ def lineage(
 
     found = lineage_of(base_path, version)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
     else:
         _print(found)
         closing.tell(follow=[["styleport", "versions", base_path]])
 
 
 def _print(found: dict[str, Any]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
+    from export.table import print_stacked
 
-    from export.table import stdout_console
-
-    table = Table(show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in _lines(found):
-        table.add_row(name, escape(text))
-    stdout_console().print(table)
+    print_stacked([_lines(found)])
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:

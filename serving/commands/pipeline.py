@@ -13,6 +13,7 @@ from toolkit.commands import closing, completion
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError, WorkError, first_of
 from toolkit.gate import trusted
+from toolkit.printing import print_json, print_lines
 from toolkit.source_options import SourceOptions
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def pipeline(
         else:
             run = run_locally(settings)
     if run is None:
-        typer.echo(str(compile_to))
+        print_lines(str(compile_to))
     else:
         _report(run, as_json)
 
@@ -129,14 +130,14 @@ def _read_gates(path: Path) -> Any:
 def _report(run: "Run", as_json: bool) -> None:
     if as_json:
         told = {name: str(value) if isinstance(value, Path) else value for name, value in vars(run).items()}
-        typer.echo(json.dumps(told, indent=2))
+        print_json(told)
     else:
         for name, state in run.components.items():
-            typer.echo(f"{name}: {state}")
-        typer.echo(f"report: {run.report or 'none'}")
+            print_lines(f"{name}: {state}")
+        print_lines(f"report: {run.report or 'none'}")
     if not run.blessed:
         raise WorkError(f"not blessed and not pushed: {first_of(run.failures)}")
     if not as_json and run.pushed:
         verb = "pushed" if run.components["Pusher"] == "complete" else "nothing changed; already pushed"
-        typer.echo(f"{verb}: version {run.pushed.name} in {run.pushed.parent}")
+        print_lines(f"{verb}: version {run.pushed.name} in {run.pushed.parent}")
         closing.tell([run.pushed], follow=[["styleport", "lineage", run.pushed.parent, run.pushed.name]])

@@ -1,12 +1,12 @@
 """`styleport prune`: removes old versions that nobody needs."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from serving.commands.options import AsJson, BasePath, ModelConfig, ModelName
 from toolkit.commands import closing
+from toolkit.printing import print_json, print_lines
 
 EXAMPLES = ("styleport prune models/stylizer --keep 3 --dry-run", "styleport prune models/stylizer --keep 3")
 
@@ -34,8 +34,8 @@ def prune(
     ):
         pruned.delete(step)
     if as_json:
-        typer.echo(json.dumps({"removed": pruned.removed, "kept": pruned.kept, "dry_run": dry_run}, indent=2))
+        print_json({"removed": pruned.removed, "kept": pruned.kept, "dry_run": dry_run})
         return
     verb, removed, kept = "would be removed" if dry_run else "removed", pruned.removed, pruned.kept
-    typer.echo(f"{verb}: {', '.join(map(str, removed)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}")
+    print_lines(f"{verb}: {', '.join(map(str, removed)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}")
     closing.tell(follow=[["styleport", "versions", base_path]])

@@ -1,6 +1,5 @@
 """`styleport publish`: a verified bundle becomes the next version in a base path."""
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import InputError
 from toolkit.gate import trusted
+from toolkit.printing import print_json, print_lines, print_remark
 
 EXAMPLES = (
     "styleport publish bundle models/stylizer",
@@ -95,15 +95,15 @@ def publish(
     }
     if closed:
         told = f"warning: {closed} is closed to other users (mode {closed.stat().st_mode & 0o777:o})"
-        typer.echo(f"{told}, and to a server that is one: chmod it; --mode 755 opens what publish makes", err=True)
+        print_remark(f"{told}, and to a server that is one: chmod it; --mode 755 opens what publish makes")
     if as_json:
-        typer.echo(json.dumps(result, indent=2))
+        print_json(result)
         return
-    typer.echo(f"published version {published.number}: {published.folder}")
+    print_lines(f"published version {published.number}: {published.folder}")
     if first:
-        typer.echo(f"wrote {file.path}: it serves version {published.number} as stable and canary")
+        print_lines(f"wrote {file.path}: it serves version {published.number} as stable and canary")
     elif not file.names_model():
-        typer.echo(f"{file.path} does not name this base path: add it there to have it served")
+        print_lines(f"{file.path} does not name this base path: add it there to have it served")
     follow = _following(base_path, published.number, first, model_config)
     closing.tell([published.folder], follow=[follow, ["styleport", "versions", base_path]])
 

@@ -10,6 +10,7 @@ from serving.commands import running
 from serving.commands.flags import COMMAND_LINE, TensorFlowCommand
 from serving.server.options import INT32_MAX, Limits, LoadOptions, ServerOptions
 from toolkit.errors import InputError
+from toolkit.printing import print_lines
 
 CLASS = TensorFlowCommand
 EXAMPLES = (
@@ -383,7 +384,7 @@ def published_config(base_path: Path) -> Path:
 def _print_versions() -> None:
     from importlib.metadata import version
 
-    typer.echo(f"styleport: {version('styleport')}\nTensorFlow: {version('tensorflow')}")
+    print_lines(f"styleport: {version('styleport')}", f"TensorFlow: {version('tensorflow')}")
 
 
 def _threads(session: int, intra: int, inter: int) -> dict[str, int]:

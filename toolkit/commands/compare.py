@@ -11,6 +11,7 @@ from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.optimize import check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.gate import trusted
+from toolkit.printing import print_path, print_remark
 
 if TYPE_CHECKING:
     from toolkit.images import Picture
@@ -57,7 +58,7 @@ def compare(
 ) -> None:
     """Paint a picture by both methods, and show the results beside the content and the style."""
     from toolkit import memory, targets
-    from toolkit.console import print_path, quiet_libraries
+    from toolkit.console import quiet_libraries
     from toolkit.images import WRITABLE_SUFFIXES, save_image
     from toolkit.locate import local_path
     from toolkit.panels import side_by_side
@@ -106,9 +107,7 @@ def compare(
 
 
 def _interrupted(count: str, output: Path) -> typer.Exit:
-    from toolkit.console import printable
-
-    typer.echo(printable(f"styleport: interrupted after {count}; the pictures as they stand are in {output}"), err=True)
+    print_remark(f"styleport: interrupted after {count}; the pictures as they stand are in {output}")
     return typer.Exit(128 + signal.SIGINT)
 
 

@@ -1,6 +1,5 @@
 """`styleport fetch`: a local copy of a module, with its sha256."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from toolkit.commands import closing
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError
+from toolkit.printing import print_json, print_lines
 
 EXAMPLES = (
     "styleport fetch google/magenta/arbitrary-image-stylization-v1-256/2 module",
@@ -53,7 +53,7 @@ def fetch(
             resolved = hub.resolve(handle, limits, progress)
         record = keep(resolved, folder)
     if as_json:
-        typer.echo(json.dumps({"path": str(folder), **record}, indent=2))
+        print_json({"path": str(folder), **record})
     else:
-        typer.echo(f"{folder}: {record['bytes']} bytes, sha256 {record['sha256']}")
+        print_lines(f"{folder}: {record['bytes']} bytes, sha256 {record['sha256']}")
         closing.tell([folder], follow=[["styleport", "export", "bundle", "--model", folder]])

@@ -12,6 +12,7 @@ import typer
 from toolkit.commands import closing, objective_options
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError, StyleportError, WorkError
+from toolkit.printing import print_json, print_path
 from toolkit.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def optimize(
     """Paint a picture by optimisation (Gatys et al. 2015): slower than stylize, and closer to the style."""
     from toolkit import targets
     from toolkit.checkpoints import STATE_FILE
-    from toolkit.console import print_path, quiet_libraries
+    from toolkit.console import quiet_libraries
     from toolkit.images import WRITABLE_SUFFIXES, save_image
     from toolkit.names import check_utf8
 
@@ -168,15 +169,17 @@ def optimize(
     if interrupted:
         raise typer.Exit(128 + signal.SIGINT)
     if as_json:
-        typer.echo(json.dumps(result, indent=2))
+        print_json(result)
     else:
         print_path(output)
         closing.tell([output], follow=[["styleport", "compare", content, styles[0], "-o", "compared.png"]])
 
 
 def _say(console: Any, told: str, checkpoint: Path | None) -> None:
+    from toolkit.console import remark
+
     goes_on = f"; the same command continues from {checkpoint}" if checkpoint else ""
-    console.print(f"styleport: {told}{goes_on}", markup=False, highlight=False, soft_wrap=True)
+    remark(console, f"styleport: {told}{goes_on}")
 
 
 def load_pictures(content: Path, styles: list[Path], size: int) -> tuple[Any, list[Any]]:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InputError, WorkError
+from toolkit.errors import InputError, WorkError, one_line
 from toolkit.opening import read_bounded
 
 # A configuration is some kilobytes; what is far beyond is none, and is not read into memory.
@@ -90,9 +90,9 @@ def _parse(text: str, message: Any, origin: str) -> Any:
 
     try:
         return text_format.Parse(text, message)
-    except (text_format.ParseError, UnicodeError, RecursionError) as error:
+    except Exception as error:  # of what parses, or of a value that no field takes
         kind = message.DESCRIPTOR.name
-        raise InputError(f"{origin}: not a {kind} in protobuf text form: {error}") from error
+        raise InputError(f"{origin}: not a {kind} in protobuf text form: {one_line(error, most=300)}") from error
 
 
 def _read(path: Path) -> str:

@@ -25,10 +25,7 @@ from toolkit import streams
 from toolkit.aborts import watched
 from toolkit.errors import StyleportError, out_of_memory
 from toolkit.names import readable
-from toolkit.printing import printable, printable_lines
-
-# Set to see all that TensorFlow and its like print.
-LOGS_VARIABLE = "STYLEPORT_LOGS"
+from toolkit.printing import LOGS_VARIABLE, printable, printable_lines
 
 
 class TextConsole(Console):

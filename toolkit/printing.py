@@ -13,6 +13,9 @@ import typer
 
 from toolkit.names import readable
 
+# Set to see all that TensorFlow and its like print, and where in the program an error comes from.
+LOGS_VARIABLE = "STYLEPORT_LOGS"
+
 
 def printable(text: str) -> str:
     """Returns a text of one line without what a terminal would act upon, and without ends of lines.

@@ -93,7 +93,7 @@ class TFLiteNetwork:
             self._runner = self._interpreter.get_signature_runner(self.signature)
             self.inputs: dict[str, Any] = self._runner.get_input_details()
             self.outputs: dict[str, Any] = self._runner.get_output_details()
-        except (ValueError, RuntimeError, MemoryError) as error:
+        except Exception as error:  # a runtime may raise anything on a damaged file
             raise InputError(f"{self._path}: not a TFLite model that can be run ({_first_line(error)})") from error
 
     def check_role(self, role: str, inputs: set[str], output: str) -> None:
@@ -179,7 +179,7 @@ class TFLiteNetwork:
         try:
             with self._lock:
                 return dict(self._runner(**arrays))
-        except (ValueError, RuntimeError, MemoryError) as error:
+        except Exception as error:  # likewise
             sizes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
             raise WorkError(f"{self._path}: could not be run on {sizes} ({_first_line(error)})") from error
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.errors import InputError
+from toolkit.errors import told_as_input
 from toolkit.printing import print_json, print_lines
 
 if TYPE_CHECKING:
@@ -44,11 +44,9 @@ def inspect(
     if as_json:
         print_json(manifest)
         return
-    try:
+    with told_as_input(f"{bundle}: its manifest cannot be read"):
         # All of it before any of it is printed: without the schema, anything may be missing.
         told = list(_about(bundle, manifest))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(f"{bundle}: its manifest cannot be read ({type(error).__name__}: {error})") from error
     from export.table import print_table, stdout_console
 
     for one in told:

@@ -47,7 +47,7 @@ def batch(
         ),
     ] = "FnApiRunner",
     workers: Annotated[
-        int, typer.Option(min=1, help="Number of processes of FnApiRunner, each with its own model.")
+        int, typer.Option(min=1, max=1024, help="Number of processes of FnApiRunner, each with its own model.")
     ] = 1,
     strength: Strength = 1.0,
     detail: Detail = DETAIL,

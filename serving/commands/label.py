@@ -19,6 +19,7 @@ from serving.commands.options import (
 )
 from toolkit.commands import closing
 from toolkit.errors import InputError
+from toolkit.option_numbers import LARGEST
 from toolkit.printing import print_json, print_lines
 
 EXAMPLES = (
@@ -65,7 +66,10 @@ def _parse(assignment: str) -> tuple[str, int | None]:
     match = re.fullmatch(r"([A-Za-z0-9_.-]+)=([0-9]{1,19}|none)", assignment)
     if not match:
         raise InputError(f"{assignment!r}: give a label and a version, such as stable=2, or stable=none")
-    return match[1], None if match[2] == "none" else int(match[2])
+    version = None if match[2] == "none" else int(match[2])
+    if version is not None and version > LARGEST:
+        raise InputError(f"{assignment!r}: give a version of at most {LARGEST}")
+    return match[1], version
 
 
 def moved(file: Any, name: str, version: int | None, urls: list[str], timeout: float, options: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ import typer
 
 from toolkit.commands import closing, completion, objective_options
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
-from toolkit.commands.optimize import check_memory, load_pictures
+from toolkit.commands.optimize import MAX_STEPS, check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.gate import trusted
 from toolkit.printing import print_path, print_remark
@@ -49,7 +49,7 @@ def compare(
             min=16, help="Side in pixels to which the style of the feed-forward method is cropped and resized."
         ),
     ] = 256,
-    steps: Annotated[int, typer.Option(min=1, help="Number of steps of the optimisation.")] = 100,
+    steps: Annotated[int, typer.Option(min=1, max=MAX_STEPS, help="Number of steps of the optimisation.")] = 100,
     size: Annotated[int, typer.Option(min=32, help="Largest longer side of all pictures, in pixels.")] = 384,
     vgg_weights: objective_options.VggWeights = "vgg19-8bit",
     optimizer: Annotated[str, typer.Option(help="Optimizer: lbfgs (with bounds) or adam.")] = "lbfgs",

@@ -25,10 +25,12 @@ def fetch(
     timeout: Annotated[
         float,
         typer.Option(
-            min=0.1, help="Seconds within which the server answers, and within which each further byte arrives."
+            min=0.1,
+            max=86_400,
+            help="Seconds within which the server answers, and within which each further byte arrives.",
         ),
     ] = 20,
-    total_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for the whole download.")] = 600,
+    total_timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds for the whole download.")] = 600,
     max_size: Annotated[
         int, typer.Option(min=1, help="Largest size in MB of the archive, packed and unpacked.")
     ] = 2000,

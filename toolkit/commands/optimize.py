@@ -18,6 +18,8 @@ from toolkit.whole_files import write_whole
 if TYPE_CHECKING:
     from toolkit.transfer import StyleTransfer
 
+# Far beyond any run; what divides a number of steps is looked for among the smaller ones.
+MAX_STEPS = 1_000_000
 ANIMATION_SUFFIXES = frozenset({".gif", ".webp"})
 
 
@@ -35,12 +37,13 @@ def optimize(
     steps: Annotated[
         int | None,
         typer.Option(
+            max=MAX_STEPS,
             help="Number of steps. The first steps show how long the run takes on this machine.",
             show_default="100, which is --epochs times --steps-per-epoch",
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Number of epochs.")] = 10,
-    steps_per_epoch: Annotated[int, typer.Option(help="Number of steps in an epoch.")] = 10,
+    epochs: Annotated[int, typer.Option(max=MAX_STEPS, help="Number of epochs.")] = 10,
+    steps_per_epoch: Annotated[int, typer.Option(max=MAX_STEPS, help="Number of steps in an epoch.")] = 10,
     size: Annotated[int, typer.Option(min=32, help="Largest longer side of all pictures, in pixels.")] = 512,
     vgg_weights: objective_options.VggWeights = "vgg19-8bit",
     optimizer: Annotated[str, typer.Option(help="Optimizer: lbfgs (with bounds) or adam.")] = "lbfgs",

@@ -120,7 +120,7 @@ def test_a_changed_byte_is_refused(damaged, offset):
     content = bytearray(damaged.read_bytes())
     content[offset] ^= 1
     damaged.write_bytes(content)
-    with pytest.raises(InputError, match="is damaged: its sha256 is") as caught:
+    with pytest.raises(InputError, match=r"is damaged: its sha256 is") as caught:
         presets.quantized_weights(NAME)
     assert str(damaged) in str(caught.value)
     assert "reinstall styleport" in str(caught.value)
@@ -128,7 +128,7 @@ def test_a_changed_byte_is_refused(damaged, offset):
 
 def test_an_archive_cut_short_is_refused(damaged):
     damaged.write_bytes(damaged.read_bytes()[:-100])
-    with pytest.raises(InputError, match="is damaged"):
+    with pytest.raises(InputError, match=r"is damaged"):
         Stylizer.from_preset(NAME)
 
 
@@ -137,7 +137,7 @@ def test_an_archive_that_unpickles_is_never_loaded(damaged):
     provenance = presets.provenance(NAME)
     provenance["sha256"] = hashlib.sha256(damaged.read_bytes()).hexdigest()
     damaged.with_suffix(".json").write_text(json.dumps(provenance))
-    with pytest.raises(InputError, match="is damaged .*allow_pickle=False.*reinstall styleport"):
+    with pytest.raises(InputError, match=r"is damaged .*allow_pickle=False.*reinstall styleport"):
         presets.quantized_weights(NAME)
 
 
@@ -164,7 +164,7 @@ def test_an_archive_of_other_arrays_is_refused(damaged, arrays, change):
     changed = dict(arrays)
     change(changed, "predictor/conv_1")
     recorded(damaged, changed)
-    with pytest.raises(InputError, match="magenta-mobile.npz is damaged .*; reinstall styleport"):
+    with pytest.raises(InputError, match=r"magenta-mobile.npz is damaged .*; reinstall styleport"):
         Stylizer.from_preset(NAME)
 
 

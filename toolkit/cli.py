@@ -220,6 +220,9 @@ def _outside(error: Exception) -> StyleportError | None:
         return InputError(f"{error.object!a}: a name that is not UTF-8 cannot be used here: rename it")
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         return WorkError("too many files are open: raise the limit (ulimit -n), or close some")
+    if isinstance(error, OSError) and error.filename is not None:
+        kind = WorkError if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) else InputError
+        return kind(f"{os.fsdecode(error.filename)}: {error.strerror}")
     return None
 
 

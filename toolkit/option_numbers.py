@@ -24,7 +24,7 @@ def check(context: Any) -> None:
         for value in _values(context.params.get(parameter.name)):
             if isinstance(value, float) and not math.isfinite(value):
                 raise InputError(f"{_name(parameter)} is {value}: give a finite number")
-            if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
+            if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:
                 raise InputError(f"{_name(parameter)} is {str(value)[:_SHOWN]}…: give a number of at most 64 bits")
 
 

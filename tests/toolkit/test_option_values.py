@@ -16,7 +16,8 @@ NOT_RUN = ("serve", "batch", "pipeline")
 
 
 def numbers(command):
-    return [one for one in command.params if one.type.name in ("integer", "float", "integer range", "float range")]
+    kinds = (int, float, list[int], list[float])
+    return [one for one in command.params if one.type_descriptor.annotation in kinds]
 
 
 def spelled(option, value):
@@ -67,9 +68,9 @@ def test_what_is_no_number_or_too_large_for_any_is_refused_by_the_options_name(n
     for option in numbers(command):
         for value in NONSENSE:
             if option.param_type_name == "option":
-                given, known = [*spelled(option, value), *words(command)], option.opts
-            else:
-                given = [value if one == "1" else one for one in words(command)]
+                given, known = [*words(command), *spelled(option, value)], option.opts
+            else:  # one with a hyphen would be an option
+                given = [value.strip("-") if one == "1" else one for one in words(command)]
                 known = [option.name.upper(), option.metavar or ""]
             refused([name, *given], *filter(None, known))
 
@@ -80,7 +81,7 @@ def test_numbers_out_of_range_are_refused_in_one_line(name, refused):
     for option in numbers(command):
         for value in EXTREME:
             if option.param_type_name == "option":
-                refused([name, *spelled(option, value), *words(command)])
+                refused([name, *words(command), *spelled(option, value)])
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in NOT_RUN])

@@ -148,6 +148,8 @@ def check_models(config: Any) -> str | None:
 
 
 def _check_model(model: Any) -> str | None:
+    if "\0" in model.base_path:
+        return f"the base_path of model {model.name!r} holds a zero byte: it names no folder"
     if not (Path(model.base_path).is_absolute() or "://" in model.base_path):
         return (
             f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}: "

@@ -44,12 +44,14 @@ def base(tmp_path):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_base_path_that_is_not_utf8(told, base, command):
-    published = small_bundles.publish(small_bundles.make(base.parents[1] / "bundle"), base)
+    # As it was published, and then moved.
+    published = small_bundles.publish(small_bundles.make(base.parents[1] / "bundle"), base.parents[1] / "stylizer")
+    published.folder.rename(base / "1")
     code, _ = told(command, base, *COMMANDS[command])
     assert code == (0 if command in ("versions", "lineage") else 2)
     default_config(base).write_text('model_config_list { config { name: "a" base_path: "/a" model_platform: "x" } }')
     assert told(command, base, *COMMANDS[command])[0] == (0 if command == "lineage" else 2)
-    assert published.folder.is_dir()
+    assert (base / "1").is_dir()
 
 
 def test_a_bundle_or_a_base_path_that_is_not_utf8_is_not_published(told, base, tmp_path):

@@ -18,8 +18,8 @@ from toolkit import cli
 from toolkit import manifest as manifests
 
 # As UTF-8 has them: ESC, BEL, the C1 that begins a sequence by itself, DEL, an override of the direction.
-ACTED_UPON = ("\x1b]", "\x07", "\x9b", "\x7f", "\u202e", "owned\n")
-HOSTILE = "".join(ACTED_UPON)
+ACTED_UPON = ("\x1b]", "\x07", "\x9b", "\x7f", "\u202e", "\nforged")
+HOSTILE = "owned" + "".join(ACTED_UPON)
 
 
 def spoiled(value):
@@ -33,7 +33,7 @@ def spoiled(value):
 
 def assert_clean(text):
     assert not [one for one in text if not one.isprintable() and one != "\n"], repr(text)
-    assert not [line for line in text.splitlines() if line.endswith("owned")], "a line was made of a name"
+    assert not [line for line in text.splitlines() if line.startswith("forged")], "a line was made of a name"
 
 
 @pytest.fixture
@@ -41,6 +41,7 @@ def clean(capfd):
     """Runs a command, holds what it prints to be clean, and returns its code and its output."""
 
     def call(*arguments):
+        capfd.readouterr()
         code = cli.run([str(argument) for argument in arguments])
         output, error = capfd.readouterr()
         assert_clean(output)
@@ -73,7 +74,7 @@ def test_a_manifest(clean, bundle, monkeypatch):
     monkeypatch.setattr("export.bundle.validate", lambda manifest: None)
     code, output = clean("inspect", bundle)
     assert code == 0
-    assert output.count("owned") > 20
+    assert output.count("owned") > 8
     code, output = clean("inspect", bundle, "--json")
     assert json.loads(output) == manifests.read(bundle)
 
@@ -151,8 +152,8 @@ def test_a_provenance_and_a_configuration(clean, tmp_path):
         assert code == 0
         assert "owned" in output
         json.loads(clean(*command, "--json")[1])
-    text = "".join(f"\\{ord(one):03o}" if ord(one) < 256 else one for one in HOSTILE)
-    file.path.write_text(file.path.read_text().replace('"stable"', f'"{text}"').replace("# ", f"# {HOSTILE[:-1]}"))
+    text = "".join(f"\\{one:03o}" for one in HOSTILE.encode())
+    file.path.write_text(file.path.read_text().replace('"stable"', f'"{text}"'))
     assert clean("versions", base)[0] == 0
     assert clean("label", base, f"{HOSTILE}=1")[0] == 2
     file.path.write_text(f'model_config_list {{ config {{ name: "{text}" base_path: "/{text}" }} }}')
@@ -171,7 +172,7 @@ def test_what_a_server_answers(clean, tmp_path):
 
     with serving(Handler) as address:
         (tmp_path / "a.png").write_bytes(b"")
-        assert clean("fetch", f"{address}/{HOSTILE.strip()}/m.tar.gz", tmp_path / "module")[0] in (1, 2)
+        assert clean("fetch", f"{address}/{HOSTILE}/m.tar.gz", tmp_path / "module")[0] in (1, 2)
         assert clean("fetch", f"{address}/module.tar.gz", tmp_path / "module")[0] == 1
 
 

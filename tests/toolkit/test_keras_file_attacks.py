@@ -170,7 +170,7 @@ def test_an_odd_archive_is_refused_in_one_line(tmp_path, capfd, change, suffix):
 
 
 def test_loading_has_a_deadline_that_the_error_names(tmp_path, monkeypatch):
-    layers = [layer("Conv2D", filters=3, kernel_size=[3, 3]) for _ in range(3000)]
+    layers = [layer("Conv2D", filters=3, kernel_size=[3, 3], padding="same") for _ in range(3000)]
     for index, one in enumerate(layers):
         one["config"]["name"] = f"layer{index}"
     path = write(tmp_path / "model.keras", sequential(*layers))

@@ -37,7 +37,7 @@ def whole(tmp_path):
     manifest |= {"options": {"max_size": 1024, "integer_io": False}}
     manifest["source"] |= {"method": "feed-forward", "sha256": 64 * "0", "licence": "none", "description": "none"}
     manifest["artifacts"][0] |= {"format": "saved_model", "quantization": "float32", "size": None}
-    manifest["artifacts"][0]["parity"] |= {"pairs": 1, "worst_pair": "a"}
+    manifest["artifacts"][0]["parity"] |= {"pairs": 12, "worst_pair": "a"}
     forging.write(folder, manifest)
     forging.rehash(folder)
     return folder
@@ -76,18 +76,15 @@ def test_mutated_manifests(whole, capfd, monkeypatch, form):
             (whole / manifests.MANIFEST_FILE).write_bytes(mutator.bytes(text))
         for call in (lambda: verify_bundle(whole), lambda: models.open_model(whole), lambda: default_artifact(whole)):
             endings(1, lambda number, call=call: call())
-        endings(1, lambda number: json.loads(in_one_line(capfd, "inspect", whole, "--json")))
-        in_one_line(capfd, "inspect", whole)
+        json.loads(in_one_line(capfd, "inspect", whole, "--json"))
 
-    found = endings(200, read)
+    found = endings(80, read)
     assert found["taken"] > 1, found
-    assert found["refused"] > 50, found
+    assert found["refused"] > 20, found
 
 
-@pytest.mark.parametrize("schema", [True, False])
-def test_mutated_manifests_are_told_without_a_schema_too(whole, capfd, monkeypatch, schema):
-    if not schema:
-        monkeypatch.setattr("export.bundle.validate", lambda manifest: None)
+def test_mutated_manifests_are_told_without_a_schema_too(whole, capfd, monkeypatch):
+    monkeypatch.setattr("export.bundle.validate", lambda manifest: None)
     mutator, manifest = Mutator(SEED + 1), manifests.read(whole)
 
     def read(number):

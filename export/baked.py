@@ -18,10 +18,10 @@ from export.quantization import apply_rules, calibration_pairs
 from export.signatures import of_tflite
 from export.style import Style
 from export.tflite import DEFAULT_SHAPES, NATIVE, Form, Treatment, to_float, to_samples
-from toolkit import images
+from toolkit import images, strict_json
 from toolkit.baked import BAKED_FILE, BakedStylizer
 from toolkit.bottleneck import interpolate
-from toolkit.errors import InputError
+from toolkit.errors import InputError, told_as_input
 from toolkit.opening import read_bounded
 
 SIGNATURE = "stylize"
@@ -63,15 +63,13 @@ class BakedStyle:
             InputError: the file is missing or damaged.
         """
         try:
-            record = json.loads(read_bounded(path, MAX_STYLE_BYTES, "a style"))
-            bottleneck = np.array(record["bottleneck"], np.float32)
-            style = Style.from_json(record)
+            content = read_bounded(path, MAX_STYLE_BYTES, "a style")
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-        except InputError:
-            raise
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise InputError(f"{path}: not a style ({error})") from error
+        with told_as_input(f"{path}: not a style"):
+            record = strict_json.parse(content)
+            bottleneck = np.array(record["bottleneck"], np.float32)
+            style = Style.from_json(record)
         if bottleneck.shape != (length,) or not np.isfinite(bottleneck).all():
             raise InputError(f"{path}: its bottleneck is not {length} finite numbers")
         return cls(style, bottleneck.reshape(1, 1, 1, length))

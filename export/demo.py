@@ -16,6 +16,7 @@ from toolkit.cli import run
 from toolkit.errors import StyleportError
 from toolkit.models import in_given_styles, open_model
 from toolkit.panels import side_by_side
+from toolkit.printing import print_lines, print_path, print_remark
 
 PRESET = "magenta-mobile"
 # Of the TFLite artifacts, which are exported in every quantization. Those of any size would take as long again.
@@ -35,7 +36,7 @@ def _stylize_with_each(bundle: Path, manifest: dict[str, Any], folder: Path) -> 
         stylized = np.asarray(model(content[None], style[None]))[0]
         path = folder / f"{record['path'].replace('/', '-')}.png"
         images.save_image(stylized, path)
-        sys.stdout.write(f"{path}\n")
+        print_path(path)
 
 
 def _paint_by_optimization(folder: Path) -> int:
@@ -52,7 +53,7 @@ def _paint_by_optimization(folder: Path) -> int:
     }
     both = folder / "both.png"
     images.save_image(side_by_side({label: images.load_image(path) for label, path in panels.items()}), both)
-    sys.stdout.write(f"{both}\n")
+    print_path(both)
     return 0
 
 
@@ -93,11 +94,11 @@ def main() -> int:
         with quiet_libraries():
             _stylize_with_each(bundle, manifests.read(bundle), folder)
     except StyleportError as error:
-        sys.stderr.write(f"demo: {error}\n")
+        print_remark(f"demo: {error}")
         return error.exit_code
     if code := _paint_by_optimization(folder):
         return code
-    sys.stdout.write(f"pictures: {folder}\nreport: {bundle / 'report' / 'index.html'}\n")
+    print_lines(f"pictures: {folder}", f"report: {bundle / 'report' / 'index.html'}")
     return 0
 
 

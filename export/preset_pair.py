@@ -22,6 +22,7 @@ from toolkit import presets
 from toolkit.device import DeviceStylizer
 from toolkit.errors import StyleportError, WorkError
 from toolkit.manifest import sha256
+from toolkit.printing import print_lines, print_remark
 from toolkit.stylizer import Stylizer
 from toolkit.tflite_metadata import NetworkMetadata
 
@@ -135,9 +136,10 @@ def main() -> None:
     try:
         record = build(arguments.output)
     except StyleportError as error:
-        sys.exit(f"error: {error}")
+        print_remark(f"error: {error}")
+        sys.exit(error.exit_code)
     for name, file in record["files"].items():
-        sys.stdout.write(f"{arguments.output / name} {file['bytes']} {file['sha256']}\n")
+        print_lines(f"{arguments.output / name} {file['bytes']} {file['sha256']}")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
 """Tables of results, on a terminal or in a notebook: as many columns as fit, and every name whole."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from export.report import figure_names, megabytes, number
 from toolkit.console import TextConsole
+from toolkit.printing import printable
 
 
 @dataclass(frozen=True)
@@ -20,15 +21,21 @@ class Column:
 
     Attributes:
         name: its heading.
-        cells: one for each row, in Rich's markup.
+        cells: one for each row, whoever wrote them.
         is_number: its cells are aligned on the right.
         rank: columns with a larger one are left out first; those of rank 0 stay.
+        colors: of its cells by what they say.
     """
 
     name: str
     cells: Sequence[str]
     is_number: bool = False
     rank: int = 0
+    colors: Mapping[str, str] = field(default_factory=dict)
+
+    def shown(self) -> list[Text]:
+        """Returns the cells, each in one line."""
+        return [Text(printable(cell), self.colors.get(cell, "")) for cell in self.cells]
 
 
 def fitted(columns: Sequence[Column], console: Console, caption: str | None = None) -> Table:
@@ -46,7 +53,8 @@ def fitted(columns: Sequence[Column], console: Console, caption: str | None = No
     while _width(_table(kept, caption), console) > console.width and any(column.rank for column in kept):
         kept.remove(max(kept, key=lambda column: column.rank))
     if _width(_table(kept, caption), console) > console.width:
-        return _stacked(columns, caption)
+        rows = zip(*(column.shown() for column in columns), strict=True)
+        return stacked((zip((column.name for column in columns), row, strict=True) for row in rows), caption)
     left_out = [column.name for column in columns if column not in kept]
     notes = [caption, f"left out at this width: {', '.join(left_out)}; --json has all" if left_out else None]
     return _table(kept, "\n".join(filter(None, notes)) or None)
@@ -56,18 +64,24 @@ def _table(columns: Sequence[Column], caption: str | None) -> Table:
     table = Table(caption=caption)
     for column in columns:
         table.add_column(column.name, justify="right" if column.is_number else "left", no_wrap=True)
-    for row in zip(*(column.cells for column in columns), strict=True):
+    for row in zip(*(column.shown() for column in columns), strict=True):
         table.add_row(*row)
     return table
 
 
-def _stacked(columns: Sequence[Column], caption: str | None) -> Table:
+def stacked(rows: Iterable[Iterable[tuple[str, str | Text]]], caption: str | None = None) -> Table:
+    """Returns a table of two columns, each row of it as lines.
+
+    Args:
+        rows: names with what is told of them, whoever wrote that.
+        caption: what stands below it.
+    """
     table = Table(show_header=False, caption=caption)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for row in zip(*(column.cells for column in columns), strict=True):
-        for column, cell in zip(columns, row, strict=True):
-            table.add_row(column.name, cell)
+    for row in rows:
+        for name, told in row:
+            table.add_row(name, Text(printable(told)) if isinstance(told, str) else told)
         table.add_section()
     return table
 
@@ -78,7 +92,7 @@ def _width(table: Table, console: Console) -> int:
     return Measurement.get(console, roomy, table).maximum
 
 
-def print_lines(lines: Iterable[str], console: Console, indent: int = 4) -> None:
+def print_wrapped(lines: Iterable[str], console: Console, indent: int = 4) -> None:
     """Prints lines; on a terminal those that are wider go on in the next row, indented, and no word is broken.
 
     Args:
@@ -123,19 +137,15 @@ def parity_table(records: list[dict[str, Any]], console: Console | None = None) 
     # The worst of the errors and the SSIM say least that PSNR does not.
     ranks = {name: rank for rank, name in enumerate(names, start=2)}
     ranks["psnr"] = 1
-    colors = {"pass": "green"}
     columns = [
-        Column("artifact", [escape(record["path"]) for record in records]),
+        Column("artifact", [record["path"] for record in records]),
         Column("size", [megabytes(record["bytes"]) for record in records], is_number=True),
         Column("pairs", [str(parity["pairs"]) for parity in parities], is_number=True, rank=len(names) + 2),
         *(
             Column(title, [number(parity.get(name)) for parity in parities], is_number=True, rank=ranks[name])
             for name, title in names.items()
         ),
-        Column(
-            "verdict",
-            [f"[{colors.get(record['verdict'], 'red')}]{record['verdict']}[/]" for record in records],
-        ),
+        Column("verdict", [record["verdict"] for record in records], colors={"pass": "green", "fail": "red"}),
     ]
     caption = "each figure is the worst of all pairs, against the float32 model"
     return fitted(columns, console or Console(width=10_000), caption)
@@ -149,6 +159,16 @@ def print_table(records: list[dict[str, Any]], console: Console) -> None:
         console: on standard output.
     """
     console.print(parity_table(records, console))
+
+
+def print_columns(columns: Sequence[Column]) -> None:
+    """Prints a table on standard output; see `fitted`.
+
+    Args:
+        columns: each with as many cells.
+    """
+    console = stdout_console()
+    console.print(fitted(columns, console))
 
 
 def stdout_console() -> Console:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InputError, WorkError
+from toolkit.errors import InputError, WorkError, one_line
 from toolkit.opening import read_bounded
 
 # A configuration is some kilobytes; what is far beyond is none, and is not read into memory.
@@ -90,9 +90,9 @@ def _parse(text: str, message: Any, origin: str) -> Any:
 
     try:
         return text_format.Parse(text, message)
-    except (text_format.ParseError, UnicodeError, RecursionError) as error:
+    except Exception as error:  # of what parses, or of a value that no field takes
         kind = message.DESCRIPTOR.name
-        raise InputError(f"{origin}: not a {kind} in protobuf text form: {error}") from error
+        raise InputError(f"{origin}: not a {kind} in protobuf text form: {one_line(error, most=300)}") from error
 
 
 def _read(path: Path) -> str:
@@ -148,6 +148,8 @@ def check_models(config: Any) -> str | None:
 
 
 def _check_model(model: Any) -> str | None:
+    if "\0" in model.base_path:
+        return f"the base_path of model {model.name!r} holds a zero byte: it names no folder"
     if not (Path(model.base_path).is_absolute() or "://" in model.base_path):
         return (
             f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}: "

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from toolkit.cli import run
 from toolkit.errors import StyleportError
+from toolkit.printing import print_lines, print_remark
 
 HERE = Path(__file__).parent
 COMPOSE_FILE = HERE / "deploy" / "compose.yaml"
@@ -77,10 +78,10 @@ def serve(models: Path) -> NoReturn:
     """
     reason = missing_engine()
     if reason is None:
-        sys.stdout.write(f"TensorFlow Serving, Prometheus and Grafana in containers, from {COMPOSE_FILE}\n")
+        print_lines(f"TensorFlow Serving, Prometheus and Grafana in containers, from {COMPOSE_FILE}")
     else:
-        sys.stdout.write(f"the local server, for {reason}: for development, not for production\n")
-    sys.stdout.write("gRPC: grpc://127.0.0.1:8500, REST: http://127.0.0.1:8501\n")
+        print_lines(f"the local server, for {reason}: for development, not for production")
+    print_lines("gRPC: grpc://127.0.0.1:8500, REST: http://127.0.0.1:8501")
     sys.stdout.flush()
     command = server_command(models, reason is None)
     os.execvpe(command[0], command, {**os.environ, "STYLEPORT_MODELS": str(models)})  # noqa: S606 a list, no shell
@@ -98,7 +99,7 @@ def main() -> int:
     try:
         published = is_published(arguments.bundle, models / MODEL)
     except StyleportError as error:
-        sys.stderr.write(f"serve: {error}\n")
+        print_remark(f"serve: {error}")
         return error.exit_code
     if not published and (code := run(["publish", str(arguments.bundle), str(models / MODEL)])):
         return code

@@ -5,7 +5,7 @@ from typing import Any
 
 from serving.versions import PROVENANCE_FILE, Version, find_versions
 from toolkit import manifest as manifests
-from toolkit.errors import InputError
+from toolkit.errors import InputError, told_as_input
 
 Lineage = dict[str, Any]
 
@@ -56,12 +56,10 @@ def _find(base_path: Path, number: int) -> Version:
 
 def _changed(version: Version, files: Any) -> list[str]:
     problems = []
-    try:
+    with told_as_input(f"{version.folder / PROVENANCE_FILE}: its list of files is damaged"):
         for file in files:
             try:
                 manifests.check_file(version.folder, file)
             except InputError as error:
                 problems.append(str(error))
-    except (TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{version.folder / PROVENANCE_FILE}: its list of files is damaged ({error})") from error
     return problems

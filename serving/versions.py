@@ -20,6 +20,7 @@ from serving import warmup
 from serving.base_path import model_name
 from serving.server.version_policy import versions_on_disk
 from toolkit import manifest as manifests
+from toolkit import strict_json
 from toolkit.errors import InputError, WorkError, first_of
 from toolkit.manifest import Record
 from toolkit.opening import read_bounded
@@ -112,8 +113,8 @@ def version_folder(base_path: Path, version: int) -> Path | None:
 def _provenance(folder: Path) -> dict[str, Any] | None:
     path = folder / PROVENANCE_FILE
     try:
-        found = json.loads(read_bounded(path, MAX_PROVENANCE_BYTES, "a provenance"))
-    except (OSError, ValueError, RecursionError):  # not of our making, or damaged: the version is listed all the same
+        found = strict_json.parse(read_bounded(path, MAX_PROVENANCE_BYTES, "a provenance"))
+    except (OSError, ValueError):  # not of our making, or damaged: the version is listed all the same
         return None
     return found if isinstance(found, dict) else None
 

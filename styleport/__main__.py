@@ -8,7 +8,8 @@ from styleport import hidden_package
 def main() -> None:
     """Runs the command with the process's arguments and exits."""
     if hidden := hidden_package():
-        sys.stderr.write(f"styleport: {hidden}\n")
+        # `toolkit.printing` is what may be hidden.
+        sys.stderr.write(f"styleport: {''.join(one if one.isprintable() else '?' for one in hidden)}\n")
         sys.exit(2)
     from toolkit import cli
 

@@ -1,9 +1,13 @@
 """The rooms of the house: who may import whom."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.conftest import PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent
 # `make test` runs these tests: what it hands down must not change what they see.
@@ -32,3 +36,29 @@ def test_make_says_which_python_is_needed_where_there_is_none(tmp_path: Path) ->
     assert result.returncode == 2
     assert "needs Python 3.10 to 3.13" in result.stderr
     assert not (tmp_path / "venv").exists()
+
+
+# What may speak to a terminal: the one module, what draws tables and bars by its rule, what has nothing but Python.
+SPEAKING = {"toolkit/printing.py", "toolkit/console.py", "export/table.py", "styleport/__main__.py"}
+PRINTING = re.compile(
+    r"print|.*\.print|(typer|click)\.s?echo|sys\.(__)?std(out|err)(__)?\.write(lines)?|(rich\.console\.)?Console"
+)
+
+
+def _prints(call: ast.Call) -> bool:
+    name = ast.unparse(call.func)
+    # A text that a program exits with is printed as it is.
+    exits = name == "sys.exit" and any(isinstance(one, ast.JoinedStr | ast.BinOp) for one in call.args)
+    return exits or bool(PRINTING.fullmatch(name))
+
+
+def test_nothing_prints_but_through_what_keeps_control_characters_from_the_terminal() -> None:
+    files = {str(path.relative_to(ROOT)): path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))}
+    assert set(files) > SPEAKING
+    found = [
+        f"{name}:{node.lineno}: {ast.unparse(node)[:60]}"
+        for name in set(files) - SPEAKING
+        for node in ast.walk(ast.parse(files[name].read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and _prints(node)
+    ]
+    assert found == []

@@ -5,13 +5,15 @@ import os
 import sys
 from collections.abc import Iterator
 
-# The process cannot speak for itself any more, so a small one beside it does, once its end of a pipe is closed.
+# The process cannot speak for itself any more, so a small one beside it does, once its end of a pipe is closed. It has
+# nothing but Python: what `toolkit.printing` does is done here once more.
 _WATCHER = """
 import os
 if not os.read(0, 1):
     size = os.fstat(1).st_size
     said = os.pread(1, 16384, max(0, size - 16384)).strip()
-    os.write(2, said + b"\\n" * bool(said) + b"styleport: the process was ended by a library or from "
+    text = "".join(one if one.isprintable() or one == "\\n" else "?" for one in said.decode(errors="replace"))
+    os.write(2, text.encode() + b"\\n" * bool(said) + b"styleport: the process was ended by a library or from "
              b"outside; most often there is too little memory: take smaller pictures, or free some\\n")
 """
 _watched = False

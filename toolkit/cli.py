@@ -3,6 +3,7 @@
 import errno
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -14,9 +15,10 @@ from typer.core import TyperGroup
 
 from toolkit import aborts, keras_settings, signals, streams
 from toolkit.commands import closing
-from toolkit.errors import InputError, MissingExtraError, StyleportError, WorkError, out_of_memory
+from toolkit.errors import InputError, MissingExtraError, StyleportError, WorkError, out_of_memory, reason
 from toolkit.extras import install
 from toolkit.help_page import HelpfulCommand, first_paragraph
+from toolkit.printing import LOGS_VARIABLE, print_lines, print_remark
 
 # Commands by their group in `styleport --help`, each with the module that has it.
 GROUPS = {
@@ -151,7 +153,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"styleport {version('styleport')}")
+        print_lines(f"styleport {version('styleport')}")
         raise typer.Exit
 
 
@@ -216,8 +218,9 @@ def run(arguments: list[str]) -> int:
         if stopped := signals.behind(error):
             return stopped
         told = error if isinstance(error, StyleportError) else _outside(error)
-        if told is None:
+        if told is None and os.environ.get(LOGS_VARIABLE):
             raise
+        told = told or WorkError(f"{type(error).__name__}: {reason(error)}; {LOGS_VARIABLE}=1 shows where")
         return _fail(str(told), told.exit_code)
     return code if isinstance(code, int) else 0
 
@@ -228,18 +231,18 @@ def _outside(error: Exception) -> StyleportError | None:
         return WorkError("there is too little memory: take smaller pictures, or fewer at once, or free some")
     if isinstance(error, FileNotFoundError) and error.filename is None and "temporary directory" in str(error):
         return InputError("there is no folder for temporary files that can be written: set TMPDIR to one")
-    if isinstance(error, UnicodeEncodeError) and any("\udc80" <= letter <= "\udcff" for letter in error.object):
+    if isinstance(error, UnicodeEncodeError) and any("\ud800" <= letter <= "\udfff" for letter in error.object):
         return InputError(f"{error.object!a}: a name that is not UTF-8 cannot be used here: rename it")
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         return WorkError("too many files are open: raise the limit (ulimit -n), or close some")
+    if isinstance(error, OSError) and error.filename is not None:
+        kind = WorkError if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) else InputError
+        return kind(f"{os.fsdecode(error.filename)}: {error.strerror}")
     return None
 
 
 def _fail(message: str, exit_code: int) -> int:
-    from toolkit.console import printable
-    from toolkit.names import readable
-
-    typer.echo("styleport: " + printable(readable(" ".join(message.split()))), err=True)
+    print_remark("styleport: " + " ".join(message.split()))
     return exit_code
 
 

@@ -53,6 +53,6 @@ def _missing_variables(folder: Path) -> str | None:
         reader = tf.train.load_checkpoint(str(folder / _VARIABLES))
         for name in reader.get_variable_to_shape_map():
             reader.get_tensor(name)  # which holds it against its checksum
-    except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError):
+    except Exception:  # on damaged files TensorFlow raises nearly anything
         return f"{_VARIABLES.as_posix()}.data, whole"
     return None

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
-import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
@@ -25,29 +24,8 @@ from rich.segment import Segment
 from toolkit import streams
 from toolkit.aborts import watched
 from toolkit.errors import StyleportError, out_of_memory
-
-# Set to see all that TensorFlow and its like print.
-LOGS_VARIABLE = "STYLEPORT_LOGS"
-
-
-def printable(text: str) -> str:
-    """Returns a text without what a terminal would act upon: others have written part of what is printed.
-
-    Args:
-        text: lines; their ends are kept.
-    """
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
-
-
-def print_path(path: str | os.PathLike[str]) -> None:
-    """Prints a path on standard output: to a program byte for byte, to a terminal without what it would act upon.
-
-    Args:
-        path: of what was written.
-    """
-    text = os.fspath(path)
-    # click would take what colors a terminal out of a name, which then names nothing.
-    typer.echo(printable(text) if sys.stdout.isatty() else text, color=True)
+from toolkit.names import readable
+from toolkit.printing import LOGS_VARIABLE, printable, printable_lines
 
 
 class TextConsole(Console):
@@ -56,7 +34,17 @@ class TextConsole(Console):
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Gives the segments of a renderable."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+            yield segment if segment.control else Segment(printable_lines(segment.text), segment.style)
+
+
+def remark(console: Console, line: str) -> None:
+    """Prints a line above the bars of a console.
+
+    Args:
+        console: on standard error.
+        line: printed as one line, whatever it holds; the terminal itself breaks it.
+    """
+    console.print(printable(readable(line)), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -96,7 +84,7 @@ def quiet_libraries() -> Iterator[Console]:
             os.dup2(real.fileno(), 2)
             if failed:
                 chatter.seek(0)
-                real.write(chatter.read().decode(errors="replace"))
+                real.write(printable_lines(chatter.read().decode(errors="replace")))
 
 
 def _flush() -> None:
@@ -161,7 +149,7 @@ def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]
 
         def step(description: str) -> None:
             nonlocal started
-            progress.update(task, description=description, advance=int(started))
+            progress.update(task, description=printable(description), advance=int(started))
             started = True
 
         yield step
@@ -180,7 +168,7 @@ def bytes_bar(console: Console, description: str) -> Iterator[Callable[[int, int
     """
     columns = (_DESCRIPTION, BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with bar(console, *columns) as progress:
-        task = progress.add_task(description, total=None)
+        task = progress.add_task(printable(description), total=None)
         yield lambda received, expected: progress.update(task, completed=received, total=expected)
 
 
@@ -206,6 +194,6 @@ def counting_bar(console: Console, total: int, line_seconds: float) -> Iterator[
             progress.update(task, completed=count)
             if not console.is_terminal and time.monotonic() - told >= line_seconds:
                 told = time.monotonic()
-                console.print(f"{count} of {total}", highlight=False)
+                remark(console, f"{count} of {total}")
 
         yield show

@@ -50,6 +50,11 @@ class Limits:
 
 
 def public(url: str) -> str:
-    """Returns an address without what it may hold of secrets: user, password, query and fragment."""
+    """Returns an address without what it may hold of secrets: user, password, query and fragment.
+
+    Raises:
+        ValueError: it is no address.
+    """
     parts = urllib.parse.urlsplit(url)
+    _ = parts.port  # is looked at where it is asked for alone
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

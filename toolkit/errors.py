@@ -89,6 +89,26 @@ def told_in_one_line(failure: str) -> Iterator[None]:
         raise WorkError(f"{failure}: {reason(error)}") from error
 
 
+@contextlib.contextmanager
+def told_as_input(failure: str, mend: str = "") -> Iterator[None]:
+    """Tells what a reader raises on a file from outside, which may hold anything, as a fault of that file.
+
+    Args:
+        failure: what is wrong, such as `model.tflite: not a TFLite model`.
+        mend: what to do, if there is anything.
+
+    Raises:
+        InputError: in place of anything but what is told in one line already.
+    """
+    try:
+        yield
+    except (StyleportError, MemoryError):
+        raise
+    except Exception as error:
+        kind = "" if isinstance(error, ValueError | RuntimeError | OSError) else f"{type(error).__name__}: "
+        raise InputError(f"{failure} ({kind}{reason(error)})" + (f"; {mend}" if mend else "")) from error
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Returns whether an error says that there is too little memory: Python's, or that of TensorFlow."""
     # By its name, for TensorFlow may not be loaded, and is not to be.

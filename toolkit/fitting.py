@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from toolkit.errors import WorkError
 from toolkit.resampling import resampled_picture
 from toolkit.resize import resize
 from toolkit.stage_times import StageClock
@@ -38,12 +39,22 @@ def paint_at(size: Size | None, picture: np.ndarray, paint: Callable[[np.ndarray
 
     Returns:
         [H, W, 3], of the given picture's size.
+
+    Raises:
+        WorkError: the model gives a picture of another size than it was given.
     """
     if size is None or size == picture.shape[:2]:
-        return paint(picture)
+        return _of_the_size(picture, paint(picture))
     fitted, (height, width) = fit(picture, size)
     # What a model gives is held to the range of a picture before it is clipped to it.
-    return resize(paint(fitted)[:height, :width], *picture.shape[:2])
+    return resize(_of_the_size(fitted, paint(fitted))[:height, :width], *picture.shape[:2])
+
+
+def _of_the_size(picture: np.ndarray, painted: np.ndarray) -> np.ndarray:
+    if painted.shape != picture.shape:
+        shapes = f"of the shape {list(painted.shape)} for one of {list(picture.shape)}"
+        raise WorkError(f"the model gives a picture {shapes}: its file is damaged, or it is no stylizer")
+    return painted
 
 
 def paint_timed(

@@ -9,7 +9,7 @@ from toolkit import manifest as manifests
 from toolkit import message_fields
 from toolkit.archive import MODEL_FILES
 from toolkit.downloads import Limits
-from toolkit.errors import InputError
+from toolkit.errors import InputError, StyleportError, reason
 from toolkit.opening import read_bounded
 
 # The format of larger models, which TensorFlow Serving takes and nothing here does.
@@ -85,7 +85,6 @@ def read(folder: Path) -> Any:
         InputError: there is none, or more than one, or it is too large or damaged.
     """
     from google.protobuf import text_format
-    from google.protobuf.message import Error
     from tensorflow.core.framework import graph_debug_info_pb2
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -111,9 +110,10 @@ def read(folder: Path) -> Any:
             _check_fields(debug, graph_debug_info_pb2.GraphDebugInfo.DESCRIPTOR, folder / _DEBUG_FILE)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (Error, text_format.ParseError, UnicodeError, RecursionError, MemoryError) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise InputError(f"{folder}: not a SavedModel ({lines[0][:300]})") from error
+    except StyleportError:
+        raise
+    except Exception as error:  # of what parses; of too little memory, too, for the bytes are few
+        raise InputError(f"{folder}: not a SavedModel ({reason(error)})") from error
     return model
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from toolkit import option_numbers
+
 # How the parser shows a kind of value, and how the help does.
 _KIND = re.compile(r"<(.+?)( range)?>")
 _KINDS = {"int": "INTEGER", "float": "NUMBER", "str": "TEXT", "path": "PATH"}
@@ -31,6 +33,12 @@ class HelpfulCommand(TyperCommand):
 
     examples: Sequence[str] = ()
     check: Callable[[], None] | None = None
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads the arguments, and refuses numbers that no command has a use for."""
+        left = super().parse_args(ctx, args)
+        option_numbers.check(ctx)
+        return left
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command, unless its check refuses."""

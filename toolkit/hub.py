@@ -4,9 +4,7 @@ The real tensorflow_hub does the resolving, locking (`TFHUB_CACHE_DIR`, `TFHUB_M
 `toolkit.resolvers` bounds it, and `toolkit.gate` stands before what is loaded.
 """
 
-import http.client
 import os
-import tarfile
 import urllib.error
 import urllib.parse
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from toolkit import gate
 from toolkit.archive import MODEL_FILES, SUFFIXES
 from toolkit.completeness import missing
 from toolkit.downloads import Limits, Received, Transfer, public
-from toolkit.errors import InputError, StyleportError, WorkError
+from toolkit.errors import InputError, StyleportError, WorkError, told_as_input
 from toolkit.opening import read_bounded
 
 _MAX_URL_BYTES = 1 << 12
@@ -71,30 +69,20 @@ def resolve(
         InputError: what came is refused: too large, or no SavedModel, or an archive that does more than hold one.
         WorkError: the address cannot be reached, or broke off.
     """
-    import tensorflow as tf
-
     from toolkit import resolvers
 
     name = str(handle)
     if is_handle(name) and not name.startswith(("http://", "https://", "gs://")):
         raise InputError(f"{name}: not an address that TensorFlow Hub knows: give https://, http:// or gs://")
-    shown = public(name) if is_handle(name) else name
+    with told_as_input(f"{name!r}: not an address"):
+        shown = public(name) if is_handle(name) else name
     transfer = (limits or Limits()).transfer(progress)
-    broken = (
-        OSError,
-        ValueError,
-        RuntimeError,
-        EOFError,
-        http.client.HTTPException,
-        tarfile.TarError,
-        tf.errors.OpError,
-    )
     with resolvers.bounded(transfer):
         try:
             path = _whole(name, transfer)
-        except StyleportError:
+        except (StyleportError, MemoryError):
             raise
-        except broken as error:
+        except Exception as error:  # of the network, of what came, or of what was made of it
             raise WorkError(_unreachable(shown, transfer, error)) from error
     return Resolved(path, shown, _origin(path, name, transfer) if is_handle(name) else None)
 
@@ -174,15 +162,7 @@ def load(folder: Path) -> Any:
         InputError: the folder holds no SavedModel that TensorFlow can load, or it does not pass; see `toolkit.gate`.
         WorkError: it was not loaded in time.
     """
-    import tensorflow as tf
-    from google.protobuf.message import Error
-
     from toolkit.resolvers import hub
 
-    try:
+    with told_as_input(f"{folder}: not a SavedModel"):
         return gate.load(folder, lambda: hub.load(str(folder)))
-    except StyleportError:
-        raise
-    except (OSError, ValueError, LookupError, RuntimeError, AttributeError, Error, tf.errors.OpError) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise InputError(f"{folder}: not a SavedModel ({lines[0][:300]})") from error

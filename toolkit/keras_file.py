@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from toolkit.backend import keras
-from toolkit.errors import InputError, reason
+from toolkit.deadline import within
+from toolkit.errors import InputError, StyleportError, WorkError, reason
 from toolkit.opening import open_file
 
 Kind = TypeVar("Kind")
@@ -19,6 +20,10 @@ Kind = TypeVar("Kind")
 SUFFIX = ".keras"
 # What a file may unpack to: some hundred megabytes are a large network.
 MAX_BYTES = 2 << 30
+# From fast disks the largest networks load within seconds.
+LOAD_SECONDS = 120.0
+# Not public, but the public way, clear_session, forgets all that the process has.
+_state = keras.src.backend.common.global_state
 _REGISTER = "decorated with @keras.saving.register_keras_serializable()"
 
 
@@ -34,21 +39,37 @@ def load(path: str | Path, kind: type[Kind]) -> Kind:
 
     Raises:
         InputError: the file is missing, damaged, or holds something else, or a class that is not known.
+        WorkError: it was not loaded in time.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
     try:
         _check_size(path)
-        with fresh_names(), _named_as_keras_wants(Path(path)) as named:
-            # Safe mode: a file from outside must not bring code along.
-            model: Any = keras.saving.load_model(named, compile=False, safe_mode=True)
-    except (InputError, MemoryError):
+        model = _in_time(Path(path))
+    except (StyleportError, MemoryError):
         raise
     except Exception as error:  # a class in the file may raise anything
         raise InputError(f"{path}: {_what_is_wrong(error)}") from error
     if not isinstance(model, kind):
         raise InputError(f"{path}: holds a {type(model).__name__}, not a {kind.__name__}")
     return model
+
+
+def _in_time(path: Path) -> Any:
+    """Loads a model; what is in the file decides how long that takes, so there is a deadline."""
+    # Keras keeps its settings, such as custom_object_scope, for each thread apart.
+    settings = dict(vars(_state.GLOBAL_STATE_TRACKER))
+
+    def load() -> Any:
+        vars(_state.GLOBAL_STATE_TRACKER).update(settings)
+        with fresh_names(), _named_as_keras_wants(path) as named:
+            # Safe mode: a file from outside must not bring code along.
+            return keras.saving.load_model(named, compile=False, safe_mode=True)
+
+    try:
+        return within(LOAD_SECONDS, load)
+    except TimeoutError as error:
+        raise WorkError(f"{path}: given up: not loaded within {LOAD_SECONDS:g} s: it has too many layers") from error
 
 
 def _check_size(path: str | Path) -> None:
@@ -65,15 +86,13 @@ def fresh_names() -> Iterator[None]:
     Keras counts the layers that nobody named. What a graph's tensors are called must depend on the model alone, for
     a manifest names one of them.
     """
-    # Not public, but the public way, clear_session, forgets all that the process has.
-    global_state = keras.src.backend.common.global_state
     counters = "object_name_uids"
-    before = global_state.get_global_attribute(counters)
-    global_state.set_global_attribute(counters, collections.defaultdict(int))
+    before = _state.get_global_attribute(counters)
+    _state.set_global_attribute(counters, collections.defaultdict(int))
     try:
         yield
     finally:
-        global_state.set_global_attribute(counters, before)
+        _state.set_global_attribute(counters, before)
 
 
 @contextlib.contextmanager

@@ -1,15 +1,14 @@
 """Finds out what a command's `--model` names, and where it comes from; loads nothing yet."""
 
-import json
 import urllib.parse
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolkit import graph_file, hub, mistaken, presets
+from toolkit import graph_file, hub, mistaken, presets, strict_json
 from toolkit import manifest as manifests
 from toolkit.archive import MODEL_FILES, SUFFIXES
-from toolkit.errors import InputError
+from toolkit.errors import InputError, told_as_input
 from toolkit.names import check_utf8
 from toolkit.opening import read_bounded
 
@@ -148,12 +147,8 @@ def read_record(path: Path) -> dict[str, str]:
     Raises:
         InputError: it is no such record.
     """
-    try:
-        record: Any = json.loads(read_bounded(path, _MAX_RECORD_BYTES, "a record of `styleport fetch`"))
-    except (OSError, ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not a record of `styleport fetch` ({error}); remove it") from error
+    with told_as_input(f"{path}: not a record of `styleport fetch`", "remove it"):
+        record: Any = strict_json.parse(read_bounded(path, _MAX_RECORD_BYTES, "a record of `styleport fetch`"))
     kept = (
         {key: record[key] for key in ("sha256", "handle", "url") if key in record} if isinstance(record, dict) else {}
     )

@@ -1,12 +1,11 @@
 """A bundle's manifest, as those who only read it need it: artifacts by name, their files checked."""
 
 import hashlib
-import json
-import math
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from toolkit.errors import InputError
+from toolkit import strict_json
+from toolkit.errors import InputError, told_as_input
 from toolkit.opening import open_file, read_bounded
 
 MANIFEST_FILE = "manifest.json"
@@ -39,13 +38,11 @@ def read(bundle: Path) -> Manifest:
     """
     path = bundle / MANIFEST_FILE
     try:
-        manifest = _parsed(read_bounded(path, MAX_MANIFEST_BYTES, "a manifest"))
+        content = read_bounded(path, MAX_MANIFEST_BYTES, "a manifest")
     except OSError as error:
         raise InputError(f"{bundle}: not a bundle ({error.strerror}: {MANIFEST_FILE})") from error
-    except InputError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not a manifest ({error})") from error
+    with told_as_input(f"{path}: not a manifest"):
+        manifest = strict_json.parse(content)
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise InputError(
@@ -54,24 +51,6 @@ def read(bundle: Path) -> Manifest:
     if version != SCHEMA_VERSION or not isinstance(manifest.get("artifacts"), list):
         raise InputError(f"{path}: not a manifest of schema version {SCHEMA_VERSION}")
     return manifest
-
-
-def _parsed(text: bytes) -> Any:
-    """Reads JSON in which numbers are finite, and no key is there twice, of which readers take either."""
-
-    def number(text: str) -> float:
-        if not math.isfinite(value := float(text)):
-            raise ValueError(f"{text} is no finite number")
-        return value
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
-            raise ValueError(f"the key {twice[:100]!r} is there twice")
-        return found
-
-    return json.loads(text.decode(), parse_float=number, parse_constant=number, object_pairs_hook=unique)
 
 
 def artifact(manifest: Manifest, name: str) -> Record:
@@ -87,14 +66,20 @@ def artifact(manifest: Manifest, name: str) -> Record:
     Raises:
         InputError: the bundle has no such artifact.
     """
-    records = {record["path"]: record for record in manifest["artifacts"] if _has_path(record)}
+    records = artifacts(manifest)
     if name not in records:
         raise InputError(f"no artifact {name!r} in the bundle: choose from {', '.join(records)}")
     return records[name]
 
 
-def _has_path(record: Any) -> bool:
-    return isinstance(record, dict) and isinstance(record.get("path"), str)
+def artifacts(manifest: Manifest) -> dict[str, Record]:
+    """Returns the records of the artifacts by their paths; what is no such record is passed over.
+
+    Args:
+        manifest: as `read` gives it.
+    """
+    records = manifest["artifacts"]
+    return {one["path"]: one for one in records if isinstance(one, dict) and isinstance(one.get("path"), str)}
 
 
 def method(manifest: Manifest) -> str | None:
@@ -181,12 +166,10 @@ def open_artifact(bundle: Path, name: str) -> Path:
         InputError: there is no such artifact, or one of its files is missing, changed or added.
     """
     record = artifact(read(bundle), name)
-    try:
+    with told_as_input(f"{bundle}: the manifest's record of {name!r} is incomplete"):
         for file in record["files"]:
             check_file(bundle, file)
         known = {resolve(bundle, file["path"]) for file in record["files"]}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{bundle}: the manifest's record of {name!r} is incomplete ({error})") from error
     folder = resolve(bundle, name)
     if not folder.is_dir():
         raise InputError(f"{folder}: missing from the bundle")

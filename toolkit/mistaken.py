@@ -89,7 +89,7 @@ def _file(path: Path) -> str | None:
     try:
         with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile, ValueError):  # a pipe, for one, or no such archive
+    except Exception:  # a pipe, for one, or no such archive, or one that was made to raise something
         return None
     if "config.json" in names and "model.weights.h5" in names:
         return f"is a Keras model by what is in it: name it {path.stem}.keras"

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
 from toolkit.backend import keras
-from toolkit.console import bar
+from toolkit.console import bar, remark
 
 # The first step builds the graph, the second is slower than those after it.
 _FIRST_TIMED, _LAST_TIMED = 2, 5
@@ -95,12 +95,10 @@ class RunProgress(keras.callbacks.Callback):
         left = pace * (self._steps - done)
         if left >= _WORTH_TELLING:
             height, width = self.model.image.shape[:2]
-            self._console.print(
+            remark(
+                self._console,
                 f"styleport: {self._steps} steps at {width}x{height} px, {pace:.2g} s each on this machine: "
                 f"about {duration(left)} left",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
             )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from toolkit import gate, memory
-from toolkit.errors import InputError, StyleportError
+from toolkit.errors import InputError, told_as_input
 from toolkit.inputs import Pictures, as_pictures, check_bottleneck, check_strength, check_styles
 
 SIGNATURES = ("serving_default", "strength", "bottleneck", "transform", "image_bytes")
@@ -29,13 +29,9 @@ class SavedModel:
     def __init__(self, folder: str | Path, required: Sequence[str], kind: str) -> None:
         import tensorflow as tf
 
-        try:
+        with told_as_input(f"{folder}: not a SavedModel"):
             # Kept: the signatures hold only weak references to the variables.
             self._model = gate.load(Path(folder), lambda: tf.saved_model.load(str(folder)))
-        except StyleportError:
-            raise
-        except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
-            raise InputError(f"{folder}: not a SavedModel ({str(error).splitlines()[0]})") from error
         missing = [name for name in required if name not in self._model.signatures]
         if missing:
             raise InputError(f"{folder}: not {kind}: it lacks the signature {missing[0]!r}")

@@ -113,12 +113,13 @@ class Stylizer(keras.Model):
         """
         weights = list(presets.weights(name))
         stylizer = cls(name=name.replace("-", "_"))
-        for path, kernel, bias in weights:
-            network, layer_name, *part = path.split("/")
-            layer = getattr(stylizer, network).get_layer(layer_name)
-            for attribute in part:
-                layer = getattr(layer, attribute)
-            layer.set_weights([kernel.reshape(layer.kernel.shape), bias])
+        with presets.damaged(presets.FOLDER / f"{name}.npz"):
+            for path, kernel, bias in weights:
+                network, layer_name, *part = path.split("/")
+                layer = getattr(stylizer, network).get_layer(layer_name)
+                for attribute in part:
+                    layer = getattr(layer, attribute)
+                layer.set_weights([kernel.reshape(layer.kernel.shape), bias])
         return stylizer
 
     @classmethod

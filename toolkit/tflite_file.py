@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InputError
+from toolkit.errors import InputError, told_as_input
 from toolkit.opening import open_file
 
 IDENTIFIER = b"TFL3"
@@ -27,6 +27,8 @@ TYPES = (
 SCHEMA_VERSION = 3
 # A runtime takes memory for whatever a file asks for. The first maps of VGG19 have as many numbers at 4096x4096 pixels.
 MAX_NUMBERS = 1 << 30
+# No operation takes more dimensions than some.
+MAX_RANK = 64
 
 # What a field holds: a number by its `struct` code, a vector of them in a list, a string, a table by the schema of
 # its fields, or a vector of tables in a list. A schema has the fields that are followed, by their ids.
@@ -162,10 +164,13 @@ def read_tflite(path: Path) -> TFLiteFile:
     if path.is_dir() or not path.exists():
         raise InputError(f"{path}: no such file")
     try:
-        with open_file(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        # An empty file cannot be mapped.
+        with (
+            open_file(path) as stream,
+            told_as_input(f"{path}: not a TFLite model"),
+            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
             return _read(data)
-    except ValueError as error:  # an empty file cannot be mapped
-        raise InputError(f"{path}: not a TFLite model ({error})") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -257,7 +262,7 @@ def _types(model: dict[str, Any], contents: list[tuple[int, int]]) -> tuple[dict
 
 def _check_shape(data: mmap.mmap, tensor: dict[str, Any]) -> None:
     shape = _integers(data, tensor.get("shape", (0, 0)))
-    if math.prod(shape) > MAX_NUMBERS:
+    if len(shape) > MAX_RANK or math.prod(shape) > MAX_NUMBERS:
         raise ValueError(f"damaged: tensor {tensor.get('name', '')!r} has the shape {list(shape)[:8]}")
 
 

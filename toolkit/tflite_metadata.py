@@ -4,7 +4,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from toolkit.errors import InputError
+from toolkit import strict_json
+from toolkit.errors import told_as_input
 from toolkit.tflite_file import read_tflite
 
 # Of the entry in the file's `metadata`; its buffer holds a JSON object in UTF-8.
@@ -57,10 +58,10 @@ class NetworkMetadata:
         if len(entry) > MAX_BYTES:
             raise ValueError(f"{len(entry)} bytes, at most {MAX_BYTES} are read")
         try:
-            told = json.loads(entry.decode())
+            told = strict_json.parse(entry)
             found = {field.name: told[field.name] for field in fields(cls)}
             low, high = map(float, found.pop("input_range"))
-        except (KeyError, TypeError, RecursionError) as error:
+        except (LookupError, TypeError, OverflowError) as error:
             raise ValueError(f"not an object of ours: {type(error).__name__} {error}") from error
         style = found["style"]
         if not all(isinstance(text, str) for text in ({**found, "style": style or ""}).values()):
@@ -84,7 +85,5 @@ def read_metadata(path: str | Path) -> NetworkMetadata | None:
     entries = read_tflite(path).metadata
     if ENTRY not in entries:
         return None
-    try:
+    with told_as_input(f"{path}: its metadata {ENTRY!r} cannot be read"):
         return NetworkMetadata.from_json(entries[ENTRY])
-    except ValueError as error:
-        raise InputError(f"{path}: its metadata {ENTRY!r} cannot be read ({error})") from error

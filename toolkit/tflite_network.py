@@ -24,6 +24,10 @@ _MISSING = {
 }
 
 
+# What a network may take and give: floats, and integers with a scale.
+_DTYPES = ("float32", "uint8", "int8", "int16")
+
+
 def _interpreter_class(runtime: str) -> Any:
     if runtime not in ("auto", *RUNTIMES):
         raise InputError(f"unknown runtime {runtime!r}: choose from auto, {', '.join(RUNTIMES)}")
@@ -93,7 +97,7 @@ class TFLiteNetwork:
             self._runner = self._interpreter.get_signature_runner(self.signature)
             self.inputs: dict[str, Any] = self._runner.get_input_details()
             self.outputs: dict[str, Any] = self._runner.get_output_details()
-        except (ValueError, RuntimeError, MemoryError) as error:
+        except Exception as error:  # a runtime may raise anything on a damaged file
             raise InputError(f"{self._path}: not a TFLite model that can be run ({_first_line(error)})") from error
 
     def check_role(self, role: str, inputs: set[str], output: str) -> None:
@@ -112,6 +116,10 @@ class TFLiteNetwork:
                 f"{self._path}: no {role}: its signature {self.signature!r} takes {_told(self.inputs)} and gives "
                 f"{_told(self.outputs)}; a {role} takes {', '.join(sorted(inputs))} and gives {output}"
             )
+        for name, end in {**self.inputs, **self.outputs}.items():
+            kind = np.dtype(end["dtype"]).name
+            if kind not in _DTYPES or len(tensor_shape(end)) != 4:
+                raise InputError(f"{self._path}: no {role}: {_told({name: end})} is {kind}, not a picture or a style")
         for name in inputs:
             shape = self.input_shape(name)
             wanted = (1, *shape[1:3], 3) if name.endswith("_image") else (1, 1, 1, shape[3])
@@ -179,7 +187,7 @@ class TFLiteNetwork:
         try:
             with self._lock:
                 return dict(self._runner(**arrays))
-        except (ValueError, RuntimeError, MemoryError) as error:
+        except Exception as error:  # likewise
             sizes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
             raise WorkError(f"{self._path}: could not be run on {sizes} ({_first_line(error)})") from error
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from toolkit import keras_file, vgg19_weights
 from toolkit.backend import DTYPE, PINNED, PINNED_2D, dtype_of, keras, layers, ops
-from toolkit.errors import InputError
+from toolkit.errors import InputError, told_as_input
 from toolkit.tensors import as_tensor
 
 STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
@@ -148,9 +148,10 @@ class VGG19Features(keras.Model):
         self.trainable = False
         if str(weights) != "random":
             read = vgg19_weights.read(weights, _published)
-            for layer in self.layers:
-                if layer.weights:
-                    layer.set_weights(read[layer.name])
+            with told_as_input(f"the weights {weights} are damaged"):
+                for layer in self.layers:
+                    if layer.weights:
+                        layer.set_weights(read[layer.name])
 
         # === Config ===
         self.layer_names = names

@@ -1,6 +1,5 @@
 """`styleport export`: a model in, a verified bundle out."""
 
-import json
 import shlex
 import tempfile
 from pathlib import Path
@@ -15,6 +14,7 @@ from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError
 from toolkit.gate import trusted
+from toolkit.printing import print_json, print_lines
 
 if TYPE_CHECKING:
     from export.exportable import Exportable
@@ -183,17 +183,17 @@ def export(
             exportable = open_source(model, elsewhere)
         manifest = export_bundle(exportable, bundle, options, force, step, signer)
     if as_json:
-        typer.echo(json.dumps(manifest, indent=2))
+        print_json(manifest)
         return
     from export.table import print_table, stdout_console
 
     print_table(manifest["artifacts"], stdout_console())
-    typer.echo(f"bundle: {bundle}\nreport: {bundle / 'report' / 'index.html'}")
+    print_lines(f"bundle: {bundle}", f"report: {bundle / 'report' / 'index.html'}")
     if "web" in options.formats:
-        typer.echo(
-            f"page:   python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(bundle / 'web'))} 8000"
+        print_lines(
+            f"page:   python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(bundle / 'web'))} 8000",
+            "        http://127.0.0.1:8000/",
         )
-        typer.echo("        http://127.0.0.1:8000/")
     follow: list[list[str | Path]] = [["styleport", "inspect", bundle]]
     if "saved_model" in options.formats:
         follow.append(["styleport", "publish", bundle, "models/stylizer", *closing.given(context, "imports", "trust")])

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.commands import closing
-from toolkit.errors import InputError
+from toolkit.errors import told_as_input
+from toolkit.printing import print_json
 
 if TYPE_CHECKING:
     from export.style import Style
@@ -42,19 +43,17 @@ def inspect(
     with contextlib.suppress(ModuleNotFoundError):  # the small install has no jsonschema
         bundles.validate(manifest)
     if as_json:
-        typer.echo(json.dumps(manifest, indent=2))
+        print_json(manifest)
         return
-    try:
+    with told_as_input(f"{bundle}: its manifest cannot be read"):
         # All of it before any of it is printed: without the schema, anything may be missing.
         told = list(_about(bundle, manifest))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(f"{bundle}: its manifest cannot be read ({type(error).__name__}: {error})") from error
-    from export.table import print_lines, print_table, stdout_console
+    from export.table import print_table, print_wrapped, stdout_console
 
     console = stdout_console()
     for one in told:
         if isinstance(one, str):
-            print_lines([one], console)
+            print_wrapped([one], console)
         else:
             print_table(one, console)
     closing.tell(follow=[["styleport", "verify", bundle]])
@@ -75,12 +74,12 @@ def _about(bundle: Path, manifest: dict[str, Any]) -> Iterator[str | list[dict[s
     yield manifest["artifacts"]
     yield from (f"style {style.slug}: {style}" for style in _styles(manifest))
     for title, signatures in _distinct_signatures(manifest).items():
-        yield f"\n{title}"
+        yield from ("", title)
         for name, signature in signatures.items():
             yield f"  {name}"
             yield from (f"    {end}" for end in _ends(signature))
     if told := _metadata_of(bundle, manifest):
-        yield "\nmetadata"
+        yield from ("", "metadata")
         yield from (f"  {path}: {metadata}" for path, metadata in told.items())
 
 
@@ -105,11 +104,11 @@ def _inspect_file(path: Path, as_json: bool) -> None:
             "operations": operations,
             "gpu": {"takes_all": not in_the_way, "obstacles": in_the_way},
         }
-        typer.echo(json.dumps(told, indent=2))
+        print_json(told)
         return
-    from export.table import print_lines, stdout_console
+    from export.table import print_wrapped, stdout_console
 
-    print_lines(_lines(file, metadata, signatures, operations, in_the_way), stdout_console())
+    print_wrapped(_lines(file, metadata, signatures, operations, in_the_way), stdout_console())
     closing.tell(follow=[["styleport", "inspect", path, "--json"]])
 
 
@@ -132,18 +131,19 @@ def _lines(
     from export.report import megabytes
 
     yield f"{megabytes(file.size)}, of which {megabytes(file.constant_bytes)} are weights and other constants"
-    yield f"{metadata}\n{metadata.description}" if metadata else "no metadata of styleport"
+    yield from (str(metadata), metadata.description) if metadata else ("no metadata of styleport",)
     for name, signature in signatures.items():
-        yield f"\n{name or 'no signature; the graph'}"
+        yield from ("", name or "no signature; the graph")
         yield from (f"  {end}" for end in _ends(signature))
-    yield f"\n{sum(operations.values())} operations"
+    yield from ("", f"{sum(operations.values())} operations")
     width = max(map(len, operations), default=0)
     for name, count in operations.items():
         yield f"  {name:<{width}}  {count:>5}"
+    yield ""
     if in_the_way:
-        yield f"\nGPU: not as a whole: {'; '.join(in_the_way)}"
+        yield f"GPU: not as a whole: {'; '.join(in_the_way)}"
     else:
-        yield "\nGPU: takes all of it, as far as the file tells: the delegate has every operation"
+        yield "GPU: takes all of it, as far as the file tells: the delegate has every operation"
 
 
 def _metadata_of(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:

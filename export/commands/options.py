@@ -1,5 +1,7 @@
 """Reads options that several commands share: what to export, as the command line has it."""
 
+import re
+
 from toolkit.errors import InputError
 
 
@@ -18,7 +20,7 @@ def sizes(value: str) -> tuple[int | None, ...]:
         InputError: it is something else.
     """
     parts = split(value)
-    unknown = [part for part in parts if part != "any" and not (part.isascii() and part.isdigit())]
+    unknown = [part for part in parts if part != "any" and not re.fullmatch("[0-9]{1,9}", part)]
     if unknown or not parts:
         raise InputError(f"--size {value!r}: give pixels or any, separated by commas")
     return tuple(None if part == "any" else int(part) for part in parts)

@@ -1,6 +1,5 @@
 """`styleport verify`: every hash and every parity figure of a bundle, from its files alone."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import WorkError, first_of
 from toolkit.gate import trusted
+from toolkit.printing import print_json
 
 EXAMPLES = ("styleport verify bundle", "styleport verify bundle --json")
 
@@ -26,7 +26,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Recompute every hash and every parity figure of a bundle from its files."""
-    from export.table import print_lines, print_table, stdout_console
+    from export.table import print_table, print_wrapped, stdout_console
     from toolkit import manifest as manifests
     from toolkit.console import progress_bar, quiet_libraries
 
@@ -47,7 +47,7 @@ def verify(
         for artifact, measured in result.measured.items()
     ]
     if as_json:
-        typer.echo(json.dumps({"artifacts": records, "failures": result.failures}, indent=2))
+        print_json({"artifacts": records, "failures": result.failures})
     else:
         print_table(records, stdout_console())
     if result.failures:
@@ -60,7 +60,7 @@ def verify(
             ", the signature holds" if key else "; the signature was not checked: give --key" if is_signed else ""
         )
         told = "verified: every file is as recorded, every artifact keeps its gate"
-        print_lines([told + signature], stdout_console())
+        print_wrapped([told + signature], stdout_console())
         closing.tell(follow=[_following(bundle, list(sizes), closing.given(context, "imports", "trust", "key"))])
 
 

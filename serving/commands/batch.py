@@ -1,6 +1,5 @@
 """`styleport batch`: a whole collection through the SavedModel of a bundle, on any engine of Apache Beam."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from toolkit.commands import closing
 from toolkit.commands.options import Detail, MaxSize, PreserveColor, Strength, StyleSize, Trust, warn_of_style_size
 from toolkit.errors import InputError, WorkError
 from toolkit.gate import trusted
+from toolkit.printing import print_json
 from toolkit.sizes import DETAIL
 
 # What is no option of ours is one of Beam's, and is checked by its parser.
@@ -44,7 +44,7 @@ def batch(
         ),
     ] = "FnApiRunner",
     workers: Annotated[
-        int, typer.Option(min=1, help="Number of processes of FnApiRunner, each with its own model.")
+        int, typer.Option(min=1, max=1024, help="Number of processes of FnApiRunner, each with its own model.")
     ] = 1,
     strength: Strength = 1.0,
     detail: Detail = DETAIL,
@@ -90,7 +90,7 @@ def batch(
         planned = plan.make(pattern, styles, output, keep_folders, chosen)
         summary = run(planned, bundle, look, opened, options, console)
     if as_json:
-        typer.echo(json.dumps({"output": planned.output, **asdict(summary)}, indent=2))
+        print_json({"output": planned.output, **asdict(summary)})
     else:
         other = f"{output.rstrip('/')}-broader"
         again = ["styleport", "batch", pattern, *words, "-o", other, "--model", model, "--detail", "512"]

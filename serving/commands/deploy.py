@@ -1,6 +1,5 @@
 """`styleport deploy`: the files that take a model live, filled in for a base path."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from serving.deployment import GRAFANA_PORT, GRPC_PORT, IMAGE_TAG, KINDS, PROMET
 from toolkit.commands import closing
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError
+from toolkit.printing import print_json, print_lines
 
 # The folder that `styleport publish` fills, in this machine's file system and in the pods'.
 _BASE_PATHS = {"compose": "build/models/stylizer", "config": "build/models/stylizer", "kubernetes": "/models/stylizer"}
@@ -67,9 +67,9 @@ def deploy(
     written = write(kind, folder, deployment)
     if as_json:
         result = {"model": deployment.model, "base_path": str(deployment.base_path), "files": [str(p) for p in written]}
-        typer.echo(json.dumps(result, indent=2))
+        print_json(result)
         return
-    typer.echo(f"wrote {len(written)} files for the model {deployment.model}: {folder}")
+    print_lines(f"wrote {len(written)} files for the model {deployment.model}: {folder}")
     closing.tell(written, follow=[_following(kind, folder)])
 
 

@@ -1,6 +1,5 @@
 """`styleport label`: moves traffic to a version that the servers have loaded."""
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +19,8 @@ from serving.commands.options import (
 )
 from toolkit.commands import closing
 from toolkit.errors import InputError
+from toolkit.option_numbers import LARGEST
+from toolkit.printing import print_json, print_lines
 
 EXAMPLES = (
     "styleport label models/stylizer stable=2",
@@ -66,7 +67,10 @@ def _parse(assignment: str) -> tuple[str, int | None]:
     match = re.fullmatch(r"([A-Za-z0-9_.-]+)=([0-9]{1,19}|none)", assignment)
     if not match:
         raise InputError(f"{assignment!r}: give a label and a version, such as stable=2, or stable=none")
-    return match[1], None if match[2] == "none" else int(match[2])
+    version = None if match[2] == "none" else int(match[2])
+    if version is not None and version > LARGEST:
+        raise InputError(f"{assignment!r}: give a version of at most {LARGEST}")
+    return match[1], version
 
 
 def moved(file: Any, name: str, version: int | None, urls: list[str], timeout: float, options: dict[str, Any]) -> Any:
@@ -110,10 +114,10 @@ def report(context: typer.Context, move: Any, as_json: bool, base_path: Path) ->
         base_path: the folder of the versions.
     """
     if as_json:
-        typer.echo(json.dumps({"label": move.label, "before": move.before, "after": move.after}, indent=2))
+        print_json({"label": move.label, "before": move.before, "after": move.after})
     else:
         before, after = (version if version is not None else "none" for version in (move.before, move.after))
-        typer.echo(f"{move.label}: {before} -> {after}")
+        print_lines(f"{move.label}: {before} -> {after}")
         config = closing.given(context, "model_config", "model")
         follow: list[list[str | Path]] = [["styleport", "versions", base_path, *config]]
         if move.before is not None and move.after is not None:

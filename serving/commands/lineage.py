@@ -1,12 +1,12 @@
 """`styleport lineage`: where a version comes from."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from serving.commands.options import AsJson, BasePath
 from toolkit.commands import closing
+from toolkit.printing import print_json
 
 EXAMPLES = ("styleport lineage models/stylizer 1", "styleport lineage models/stylizer 1 --json")
 
@@ -24,18 +24,18 @@ def lineage(
 
     found = lineage_of(base_path, version)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
     else:
         _print(found)
         closing.tell(follow=[["styleport", "versions", base_path]])
 
 
 def _print(found: dict[str, Any]) -> None:
-    from export.table import print_lines, stdout_console
+    from export.table import print_wrapped, stdout_console
 
     told = _lines(found)
     width = max(len(name) for name, _ in told)
-    print_lines((f"{name:<{width}}  {text}" for name, text in told), stdout_console(), width + 2)
+    print_wrapped((f"{name:<{width}}  {text}" for name, text in told), stdout_console(), width + 2)
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """`styleport pipeline`: export, parity blessing and push as a TFX pipeline."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,10 +8,13 @@ import typer
 from export.artifact import DEFAULT_FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from serving.commands.options import AsJson
+from toolkit import strict_json
 from toolkit.commands import closing, completion
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
-from toolkit.errors import InputError, WorkError, first_of
+from toolkit.errors import InputError, WorkError, first_of, told_as_input
 from toolkit.gate import trusted
+from toolkit.opening import read_bounded
+from toolkit.printing import print_json, print_lines, print_path
 from toolkit.source_options import SourceOptions
 
 if TYPE_CHECKING:
@@ -118,10 +120,8 @@ def pipeline(
 
 
 def _report_compiled(path: Path, as_json: bool) -> None:
-    from toolkit.console import print_path
-
     if as_json:
-        typer.echo(json.dumps({"compiled": str(path)}, indent=2))
+        print_json({"compiled": str(path)})
     else:
         print_path(path)
         closing.tell([path])
@@ -129,26 +129,24 @@ def _report_compiled(path: Path, as_json: bool) -> None:
 
 def _read_gates(path: Path) -> Any:
     try:
-        if path.stat().st_size > MAX_GATES_BYTES:
-            raise InputError(f"{path}: larger than {MAX_GATES_BYTES} bytes, not a file of gates")
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = read_bounded(path, MAX_GATES_BYTES, "a file of gates")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; give a file of gates") from error
-    except (ValueError, RecursionError) as error:
-        raise error if isinstance(error, InputError) else InputError(f"{path}: not JSON ({error})") from error
+    with told_as_input(f"{path}: not JSON"):
+        return strict_json.parse(content)
 
 
 def _report(run: "Run", as_json: bool) -> None:
     if as_json:
         told = {name: str(value) if isinstance(value, Path) else value for name, value in vars(run).items()}
-        typer.echo(json.dumps(told, indent=2))
+        print_json(told)
     else:
         for name, state in run.components.items():
-            typer.echo(f"{name}: {state}")
-        typer.echo(f"report: {run.report or 'none'}")
+            print_lines(f"{name}: {state}")
+        print_lines(f"report: {run.report or 'none'}")
     if not run.blessed:
         raise WorkError(f"not blessed and not pushed: {first_of(run.failures)}")
     if not as_json and run.pushed:
         verb = "pushed" if run.components["Pusher"] == "complete" else "nothing changed; already pushed"
-        typer.echo(f"{verb}: version {run.pushed.name} in {run.pushed.parent}")
+        print_lines(f"{verb}: version {run.pushed.name} in {run.pushed.parent}")
         closing.tell([run.pushed], follow=[["styleport", "lineage", run.pushed.parent, run.pushed.name]])

@@ -1,6 +1,5 @@
 """`styleport prune`: removes old versions that nobody needs."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from serving.commands.options import AsJson, BasePath, ModelConfig, ModelName
 from toolkit.commands import closing
+from toolkit.printing import print_json
 
 EXAMPLES = ("styleport prune models/stylizer --keep 3 --dry-run", "styleport prune models/stylizer --keep 3")
 
@@ -24,7 +24,7 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Remove old versions that have no label, are not loaded by number, and are not the target of a rollback."""
-    from export.table import print_lines, stdout_console
+    from export.table import print_wrapped, stdout_console
     from serving import pruning
     from serving.commands.options import models_file
     from toolkit.console import progress_bar, quiet_libraries
@@ -37,11 +37,11 @@ def prune(
     ):
         pruned.delete(step)
     if as_json:
-        typer.echo(json.dumps({"removed": pruned.removed, "kept": pruned.kept, "dry_run": dry_run}, indent=2))
+        print_json({"removed": pruned.removed, "kept": pruned.kept, "dry_run": dry_run})
         return
     verb, removed, kept = "would be removed" if dry_run else "removed", pruned.removed, pruned.kept
     told = f"{verb}: {', '.join(map(str, removed)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}"
-    print_lines([told], stdout_console())
+    print_wrapped([told], stdout_console())
     config = closing.given(context, "model_config", "model")
     versions: list[str | Path] = ["styleport", "versions", base_path, *config]
     real: list[str | Path] = ["styleport", "prune", base_path, "--keep", str(keep), *config]

@@ -1,6 +1,5 @@
 """`styleport publish`: a verified bundle becomes the next version in a base path."""
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import InputError
 from toolkit.gate import trusted
+from toolkit.printing import print_json, print_remark
 
 EXAMPLES = (
     "styleport publish bundle models/stylizer",
@@ -58,7 +58,7 @@ def publish(
     Where there is no models.config yet, one is written that serves this version as `stable` and `canary`. A later
     version takes no traffic until `styleport label` moves a label to it.
     """
-    from export.table import print_lines, stdout_console
+    from export.table import print_wrapped, stdout_console
     from serving import warmup
     from serving.models_file import ModelsFile, default_config
     from serving.versions import ARTIFACT, closed_to_others
@@ -99,16 +99,16 @@ def publish(
     }
     if closed:
         told = f"warning: {closed} is closed to other users (mode {closed.stat().st_mode & 0o777:o})"
-        typer.echo(f"{told}, and to a server that is one: chmod it; --mode 755 opens what publish makes", err=True)
+        print_remark(f"{told}, and to a server that is one: chmod it; --mode 755 opens what publish makes")
     if as_json:
-        typer.echo(json.dumps(result, indent=2))
+        print_json(result)
         return
     lines = [f"published version {published.number}: {published.folder}"]
     if first:
         lines.append(f"wrote {file.path}: it serves version {published.number} as stable and canary")
     elif not file.names_model():
         lines.append(f"{file.path} does not name this base path: add it there to have it served")
-    print_lines(lines, stdout_console())
+    print_wrapped(lines, stdout_console())
     follow = _following(base_path, published.number, first, model_config)
     versions: list[str | Path] = ["styleport", "versions", base_path, *closing.given(context, "model_config")]
     closing.tell([published.folder], follow=[follow, versions])

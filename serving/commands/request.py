@@ -1,7 +1,6 @@
 """`styleport request`: one picture painted by a server."""
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from serving.commands.options import DEFAULT_SERVER, AsJson, RootCertificates, T
 from toolkit.commands import closing
 from toolkit.commands.options import STRENGTH_HELP, Detail, MaxSize, StyleSize, warn_of_style_size
 from toolkit.errors import WorkError
+from toolkit.printing import print_json, print_path
 from toolkit.sizes import DETAIL, STYLE_SIZE
 
 EXAMPLES = (
@@ -60,7 +60,7 @@ def request(
     from serving.client import StylizerClient
     from serving.commands.options import read_token
     from toolkit import images, targets
-    from toolkit.console import print_path, quiet_libraries
+    from toolkit.console import quiet_libraries
     from toolkit.photo_metadata import read_metadata
     from toolkit.whole_files import make_folder
 
@@ -93,7 +93,7 @@ def request(
     if as_json:
         height, width = picture.shape[:2]
         result = {"output": str(output), "width": width, "height": height, "seconds": round(seconds, 3)}
-        typer.echo(json.dumps({**result, "server": client.url}, indent=2))
+        print_json({**result, "server": client.url})
     else:
         print_path(output)
         pictures = [content, *([style] if style else [])]

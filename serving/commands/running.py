@@ -1,14 +1,12 @@
 """The process of `styleport serve`: what it says at its start, and how it ends."""
 
-import json
 import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-import typer
-
 from serving.commands.flags import CommandLine
 from serving.server.options import ServerOptions
+from toolkit.printing import print_json
 
 # For threads to end once all requests are answered.
 _LAST_SECONDS = 1.0
@@ -63,7 +61,7 @@ def run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
     tf.get_logger().setLevel("ERROR")
 
     def say_ready(addresses: Addresses) -> None:
-        typer.echo(json.dumps({"event": "ready", "grpc": addresses.grpc, "rest": addresses.rest}))
+        print_json({"event": "ready", "grpc": addresses.grpc, "rest": addresses.rest}, indent=None)
         sys.stdout.flush()
         logs.event("ready", grpc=addresses.grpc, rest=addresses.rest)
 

@@ -1,5 +1,6 @@
 """`styleport serve`: a local server with TensorFlow Serving's contract and the names of its flags."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from serving.commands import running
 from serving.commands.flags import COMMAND_LINE, TensorFlowCommand
 from serving.server.options import INT32_MAX, Limits, LoadOptions, ServerOptions
 from toolkit.errors import InputError
+from toolkit.printing import print_lines
 
 CLASS = TensorFlowCommand
 EXAMPLES = (
@@ -23,6 +25,8 @@ Switch = Literal["true", "false"]
 REST_PORT, POLL_SECONDS = 8501, 5
 MONITORING = Path(__file__).parents[1] / "config" / "monitoring.pbtxt"
 
+# Of a number of 32 bits, with its sign.
+_DIGITS = 11
 _LIMITS, _LOAD = Limits(), LoadOptions()
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _own = partial(typer.Option, rich_help_panel="Only in styleport")
@@ -268,7 +272,9 @@ def serve(
     ] = _LIMITS.max_running_requests,
     drain_seconds: Annotated[
         float,
-        _own("--drain_seconds", min=0, help="Seconds that running requests may take to finish after SIGTERM."),
+        _own(
+            "--drain_seconds", min=0, max=86_400, help="Seconds that running requests may take to finish after SIGTERM."
+        ),
     ] = 30.0,
     log_level: Annotated[
         str, _own("--log_level", help=f"Least severity that is logged: {', '.join(_LOG_LEVELS)}.")
@@ -383,7 +389,7 @@ def published_config(base_path: Path) -> Path:
 def _print_versions() -> None:
     from importlib.metadata import version
 
-    typer.echo(f"styleport: {version('styleport')}\nTensorFlow: {version('tensorflow')}")
+    print_lines(f"styleport: {version('styleport')}", f"TensorFlow: {version('tensorflow')}")
 
 
 def _threads(session: int, intra: int, inter: int) -> dict[str, int]:
@@ -403,7 +409,10 @@ def _grpc_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
         name, equals, value = part.partition("=")
         if not name or not equals:
             raise InputError(f"--grpc_channel_arguments={text}: write NAME=VALUE, with commas between")
-        arguments.append((name, int(value) if value.lstrip("-").isdecimal() else value))
+        is_number = re.fullmatch("-?[0-9]+", value)
+        if is_number and (len(value) > _DIGITS or abs(int(value)) > INT32_MAX):
+            raise InputError(f"--grpc_channel_arguments={text[:200]}: {name} is no number of 32 bits")
+        arguments.append((name, int(value) if is_number else value))
     return tuple(arguments)
 
 

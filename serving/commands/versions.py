@@ -1,13 +1,11 @@
 """`styleport versions`: what a base path holds."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from serving.commands.options import AsJson, BasePath, ModelConfig, ModelName
 from toolkit.commands import closing
+from toolkit.printing import print_json
 
 EXAMPLES = ("styleport versions models/stylizer", "styleport versions models/stylizer --json")
 
@@ -42,33 +40,30 @@ def versions(
         for version in found
     ]
     if as_json:
-        typer.echo(json.dumps(records, indent=2))
+        print_json(records)
     else:
         _print(records, base_path)
 
 
 def _print(records: list[dict[str, Any]], base_path: Path) -> None:
-    from rich.markup import escape
-
     from export.report import megabytes
-    from export.table import Column, fitted, stdout_console
+    from export.table import Column, print_columns
 
     loaded = {True: "yes", False: "no", None: "-"}
 
     def told(name: str) -> list[str]:
-        return [escape(record[name] or "-") for record in records]
+        return [record[name] or "-" for record in records]
 
     columns = [
         Column("version", [str(record["version"]) for record in records], is_number=True),
-        Column("labels", [escape(", ".join(record["labels"]) or "-") for record in records]),
+        Column("labels", [", ".join(record["labels"]) or "-" for record in records]),
         Column("loaded", [loaded[record["loaded"]] for record in records]),
         Column("size", [megabytes(record["bytes"]) for record in records], is_number=True),
         Column("published", told("published"), rank=1),
         Column("source", told("source"), rank=2),
         Column("verdict", told("verdict")),
     ]
-    console = stdout_console()
-    console.print(fitted(columns, console))
+    print_columns(columns)
     follow: list[str | Path] = ["styleport", "publish", "bundle", base_path]
     if records:
         follow = ["styleport", "lineage", base_path, str(records[-1]["version"])]

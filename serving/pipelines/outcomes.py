@@ -10,7 +10,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 
 from serving.pipelines import files
-from toolkit.errors import InputError, WorkError
+from toolkit.errors import WorkError
 
 FAILED_FILE = "_failed.jsonl"
 SUMMARY_FILE = "_summary.json"
@@ -210,5 +210,5 @@ def read(output: str) -> Summary:
     try:
         with files.reading(path) as stream:
             return Summary(**json.loads(stream.read(_MAX_SUMMARY_BYTES)))
-    except (InputError, ValueError, TypeError) as error:
+    except Exception as error:  # an engine may leave anything
         raise WorkError(f"the engine has left no summary: {error}; run again: what is written is kept") from error

@@ -13,6 +13,7 @@ from serving.pipelines.outcomes import Summary, Tally
 from serving.pipelines.plan import Plan
 from serving.pipelines.progress import watching
 from toolkit import errors
+from toolkit.console import remark
 from toolkit.errors import StyleportError, WorkError
 from toolkit.look import Look
 
@@ -49,7 +50,7 @@ def run(
         with watching(console, plan):
             _run(plan, bundle, look, runner, options)
         summary = outcomes.read(plan.output)
-    console.print(_line(summary), highlight=False, soft_wrap=True)
+    remark(console, _line(summary))
     return summary
 
 

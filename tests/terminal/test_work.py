@@ -4,7 +4,7 @@ import pytest
 
 from tests.terminal.screen import COLUMNS
 from toolkit import cli
-from toolkit.console import LOGS_VARIABLE
+from toolkit.printing import LOGS_VARIABLE
 
 # What the libraries print on a terminal where nothing holds them back.
 CHATTER = ("Running Calibration", "Warning", "warn(", "it/s]", "site-packages", "oneDNN", "cuda", "INFO:", "I0000")

@@ -185,8 +185,12 @@ def test_a_signal_that_a_library_makes_an_error_of_still_ends_the_command(capfd,
     assert not capfd.readouterr().err
 
 
-def test_a_mistake_of_the_program_is_not_hidden(command):
-    command(failing(ZeroDivisionError("division by zero")))
+def test_a_mistake_of_the_program_is_told_in_one_line_and_shown_where_that_is_asked_for(capfd, command, monkeypatch):
+    command(failing(ZeroDivisionError("division\nby zero\x1b]0;")))
+    assert cli.run(["work"]) == 1
+    said = "styleport: ZeroDivisionError: division; STYLEPORT_LOGS=1 shows where\n"
+    assert capfd.readouterr() == ("", said)
+    monkeypatch.setenv("STYLEPORT_LOGS", "1")
     with pytest.raises(ZeroDivisionError):
         cli.run(["work"])
 
@@ -230,8 +234,11 @@ def test_the_extra_that_is_named_brings_the_package(package):
     assert distributions & wanted, f"styleport[{extra}] asks for {sorted(wanted)}, {package} is of {distributions}"
 
 
-def test_a_missing_package_that_no_extra_brings_is_a_mistake_of_the_program(command):
+def test_a_missing_package_that_no_extra_brings_is_a_mistake_of_the_program(capfd, command, monkeypatch):
     command(failing(ModuleNotFoundError("No module named 'numpyy'", name="numpyy")))
+    assert cli.run(["work"]) == 1
+    assert "No module named 'numpyy'; STYLEPORT_LOGS=1 shows where" in capfd.readouterr().err
+    monkeypatch.setenv("STYLEPORT_LOGS", "1")
     with pytest.raises(ModuleNotFoundError, match="numpyy"):
         cli.run(["work"])
 

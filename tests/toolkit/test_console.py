@@ -1,6 +1,7 @@
 """Libraries are kept quiet unless the work breaks down, and bars are drawn on terminals alone."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from toolkit import cli
-from toolkit.console import LOGS_VARIABLE, TextConsole, bytes_bar, print_path, progress_bar, quiet_libraries
+from toolkit.console import TextConsole, bytes_bar, progress_bar, quiet_libraries
 from toolkit.errors import InputError, WorkError
+from toolkit.printing import LOGS_VARIABLE, print_json, print_lines, print_path
 from toolkit.signals import Terminated
 
 
@@ -169,6 +171,28 @@ def test_a_path_reaches_a_program_whole_and_a_terminal_without_what_it_would_act
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     print_path(Path("a\x1b[31mc.png"))
     assert capsys.readouterr().out == "a\x1b[31mc.png\na\ufffd[31mc.png\n"
+
+
+def test_a_line_stays_one_line_and_json_is_json_whatever_it_holds(capsys):
+    print_lines("first", "sec\nond\x7f")
+    print_json({"a\x1b]": ["\x9b\u202e\x7f\n"]})
+    output = capsys.readouterr().out
+    assert output.startswith("first\nsec\ufffdond\ufffd\n{")
+    assert all(letter.isprintable() or letter == "\n" for letter in output)
+    assert json.loads(output[output.index("{") :]) == {"a\x1b]": ["\x9b\u202e\x7f\n"]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        print_json(float("nan"))
+
+
+def test_a_description_of_a_bar_stays_in_its_line():
+    assert "one\ufffdtwo" in shown(["one\ntwo"], terminal=True)
+
+
+def test_what_libraries_said_is_shown_without_what_a_terminal_would_act_upon(capfd):
+    with pytest.raises(ZeroDivisionError), quiet_libraries():
+        os.write(2, b"noise\x1b]0;owned\x07\n\tmore\n")
+        raise ZeroDivisionError
+    assert capfd.readouterr().err == "noise\ufffd]0;owned\ufffd\n        more\n"
 
 
 def test_colors_of_our_own_are_kept():

@@ -242,7 +242,7 @@ def test_an_artifact_that_the_bundle_lacks_is_refused_with_those_it_has(tiny):
 @pytest.mark.parametrize("key", ["files", "path", "bytes", "sha256"])
 def test_a_record_that_lacks_a_key_is_refused(tiny, key):
     rewrite(tiny, lambda record: (record if key == "files" else record["files"][0]).pop(key))
-    assert f"the manifest's record of 'first' is incomplete ('{key}')" in refusal(
+    assert f"the manifest's record of 'first' is incomplete (KeyError: '{key}')" in refusal(
         manifests.open_artifact, tiny, "first"
     )
 

@@ -14,6 +14,7 @@ from toolkit.errors import InputError
 from toolkit.stylizer import Stylizer
 
 NAME = "magenta-mobile"
+PARTS = ("kernel", "kernel_scale", "bias", "bias_scale")
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_a_changed_byte_is_refused(damaged, offset):
     content = bytearray(damaged.read_bytes())
     content[offset] ^= 1
     damaged.write_bytes(content)
-    with pytest.raises(InputError, match="is damaged: its sha256 is") as caught:
+    with pytest.raises(InputError, match=r"is damaged: its sha256 is") as caught:
         presets.quantized_weights(NAME)
     assert str(damaged) in str(caught.value)
     assert "reinstall styleport" in str(caught.value)
@@ -127,7 +128,7 @@ def test_a_changed_byte_is_refused(damaged, offset):
 
 def test_an_archive_cut_short_is_refused(damaged):
     damaged.write_bytes(damaged.read_bytes()[:-100])
-    with pytest.raises(InputError, match="is damaged"):
+    with pytest.raises(InputError, match=r"is damaged"):
         Stylizer.from_preset(NAME)
 
 
@@ -136,5 +137,41 @@ def test_an_archive_that_unpickles_is_never_loaded(damaged):
     provenance = presets.provenance(NAME)
     provenance["sha256"] = hashlib.sha256(damaged.read_bytes()).hexdigest()
     damaged.with_suffix(".json").write_text(json.dumps(provenance))
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(InputError, match=r"is damaged .*allow_pickle=False.*reinstall styleport"):
         presets.quantized_weights(NAME)
+
+
+def recorded(damaged, arrays):
+    """Writes an archive that is the one recorded."""
+    np.savez(damaged, **arrays)
+    provenance = json.loads(damaged.with_suffix(".json").read_text())
+    provenance["sha256"] = hashlib.sha256(damaged.read_bytes()).hexdigest()
+    damaged.with_suffix(".json").write_text(json.dumps(provenance))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays, key: arrays.pop(f"{key}/bias_scale"),
+        lambda arrays, key: arrays.update({f"{key}/kernel": np.array(["a", "b"])}),
+        lambda arrays, key: arrays.update({f"{key}/kernel": arrays[f"{key}/kernel"][:, :1, :1, :1]}),
+        lambda arrays, key: arrays.update({f"{key}/bias": np.zeros((2, 2), np.int32)}),
+        lambda arrays, key: arrays.update({f"predictor/nothing/{part}": np.zeros((1, 1, 1, 1)) for part in PARTS}),
+        lambda arrays, key: arrays.update({f"nothing/{part}": np.zeros((1, 1, 1, 1)) for part in PARTS}),
+    ],
+)
+def test_an_archive_of_other_arrays_is_refused(damaged, arrays, change):
+    changed = dict(arrays)
+    change(changed, "predictor/conv_1")
+    recorded(damaged, changed)
+    with pytest.raises(InputError, match=r"magenta-mobile.npz is damaged .*; reinstall styleport"):
+        Stylizer.from_preset(NAME)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sha256": 1}', '{"sha256": NaN}', "[" * 100_000])
+@pytest.mark.parametrize("file", ["magenta-mobile.json", "magenta-mobile/pair.json"])
+def test_a_damaged_record_is_refused(damaged, file, text):
+    (damaged.parent / file).write_text(text)
+    reading = presets.tflite_pair if "/" in file else presets.quantized_weights
+    with pytest.raises(InputError, match=rf"{file} is damaged .*; reinstall styleport"):
+        reading(NAME)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.commands.idle import is_given, option
+from toolkit.printing import print_remark
 
 if TYPE_CHECKING:
     import typer
@@ -45,17 +46,18 @@ def tell(
     """
     if not sys.stderr.isatty():
         return
+    # Not through Rich: a command line must be copied whole, so the terminal itself breaks it.
     paths = list(made)
     began = _began.get()
     seconds = "" if began is None else f" in {time.monotonic() - began:.1f} s"
     if paths:
         names = os.fspath(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
         count = sum(map(_bytes, paths))
-        _print(f"made {names}{f': {size(count)}' if count else ''}{seconds}")
+        print_remark(f"made {names}{f': {size(count)}' if count else ''}{seconds}")
     elif seconds:
-        _print(f"done{seconds}")
+        print_remark(f"done{seconds}")
     for index, words in enumerate(follow):
-        _print(f"{'next:' if index == 0 else '     '} {shlex.join([os.fspath(word) for word in words])}")
+        print_remark(f"{'next:' if index == 0 else '     '} {shlex.join([os.fspath(word) for word in words])}")
 
 
 def given(context: "typer.Context", *names: str) -> list[str]:
@@ -83,14 +85,6 @@ def size(count: int) -> str:
         if count >= factor:
             return f"{count / factor:.1f} {unit}"
     return f"{count} bytes"
-
-
-def _print(line: str) -> None:
-    from toolkit.console import printable
-    from toolkit.names import readable
-
-    # Not through Rich: a command line must be copied whole, so the terminal itself breaks it.
-    print(printable(readable(line)), file=sys.stderr)  # noqa: T201
 
 
 def _bytes(path: "StrPath") -> int:

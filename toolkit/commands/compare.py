@@ -7,9 +7,10 @@ import typer
 
 from toolkit.commands import closing, completion, interruption, objective_options
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
-from toolkit.commands.optimize import check_memory, load_pictures
+from toolkit.commands.optimize import MAX_STEPS, check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.gate import trusted
+from toolkit.printing import print_path
 
 if TYPE_CHECKING:
     from toolkit.images import Picture
@@ -47,7 +48,7 @@ def compare(
             min=16, help="Side to which the style of the feed-forward method is cropped and resized, in pixels."
         ),
     ] = 256,
-    steps: Annotated[int, typer.Option(min=1, help="Number of steps of the optimization.")] = 100,
+    steps: Annotated[int, typer.Option(min=1, max=MAX_STEPS, help="Number of steps of the optimization.")] = 100,
     size: Annotated[
         int, typer.Option(min=32, help="Longer side to which larger pictures are reduced, in pixels.")
     ] = 384,
@@ -58,7 +59,7 @@ def compare(
 ) -> None:
     """Paint a picture by both methods, and show the results beside the content and the style."""
     from toolkit import memory, targets
-    from toolkit.console import print_path, quiet_libraries
+    from toolkit.console import quiet_libraries
     from toolkit.images import WRITABLE_SUFFIXES, save_image
     from toolkit.locate import local_path
     from toolkit.panels import side_by_side

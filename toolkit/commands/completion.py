@@ -20,10 +20,11 @@ def artifacts(context: typer.Context, incomplete: str) -> list[str]:
     from toolkit import manifest
 
     try:
-        records = manifest.read(Path(context.params.get("model") or ""))["artifacts"]
+        names = manifest.artifacts(manifest.read(Path(context.params.get("model") or "")))
     except (StyleportError, OSError):  # a preset, or nothing yet
         return []
-    return [record["path"] for record in records if record["path"].startswith(incomplete)]
+    # The shell prints them.
+    return [name for name in names if name.startswith(incomplete) and name.isprintable()]
 
 
 def lists_of(names: Iterable[str]) -> Callable[[str], list[str]]:

@@ -1,6 +1,5 @@
 """`styleport fetch`: a local copy of a module, with its sha256."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from toolkit.commands import closing
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError
+from toolkit.printing import print_json, print_lines
 
 EXAMPLES = (
     "styleport fetch google/magenta/arbitrary-image-stylization-v1-256/2 module",
@@ -25,10 +25,12 @@ def fetch(
     timeout: Annotated[
         float,
         typer.Option(
-            min=0.1, help="Seconds to wait for the server's answer, and then for each further part of the download."
+            min=0.1,
+            max=86_400,
+            help="Seconds to wait for the server's answer, and then for each further part of the download.",
         ),
     ] = 20,
-    total_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for the whole download.")] = 600,
+    total_timeout: Annotated[float, typer.Option(min=0.1, max=86_400, help="Seconds for the whole download.")] = 600,
     max_size: Annotated[
         int, typer.Option(min=1, help="Largest size in MB of the archive, packed and unpacked.")
     ] = 2000,
@@ -53,7 +55,7 @@ def fetch(
             resolved = hub.resolve(handle, limits, progress)
         record = keep(resolved, folder)
     if as_json:
-        typer.echo(json.dumps({"path": str(folder), **record}, indent=2))
+        print_json({"path": str(folder), **record})
     else:
-        typer.echo(f"{folder}: {record['bytes']} bytes, sha256 {record['sha256']}")
+        print_lines(f"{folder}: {record['bytes']} bytes, sha256 {record['sha256']}")
         closing.tell([folder], follow=[["styleport", "export", "bundle", "--model", folder]])

@@ -4,6 +4,8 @@ import signal
 
 import typer
 
+from toolkit.printing import print_remark
+
 
 def stopped(done: int, steps: int, stands: str, more: str = "") -> typer.Exit:
     """Says on standard error how far a run came.
@@ -17,9 +19,6 @@ def stopped(done: int, steps: int, stands: str, more: str = "") -> typer.Exit:
     Returns:
         What to raise.
     """
-    from toolkit.console import printable
-    from toolkit.names import readable
-
     told = "; ".join(filter(None, (f"interrupted after {done} of {steps} steps", stands, more)))
-    typer.echo(printable(readable(f"styleport: {told}")), err=True)
+    print_remark(f"styleport: {told}")
     return typer.Exit(128 + signal.SIGINT)

@@ -11,11 +11,14 @@ import typer
 from toolkit.commands import closing, interruption, objective_options
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError, StyleportError, WorkError
+from toolkit.printing import print_json, print_path
 from toolkit.whole_files import make_folder, write_whole
 
 if TYPE_CHECKING:
     from toolkit.transfer import StyleTransfer
 
+# Far beyond any run; what divides a number of steps is looked for among the smaller ones.
+MAX_STEPS = 1_000_000
 ANIMATION_SUFFIXES = frozenset({".gif", ".webp"})
 
 
@@ -33,12 +36,13 @@ def optimize(
     steps: Annotated[
         int | None,
         typer.Option(
+            max=MAX_STEPS,
             help="Number of steps. After the first few, a line says how long the run will take.",
             show_default="100, which is --epochs times --steps-per-epoch",
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Number of epochs.")] = 10,
-    steps_per_epoch: Annotated[int, typer.Option(help="Number of steps in an epoch.")] = 10,
+    epochs: Annotated[int, typer.Option(max=MAX_STEPS, help="Number of epochs.")] = 10,
+    steps_per_epoch: Annotated[int, typer.Option(max=MAX_STEPS, help="Number of steps in an epoch.")] = 10,
     size: Annotated[
         int, typer.Option(min=32, help="Longer side to which larger pictures are reduced, in pixels.")
     ] = 512,
@@ -87,7 +91,7 @@ def optimize(
     """Paint a picture by optimization (Gatys et al. 2015): slower than stylize, and closer to the style."""
     from toolkit import targets
     from toolkit.checkpoints import STATE_FILE
-    from toolkit.console import print_path, quiet_libraries
+    from toolkit.console import quiet_libraries
     from toolkit.images import WRITABLE_SUFFIXES, save_image
     from toolkit.names import check_utf8
 
@@ -171,7 +175,7 @@ def optimize(
         stands = f"the picture as it stands is in {output}"
         raise interruption.stopped(len(transfer.curve), epochs * steps_per_epoch, stands, goes_on)
     if as_json:
-        typer.echo(json.dumps(result, indent=2))
+        print_json(result)
     else:
         print_path(output)
         closing.tell([output], follow=[["styleport", "compare", content, styles[0], "-o", "compared.png"]])

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from toolkit.printing import print_remark
+
 MODEL_HELP = (
     "Model: a preset, a TensorFlow Hub or Kaggle handle, the address or path of a .tar.gz, the folder of a SavedModel "
     "or a bundle, or a .keras file."
@@ -77,4 +79,4 @@ def warn_of_style_size(side: int) -> None:
     from toolkit.sizes import style_size_warning
 
     if warning := style_size_warning(side):
-        typer.echo(f"styleport: {warning}", err=True)
+        print_remark(f"styleport: {warning}")

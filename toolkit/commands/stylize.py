@@ -1,7 +1,6 @@
 """`styleport stylize`: pictures in, stylized pictures out."""
 
 import itertools
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,6 +26,7 @@ from toolkit.commands.options import (
 from toolkit.commands.studio import Outcome, Studio
 from toolkit.errors import InputError, WorkError
 from toolkit.gate import trusted
+from toolkit.printing import print_json, print_path, print_remark
 from toolkit.sizes import DETAIL
 
 if TYPE_CHECKING:
@@ -128,11 +128,10 @@ def stylize(
     """Paint pictures in the style of other pictures with a feed-forward network, in one pass."""
     from toolkit import images, targets
     from toolkit.commands.jobs import Output, unread
-    from toolkit.console import printable, progress_bar, quiet_libraries
+    from toolkit.console import progress_bar, quiet_libraries
     from toolkit.locate import local_path
     from toolkit.look import Look
     from toolkit.models import chosen_artifact, has_style_inside, open_model
-    from toolkit.names import readable
     from toolkit.one_style import OneStyleStylizer
     from toolkit.source_options import SourceOptions
 
@@ -169,7 +168,7 @@ def stylize(
     warn_of_style_size(style_size)
     skipped = [file for path, pictures in found.items() for file in unread(path, pictures, recursive)]
     if skipped:
-        typer.echo(printable(readable(_skipped(skipped))), err=True)
+        print_remark(_skipped(skipped))
     with quiet_libraries() as console, trusted(trust):
         from toolkit.painting import Painter
 
@@ -262,10 +261,8 @@ def _print(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_j
         results = [_result(outcome) for outcome in done]
         errors = [{**_paths(one.job, "content", "style"), "error": str(one.error)} for one in failed]
         told = {"done": results, "failed": errors, "skipped": [str(path) for path in skipped]}
-        typer.echo(json.dumps(told, indent=2))
+        print_json(told)
     else:
-        from toolkit.console import print_path
-
         for outcome in done:
             print_path(outcome.job.output)
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from toolkit import images, paintings
 from toolkit.errors import InputError, StyleportError
+from toolkit.printing import print_remark
 
 SIDE = 512
 QUALITY = 90
@@ -46,7 +47,7 @@ def main() -> int:
     try:
         build(parser.parse_args().folder)
     except StyleportError as error:
-        sys.stderr.write(f"{error}\n")
+        print_remark(str(error))
         return error.exit_code
     return 0
 

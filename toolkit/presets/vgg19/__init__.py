@@ -7,7 +7,6 @@ The preset is two files here. The archive `vgg19-8bit.npz` holds, for each convo
 
 import hashlib
 import io
-import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from toolkit import strict_json
 from toolkit.errors import InputError, WorkError
+from toolkit.presets import damaged
 
 FOLDER = Path(__file__).parent
 NAME = "vgg19-8bit"
@@ -27,7 +28,13 @@ _LARGEST_KERNEL = 3 * 3 * 512 * 512
 
 def provenance() -> dict[str, Any]:
     """Returns where the weights come from: sources with their sha256, license, tool versions, the archive's sha256."""
-    return json.loads((FOLDER / f"{NAME}.json").read_text(encoding="utf-8"))
+    path = FOLDER / f"{NAME}.json"
+    content = path.read_bytes()
+    with damaged(path):
+        record: dict[str, Any] = strict_json.parse(content)
+        if not isinstance(record["sha256"], str):
+            raise TypeError("its sha256 is no text")
+        return record
 
 
 def weights() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -49,7 +56,7 @@ def weights() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     actual = hashlib.sha256(content).hexdigest()
     if actual != expected:
         raise InputError(f"{path} is damaged: its sha256 is {actual}, {expected} is recorded; reinstall styleport")
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+    with damaged(path), np.load(io.BytesIO(content), allow_pickle=False) as archive:
         for key in archive:
             layer, _, part = key.partition("/")
             if part == "kernel":

@@ -17,6 +17,7 @@ import numpy as np
 
 from toolkit.errors import InputError, StyleportError
 from toolkit.presets import vgg19
+from toolkit.printing import print_lines, print_remark
 
 DESCRIPTION = "VGG19's convolutions up to block5_conv2, trained on ImageNet, in 8 bits"
 SOURCE_FILE = "vgg19_notop_u8.npz"
@@ -141,8 +142,9 @@ def main() -> None:
     try:
         path = build(arguments.output, arguments.weights)
     except StyleportError as error:
-        sys.exit(f"error: {error}")
-    sys.stdout.write(f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}\n")
+        print_remark(f"error: {error}")
+        sys.exit(error.exit_code)
+    print_lines(f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}")
 
 
 if __name__ == "__main__":

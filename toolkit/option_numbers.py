@@ -1,0 +1,38 @@
+"""Numbers that no command has a use for, refused where the command line is read, before anything is done with them."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.errors import InputError
+
+# What libraries and files hold a whole number in.
+LARGEST = 2**63 - 1
+_SHOWN = 20
+
+
+def check(context: Any) -> None:
+    """Refuses numbers that are not finite, or larger than any that is meant.
+
+    Args:
+        context: of a command whose arguments were read.
+
+    Raises:
+        InputError: one is given.
+    """
+    for parameter in context.command.params:
+        for value in _values(context.params.get(parameter.name)):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(f"{_name(parameter)} is {value}: give a finite number")
+            if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:
+                raise InputError(f"{_name(parameter)} is {str(value)[:_SHOWN]}…: give a number of at most 64 bits")
+
+
+def _values(value: Any) -> Iterator[Any]:
+    yield from value if isinstance(value, list | tuple) else (value,)
+
+
+def _name(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return str(parameter.metavar or parameter.name.upper())
+    return str(next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0]))

@@ -204,9 +204,19 @@ def serve(
         _own(
             "--receive_timeout_in_ms",
             min=1,
-            help="Milliseconds within which the headers of an HTTP request arrive, and again its body.",
+            help="Milliseconds within which the headers of an HTTP request arrive, and again its body, or a gRPC "
+            "message.",
         ),
     ] = int(1000 * _LIMITS.receive_timeout_seconds),
+    max_connections: Annotated[
+        int,
+        _own(
+            "--max_connections",
+            min=1,
+            help="Largest number of connections to REST, and again to gRPC. One more to REST closes the one that has "
+            "waited longest for its client.",
+        ),
+    ] = _LIMITS.max_connections,
     max_grpc_message_bytes: Annotated[
         int,
         _own(
@@ -341,6 +351,7 @@ def serve(
             max_running_requests=max_running_requests,
             rest_timeout_seconds=rest_api_timeout_in_ms / 1000 if rest_api_timeout_in_ms > 0 else None,
             receive_timeout_seconds=receive_timeout_in_ms / 1000,
+            max_connections=max_connections,
         ),
         load=LoadOptions(
             poll_seconds=file_system_poll_wait_seconds,

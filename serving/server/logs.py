@@ -3,11 +3,15 @@
 import json
 import logging
 import sys
+import time
 import traceback
 from datetime import datetime, timezone
 from typing import Any
 
 _LOGGER = logging.getLogger("styleport.serving")
+# What clients can cause as often as they like is logged no more often than this.
+_PAUSE_SECONDS = 10.0
+_last_told: dict[str, float] = {}
 
 
 class _JsonLines(logging.Formatter):
@@ -48,3 +52,16 @@ def event(name: str, level: int = logging.INFO, exc_info: BaseException | None =
     if _LOGGER.isEnabledFor(level):
         told = {key: value for key, value in fields.items() if value is not None}
         _LOGGER.log(level, name, exc_info=exc_info, extra={"fields": told})
+
+
+def now_and_then(name: str, **fields: Any) -> None:
+    """Logs a warning, unless the same was logged some seconds ago.
+
+    Args:
+        name: what happened, of which there are few.
+        fields: what goes with it.
+    """
+    now = time.monotonic()
+    if now - _last_told.get(name, -_PAUSE_SECONDS) >= _PAUSE_SECONDS:
+        _last_told[name] = now
+        event(name, logging.WARNING, **fields)

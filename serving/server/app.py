@@ -113,7 +113,7 @@ class ModelServer:
             if not await self._configured(stop):
                 return
             self._polls.append(asyncio.create_task(self._poll_config()))
-            self._polls.append(asyncio.create_task(give_back_when_idle(self._held.ended, self._held.is_empty)))
+            self._polls.append(asyncio.create_task(give_back_when_idle(self._ended, self._held.is_empty)))
             grpc_place.close()
             grpc_server, grpc_port = await self._bind_grpc()
             await grpc_server.start()
@@ -137,6 +137,10 @@ class ModelServer:
                 poll.cancel()
             await self._manager.close(_LAST_SECONDS)
             self._predictor.close()
+
+    def _ended(self) -> int:
+        """What has ended, requests and models, and may have left freed memory behind."""
+        return self._held.ended() + self._manager.changes()
 
     async def _configured(self, stop: asyncio.Event) -> bool:
         """Waits for the models of the first configuration; returns False where the server is to end before."""

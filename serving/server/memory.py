@@ -46,10 +46,10 @@ def resident_bytes() -> int:
 
 
 async def give_back_when_idle(ended: Callable[[], int], is_idle: Callable[[], bool]) -> None:
-    """Gives freed memory back whenever no request has come for a second, until cancelled.
+    """Gives freed memory back whenever nothing has ended for a second, until cancelled.
 
     Args:
-        ended: returns a number that grows with each request that has ended.
+        ended: returns a number that grows with each request that has ended, and each model.
         is_idle: whether no request runs.
     """
     malloc_trim = _of_c_library("malloc_trim")

@@ -18,6 +18,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.server import wire
+from serving.server.arrivals import Arrivals
 from serving.server.held_bytes import HeldBytes, Share
 from serving.server.limits import check_fields, no_message
 from serving.server.loader import Arrays, Call
@@ -189,6 +190,7 @@ class SafeHandlers(grpc.aio.ServerInterceptor):
 
     def __init__(self, limits: Limits, held: HeldBytes) -> None:
         self._limits, self._held = limits, held
+        self._arrivals = Arrivals(limits.receive_timeout_seconds)
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
         """Wraps the handler of one method."""
@@ -229,22 +231,11 @@ class SafeHandlers(grpc.aio.ServerInterceptor):
 
     async def _request(self, parse: Callable[[bytes], Any], context: Any, share: Share) -> Any:
         """Reads the message of a call."""
-        content = await self._received(context)
+        content = await self._arrivals.read(context)
         share.take(len(content))
         # The deserializers of generated code are methods of their messages' classes.
         check_fields(content, parse.__self__.DESCRIPTOR, self._limits)  # type: ignore[attr-defined]
         return _parsed(parse, content)
-
-    async def _received(self, context: Any) -> bytes:
-        seconds = self._limits.receive_timeout_seconds
-        try:
-            content = await asyncio.wait_for(context.read(), seconds)
-        except (asyncio.TimeoutError, TimeoutError):
-            message = f"The request's message did not arrive within {seconds:g} s (--receive_timeout_in_ms)"
-            raise ServingError("DEADLINE_EXCEEDED", message) from None
-        if content is grpc.aio.EOF:
-            raise no_message()
-        return content
 
 
 def _parsed(parse: Callable[[bytes], Any], content: bytes) -> Any:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import resource
 import socket
+import struct
 import threading
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from serving.server.arrivals import MAX_SLOW
 from serving.server.health_service import MAX_WATCHERS
 from serving.server.http_protocol import MAX_PIPELINED
 from serving.server.options import Limits
@@ -220,15 +222,43 @@ def unsent(done: threading.Event):
     yield from ()
 
 
-def test_a_message_that_does_not_arrive_in_time_gives_its_place_back(server) -> None:
+def test_messages_that_do_not_arrive_give_their_places_back(server) -> None:
     done = threading.Event()
     try:
         calls = [server.channel.stream_unary(PREDICT_METHOD).future(unsent(done), timeout=20) for _ in range(50)]
-        assert {call.code() for call in calls} == {CODE.DEADLINE_EXCEEDED}
-        assert "--receive_timeout_in_ms" in calls[0].details()
+        codes = [call.code() for call in calls]
+        assert codes.count(CODE.DEADLINE_EXCEEDED) == MAX_SLOW
+        assert codes.count(CODE.RESOURCE_EXHAUSTED) == len(codes) - MAX_SLOW
+        assert any("--receive_timeout_in_ms" in call.details() for call in calls)
+        assert server.predict(server.request(x=[2.0]))["y"] == [3.0]
     finally:
         done.set()
-    assert server.predict(server.request(x=[2.0]))["y"] == [3.0]
+
+
+def frame(kind: int, flags: int, stream: int, content: bytes) -> bytes:
+    """A frame of HTTP/2 (RFC 9113, section 4.1)."""
+    return struct.pack(">I", len(content))[1:] + struct.pack(">BBI", kind, flags, stream) + content
+
+
+def test_a_message_is_refused_by_the_length_that_it_tells(server) -> None:
+    """Before any of it arrives: 1 GiB."""
+    told = [
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":path", PREDICT_METHOD.encode()),
+        (b":authority", b"localhost"),
+        (b"te", b"trailers"),
+        (b"content-type", b"application/grpc"),
+    ]
+    headers = b"".join(b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value for name, value in told)
+    message = frame(0, 0, 1, struct.pack(">BI", 0, 1 << 30))
+    with connected(server, "grpc") as connection:
+        connection.sendall(GRPC_PREFACE + frame(1, 4, 1, headers) + message)
+        whole = b""
+        while b"larger than max" not in whole:
+            part = connection.recv(1 << 16)
+            assert part, whole
+            whole += part
 
 
 def test_watchers_of_the_health_service_are_bounded_and_end_with_the_server(saved) -> None:

@@ -15,10 +15,10 @@ from grpc_health.v1 import health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.config_files import read_first_models, read_models
-from serving.server import descriptors
 from serving.server.batch_options import BatchOptions
 from serving.server.batching import BatchScheduler
 from serving.server.callers import Callers
+from serving.server.descriptors import Listener
 from serving.server.grpc_service import ModelService, PredictionService, SafeHandlers
 from serving.server.health_service import HealthService
 from serving.server.held_bytes import HeldBytes
@@ -102,7 +102,6 @@ class ModelServer:
             WorkError: the first configuration was refused, or a model in it cannot be loaded.
         """
         places = contextlib.ExitStack()
-        asyncio.get_running_loop().set_exception_handler(descriptors.tell)
         try:
             # Bound, but closed to clients: a port that is taken is told of before the models are loaded.
             grpc_place = places.enter_context(self._bound("--port", self._options.port))
@@ -204,7 +203,7 @@ class ModelServer:
 
     def _bound(self, flag: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._options.host else socket.AF_INET
-        place = socket.socket(family, socket.SOCK_STREAM)
+        place = Listener(family)
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             place.bind((self._options.host, port))

@@ -1,8 +1,10 @@
 """File descriptors: each connection takes one, and a process has a limit of them."""
 
-import asyncio
+import contextlib
 import errno
 import logging
+import os
+import socket
 from typing import Any
 
 from serving.server.logs import event, now_and_then
@@ -30,16 +32,47 @@ def allow(connections: int) -> None:
             event("few_descriptors", logging.WARNING, message=f"{soft} descriptors, {wanted} may be needed: {hint}")
 
 
-def tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Logs what the event loop reports: one line, now and then, where descriptors have run out.
+class Listener(socket.socket):
+    """A socket that listens, and refuses a connection for which no descriptor is left.
+
+    asyncio would try to take it again and again, and log each try. A spare descriptor takes it, to close it.
 
     Args:
-        loop: the loop.
-        context: what happened; see `asyncio.loop.call_exception_handler`.
+        family: as of any socket.
     """
-    error = context.get("exception")
-    if isinstance(error, OSError) and error.errno in _EXHAUSTED:
-        message = "no descriptors are left: connections wait until others end; raise `ulimit -Hn`"
-        now_and_then("no_descriptors", message=message)
-    else:
-        event("loop_failed", logging.ERROR, exc_info=error, message=context.get("message"))
+
+    def __init__(self, family: int) -> None:
+        super().__init__(family, socket.SOCK_STREAM)
+        self._spare: int | None = os.open(os.devnull, os.O_RDONLY)
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Takes a connection; see `socket.socket.accept`.
+
+        Raises:
+            BlockingIOError: there is none, or the one that there was has been refused.
+        """
+        try:
+            return super().accept()
+        except OSError as error:
+            if error.errno not in _EXHAUSTED or self._spare is None:
+                raise
+            now_and_then("no_descriptors", message="no descriptor is left for a new connection: raise `ulimit -Hn`")
+            self._refuse()
+            raise BlockingIOError from error
+
+    def _refuse(self) -> None:
+        self._drop_spare()
+        with contextlib.suppress(OSError):  # another thread took the descriptor
+            super().accept()[0].close()
+        with contextlib.suppress(OSError):
+            self._spare = os.open(os.devnull, os.O_RDONLY)
+
+    def _drop_spare(self) -> None:
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+
+    def close(self) -> None:
+        """Closes it and what it has in reserve."""
+        self._drop_spare()
+        super().close()

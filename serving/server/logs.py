@@ -26,14 +26,19 @@ class _JsonLines(logging.Formatter):
 
 
 def set_up(level: str) -> None:
-    """Sends the logs of this server, of uvicorn and of grpc to standard error.
+    """Sends the logs of this server and of the libraries that it stands on to standard error.
 
     Args:
         level: a level's name, such as `info`.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
-    for name, threshold in (("styleport.serving", level), ("uvicorn", "warning"), ("grpc", "error")):
+    for name, threshold in (
+        ("styleport.serving", level),
+        ("uvicorn", "warning"),
+        ("grpc", "error"),
+        ("asyncio", "error"),
+    ):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(threshold.upper())

@@ -33,12 +33,9 @@ def set_up(level: str) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
-    for name, threshold in (
-        ("styleport.serving", level),
-        ("uvicorn", "warning"),
-        ("grpc", "error"),
-        ("asyncio", "error"),
-    ):
+    # Clients can cause uvicorn's warnings as often as they like.
+    thresholds = {_LOGGER.name: level, "uvicorn": "error", "grpc": "error", "asyncio": "error"}
+    for name, threshold in thresholds.items():
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(threshold.upper())

@@ -37,6 +37,8 @@ from toolkit.errors import InputError, StyleportError, WorkError
 
 # Calls that are no Predict, such as status, must get through while the queue is full.
 _SPARE_CALLS = 64
+# Far beyond what is answered at once, so that a client is told why its calls are refused.
+_CONNECTION_CALLS = 512
 # After which a gRPC client that asks nothing is let go of; it connects again by itself.
 _IDLE_CONNECTION_MS = 300_000
 # For threads to end whose clients have had their answer, or have been cut off.
@@ -155,11 +157,13 @@ class ModelServer:
             stopped.cancel()
 
     async def _bind_grpc(self) -> tuple[Any, int]:
-        limits = self._options.limits
+        limits, calls = self._options.limits, self._gate_places + _SPARE_CALLS
         server = grpc.aio.server(
             interceptors=[SafeHandlers(limits, self._held)],
-            maximum_concurrent_rpcs=self._gate_places + _SPARE_CALLS,
+            maximum_concurrent_rpcs=calls,
             options=[
+                # gRPC itself refuses what one connection asks beyond, before any thread looks at it.
+                ("grpc.max_concurrent_streams", max(_CONNECTION_CALLS, 2 * calls)),
                 ("grpc.max_receive_message_length", limits.max_grpc_message_bytes),
                 ("grpc.max_allowed_incoming_connections", limits.max_connections),
                 ("grpc.server_handshake_timeout_ms", round(1000 * limits.receive_timeout_seconds)),

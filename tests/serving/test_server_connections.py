@@ -240,8 +240,8 @@ def frame(kind: int, flags: int, stream: int, content: bytes) -> bytes:
     return struct.pack(">I", len(content))[1:] + struct.pack(">BBI", kind, flags, stream) + content
 
 
-def test_a_message_is_refused_by_the_length_that_it_tells(server) -> None:
-    """Before any of it arrives: 1 GiB."""
+def call_without_message(stream: int) -> bytes:
+    """A call of Predict, without its message."""
     told = [
         (b":method", b"POST"),
         (b":scheme", b"http"),
@@ -250,15 +250,28 @@ def test_a_message_is_refused_by_the_length_that_it_tells(server) -> None:
         (b"te", b"trailers"),
         (b"content-type", b"application/grpc"),
     ]
-    headers = b"".join(b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value for name, value in told)
-    message = frame(0, 0, 1, struct.pack(">BI", 0, 1 << 30))
+    return frame(1, 4, stream, b"".join(b"\0%c%b%c%b" % (len(key), key, len(value), value) for key, value in told))
+
+
+def test_a_message_is_refused_by_the_length_that_it_tells(server) -> None:
+    """Before any of it arrives: 1 GiB."""
     with connected(server, "grpc") as connection:
-        connection.sendall(GRPC_PREFACE + frame(1, 4, 1, headers) + message)
+        connection.sendall(GRPC_PREFACE + call_without_message(1) + frame(0, 0, 1, struct.pack(">BI", 0, 1 << 30)))
         whole = b""
         while b"larger than max" not in whole:
             part = connection.recv(1 << 16)
             assert part, whole
             whole += part
+
+
+@pytest.mark.parametrize("is_reset", [True, False])
+def test_calls_opened_by_the_thousand_keep_no_other_client_out(server, is_reset) -> None:
+    with connected(server, "grpc") as connection, contextlib.suppress(OSError):  # the server may end it
+        connection.sendall(GRPC_PREFACE)
+        for stream in range(1, 20_000, 2):
+            reset = frame(3, 0, stream, struct.pack(">I", 8)) if is_reset else b""
+            connection.sendall(call_without_message(stream) + reset)
+    assert server.predict(server.request(x=[2.0]), timeout=10)["y"] == [3.0]
 
 
 def test_watchers_of_the_health_service_are_bounded_and_end_with_the_server(saved) -> None:
@@ -270,7 +283,7 @@ def test_watchers_of_the_health_service_are_bounded_and_end_with_the_server(save
             watching = [stub.Watch(request) for _ in range(MAX_WATCHERS)]
             assert {next(one).status for one in watching} == {health_pb2.HealthCheckResponse.SERVING}
             refused = [stub.Watch(request) for _ in range(300)]
-            assert {one.code() for one in refused} == {CODE.RESOURCE_EXHAUSTED}
+            assert {one.code() for one in refused} == {CODE.RESOURCE_EXHAUSTED}, {one.details() for one in refused}
             assert stub.Check(request).status == health_pb2.HealthCheckResponse.SERVING
             assert client.predict(client.request(x=[2.0]))["y"] == [3.0]
             started = time.monotonic()

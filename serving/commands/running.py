@@ -45,6 +45,7 @@ def run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
     from serving.server.threads import leave
     from toolkit.console import quiet_libraries
 
+    memory.share_arenas()
     with quiet_libraries():
         import tensorflow as tf
 

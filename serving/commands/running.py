@@ -39,10 +39,11 @@ def run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
     import asyncio
     import signal
 
-    from serving.server import callers, logs, memory
+    from serving.server import callers, descriptors, logs, memory
     from serving.server.threads import leave
     from toolkit.console import quiet_libraries
 
+    memory.share_arenas()
     with quiet_libraries():
         import tensorflow as tf
 
@@ -56,6 +57,8 @@ def run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
         logs.event("values_apart", logging.WARNING, flags=line.apart, message=message)
     if callers.opened(options.host):
         logs.event("open_to_others", logging.WARNING, message=_what_is_open(options))
+    # REST and gRPC have as many each.
+    descriptors.allow(2 * options.limits.max_connections)
     memory.keep_freed()
     # Loading through a session is called deprecated at every load.
     tf.get_logger().setLevel("ERROR")

@@ -1,13 +1,12 @@
 """`styleport serve`: a local server with TensorFlow Serving's contract and the names of its flags."""
 
-import re
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from serving.commands import running
+from serving.commands import running, serve_values
 from serving.commands.flags import COMMAND_LINE, TensorFlowCommand
 from serving.server.options import INT32_MAX, Limits, LoadOptions, ServerOptions
 from toolkit.errors import InputError
@@ -25,8 +24,6 @@ Switch = Literal["true", "false"]
 REST_PORT, POLL_SECONDS = 8501, 5
 MONITORING = Path(__file__).parents[1] / "config" / "monitoring.pbtxt"
 
-# Of a number of 32 bits, with its sign.
-_DIGITS = 11
 _LIMITS, _LOAD = Limits(), LoadOptions()
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _own = partial(typer.Option, rich_help_panel="Only in styleport")
@@ -208,9 +205,18 @@ def serve(
         _own(
             "--receive_timeout_in_ms",
             min=1,
-            help="Milliseconds to wait for the headers of an HTTP request, and again for its body.",
+            help="Milliseconds to wait for the headers of an HTTP request, and again for its body or for a gRPC message.",
         ),
     ] = int(1000 * _LIMITS.receive_timeout_seconds),
+    max_connections: Annotated[
+        int,
+        _own(
+            "--max_connections",
+            min=1,
+            help="Largest number of connections to REST, and again to gRPC. One more to REST closes the one that has "
+            "waited longest for its client.",
+        ),
+    ] = _LIMITS.max_connections,
     max_grpc_message_bytes: Annotated[
         int,
         _own(
@@ -298,7 +304,7 @@ def serve(
     if base_path is not None:
         if model_config_file or model_base_path:
             raise InputError(f"{base_path}: a base path and a flag both say what to serve: give one of them")
-        model_config_file = published_config(base_path)
+        model_config_file = serve_values.published_config(base_path)
         model_config_file_poll_wait_seconds = model_config_file_poll_wait_seconds or POLL_SECONDS
         allow_version_labels_for_unavailable_models = "true"
         rest_api_port = REST_PORT if rest_api_port is None else rest_api_port
@@ -314,24 +320,24 @@ def serve(
     if batching_parameters_file and enable_batching == "false":
         raise InputError("--batching_parameters_file is given without --enable_batching: add that flag")
     if model_config_file:
-        _check_models(model_config_file)
+        serve_values.check_models(model_config_file)
     options = ServerOptions(
         host=host,
         port=port,
         rest_api_port=rest_api_port,
         grpc_socket_path=grpc_socket_path,
-        grpc_arguments=_grpc_arguments(grpc_channel_arguments),
-        ssl=_ssl(ssl_config_file),
+        grpc_arguments=serve_values.grpc_arguments(grpc_channel_arguments),
+        ssl=serve_values.ssl(ssl_config_file),
         cors=rest_api_enable_cors_support == "true",
         allowed_hosts=tuple(name.strip() for name in allowed_hosts.split(",") if name.strip()),
         allow_reload_config=allow_reload_config,
         outputs_as_content=enable_serialization_as_tensor_content == "true",
-        models=None if model_config_file else _one_model(model_name, model_base_path or Path()),
+        models=None if model_config_file else serve_values.one_model(model_name, model_base_path or Path()),
         model_config_file=model_config_file,
         model_config_poll_seconds=model_config_file_poll_wait_seconds,
-        batching=_batching(enable_batching == "true", batching_parameters_file),
+        batching=serve_values.batching(enable_batching == "true", batching_parameters_file),
         batch_by_shape=batch_by_shape,
-        metrics_path=_metrics_path(monitoring_config_file or (MONITORING if base_path else None)),
+        metrics_path=serve_values.metrics_path(monitoring_config_file or (MONITORING if base_path else None)),
         health_service=enable_grpc_healthcheck_service == "true",
         drain_seconds=drain_seconds,
         limits=Limits(
@@ -347,6 +353,7 @@ def serve(
             max_running_requests=max_running_requests,
             rest_timeout_seconds=rest_api_timeout_in_ms / 1000 if rest_api_timeout_in_ms > 0 else None,
             receive_timeout_seconds=receive_timeout_in_ms / 1000,
+            max_connections=max_connections,
         ),
         load=LoadOptions(
             poll_seconds=file_system_poll_wait_seconds,
@@ -357,7 +364,7 @@ def serve(
             warmup_iterations=max(1, num_request_iterations_for_warmup),
             check_operations=check_operations == "true",
             tags=tuple(saved_model_tags.split(",")),
-            **_threads(
+            **serve_values.threads(
                 tensorflow_session_parallelism, tensorflow_intra_op_parallelism, tensorflow_inter_op_parallelism
             ),
         ),
@@ -365,91 +372,7 @@ def serve(
     running.run(options, log_level, context.meta[COMMAND_LINE])
 
 
-def published_config(base_path: Path) -> Path:
-    """Finds the models.config that `styleport publish` wrote beside a base path.
-
-    Args:
-        base_path: the folder of the versions.
-
-    Returns:
-        The file.
-
-    Raises:
-        InputError: there is none, or it does not serve this base path.
-    """
-    from serving.models_file import ModelsFile, default_config
-
-    file = default_config(base_path)
-    if not file.is_file():
-        raise InputError(f"{file}: there is none: run `styleport publish BUNDLE {base_path}` first")
-    ModelsFile(file, base_path).read()
-    return file
-
-
 def _print_versions() -> None:
     from importlib.metadata import version
 
     print_lines(f"styleport: {version('styleport')}", f"TensorFlow: {version('tensorflow')}")
-
-
-def _threads(session: int, intra: int, inter: int) -> dict[str, int]:
-    if session and intra and inter:
-        raise InputError(
-            "--tensorflow_session_parallelism is given with --tensorflow_intra_op_parallelism and "
-            "--tensorflow_inter_op_parallelism: give either it or them"
-        )
-    if not intra and not inter:
-        intra = inter = session
-    return {"intra_op_threads": intra, "inter_op_threads": inter}
-
-
-def _grpc_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
-    arguments: list[tuple[str, int | str]] = []
-    for part in text.split(",") if text else ():
-        name, equals, value = part.partition("=")
-        if not name or not equals:
-            raise InputError(f"--grpc_channel_arguments={text}: write NAME=VALUE, with commas between")
-        is_number = re.fullmatch("-?[0-9]+", value)
-        if is_number and (len(value) > _DIGITS or abs(int(value)) > INT32_MAX):
-            raise InputError(f"--grpc_channel_arguments={text[:200]}: {name} is no number of 32 bits")
-        arguments.append((name, int(value) if is_number else value))
-    return tuple(arguments)
-
-
-def _ssl(file: Path | None) -> Any:
-    from serving.config_files import read_ssl
-
-    return read_ssl(file) if file else None
-
-
-def _check_models(file: Path) -> None:
-    """Refuses a file before TensorFlow is loaded, which takes seconds."""
-    from serving.config_files import read_first_models
-
-    read_first_models(file)
-
-
-def _one_model(name: str, base_path: Path) -> Any:
-    from tensorflow_serving.config import model_server_config_pb2
-
-    config = model_server_config_pb2.ModelServerConfig()
-    for flag, value in (("--model_name", name), ("--model_base_path", str(base_path.absolute()))):
-        if value.encode("utf-8", "replace").decode() != value:
-            raise InputError(f"{flag}={value!a}: not text in UTF-8, which configurations are; choose another name")
-    config.model_config_list.config.add(name=name, base_path=str(base_path.absolute()), model_platform="tensorflow")
-    return config
-
-
-def _batching(enabled: bool, file: Path | None) -> Any:
-    from serving.config_files import parse_batching, read_batching
-
-    if not enabled:
-        return None
-    return read_batching(file) if file else parse_batching("")
-
-
-def _metrics_path(file: Path | None) -> str | None:
-    from serving.config_files import DEFAULT_METRICS_PATH, read_monitoring
-
-    config = read_monitoring(file).prometheus_config if file else None
-    return (config.path or DEFAULT_METRICS_PATH) if config is not None and config.enable else None

@@ -11,14 +11,16 @@ from typing import Any
 
 import grpc
 import uvicorn
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.config_files import read_first_models, read_models
 from serving.server.batch_options import BatchOptions
 from serving.server.batching import BatchScheduler
 from serving.server.callers import Callers
+from serving.server.descriptors import Listener
 from serving.server.grpc_service import ModelService, PredictionService, SafeHandlers
+from serving.server.health_service import HealthService
 from serving.server.held_bytes import HeldBytes
 from serving.server.http_protocol import bounded_protocol
 from serving.server.limits import Gate
@@ -35,7 +37,10 @@ from toolkit.errors import InputError, StyleportError, WorkError
 
 # Calls that are no Predict, such as status, must get through while the queue is full.
 _SPARE_CALLS = 64
-_MAX_CONNECTIONS = 1024
+# Far beyond what is answered at once, so that a client is told why its calls are refused.
+_CONNECTION_CALLS = 512
+# After which a gRPC client that asks nothing is let go of; it connects again by itself.
+_IDLE_CONNECTION_MS = 300_000
 # For threads to end whose clients have had their answer, or have been cut off.
 _LAST_SECONDS = 1.0
 
@@ -46,14 +51,6 @@ class _RestServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-async def _health_service() -> Any:
-    """Says SERVING of the server and of the two services, by the short names that TensorFlow Serving gives them."""
-    service = health.aio.HealthServicer()
-    for name in ("ModelService", "PredictionService"):
-        await service.set(name, health_pb2.HealthCheckResponse.SERVING)
-    return service
 
 
 @dataclass(frozen=True)
@@ -90,6 +87,7 @@ class ModelServer:
         self._gate_places = places + options.limits.max_queue_length
         self._predictor = Predictor(self._manager, scheduler, Gate(self._gate_places))
         self._held = HeldBytes(options.limits.max_held_bytes)
+        self._health = HealthService()
         self._polls: list[asyncio.Task[None]] = []
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[Addresses], None]) -> None:
@@ -116,7 +114,7 @@ class ModelServer:
             if not await self._configured(stop):
                 return
             self._polls.append(asyncio.create_task(self._poll_config()))
-            self._polls.append(asyncio.create_task(give_back_when_idle(self._held.ended, self._held.is_empty)))
+            self._polls.append(asyncio.create_task(give_back_when_idle(self._ended, self._held.is_empty)))
             grpc_place.close()
             grpc_server, grpc_port = await self._bind_grpc()
             await grpc_server.start()
@@ -127,6 +125,7 @@ class ModelServer:
             on_ready(self._addresses(grpc_port, listener.getsockname()[1] if listener else None))
             await stop.wait()
             event("draining", seconds=self._options.drain_seconds)
+            self._health.drain()
             if rest:
                 rest.should_exit = True
             await grpc_server.stop(self._options.drain_seconds)
@@ -139,6 +138,10 @@ class ModelServer:
                 poll.cancel()
             await self._manager.close(_LAST_SECONDS)
             self._predictor.close()
+
+    def _ended(self) -> int:
+        """What has ended, requests and models, and may have left freed memory behind."""
+        return self._held.ended() + self._manager.changes()
 
     async def _configured(self, stop: asyncio.Event) -> bool:
         """Waits for the models of the first configuration; returns False where the server is to end before."""
@@ -154,12 +157,17 @@ class ModelServer:
             stopped.cancel()
 
     async def _bind_grpc(self) -> tuple[Any, int]:
-        limit = self._options.limits.max_grpc_message_bytes
+        limits, calls = self._options.limits, self._gate_places + _SPARE_CALLS
         server = grpc.aio.server(
-            interceptors=[SafeHandlers(self._options.limits, self._held)],
-            maximum_concurrent_rpcs=self._gate_places + _SPARE_CALLS,
+            interceptors=[SafeHandlers(limits, self._held)],
+            maximum_concurrent_rpcs=calls,
             options=[
-                ("grpc.max_receive_message_length", limit),
+                # gRPC itself refuses what one connection asks beyond, before any thread looks at it.
+                ("grpc.max_concurrent_streams", max(_CONNECTION_CALLS, 2 * calls)),
+                ("grpc.max_receive_message_length", limits.max_grpc_message_bytes),
+                ("grpc.max_allowed_incoming_connections", limits.max_connections),
+                ("grpc.server_handshake_timeout_ms", round(1000 * limits.receive_timeout_seconds)),
+                ("grpc.max_connection_idle_ms", _IDLE_CONNECTION_MS),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),
                 *self._options.grpc_arguments,
@@ -172,7 +180,7 @@ class ModelServer:
         models = ModelService(self._manager, self._options.allow_reload_config)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
         if self._options.health_service:
-            health_pb2_grpc.add_HealthServicer_to_server(await _health_service(), server)
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
         try:
             port = self._add_port(server, f"{host}:{self._options.port}")
@@ -199,7 +207,7 @@ class ModelServer:
 
     def _bound(self, flag: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._options.host else socket.AF_INET
-        place = socket.socket(family, socket.SOCK_STREAM)
+        place = Listener(family)
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             place.bind((self._options.host, port))
@@ -228,13 +236,12 @@ class ModelServer:
         return _RestServer(
             uvicorn.Config(
                 application(api),
-                http=bounded_protocol(limits.receive_timeout_seconds),
+                http=bounded_protocol(limits.receive_timeout_seconds, limits.max_connections),
                 ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                limit_concurrency=_MAX_CONNECTIONS,
                 timeout_graceful_shutdown=max(1, round(options.drain_seconds)),
             )
         )

@@ -1,9 +1,10 @@
 """PredictionService and ModelService over gRPC, with the official messages and service definitions."""
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -17,7 +18,8 @@ from tensorflow_serving.apis import (
 )
 
 from serving.server import wire
-from serving.server.held_bytes import HeldBytes
+from serving.server.arrivals import Arrivals
+from serving.server.held_bytes import HeldBytes, Share
 from serving.server.limits import check_fields, no_message
 from serving.server.loader import Arrays, Call
 from serving.server.logs import event
@@ -178,7 +180,8 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 class SafeHandlers(grpc.aio.ServerInterceptor):
     """Turns whatever a method raises into a code and a message, and refuses bytes that are no message, or too much.
 
-    Methods answer with their message, or with its bytes.
+    Methods answer with their message, or with its bytes. gRPC reads a method's one message without a deadline unless
+    the client sets one; here, it is read as a stream of one, which the client must send in time.
 
     Args:
         limits: of requests.
@@ -187,32 +190,52 @@ class SafeHandlers(grpc.aio.ServerInterceptor):
 
     def __init__(self, limits: Limits, held: HeldBytes) -> None:
         self._limits, self._held = limits, held
+        self._arrivals = Arrivals(limits.receive_timeout_seconds)
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
         """Wraps the handler of one method."""
         handler = await continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
+        if handler is None or handler.request_streaming:
             return handler
-        # The deserializers of generated code are methods of their messages' classes.
-        message_type = handler.request_deserializer.__self__
 
-        async def answer(content: bytes, context: Any) -> Any:
-            try:
+        async def answer(_: Any, context: Any) -> Any:
+            async with self._refusing(handler_call_details.method, context):
                 with self._held.share() as share:
-                    share.take(len(content))
-                    check_fields(content, message_type.DESCRIPTOR, self._limits)
-                    answered = await handler.unary_unary(_parsed(handler.request_deserializer, content), context)
+                    request = await self._request(handler.request_deserializer, context, share)
+                    answered = await handler.unary_unary(request, context)
                 # An answer that is bytes was made by a thread, where the event loop need not wait for it.
                 return answered if isinstance(answered, bytes) else handler.response_serializer(answered)
-            except grpc.aio.AbortError:  # the health service has answered by itself
-                raise
-            except Exception as error:
-                failure = from_exception(error)
-                if failure is not error and failure.code == "INTERNAL":
-                    event("method_crashed", logging.ERROR, exc_info=error, method=handler_call_details.method)
-                await context.abort(grpc.StatusCode[failure.code], failure.message)
 
-        return grpc.unary_unary_rpc_method_handler(answer)
+        async def stream(_: Any, context: Any) -> None:
+            async with self._refusing(handler_call_details.method, context):
+                with self._held.share() as share:
+                    request = await self._request(handler.request_deserializer, context, share)
+                # What streams holds nothing.
+                await handler.unary_stream(request, context)
+
+        if handler.unary_stream:
+            return grpc.stream_stream_rpc_method_handler(stream, None, handler.response_serializer)
+        return grpc.stream_unary_rpc_method_handler(answer)
+
+    @contextlib.asynccontextmanager
+    async def _refusing(self, method: str, context: Any) -> AsyncIterator[None]:
+        try:
+            yield
+        except grpc.aio.AbortError:  # the health service has answered by itself
+            raise
+        except Exception as error:
+            failure = from_exception(error)
+            if failure is not error and failure.code == "INTERNAL":
+                event("method_crashed", logging.ERROR, exc_info=error, method=method)
+            await context.abort(grpc.StatusCode[failure.code], failure.message)
+
+    async def _request(self, parse: Callable[[bytes], Any], context: Any, share: Share) -> Any:
+        """Reads the message of a call."""
+        content = await self._arrivals.read(context)
+        share.take(len(content))
+        # The deserializers of generated code are methods of their messages' classes.
+        check_fields(content, parse.__self__.DESCRIPTOR, self._limits)  # type: ignore[attr-defined]
+        return _parsed(parse, content)
 
 
 def _parsed(parse: Callable[[bytes], Any], content: bytes) -> Any:

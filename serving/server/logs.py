@@ -3,11 +3,15 @@
 import json
 import logging
 import sys
+import time
 import traceback
 from datetime import datetime, timezone
 from typing import Any
 
 _LOGGER = logging.getLogger("styleport.serving")
+# What clients can cause as often as they like is logged no more often than this.
+_PAUSE_SECONDS = 10.0
+_last_told: dict[str, float] = {}
 
 
 class _JsonLines(logging.Formatter):
@@ -22,14 +26,16 @@ class _JsonLines(logging.Formatter):
 
 
 def set_up(level: str) -> None:
-    """Sends the logs of this server, of uvicorn and of grpc to standard error.
+    """Sends the logs of this server and of the libraries that it stands on to standard error.
 
     Args:
         level: a level's name, such as `info`.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
-    for name, threshold in (("styleport.serving", level), ("uvicorn", "warning"), ("grpc", "error")):
+    # Clients can cause uvicorn's warnings as often as they like.
+    thresholds = {_LOGGER.name: level, "uvicorn": "error", "grpc": "error", "asyncio": "error"}
+    for name, threshold in thresholds.items():
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(threshold.upper())
@@ -48,3 +54,16 @@ def event(name: str, level: int = logging.INFO, exc_info: BaseException | None =
     if _LOGGER.isEnabledFor(level):
         told = {key: value for key, value in fields.items() if value is not None}
         _LOGGER.log(level, name, exc_info=exc_info, extra={"fields": told})
+
+
+def now_and_then(name: str, **fields: Any) -> None:
+    """Logs a warning, unless the same was logged some seconds ago.
+
+    Args:
+        name: what happened, of which there are few.
+        fields: what goes with it.
+    """
+    now = time.monotonic()
+    if now - _last_told.get(name, -_PAUSE_SECONDS) >= _PAUSE_SECONDS:
+        _last_told[name] = now
+        event(name, logging.WARNING, **fields)

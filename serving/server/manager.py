@@ -37,6 +37,7 @@ class ModelManager:
         self._configured = False
         self._labels = VersionLabels(options.allow_labels_for_unavailable)
         self._availability = Availability(self._versions)
+        self._changes = 0
 
     async def configure(self, config: Any) -> None:
         """Replaces the configuration in TensorFlow Serving's order: labels are assigned, then models are changed.
@@ -77,6 +78,14 @@ class ModelManager:
         for name, config in wanted.items():
             self._models.setdefault(name, Model(config)).config = config
 
+    def changes(self) -> int:
+        """Returns how often a version has changed its state."""
+        return self._changes
+
+    def _changed(self) -> None:
+        self._changes += 1
+        self._availability.changed()
+
     def _available(self, name: str) -> list[int]:
         return self._models[name].available() if name in self._models else []
 
@@ -109,8 +118,7 @@ class ModelManager:
             version = model.versions.get(number)
             # A version that failed is not tried again until it was not wanted for a while.
             if version is None or (version.state == END and (version.error is None or version.dropped)):
-                changed = self._availability.changed
-                model.versions[number] = version = Version(model.config.name, number, path, changed)
+                model.versions[number] = version = Version(model.config.name, number, path, self._changed)
                 version.task = asyncio.create_task(self._load(model, version))
         for number, version in model.versions.items():
             version.dropped = version.state == END and number not in wanted

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # Of glibc's malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _KEPT_BYTES = 1 << 30
 _LOOK_SECONDS = 1.0
 # Threads that were late, and connections that are kept, let go of memory after the last answer.
@@ -24,6 +24,15 @@ _STATM = Path("/proc/self/statm")
 def _of_c_library(name: str) -> Any:
     """A function of the C library, or None where it has none of this name."""
     return getattr(ctypes.CDLL(None), name, None) if sys.platform.startswith("linux") else None
+
+
+def share_arenas() -> None:
+    """Has all threads of a core share what glibc keeps; to be called before there are many threads.
+
+    Each model is loaded in a thread of its own. With an arena for each, pieces that stay in use hold on to all of them.
+    """
+    if mallopt := _of_c_library("mallopt"):
+        mallopt(_M_ARENA_MAX, max(2, os.cpu_count() or 1))
 
 
 def keep_freed() -> None:
@@ -46,10 +55,10 @@ def resident_bytes() -> int:
 
 
 async def give_back_when_idle(ended: Callable[[], int], is_idle: Callable[[], bool]) -> None:
-    """Gives freed memory back whenever no request has come for a second, until cancelled.
+    """Gives freed memory back whenever nothing has ended for a second, until cancelled.
 
     Args:
-        ended: returns a number that grows with each request that has ended.
+        ended: returns a number that grows with each request that has ended, and each model.
         is_idle: whether no request runs.
     """
     malloc_trim = _of_c_library("malloc_trim")

@@ -26,7 +26,9 @@ class Limits:
         max_queue_length: requests that wait for their turn; one more is refused at once.
         max_running_requests: requests that run at the same time when batching is off.
         rest_timeout_seconds: from a REST request's first byte to its answer; None does not bound it.
-        receive_timeout_seconds: for a sender to deliver an HTTP request's headers, and again its body.
+        receive_timeout_seconds: for a sender to deliver an HTTP request's headers, and again its body; and for a gRPC
+            message.
+        max_connections: to the REST port, and as many to the gRPC port.
     """
 
     max_grpc_message_bytes: int = 160 << 20
@@ -41,6 +43,7 @@ class Limits:
     max_running_requests: int = field(default_factory=lambda: os.cpu_count() or 1)
     rest_timeout_seconds: float | None = 30.0
     receive_timeout_seconds: float = 30.0
+    max_connections: int = 1024
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from serving.server.options import Limits
 from tests.docs import pages
 from tests.docs.pages import DOCS, ROOT
 from toolkit import cli, images, samples
@@ -162,6 +163,21 @@ def test_every_option_that_the_text_speaks_of_is_one_that_a_command_has(capsys):
     for path in DOCS.glob("*.md"):
         spoken = set(re.findall(r"`(--[a-z][\w-]*)[^`]*`", path.read_text(encoding="utf-8")))
         assert spoken <= told | {"--help"}, f"{path.name}: {spoken - told}"
+
+
+def test_the_limits_of_the_local_server_are_told_with_their_defaults(capsys):
+    cli.run(["serve", "--help"])
+    limits = {name for name in re.findall(r"--max_\w+", capsys.readouterr().out) if name != "--max_num_load_retries"}
+    rows = re.findall(r"\| `(--\w+)` \| ([\d,]+)( MiB| s)? \|", (DOCS / "security.md").read_text(encoding="utf-8"))
+    scale = {"": 1, " MiB": 1 << 20, " s": 1}
+    told = {name: int(number.replace(",", "")) * scale[unit] for name, number, unit in rows}
+    assert set(told) >= limits - {"--max_running_requests"}
+    seconds = {
+        "--receive_timeout_in_ms": "receive_timeout_seconds",
+        "--rest_api_timeout_in_ms": "rest_timeout_seconds",
+    }
+    for name, value in told.items():
+        assert getattr(Limits(), seconds.get(name, name.removeprefix("--"))) == value, name
 
 
 def test_every_page_is_in_the_table_of_the_first():

@@ -48,7 +48,7 @@ def compare(
             min=16, help="Side in pixels to which the style of the feed-forward method is cropped and resized."
         ),
     ] = 256,
-    steps: Annotated[int, typer.Option(min=1, help="Number of steps of the optimisation.")] = 100,
+    steps: Annotated[int, typer.Option(min=1, help="Number of steps of the optimization.")] = 100,
     size: Annotated[int, typer.Option(min=32, help="Largest longer side of all pictures, in pixels.")] = 384,
     vgg_weights: objective_options.VggWeights = "vgg19-8bit",
     optimizer: Annotated[str, typer.Option(help="Optimizer: lbfgs (with bounds) or adam.")] = "lbfgs",
@@ -95,7 +95,7 @@ def compare(
     panels = {
         "content": content_picture,
         "style": style_picture,
-        f"optimisation, {len(transfer.curve)} steps": transfer.image,
+        f"optimization, {len(transfer.curve)} steps": transfer.image,
         f"feed-forward, {model}": stylized,
     }
     save_image(side_by_side(panels), output)

@@ -1,4 +1,4 @@
-"""`styleport optimize`: a picture painted by optimisation, in one or more styles."""
+"""`styleport optimize`: a picture painted by optimization, in one or more styles."""
 
 import json
 import signal
@@ -83,7 +83,7 @@ def optimize(
     trace: Annotated[Path | None, typer.Option(help="JSON file with all settings, versions, losses and times.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Paint a picture by optimisation (Gatys et al. 2015): slower than stylize, and closer to the style."""
+    """Paint a picture by optimization (Gatys et al. 2015): slower than stylize, and closer to the style."""
     from toolkit import targets
     from toolkit.checkpoints import STATE_FILE
     from toolkit.console import print_path, quiet_libraries

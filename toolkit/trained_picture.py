@@ -47,6 +47,7 @@ class TrainedPicture(keras.Model):
         kwargs: of `keras.Model`.
     """
 
+    optimizer: Any  # Keras sets it where type checkers cannot see
     _problem: Problem
 
     def __init__(

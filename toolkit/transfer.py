@@ -151,7 +151,6 @@ class StyleTransfer(TrainedPicture):
             optimizer = named_optimizer(optimizer, 0.05 if learning_rate is None else learning_rate)
         elif learning_rate is not None:
             raise InputError("the optimizer brings its own learning rate: give one or the other")
-        self.optimizer: Any = None  # told to type checkers, for Keras sets it where they cannot see
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
 
     @_alone

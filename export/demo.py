@@ -22,7 +22,7 @@ PRESET = "magenta-mobile"
 # Of the TFLite artifacts, which are exported in every quantization. Those of any size would take as long again.
 SIZE = "384"
 PHOTO, STYLE = "chelsea", "starry_night"
-# Less than a minute on two cores.
+# Few and small, so that the demo stays short.
 OPTIMIZED_SIZE, OPTIMIZED_STEPS = 256, 60
 
 

@@ -89,7 +89,7 @@ def advance(
 
     Follows Nocedal 1980 for the two-loop recursion and Bertsekas 1982 for the bounds: samples that are at a
     bound and would leave it take no part, and a step is cut off at the bounds. The first guess of the inverse
-    Hessian is no multiple of the identity but favours low spatial frequencies, which a style's large shapes
+    Hessian is no multiple of the identity but favors low spatial frequencies, which a style's large shapes
     need and plain gradients lack.
 
     Args:

@@ -1,4 +1,4 @@
-"""The terms that style transfer by optimisation makes small: content, style and total variation."""
+"""The terms that style transfer by optimization makes small: content, style and total variation."""
 
 from typing import Any
 
@@ -34,13 +34,13 @@ def content_loss(features: Any, target: Any) -> Any:
 def style_loss(gram: Any, target: Any) -> Any:
     """Returns the mean squared difference of two Gram matrices, both [B, C, C], as a scalar.
 
-    Gatys et al. 2015, equation 4; the factor of its normalisation is taken by that of `gram_matrix`.
+    Gatys et al. 2015, equation 4; the factor of its normalization is taken by that of `gram_matrix`.
     """
     return ops.mean(ops.square(gram - target))
 
 
 def total_variation(picture: Any) -> Any:
-    """Sums the absolute differences of neighbouring samples, which is what noise is made of.
+    """Sums the absolute differences of neighboring samples, which is what noise is made of.
 
     Follows the anisotropic form of Rudin, Osher and Fatemi 1992.
 

@@ -1,4 +1,4 @@
-"""What optimisation, painting and exporting need of memory: told, and refused, before it is taken."""
+"""What optimization, painting and exporting need of memory: told, and refused, before it is taken."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What style transfer by optimisation makes small, as a function of a picture and of what it is to look like."""
+"""What style transfer by optimization makes small, as a function of a picture and of what it is to look like."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""A few steps of optimisation from a picture that the feed-forward network has painted."""
+"""A few steps of optimization from a picture that the feed-forward network has painted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Refined:
 
 
 class Refiner:
-    """Brings stylized pictures closer to their style by optimisation (Gatys et al. 2015), with its defaults.
+    """Brings stylized pictures closer to their style by optimization (Gatys et al. 2015), with its defaults.
 
     Args:
         steps: for each picture, at least 1.

@@ -1,6 +1,6 @@
 """Sums that add their terms in one order, so that a run on a CPU can be repeated to the bit.
 
-Of sums of three and more, TensorFlow's optimiser of graphs makes AddN, and so does a gradient that flows back to a
+Of sums of three and more, TensorFlow's optimizer of graphs makes AddN, and so does a gradient that flows back to a
 tensor from three places. AddN begins with the term whose memory it can take, which depends on what is done by then.
 """
 

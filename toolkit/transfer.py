@@ -1,8 +1,6 @@
-"""Style transfer by optimisation: a Keras model whose one trained weight is the picture."""
+"""Style transfer by optimization: a picture is painted by its own training, at one size or at several."""
 
-import math
 import threading
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
@@ -12,36 +10,16 @@ import numpy as np
 import tensorflow as tf
 
 from toolkit import images, starts
-from toolkit.backend import keras, pinned_floats
+from toolkit.backend import keras
 from toolkit.checkpoints import Checkpoints
 from toolkit.errors import InputError
-from toolkit.images import Picture
 from toolkit.interrupts import Interrupted, Interrupts
-from toolkit.lbfgs import LBFGS
 from toolkit.objective import Objective
 from toolkit.problem import Problem, fingerprint
-from toolkit.recording import CURVE, LOSSES, Latest, LossCurve, Saving
-from toolkit.vgg19 import CONTENT_LAYERS, MIN_SIDE, STYLE_LAYERS, VGG19Features, check_layers, check_seed
-from toolkit.winograd import FastFeatures
-
-OPTIMIZERS = ("lbfgs", "adam")
-
-
-def _refused(what: str, instead: str) -> Callable[..., Any]:
-    """Makes a method that a Keras model has and a run that paints one picture has no sense for."""
-
-    def method(self: "StyleTransfer", *args: Any, **kwargs: Any) -> Any:
-        raise InputError(f"a StyleTransfer is a run that paints one picture, so it has nothing to {what}: {instead}")
-
-    method.__doc__ = f"Refuses: {instead}."
-    return method
-
-
-_KEEP = (
-    "save the picture with save_image(transfer.image, path), the run with fit(content, style, checkpoint=folder), "
-    "and the network with transfer.features.save(path)"
-)
-_PAINT = "call fit(content, style), then take its image"
+from toolkit.recording import CURVE, LossCurve, Saving
+from toolkit.trained_picture import TrainedPicture
+from toolkit.transfer_options import capped, check_at_least_one, check_at_least_zero, named_optimizer, shares
+from toolkit.vgg19 import CONTENT_LAYERS, MIN_SIDE, STYLE_LAYERS, VGG19Features, check_seed
 
 
 def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,7 +37,7 @@ def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class StyleTransfer(keras.Model):
+class StyleTransfer(TrainedPicture):
     """Repaints a picture by changing its samples until VGG19 sees its content and another's style.
 
     Follows Gatys et al. 2015, "A neural algorithm of artistic style" (arXiv 1508.06576), with the terms
@@ -79,7 +57,7 @@ class StyleTransfer(keras.Model):
         pooling: `max` or `average`.
         start: `content`, `noise`, `stylized` (what the embedded feed-forward network paints), a file, or a picture
             [h, w, 3] in [0, 1], which is resized.
-        preserve_color: keep the content's colours and paint its luminance alone.
+        preserve_color: keep the content's colors and paint its luminance alone.
         scales: sizes the picture passes through, each twice the one before, in [1, 6]; 1 is the full size.
         averaging: share of the past in the running mean of pictures that is the result, in [0, 1); 0 gives
             the last picture.
@@ -119,9 +97,7 @@ class StyleTransfer(keras.Model):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        _check_at_least_zero(
-            content_weight=content_weight, style_weight=style_weight, variation_weight=variation_weight
-        )
+        check_at_least_zero(content_weight=content_weight, style_weight=style_weight, variation_weight=variation_weight)
         if not 0 <= averaging < 1:
             raise InputError(f"averaging is {averaging}: give a number from 0 to less than 1")
         if not 1 <= scales <= 6:
@@ -140,14 +116,16 @@ class StyleTransfer(keras.Model):
         if missing:
             given = ", ".join(features.layer_names)
             raise InputError(f"the extractor does not give {missing[0]}: it gives {given}")
-        super().__init__(dtype=features.dtype_policy.name, **kwargs)
-        self.objective, self.features = objective, features
-        self.start, self.preserve_color, self.scales = start, preserve_color, scales
-        self.averaging, self.seed, self.winograd = float(averaging), seed, winograd
-        self.trackers = [Latest(name) for name in LOSSES]
-        self.curve: list[dict[str, float]] = []
+        super().__init__(
+            objective,
+            features,
+            preserve_color=preserve_color,
+            averaging=float(averaging),
+            winograd=winograd,
+            **kwargs,
+        )
+        self.start, self.scales, self.seed = start, scales, seed
         self._running = threading.Lock()
-        self.built = True  # the picture is made by `prepare`, when its size is known
 
     def compile(
         self,
@@ -170,43 +148,10 @@ class StyleTransfer(keras.Model):
         # The tutorial's Adam at 0.02 takes six times the steps of L-BFGS to the same loss; at 0.05 and with
         # the usual betas it takes about one and a half times as many.
         if isinstance(optimizer, str):
-            optimizer = _optimizer(optimizer, 0.05 if learning_rate is None else learning_rate)
+            optimizer = named_optimizer(optimizer, 0.05 if learning_rate is None else learning_rate)
         elif learning_rate is not None:
             raise InputError("the optimizer brings its own learning rate: give one or the other")
-        self.optimizer: Any = None  # told to type checkers, for Keras sets it where they cannot see
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The four losses of the last step: total, content, style and variation."""
-        return list(self.trackers)
-
-    @property
-    def image(self) -> Picture:
-        """The current picture, float32 RGB in [0, 1], shape [H, W, 3].
-
-        Raises:
-            InputError: there is none yet.
-        """
-        self._check_prepared()
-        picture = np.asarray(self.picture)
-        if self.averaging and self.steps_taken:
-            # The mean started from nothing; what is missing of its weight is made up for.
-            picture = np.asarray(self.average) / (1 - self.averaging**self.steps_taken)
-        picture = np.clip(picture[0], 0.0, 1.0).astype(np.float32)
-        if self.preserve_color:
-            return images.preserve_color(self._problem.at(self._scale)[0], picture)
-        return picture
-
-    @property
-    def steps_taken(self) -> int:
-        """Steps taken at the current scale."""
-        return int(self.optimizer.iterations)
-
-    @property
-    def steps_done(self) -> int:
-        """Steps of the whole run that are done, at all scales."""
-        return self._steps_before + self.steps_taken
 
     @_alone
     def prepare(
@@ -244,76 +189,7 @@ class StyleTransfer(keras.Model):
         first = starts.first_picture(self.start, self._problem, coarsest, self.seed)
         # What noise and pictures of the caller's have of colors is the caller's choice.
         is_painted = isinstance(self.start, str) and self.start in ("content", "stylized")
-        self._enter(coarsest, self._grey(first) if is_painted else first, steps_before=0)
-
-    def _enter(self, scale: int, picture: Picture, steps_before: int) -> None:
-        """Makes the picture and its targets at one scale, with a fresh optimizer."""
-        content, styles = self._problem.at(scale)
-        self._scale, self._steps_before = scale, steps_before
-        self._replace_weight("picture", picture[None], trainable=True)
-        if self.averaging:
-            self._replace_weight("average", np.zeros_like(picture[None]), trainable=False)
-        if self.optimizer.built:
-            with pinned_floats():
-                self.optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
-        self.optimizer.build([self.picture])
-        self._seen = FastFeatures(self.features, *content.shape[:2]) if self.winograd else self.features
-        self._targets = self._targets_of(self._grey(content), [self._grey(style) for style in styles])
-        # The step is traced anew: the targets and the picture's size are constants of it.
-        self.train_function = None
-
-    def _replace_weight(self, name: str, value: np.ndarray, trainable: bool) -> None:
-        if hasattr(self, name):
-            delattr(self, name)
-        weight = keras.Variable(value, dtype=self.features.compute_dtype, trainable=trainable, name=name)
-        setattr(self, name, weight)
-
-    def _grey(self, picture: Picture) -> Picture:
-        # Gatys et al. 2016 (arXiv 1606.05897) transfer in luminance alone to keep colours.
-        return np.repeat(images.luminance(picture), 3, axis=-1) if self.preserve_color else picture
-
-    def _targets_of(self, content: Picture, styles: list[Picture]) -> Any:
-        """Returns what the objective holds a picture against: the content's targets, and shares with the styles'."""
-        grams = [self.objective.grams(self.features(tf.constant(style[None]))) for style in styles]
-        contents = self.objective.contents(self.features(tf.constant(content[None])))
-        return contents, list(zip(self._problem.style_shares, grams, strict=True))
-
-    def call(self, inputs: Any) -> Any:
-        """Returns the losses of a picture.
-
-        Args:
-            inputs: [1, H, W, 3], of the size of the run's picture.
-
-        Returns:
-            Scalars by the names of `LOSSES`, each with its weight; `loss` is their sum.
-        """
-        self._check_prepared()
-        return self.objective(inputs, self._seen(inputs), *self._targets)
-
-    @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and looking for it takes seconds
-    def train_step(self, data: Any = None) -> dict[str, Any]:
-        """Moves the picture once.
-
-        Args:
-            data: not used: the pictures were given to `prepare` or `fit`.
-
-        Returns:
-            The losses before the move, scalars by the names of `LOSSES`.
-        """
-        self._check_prepared()
-        point = tf.convert_to_tensor(self.picture.value)
-        losses, gradient = self.objective.gradient(point, self._seen, *self._targets)
-        if isinstance(self.optimizer, LBFGS):
-            self.optimizer.step(losses["loss"], gradient, self.picture)
-        else:
-            self.optimizer.apply([gradient], [self.picture])
-            self.picture.assign(tf.clip_by_value(self.picture.value, 0.0, 1.0))
-        if self.averaging:
-            share = 1 - self.averaging
-            self.average.assign(self.averaging * self.average.value + share * self.picture.value)
-        for tracker in self.trackers:
-            tracker.update_state(losses[tracker.name])
-        return {tracker.name: tracker.result() for tracker in self.trackers}
+        self._enter(coarsest, self._gray(first) if is_painted else first, steps_before=0)
 
     @_alone
     def fit(  # another signature than Keras's: the data are two pictures
@@ -354,9 +230,11 @@ class StyleTransfer(keras.Model):
             WorkError: a loss is no longer finite, or the checkpoint cannot be written.
             Interrupted: a Ctrl-C ended the run after a step; it is a `KeyboardInterrupt`.
         """
-        epochs = _capped("epochs", epochs, "max_epochs")
-        steps_per_epoch = _capped("steps of an epoch", steps_per_epoch, "max_steps_per_epoch")
-        self._check_counts(epochs, steps_per_epoch, checkpoint_every)
+        epochs = capped("epochs", epochs, "max_epochs")
+        steps_per_epoch = capped("steps of an epoch", steps_per_epoch, "max_steps_per_epoch")
+        check_at_least_one(epochs=epochs, steps_per_epoch=steps_per_epoch, checkpoint_every=checkpoint_every)
+        if epochs < self.scales:
+            raise InputError(f"{epochs} epochs are too few for {self.scales} scales: each takes one")
         self._prepare(content, style, style_weights)
         own: list[keras.callbacks.Callback] = [LossCurve()]
         if checkpoint is not None:
@@ -422,18 +300,6 @@ class StyleTransfer(keras.Model):
             if self.stop_training:
                 break
 
-    def _settle(self) -> None:
-        """Evaluates the last picture, which no step has seen, and leaves it or the one before, the better."""
-        losses = self._evaluate()
-        if isinstance(self.optimizer, LBFGS):
-            self.optimizer.settle(losses["loss"], self.picture)
-            losses = self._evaluate()
-        for tracker in self.trackers:
-            tracker.update_state(losses[tracker.name])
-
-    def _evaluate(self) -> dict[str, Any]:
-        return self(tf.convert_to_tensor(self.picture.value))
-
     def settings(self) -> dict[str, Any]:
         """Returns all that decides what a run paints, as values of JSON; pictures and weights by hash."""
         self._check_prepared()
@@ -452,26 +318,6 @@ class StyleTransfer(keras.Model):
             "seed": self.seed,
             "optimizer": type(self.optimizer).__name__.lower(),
             **{f"optimizer_{key}": str(value) for key, value in options.items() if key != "name"},
-        }
-
-    save = save_weights = _refused("save", _KEEP)
-    load_weights = _refused("load", "call fit(content, style, checkpoint=folder), which goes on from what it saved")
-    get_config = _refused("rebuild from a config", _KEEP)
-    export = _refused("export", "make a bundle with `styleport export --method optimisation`, or export its features")
-    predict = predict_on_batch = _refused("predict", _PAINT)
-    evaluate = test_on_batch = _refused("evaluate", "the losses of its picture are in metrics, those of steps in curve")
-    train_on_batch = _refused("train on", "call prepare(content, style), then train_step()")
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Returns all that changes in a run: the picture, the optimizer, the loss curve, where it stands."""
-        return {
-            "scale": np.array(self._scale),
-            "steps_before": np.array(self._steps_before),
-            "picture": np.asarray(self.picture),
-            **({"average": np.asarray(self.average)} if self.averaging else {}),
-            **{f"optimizer/{index}": np.asarray(v) for index, v in enumerate(self.optimizer.variables)},
-            "curve_names": np.array(CURVE, np.str_),
-            "curve": np.array([[point[name] for name in CURVE] for point in self.curve]).reshape(-1, len(CURVE)),
         }
 
     def _restore(self, saves: Checkpoints) -> None:
@@ -497,67 +343,3 @@ class StyleTransfer(keras.Model):
         for index, variable in enumerate(self.optimizer.variables):
             variable.assign(state[f"optimizer/{index}"])
         self.curve = [dict(zip(CURVE, map(float, point), strict=True)) for point in state["curve"]]
-
-    def _check_counts(self, epochs: int, steps_per_epoch: int, checkpoint_every: int) -> None:
-        for name, value in (
-            ("epochs", epochs),
-            ("steps_per_epoch", steps_per_epoch),
-            ("checkpoint_every", checkpoint_every),
-        ):
-            if value < 1:
-                raise InputError(f"{name} is {value}: give at least 1")
-        if epochs < self.scales:
-            raise InputError(f"{epochs} epochs are too few for {self.scales} scales: each takes one")
-
-    def _check_prepared(self) -> None:
-        if not hasattr(self, "_problem"):
-            raise InputError("there is no picture yet: call prepare(content, style) or fit(content, style)")
-
-
-def _optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
-    if not 0 < learning_rate <= 1:  # NaN fails this too
-        raise InputError(f"the learning rate is {learning_rate}: give a number above 0, up to 1")
-    if name == "lbfgs":
-        return LBFGS(learning_rate)
-    if name == "adam":
-        with pinned_floats():
-            return keras.optimizers.Adam(learning_rate)
-    raise InputError(f"unknown optimizer {name!r}: choose from {', '.join(OPTIMIZERS)}")
-
-
-def _capped(what: str, count: int, setting: str) -> int:
-    """Takes a cap of Keras's settings for debugging, lest steps be waited for that Keras does not take."""
-    cap = getattr(keras.config, setting, lambda: None)()
-    if not cap or count <= cap:
-        return count
-    variable = f"KERAS_{setting.upper()}"
-    warnings.warn(f"limited to {cap} {what} by keras.config.{setting}(), which {variable} sets", stacklevel=4)
-    return cap
-
-
-def _check_at_least_zero(**weights: float) -> None:
-    for name, value in weights.items():
-        if not (math.isfinite(value) and value >= 0):
-            raise InputError(f"{name} is {value}: give a number of at least 0")
-
-
-def shares(kind: str, layers: Sequence[str] | Mapping[str, float]) -> dict[str, float]:
-    """Checks the weights of layers, and makes them sum to 1.
-
-    Args:
-        kind: what a complaint calls them.
-        layers: names, or weights above 0 by name.
-
-    Returns:
-        Shares by name.
-
-    Raises:
-        InputError: there is no layer of a name, or a weight is out of range.
-    """
-    weights = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers, 1.0)
-    check_layers(list(weights))
-    for name, weight in weights.items():
-        if not (math.isfinite(weight) and weight > 0):
-            raise InputError(f"the weight of {kind} {name} is {weight}: give a number above 0")
-    total = math.fsum(weights.values())
-    return {name: weight / total for name, weight in weights.items()}

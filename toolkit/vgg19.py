@@ -1,4 +1,4 @@
-"""The feature extractor of style transfer by optimisation."""
+"""The feature extractor of style transfer by optimization."""
 
 import operator
 from collections.abc import Sequence

@@ -66,7 +66,7 @@ def _from_tile(m0: Any, m1: Any, m2: Any, m3: Any, m4: Any, m5: Any) -> list[Any
 def _strip_function(down: int, across: int, channels: int, filters: int, dtype: Any) -> Callable[..., Any]:
     """Makes the function of one strip of tiles, a graph of its own that layers and strips of a size share.
 
-    Inlined in each place, the nodes would be so many that TensorFlow took longer to optimise them than a hundred
+    Inlined in each place, the nodes would be so many that TensorFlow took longer to optimize them than a hundred
     steps take. Written with slices, sums and plain matrix products, which are fast with and without oneDNN, as
     batched products and convolutions are not.
     """

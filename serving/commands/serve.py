@@ -205,7 +205,8 @@ def serve(
         _own(
             "--receive_timeout_in_ms",
             min=1,
-            help="Milliseconds to wait for the headers of an HTTP request, and again for its body or for a gRPC message.",
+            help="Milliseconds to wait for the headers of an HTTP request, and again for its body; or for a gRPC "
+            "message.",
         ),
     ] = int(1000 * _LIMITS.receive_timeout_seconds),
     max_connections: Annotated[

@@ -1,16 +1,18 @@
 """Style transfer by optimisation is exported whole, keeps its gates, and needs nothing but TensorFlow to run."""
 
 import contextlib
+import copy
 import io
 import json
 import math
+import os
 import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from export import exporting
+from export import exporting, report
 from export.artifact import Artifact, ExportOptions
 from export.optimisation import parity
 from export.optimisation.exportable import REFERENCE, Optimisation
@@ -313,6 +315,39 @@ def test_the_card_names_the_weights_and_their_fingerprint(exported):
     card = (folder / "MODEL_CARD.md").read_text()
     assert "those of the preset `vgg19-8bit`" in card
     assert manifest["source"]["fingerprint"] in card
+
+
+SAID_OF_WEIGHTS = {
+    "imagenet": "the ImageNet weights of Simonyan and Zisserman 2014 (arXiv 1409.1556), as Keras publishes",
+    "random": "The weights of VGG19 are random",
+    "file": "The weights of VGG19 are those of a file",
+}
+
+
+@pytest.mark.parametrize("weights", SAID_OF_WEIGHTS)
+def test_the_card_says_of_other_weights_which_they_are(exported, weights):
+    manifest = copy.deepcopy(exported[1])
+    manifest["source"]["weights"] = weights
+    card = report.render(f"model_card_{manifest['source']['method']}.md", [], manifest=manifest)
+    assert SAID_OF_WEIGHTS[weights] in card
+    assert [other for other, said in SAID_OF_WEIGHTS.items() if other != weights and said in card] == []
+    assert preset.NAME not in card
+
+
+def test_a_source_says_that_its_weights_are_random():
+    source = Optimisation.open("random", **FEW).source
+    assert source["weights"] == "random"
+    assert "licence" not in source
+    assert "sha256" not in source
+
+
+@pytest.mark.skipif(
+    "STYLEPORT_VGG19_WEIGHTS" not in os.environ, reason="STYLEPORT_VGG19_WEIGHTS names no file of VGG19 weights"
+)
+def test_a_source_says_that_its_weights_are_of_a_file():
+    source = Optimisation.open(os.environ["STYLEPORT_VGG19_WEIGHTS"], **FEW).source
+    assert source["weights"] == "file"
+    assert source["fingerprint"] != Optimisation.open(preset.NAME, **FEW).source["fingerprint"]
 
 
 # Bad use

@@ -38,7 +38,7 @@ def test_content_and_style_losses_are_mean_squared_differences(x):
 
 @light
 @given(features)
-def test_total_variation_sums_differences_of_neighbours(x):
+def test_total_variation_sums_differences_of_neighbors(x):
     expected = 0.0
     _, height, width, _ = x.shape
     for row in range(height):

@@ -76,7 +76,7 @@ def test_the_losses_and_the_gradient_are_repeated_to_the_bit(pictures):
 
 
 def executed_nodes(function, value):
-    """The nodes TensorFlow executes for a function of one tensor, after its own optimisation of the graph."""
+    """The nodes TensorFlow executes for a function of one tensor, after its own optimization of the graph."""
     frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
         tf.import_graph_def(frozen.graph.as_graph_def(), name="")

@@ -114,7 +114,7 @@ def test_the_weight_of_a_layer_is_its_share_of_the_sum():
     assert transfer.objective.style_layers == {"block1_conv1": 0.75, "block2_conv1": 0.25}
 
 
-def test_preserved_colours_are_those_of_the_content():
+def test_preserved_colors_are_those_of_the_content():
     transfer = painted(preserve_color=True)
     chroma = [picture - picture.mean(axis=-1, keepdims=True) for picture in (CONTENT, transfer.image)]
     np.testing.assert_allclose(images.preserve_color(CONTENT, transfer.image), transfer.image, atol=1e-5)

@@ -98,7 +98,7 @@ def compare(
     panels = {
         "content": content_picture,
         "style": style_picture,
-        f"optimisation, {len(transfer.curve)} steps": transfer.image,
+        f"optimization, {len(transfer.curve)} steps": transfer.image,
         f"feed-forward, {model}": stylized,
     }
     make_folder(output.parent)

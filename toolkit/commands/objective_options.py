@@ -1,4 +1,4 @@
-"""Options of every command that makes or exports style transfer by optimisation, each defined once."""
+"""Options of every command that makes or exports style transfer by optimization, each defined once."""
 
 from pathlib import Path
 from typing import Annotated

@@ -5,6 +5,7 @@ import contextlib
 import json
 import re
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ MAX_BYTES = 2 << 30
 LOAD_SECONDS = 120.0
 # Not public, but the public way, clear_session, forgets all that the process has.
 _state = keras.src.backend.common.global_state
+_LEFT_RANDOM = "Skipping nested container"
 _REGISTER = "decorated with @keras.saving.register_keras_serializable()"
 
 
@@ -62,7 +64,9 @@ def _in_time(path: Path) -> Any:
 
     def load() -> Any:
         vars(_state.GLOBAL_STATE_TRACKER).update(settings)
-        with fresh_names(), _named_as_keras_wants(path) as named:
+        with fresh_names(), _named_as_keras_wants(path) as named, warnings.catch_warnings():
+            # Keras warns where it leaves layers with random weights, which paint nonsense.
+            warnings.filterwarnings("error", message=_LEFT_RANDOM)
             # Safe mode: a file from outside must not bring code along.
             return keras.saving.load_model(named, compile=False, safe_mode=True)
 
@@ -120,6 +124,8 @@ def _what_is_wrong(error: Exception) -> str:
             "has a Lambda layer or a lambda, whose code would come from the file, which is refused: write it as a "
             "class and give --import MODULE, the Python module that defines it"
         )
+    if told.startswith(_LEFT_RANDOM):
+        return "lacks weights of layers that stand in nested lists, which would stay random: save the model anew"
     if nested := re.findall(r"Exception encountered: ([^\n]+)", told):
         return f"could not be loaded ({nested[-1][:300]})"
     return f"not a Keras model ({reason(error)})"

@@ -169,6 +169,31 @@ def test_an_odd_archive_is_refused_in_one_line(tmp_path, capfd, change, suffix):
     assert path.name in error
 
 
+def test_a_file_that_lacks_the_weights_of_nested_layers_is_refused(tmp_path):
+    @keras.saving.register_keras_serializable("nested")
+    class Nested(keras.Model):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.stages = [[keras.layers.Conv2D(3, 3, padding="same")]]
+
+        def build(self, shape):
+            self.stages[0][0].build(shape)
+
+        def call(self, picture):
+            return self.stages[0][0](picture)
+
+    model = Nested()
+    model(np.zeros((1, 4, 4, 3), np.float32))
+    model.save(whole := tmp_path / "whole.keras")
+    assert keras_file.load(whole, Nested)
+    weights = io.BytesIO(zipfile.ZipFile(whole).read("model.weights.h5"))
+    with h5py.File(weights, "a") as file:
+        file.clear()
+    config = zipfile.ZipFile(whole).read("config.json").decode()
+    with pytest.raises(InputError, match="lacks weights of layers that stand in nested lists"):
+        keras_file.load(write(tmp_path / "lacking.keras", config, weights.getvalue()), Nested)
+
+
 def test_loading_has_a_deadline_that_the_error_names(tmp_path, monkeypatch):
     layers = [layer("Conv2D", filters=3, kernel_size=[3, 3], padding="same") for _ in range(3000)]
     for index, one in enumerate(layers):

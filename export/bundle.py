@@ -17,6 +17,7 @@ from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
 from toolkit.manifest import MANIFEST_FILE, Manifest, Record
 from toolkit.opening import open_file
+from toolkit.whole_files import sync
 
 # In the form of sha256sum, so that `sha256sum --check` reads it: the manifest accounts for every other file.
 DIGEST_FILE = MANIFEST_FILE + ".sha256"
@@ -124,15 +125,6 @@ def seal(folder: Path, mode: int | None = None) -> None:
     for root, _, names in os.walk(folder):
         for path in (*(Path(root, name) for name in names), Path(root)):
             sync(path)
-
-
-def sync(path: Path) -> None:
-    """Flushes a file, or a folder's listing, to the disk, so that a rename never outlives what it names."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _staging_prefix(target: Path) -> str:

@@ -1,13 +1,11 @@
 """The protobuf text files that TensorFlow Serving reads: models, batching, monitoring, TLS."""
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import InputError, WorkError
 from toolkit.opening import read_bounded
+from toolkit.whole_files import replacing, sync
 
 # A configuration is some kilobytes; what is far beyond is none, and is not read into memory.
 MAX_CONFIG_BYTES = 1 << 20
@@ -232,8 +230,13 @@ def write_models(path: str | Path, config: Any, head: str | None = None, mode: i
         raise InputError(f"{path}: {problem}")
     if head is None:
         head = _head_comment(_read(path)) if path.exists() else ""
+    target = path.resolve()
     try:
-        _replace(path.resolve(), head + text_format.MessageToString(config), mode)
+        if mode is None:
+            mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+        with replacing(target, mode) as stream:
+            stream.write((head + text_format.MessageToString(config)).encode())
+        sync(target.parent)
     except OSError as error:
         raise WorkError(f"{path}: could not be written: {error.strerror}; it was left as it was") from error
 
@@ -242,28 +245,6 @@ def _head_comment(text: str) -> str:
     lines = text.splitlines(keepends=True)
     count = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
     return "".join(lines[:count])
-
-
-def _replace(path: Path, text: str, mode: int | None) -> None:
-    if mode is None:
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    descriptor, staging = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fchmod(stream.fileno(), mode)
-            os.fsync(stream.fileno())
-        Path(staging).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(staging).unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def parse_batching(text: str, origin: str = "batching.pbtxt") -> Any:

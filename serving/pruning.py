@@ -10,6 +10,7 @@ from export import bundle as bundles
 from serving.models_file import Model, ModelsFile
 from serving.versions import WORK_PREFIX, version_folders
 from toolkit.errors import WorkError
+from toolkit.whole_files import sync
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def prune(file: ModelsFile, keep: int, dry_run: bool = False) -> Iterator[Pruned
                 removed = prunable(model, found, keep)
                 for folder in [folder for number in removed for folder in found[number]]:
                     folder.rename(aside / folder.name)
-                bundles.sync(file.base_path)
+                sync(file.base_path)
             yield Pruned(removed, sorted(found.keys() - set(removed)), sorted(aside.iterdir()))
     except OSError as error:
         raise WorkError(f"{error.filename}: could not be removed: {error.strerror or error}") from error

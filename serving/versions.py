@@ -23,6 +23,7 @@ from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError, first_of
 from toolkit.manifest import Record
 from toolkit.opening import read_bounded
+from toolkit.whole_files import sync
 
 if TYPE_CHECKING:
     from export.exporting import Verification
@@ -230,7 +231,7 @@ def _make_base(base_path: Path, mode: int | None) -> None:
         if mode is not None:
             for path in missing:
                 path.chmod(mode)
-        bundles.sync(base_path.parent)
+        sync(base_path.parent)
     except OSError as error:
         reason = f"{error.strerror}; choose a folder you may write to"
         raise InputError(f"{base_path}: cannot be created: {reason}") from error
@@ -312,5 +313,5 @@ def _rename(folder: Path, base_path: Path, version: int | None) -> int:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 continue
             raise
-        bundles.sync(base_path)
+        sync(base_path)
         return number

@@ -2,16 +2,15 @@
 
 import json
 import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toolkit.errors import InputError, WorkError
+from toolkit.errors import InputError, WorkError, one_line
 from toolkit.opening import open_file
+from toolkit.whole_files import replacing
 
 STATE_FILE = "state.npz"
 FORMAT = 1
@@ -61,7 +60,7 @@ class Checkpoints:
         except InputError:
             raise
         except Exception as error:  # zipfile and NumPy raise nearly anything on broken bytes
-            raise self.broken(" ".join(str(error).split())[:200]) from error
+            raise self.broken(one_line(error, most=200)) from error
         raise self.broken("it has no settings")
 
     def broken(self, why: str) -> InputError:
@@ -108,16 +107,9 @@ class Checkpoints:
         Raises:
             WorkError: the disk is full or gone; the state saved before is kept.
         """
-        staged = self.path.with_name(f".{STATE_FILE}-{secrets.token_hex(8)}.tmp")
         arrays: dict[str, Any] = {_SETTINGS_KEY: np.array(json.dumps(self._settings)), **state}
         try:
-            with staged.open("xb") as stream:
+            with replacing(self.path) as stream:
                 np.savez(stream, **arrays)
-                stream.flush()
-                os.fsync(stream.fileno())
-            staged.replace(self.path)
         except OSError as error:
             raise WorkError(f"cannot write {self.path}: {error.strerror or error}; make room") from error
-        finally:
-            with suppress(OSError):
-                staged.unlink()

@@ -2,7 +2,6 @@
 
 import errno
 import importlib
-import importlib.util
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -15,7 +14,7 @@ from typer.core import TyperGroup
 from toolkit import aborts, keras_settings, signals, streams
 from toolkit.commands import closing
 from toolkit.errors import InputError, MissingExtraError, StyleportError, WorkError, out_of_memory
-from toolkit.extras import install
+from toolkit.extras import install, is_installed
 from toolkit.help_page import HelpfulCommand, first_paragraph
 
 # Commands by their group in `styleport --help`, each with the module that has it.
@@ -150,15 +149,8 @@ def styleport(
 def _check_extras(command: str) -> None:
     """Finds out before any work whether what a command needs is installed; finding a package does not import it."""
     for package in NEEDS.get(command, ()):
-        if not _is_installed(package):
+        if not is_installed(package):
             raise MissingExtraError(_needs(package))
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        return package in sys.modules or importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def _needs(package: str) -> str:

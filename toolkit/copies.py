@@ -13,6 +13,7 @@ from toolkit.completeness import missing
 from toolkit.errors import InputError, WorkError
 from toolkit.locate import RECORD_SUFFIX
 from toolkit.opening import open_file
+from toolkit.whole_files import replacing
 
 
 def check_target(folder: Path) -> None:
@@ -67,9 +68,9 @@ def keep(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
         record = {"sha256": graph_file.digest(copied), "bytes": size, "fetched": _now()}
         if resolved.url is not None:
             record |= {"handle": resolved.handle, "url": resolved.url}
-        _write(staging / "record", json.dumps(record, indent=2).encode() + b"\n")
         # The record first: without its folder it says nothing, while a folder without it would be of unknown origin.
-        (staging / "record").replace(record_file)
+        with replacing(record_file) as stream:
+            stream.write(json.dumps(record, indent=2).encode() + b"\n")
         copied.rename(folder)
     except OSError as error:
         if not folder.exists():
@@ -97,10 +98,3 @@ def _copy(source: Path, target: Path) -> int:
             os.fsync(taken.fileno())
         size += copied.stat().st_size
     return size
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("xb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())

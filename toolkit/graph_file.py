@@ -9,7 +9,7 @@ from toolkit import manifest as manifests
 from toolkit import message_fields
 from toolkit.archive import MODEL_FILES
 from toolkit.downloads import Limits
-from toolkit.errors import InputError
+from toolkit.errors import InputError, reason
 from toolkit.opening import read_bounded
 
 # The format of larger models, which TensorFlow Serving takes and nothing here does.
@@ -112,8 +112,7 @@ def read(folder: Path) -> Any:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (Error, text_format.ParseError, UnicodeError, RecursionError, MemoryError) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise InputError(f"{folder}: not a SavedModel ({lines[0][:300]})") from error
+        raise InputError(f"{folder}: not a SavedModel ({reason(error)})") from error
     return model
 
 

@@ -5,7 +5,6 @@ The real tensorflow_hub does the resolving, locking (`TFHUB_CACHE_DIR`, `TFHUB_M
 """
 
 import http.client
-import os
 import tarfile
 import urllib.error
 import urllib.parse
@@ -17,8 +16,9 @@ from toolkit import gate
 from toolkit.archive import MODEL_FILES, SUFFIXES
 from toolkit.completeness import missing
 from toolkit.downloads import Limits, Received, Transfer, public
-from toolkit.errors import InputError, StyleportError, WorkError
+from toolkit.errors import InputError, StyleportError, WorkError, reason
 from toolkit.opening import read_bounded
+from toolkit.whole_files import replacing
 
 _MAX_URL_BYTES = 1 << 12
 
@@ -142,16 +142,15 @@ def _origin(path: Path, handle: str, transfer: Transfer) -> str:
     if transfer.answered:
         url = public(transfer.answered)
         # Beside the cached folder, as TensorFlow Hub's own descriptor is: the next export names the same address.
-        staged = record.with_name(f"{record.name}.{os.getpid()}")
-        staged.write_text(url + "\n", encoding="utf-8")
-        staged.replace(record)
+        with replacing(record) as stream:
+            stream.write(f"{url}\n".encode())
         return url
     return read_bounded(record, _MAX_URL_BYTES, "an address").decode().strip() if record.is_file() else public(handle)
 
 
 def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
-    reason = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
-    told = f"HTTP {error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(reason)
+    cause = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
+    told = f"HTTP {error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(cause)
     tried = f"; tried {', '.join(public(url) for url in transfer.asked)}" if transfer.asked else ""
     why = f"the copy in TensorFlow Hub's cache {transfer.discarded}, and it " if transfer.discarded else ""
     lines = " ".join(told.split())[:300] or type(error).__name__
@@ -184,5 +183,4 @@ def load(folder: Path) -> Any:
     except StyleportError:
         raise
     except (OSError, ValueError, LookupError, RuntimeError, AttributeError, Error, tf.errors.OpError) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise InputError(f"{folder}: not a SavedModel ({lines[0][:300]})") from error
+        raise InputError(f"{folder}: not a SavedModel ({reason(error)})") from error

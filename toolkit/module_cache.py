@@ -10,6 +10,7 @@ from toolkit.completeness import missing
 from toolkit.errors import InputError
 from toolkit.graph_file import digest
 from toolkit.opening import read_bounded
+from toolkit.whole_files import replacing
 
 _DIGEST_LENGTH = 64
 _ROOT = 0
@@ -70,16 +71,9 @@ def record(folder: Path) -> Path:
 
 
 def write_record(unpacked: Path, folder: Path) -> None:
-    """Writes what a module's files are.
-
-    Args:
-        unpacked: where they are by now.
-        folder: where the module is to be.
-    """
-    path = record(folder)
-    staged = path.with_name(f"{path.name}.{os.getpid()}")
-    staged.write_text(digest(unpacked) + "\n", encoding="ascii")
-    staged.replace(path)
+    """Writes what the files are of a module that is unpacked at one place, and is to be at another."""
+    with replacing(record(folder)) as stream:
+        stream.write(f"{digest(unpacked)}\n".encode())
 
 
 def discard_changed(folder: Path, max_bytes: int) -> str | None:

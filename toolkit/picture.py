@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import InputError, WorkError
+from toolkit.errors import InputError, WorkError, reason
 from toolkit.formats import MIN_SIDE
 
 Picture = np.ndarray
@@ -33,8 +33,8 @@ def samples_of(value: Any, name: str) -> np.ndarray:
     try:
         samples = np.asarray(value)
     except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
-        told = next(iter(str(error).splitlines()), type(error).__name__)
-        raise InputError(f"{name} is a {type(value).__name__} that cannot be read as an array: {told}") from error
+        kind = type(value).__name__
+        raise InputError(f"{name} is a {kind} that cannot be read as an array: {reason(error)}") from error
     if samples.dtype.kind in "OSU" or samples.dtype.names:
         told = f"has the dtype {samples.dtype}" if hasattr(value, "dtype") else f"is of the type {type(value).__name__}"
         raise InputError(f"{name} {told}: give a picture's path, a Pillow image or an array of numbers")

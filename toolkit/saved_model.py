@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from toolkit import gate, memory
-from toolkit.errors import InputError, StyleportError
+from toolkit.errors import InputError, StyleportError, reason
 from toolkit.inputs import Pictures, as_pictures, check_bottleneck, check_strength, check_styles
 
 SIGNATURES = ("serving_default", "strength", "bottleneck", "transform", "image_bytes")
@@ -35,7 +35,7 @@ class SavedModel:
         except StyleportError:
             raise
         except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
-            raise InputError(f"{folder}: not a SavedModel ({str(error).splitlines()[0]})") from error
+            raise InputError(f"{folder}: not a SavedModel ({reason(error)})") from error
         missing = [name for name in required if name not in self._model.signatures]
         if missing:
             raise InputError(f"{folder}: not {kind}: it lacks the signature {missing[0]!r}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import InputError, MissingExtraError, WorkError
+from toolkit.errors import InputError, MissingExtraError, WorkError, reason
 from toolkit.names import check_utf8
 from toolkit.tflite_file import TFLiteFile, read_tflite
 
@@ -94,7 +94,7 @@ class TFLiteNetwork:
             self.inputs: dict[str, Any] = self._runner.get_input_details()
             self.outputs: dict[str, Any] = self._runner.get_output_details()
         except (ValueError, RuntimeError, MemoryError) as error:
-            raise InputError(f"{self._path}: not a TFLite model that can be run ({_first_line(error)})") from error
+            raise InputError(f"{self._path}: not a TFLite model that can be run ({reason(error)})") from error
 
     def check_role(self, role: str, inputs: set[str], output: str) -> None:
         """Refuses a network that is not called as its role is, or that takes something else than pictures.
@@ -181,7 +181,7 @@ class TFLiteNetwork:
                 return dict(self._runner(**arrays))
         except (ValueError, RuntimeError, MemoryError) as error:
             sizes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
-            raise WorkError(f"{self._path}: could not be run on {sizes} ({_first_line(error)})") from error
+            raise WorkError(f"{self._path}: could not be run on {sizes} ({reason(error)})") from error
 
     def _check_arrays(self, arrays: dict[str, np.ndarray]) -> None:
         if set(arrays) != set(self.inputs):
@@ -204,10 +204,6 @@ def _told(tensors: dict[str, Any]) -> str:
         name: ", ".join("?" if side < 0 else str(side) for side in tensor_shape(one)) for name, one in tensors.items()
     }
     return ", ".join(f"{name} [{shape}]" for name, shape in sorted(shapes.items())) or "nothing"
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _scale_and_zero_point(details: dict[str, Any]) -> tuple[float, int]:

@@ -13,10 +13,11 @@ from serving.server.loader import Servable, warm_up
 from serving.server.logs import event
 from serving.server.metrics import Metrics
 from serving.server.options import Limits, LoadOptions
-from serving.server.status import ServingError, from_exception, invalid, one_line
+from serving.server.status import ServingError, from_exception, invalid
 from serving.server.version import AVAILABLE, END, LOADING, START, UNLOADING, Model, Version
 from serving.server.version_labels import VersionLabels
 from serving.server.version_policy import aspired, versions_on_disk
+from toolkit.errors import one_line
 
 
 class ModelManager:
@@ -127,9 +128,8 @@ class ModelManager:
                 servable = await asyncio.get_running_loop().run_in_executor(self._loaders, self._load_now, version)
             except Exception as failure:
                 error = from_exception(failure)
-                event(
-                    "load_failed", logging.WARNING, model=version.model, version=version.number, error=one_line(error)
-                )
+                told = f"{error.code}: {one_line(error)}"
+                event("load_failed", logging.WARNING, model=version.model, version=version.number, error=told)
                 self._metrics.load(version.name, "fail", time.perf_counter() - started)
                 attempts += 1
                 if attempts > self._options.max_retries:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from toolkit.errors import first_of
-
 # As the REST API of TensorFlow Serving answers them (model_servers/http_server.cc).
 HTTP_STATUS = {
     "OK": 200,
@@ -101,8 +99,3 @@ def _code_proto() -> Any:
     from tensorflow.core.protobuf import error_codes_pb2
 
     return error_codes_pb2.Code
-
-
-def one_line(error: BaseException) -> str:
-    """Returns an exception as one line for the log."""
-    return f"{type(error).__name__}: {first_of(str(error).splitlines() or [''])}"

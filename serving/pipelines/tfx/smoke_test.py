@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from toolkit import images
-from toolkit.errors import StyleportError, WorkError
+from toolkit.errors import StyleportError, WorkError, one_line
 
 SIGNATURE = "image_bytes"
 # Neither square nor a multiple of four, as users' pictures are; height and width.
@@ -88,7 +88,7 @@ def main() -> None:
         answer(Path(sys.argv[1]))
     except StyleportError as error:
         # In one line, for the one that `check` reads is the last.
-        sys.exit(" ".join(str(error).split()))
+        sys.exit(one_line(error))
 
 
 if __name__ == "__main__":

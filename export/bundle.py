@@ -31,15 +31,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def check_target(target: Path, force: bool) -> None:
-    """Refuses to write over what is there.
-
-    Args:
-        target: where the bundle is to be.
-        force: an older bundle may be replaced.
-
-    Raises:
-        InputError: something is there that may not be replaced; only a bundle or an empty folder ever may.
-    """
+    """Refuses to write over what is there, but for an empty folder and, with `force`, an older bundle."""
     if target.name in ("", ".."):
         raise InputError(f"{target}: has no name of its own; give the name of the bundle's folder")
     try:
@@ -211,16 +203,7 @@ def failed_folder(target: Path) -> Path:
 
 
 def set_aside(staging: Path, target: Path, reasons: list[str]) -> Path:
-    """Keeps a failed export for inspection, under a name that is never taken for a bundle.
-
-    Args:
-        staging: what was exported.
-        target: where the bundle was to be.
-        reasons: one line each; written into the folder.
-
-    Returns:
-        The folder it was moved to: the target's name with `.failed`.
-    """
+    """Keeps a failed export, with one line for each reason, under a name that is no bundle's; returns its folder."""
     failed = failed_folder(target)
     if (failed / FAILURE_FILE).is_file():
         shutil.rmtree(failed)
@@ -236,16 +219,7 @@ def set_aside(staging: Path, target: Path, reasons: list[str]) -> Path:
 
 
 def records(bundle: Path, folder: str = "") -> list[Record]:
-    """Describes every file below a folder of the bundle.
-
-    Args:
-        bundle: the bundle's folder.
-        folder: a path in the bundle; the whole bundle by default.
-
-    Returns:
-        `path` in the bundle, `bytes` and `sha256` of each file but the manifest, its digest and the bundle's signature,
-        sorted by path.
-    """
+    """Returns `path`, `bytes` and `sha256` of every recorded file of a bundle, or of a folder in it, sorted by path."""
     return [
         {"path": relative, "bytes": path.stat().st_size, "sha256": manifests.sha256(path)}
         for relative, path in sorted(_files(bundle, bundle / folder).items())
@@ -268,12 +242,7 @@ def digest(files: list[Record]) -> str:
 
 
 def write_manifest(bundle: Path, manifest: Manifest) -> None:
-    """Writes the manifest and its digest.
-
-    Args:
-        bundle: the bundle's folder.
-        manifest: follows `manifest.schema.json`.
-    """
+    """Writes a manifest that follows `manifest.schema.json`, and its digest."""
     validate(manifest)
     text = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
     (bundle / MANIFEST_FILE).write_text(text, encoding="utf-8")
@@ -288,11 +257,7 @@ def schema() -> dict[str, Any]:
 
 
 def validate(manifest: Manifest) -> None:
-    """Holds a manifest against the schema.
-
-    Raises:
-        InputError: it does not follow the schema, or has an artifact twice; says where.
-    """
+    """Refuses a manifest that does not follow the schema, or has an artifact twice; says where."""
     import jsonschema
 
     try:
@@ -326,15 +291,7 @@ def _added_folders(bundle: Path, recorded: list[Record]) -> list[Path]:
 
 
 def check_files(bundle: Path, manifest: Manifest) -> list[str]:
-    """Finds every byte that is not as the manifest has it.
-
-    Args:
-        bundle: the bundle's folder.
-        manifest: its manifest, valid by the schema.
-
-    Returns:
-        One line for each file that is changed, missing, added or no plain file; empty when all is well.
-    """
+    """Returns one line for each file of a bundle that is changed, missing, added or no plain file."""
     problems = []
     for name in _UNRECORDED:
         if (bundle / name).is_symlink():

@@ -18,9 +18,6 @@ def convert(function: Any, signature: str, variables: Iterable[Any]) -> bytes:
         signature: the name of the file's one signature.
         variables: the TensorFlow variables that the function reads.
 
-    Returns:
-        The .tflite file.
-
     Raises:
         WorkError: the function has an operation that TFLite lacks.
     """

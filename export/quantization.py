@@ -99,9 +99,6 @@ def named_rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
         network: `predictor`, `transformer`, `baked` (which may hold both) or, but for int8, the optimisation's
             `features`.
         mode: `float16`, `dynamic` or `int8`; `float32` has no rules.
-
-    Returns:
-        Rules that the LiteRT quantizer reads.
     """
     if mode == "float32":
         return []
@@ -121,9 +118,6 @@ def apply_rules(
         rules: that the LiteRT quantizer reads; none leave the file as it is.
         signature: its name.
         inputs: what activations are calibrated on, where a rule asks for that.
-
-    Returns:
-        The quantised .tflite file.
     """
     if not rules:
         return model

@@ -99,23 +99,12 @@ class Style:
         return ", ".join(parts) + ("" if self.strength == 1 else f"; strength {self.strength:g}")
 
     def bottleneck(self, stylizer: Any) -> np.ndarray:
-        """Reads the style: the mean of its pictures' bottlenecks, by their shares.
-
-        Args:
-            stylizer: whose bottlenecks they are.
-
-        Returns:
-            [1, 1, 1, D] float32.
-        """
+        """Returns the mean of its pictures' bottlenecks, [1, 1, 1, D], by their shares."""
         read = [np.asarray(stylizer.bottleneck(_pixels(picture)[None])) for picture in self.pictures]
         return np.average(read, axis=0, weights=[picture.share for picture in self.pictures]).astype(np.float32)
 
     def thumbnail(self) -> np.ndarray:
-        """Returns a small square of the style; of a blend, a strip of each picture as wide as its share.
-
-        Returns:
-            [128, 128, 3] float32 in [0, 1].
-        """
+        """Returns a square of the style, [128, 128, 3]; of a blend, a strip of each picture as wide as its share."""
         ends = np.rint(np.cumsum([picture.share for picture in self.pictures]) * THUMBNAIL_SIDE).astype(int)
         small = [images.resize(_pixels(picture), THUMBNAIL_SIDE, THUMBNAIL_SIDE) for picture in self.pictures]
         return np.concatenate(

@@ -66,14 +66,7 @@ class Deployment:
 
 
 def files(kind: str, deployment: Deployment) -> dict[str, str]:
-    """Fills in the files of a deployment.
-
-    Args:
-        kind: one of `KINDS`.
-        deployment: what they are filled in with.
-
-    Returns:
-        The text of each file by its path in the folder.
+    """Returns the text of each file of a deployment by its path; `kind` is one of `KINDS`.
 
     Raises:
         InputError: there is no such kind, or Kubernetes does not take the model's name.
@@ -84,15 +77,7 @@ def files(kind: str, deployment: Deployment) -> dict[str, str]:
 
 
 def write(kind: str, folder: Path, deployment: Deployment) -> list[Path]:
-    """Writes the files of a deployment into a new folder, all or none of them.
-
-    Args:
-        kind: one of `KINDS`.
-        folder: is made, with those above it; an empty one is taken as well.
-        deployment: what they are filled in with.
-
-    Returns:
-        What was written.
+    """Writes the files of a deployment into a new or empty folder, all or none of them, and returns their paths.
 
     Raises:
         InputError: something else is in the folder, it cannot be written, or a value is wrong.
@@ -110,9 +95,6 @@ def write(kind: str, folder: Path, deployment: Deployment) -> list[Path]:
 
 def check_folder(folder: Path) -> None:
     """Refuses a folder that holds anything: nothing is replaced.
-
-    Args:
-        folder: is to be written.
 
     Raises:
         InputError: it holds something.

@@ -62,11 +62,7 @@ def _spec(target: Target, signature: str = "") -> Any:
 
 
 class GrpcTransport:
-    """Calls PredictionService and ModelService.
-
-    Args:
-        connection: how the server is reached.
-    """
+    """Calls PredictionService and ModelService."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -160,12 +156,7 @@ def _side(size: int) -> int | None:
 
 
 def write_tensor(value: np.ndarray | list[bytes], tensor: Any) -> None:
-    """Writes an input into a request.
-
-    Args:
-        value: numbers, or encoded pictures.
-        tensor: an empty TensorProto, filled in place: to make one and copy it takes half as long again.
-    """
+    """Writes an input into an empty TensorProto, in place: to make one and copy it takes half as long again."""
     if not isinstance(value, np.ndarray):
         tensor.CopyFrom(make_tensor_proto(value))
         return

@@ -28,11 +28,7 @@ class Pruned:
     folders: list[Path]
 
     def delete(self, progress: Callable[[str], None] = lambda step: None) -> None:
-        """Deletes the folders.
-
-        Args:
-            progress: told of each before it is deleted.
-        """
+        """Deletes the folders."""
         for folder in self.folders:
             progress(f"removing version {folder.name}")
             shutil.rmtree(folder)
@@ -40,11 +36,6 @@ class Pruned:
 
 def prunable(model: Model, versions: Collection[int], keep: int) -> list[int]:
     """Picks the versions that nobody needs.
-
-    Args:
-        model: as the models.config has it.
-        versions: the numbers of those on disk.
-        keep: how many of the newest are kept whatever else holds.
 
     Returns:
         The versions that are older, have no label, are not loaded by name, and are no label's way back.
@@ -65,9 +56,6 @@ def prune(file: ModelsFile, keep: int, dry_run: bool = False) -> Iterator[Pruned
         file: the models.config, and the base path.
         keep: how many of the newest are kept whatever else holds.
         dry_run: take nothing away.
-
-    Yields:
-        What was picked.
 
     Raises:
         WorkError: a version could not be removed.

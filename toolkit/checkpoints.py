@@ -39,14 +39,7 @@ class Checkpoints:
             raise InputError(f"cannot keep checkpoints in {folder}: {error.strerror}; choose another folder") from error
 
     def read(self) -> dict[str, np.ndarray] | None:
-        """Reads the last state.
-
-        Returns:
-            The arrays by name, or None if nothing was saved yet.
-
-        Raises:
-            InputError: the file is broken, or is of a run with other settings, which are named.
-        """
+        """Returns the last state by name, None if there is none; refuses one of other settings, and a broken one."""
         if not os.path.lexists(self.path):
             return None
         if not self.path.is_file():
@@ -68,15 +61,7 @@ class Checkpoints:
         return InputError(f"{self.path}: not a whole checkpoint ({why}); remove it to start anew")
 
     def check(self, state: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> None:
-        """Refuses a state that lacks something, or has it in another form, before anything is taken of it.
-
-        Args:
-            state: as it was read.
-            expected: arrays of the shapes and kinds of dtype that are wanted, by name.
-
-        Raises:
-            InputError: it does.
-        """
+        """Refuses a state that lacks an expected array, or has it in another form, before anything is taken of it."""
         for name, array in expected.items():
             if name not in state:
                 raise self.broken(f"it lacks {name}")
@@ -99,14 +84,7 @@ class Checkpoints:
             )
 
     def write(self, state: dict[str, np.ndarray]) -> None:
-        """Replaces the last state.
-
-        Args:
-            state: arrays by name.
-
-        Raises:
-            WorkError: the disk is full or gone; the state saved before is kept.
-        """
+        """Replaces the last state; where the disk is full or gone, a WorkError is raised and that state is kept."""
         arrays: dict[str, Any] = {_SETTINGS_KEY: np.array(json.dumps(self._settings)), **state}
         try:
             with replacing(self.path) as stream:

@@ -21,12 +21,6 @@ def default_artifact(bundle: Path) -> str:
     dynamic, int8. All are as fast but int8, so that only a named artifact is a smaller one. What is made for a page, or
     has a style inside beside artifacts that take one, is run where it is named alone.
 
-    Args:
-        bundle: the bundle's folder.
-
-    Returns:
-        The artifact's path in the bundle.
-
     Raises:
         InputError: there is no such bundle, or it holds nothing that is run unnamed.
     """

@@ -31,20 +31,12 @@ LOGS_VARIABLE = "STYLEPORT_LOGS"
 
 
 def printable(text: str) -> str:
-    """Returns a text without what a terminal would act upon: others have written part of what is printed.
-
-    Args:
-        text: lines; their ends are kept.
-    """
+    """Returns lines without what a terminal would act upon: others have written part of what is printed."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def print_path(path: str | os.PathLike[str]) -> None:
-    """Prints a path on standard output: to a program byte for byte, to a terminal without what it would act upon.
-
-    Args:
-        path: of what was written.
-    """
+    """Prints a path on standard output: to a program byte for byte, to a terminal without what it would act upon."""
     text = os.fspath(path)
     # click would take what colors a terminal out of a name, which then names nothing.
     typer.echo(printable(text) if sys.stdout.isatty() else text, color=True)
@@ -66,9 +58,6 @@ def quiet_libraries() -> Iterator[Console]:
     TensorFlow, the TFLite converter and the quantizer write to the process's standard output and error themselves,
     past anything that Python's logging or warnings could hold back. Within the block both descriptors lead into one
     file, so that bars and warnings of libraries, too, meet no terminal: results are printed after it.
-
-    Yields:
-        A console on the real standard error.
     """
     chatter = None if os.environ.get(LOGS_VARIABLE) else _unnamed_file()
     if chatter is None:
@@ -126,12 +115,7 @@ _DESCRIPTION = TextColumn("{task.description}", markup=False)
 
 
 def bar(console: Console, *columns: ProgressColumn) -> Progress:
-    """Returns a bar that goes away at its end, and is not drawn where the console is no terminal.
-
-    Args:
-        console: on standard error.
-        columns: what it is made of.
-    """
+    """Returns a bar that goes away at its end, and is not drawn where the console is no terminal."""
     # Rich would take over Python's standard streams, and print above the bar what libraries write there.
     return Progress(
         *columns,
@@ -146,10 +130,6 @@ def bar(console: Console, *columns: ProgressColumn) -> Progress:
 @contextlib.contextmanager
 def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]]:
     """Shows a bar while work is done; shows nothing where the console is no terminal.
-
-    Args:
-        console: on standard error.
-        total: how many steps there are.
 
     Yields:
         A function to call with a description at the start of each step.
@@ -170,10 +150,6 @@ def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]
 @contextlib.contextmanager
 def bytes_bar(console: Console, description: str) -> Iterator[Callable[[int, int | None], None]]:
     """Shows a bar while bytes are received; shows nothing where the console is no terminal.
-
-    Args:
-        console: on standard error.
-        description: what is received.
 
     Yields:
         A function to call with the bytes received so far, and how many there will be, if that is known.

@@ -64,12 +64,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Signature:
-    """A way of calling a model.
-
-    Attributes:
-        inputs: by name.
-        outputs: by name.
-    """
+    """A way of calling a model."""
 
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
@@ -111,9 +106,6 @@ def parse(text: str) -> dict[str, str]:
     Args:
         text: such as `content=photo,style=painting`; `signature=` and `output=` may be given too.
 
-    Returns:
-        Names by role.
-
     Raises:
         InputError: it says something else.
     """
@@ -135,9 +127,6 @@ def find(source: str, signatures: Mapping[str, Signature], given: Mapping[str, s
         source: what to call the model in an error.
         signatures: by name.
         given: names by role, as `parse` gives them; they settle what is open.
-
-    Returns:
-        The convention.
 
     Raises:
         InputError: nothing given or known settles it; lists the signatures.

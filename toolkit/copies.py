@@ -17,14 +17,7 @@ from toolkit.whole_files import replacing
 
 
 def check_target(folder: Path) -> None:
-    """Refuses to write over what is there.
-
-    Args:
-        folder: where the copy is to be.
-
-    Raises:
-        InputError: it has no name, or something is there.
-    """
+    """Refuses a folder that has no name, and one where something is."""
     if folder.name in ("", ".."):
         raise InputError(f"{folder}: has no name of its own; give the name of a new folder")
     try:

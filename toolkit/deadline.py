@@ -13,14 +13,6 @@ def within(seconds: float, call: Callable[[], Result], discard: Callable[[Any], 
 
     Nothing stops the thread: what is given up goes on until it ends, or until the process does.
 
-    Args:
-        seconds: to wait.
-        call: what to run.
-        discard: given the result of a call that ended too late.
-
-    Returns:
-        What the call returns.
-
     Raises:
         TimeoutError: it has not ended within the time.
     """

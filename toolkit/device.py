@@ -31,21 +31,7 @@ REMEMBERED_STYLES = 64
 def open_network(
     path: str | Path, runtime: str = "auto", threads: int | None = None, isolated: bool = False
 ) -> TFLiteNetwork:
-    """Opens a .tflite file in this process, or in one of its own.
-
-    Args:
-        path: see `TFLiteNetwork`.
-        runtime: likewise.
-        threads: likewise.
-        isolated: see `toolkit.isolated`.
-
-    Returns:
-        The network.
-
-    Raises:
-        InputError: see `TFLiteNetwork`.
-        WorkError: see `toolkit.isolated.IsolatedNetwork`.
-    """
+    """Opens a .tflite file in this process or, isolated, in one of its own; see `TFLiteNetwork`."""
     if not isolated:
         return TFLiteNetwork(path, runtime, threads)
     from toolkit.isolated import IsolatedNetwork
@@ -333,15 +319,7 @@ class DeviceWholeStylizer:
         return self._times.value
 
     def __call__(self, content: Pictures, style: Pictures) -> np.ndarray:
-        """Repaints pictures in the style of other pictures.
-
-        Args:
-            content: pictures [B, H, W, 3] in [0, 1], in any form, sides from 16 pixels.
-            style: likewise [B or 1, h, w, 3].
-
-        Returns:
-            [B, H, W, 3] float32 in [0, 1].
-        """
+        """Repaints pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]; any form is taken."""
         clock = StageClock()
         content, style = as_pictures(content, "content"), as_pictures(style, "style")
         check_styles(len(style), len(content))

@@ -23,14 +23,7 @@ def is_installed(package: str) -> bool:
 
 
 def install(extra: str) -> str:
-    """Returns the command that installs an extra.
-
-    Args:
-        extra: such as `export`.
-
-    Returns:
-        A line for a shell.
-    """
+    """Returns the line for a shell that installs an extra, such as `export`."""
     origin = _origin()
     url = origin.get("url")
     if not isinstance(url, str):

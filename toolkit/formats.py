@@ -36,11 +36,7 @@ _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 
 def is_heic(stream: BinaryIO) -> bool:
-    """Returns whether a file is a HEIC picture, as iPhones take them.
-
-    Args:
-        stream: the file, which can seek.
-    """
+    """Returns whether a file is a HEIC picture, as iPhones take them."""
     stream.seek(0)
     start = stream.read(12)
     return start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS
@@ -56,15 +52,7 @@ _PHOTO_FAMILIES = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF")
 
 
 def result_suffix(path: Path) -> str:
-    """Returns the suffix of a result that is of the same kind as its photo.
-
-    Args:
-        path: the photo's.
-
-    Returns:
-        Its own suffix in lower case; `.png` where that is none that can be written, or where its format, GIF, has 256
-        colors.
-    """
+    """Returns a result's suffix: its photo's, in lower case; `.png` for GIF, of 256 colors, and what is not written."""
     suffix = path.suffix.lower()
     return suffix if FORMAT_OF.get(suffix) in _PHOTO_FAMILIES else ".png"
 
@@ -101,15 +89,7 @@ def find_images(path: str | Path, recursive: bool = False) -> list[Path]:
 
 
 def files_in(folder: Path, recursive: bool = False) -> Iterator[Path]:
-    """Yields what a folder holds.
-
-    Args:
-        folder: its path.
-        recursive: the folders below it are walked instead of named, but for hidden ones and links to folders.
-
-    Raises:
-        OSError: a folder cannot be read.
-    """
+    """Yields what a folder holds; with `recursive`, what those below it hold, but for hidden ones and links."""
     if not recursive:
         yield from folder.iterdir()
         return

@@ -28,10 +28,6 @@ _MOST_BYTES = {_DEBUG_FILE: MAX_BYTES, "fingerprint.pb": 1 << 16, "tfhub_module.
 def files(folder: Path, max_bytes: int = Limits.max_bytes) -> list[Path]:
     """Lists the files of a SavedModel.
 
-    Args:
-        folder: the SavedModel.
-        max_bytes: the largest sum of their sizes.
-
     Returns:
         Their paths, sorted.
 
@@ -77,9 +73,6 @@ def read(folder: Path) -> Any:
 
     Args:
         folder: holds `saved_model.pb` or, as text, `saved_model.pbtxt`; not both, for readers differ in their choice.
-
-    Returns:
-        A tensorflow.SavedModel.
 
     Raises:
         InputError: there is none, or more than one, or it is too large or damaged.

@@ -64,9 +64,6 @@ def resolve(
         limits: what a download may take.
         progress: told the bytes received so far, and how many there will be, if that is known.
 
-    Returns:
-        The module's folder.
-
     Raises:
         InputError: what came is refused: too large, or no SavedModel, or an archive that does more than hold one.
         WorkError: the address cannot be reached, or broke off.
@@ -161,16 +158,10 @@ def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
 
 
 def load(folder: Path) -> Any:
-    """Loads a SavedModel, TF1 or TF2, that passes the gate, through TensorFlow Hub.
-
-    Args:
-        folder: as `resolve` gives it.
-
-    Returns:
-        The loaded object; it has `signatures`.
+    """Loads a SavedModel, TF1 or TF2, that passes the gate, through TensorFlow Hub; it has `signatures`.
 
     Raises:
-        InputError: the folder holds no SavedModel that TensorFlow can load, or it does not pass; see `toolkit.gate`.
+        InputError: TensorFlow cannot load it, or it does not pass; see `toolkit.gate`.
         WorkError: it was not loaded in time.
     """
     import tensorflow as tf

@@ -23,13 +23,7 @@ def has_one_scan(stream: BinaryIO) -> bool:
     """Tells whether a JPEG can be decoded row by row, and so to a part of its size in little memory.
 
     A progressive JPEG, or one whose channels follow one another, comes in several scans of the whole picture, and a
-    decoder keeps all of it until the last.
-
-    Args:
-        stream: the file, which can seek; it is left where it was.
-
-    Returns:
-        Whether all channels come in the first scan, and that is the only one.
+    decoder keeps all of it until the last. The stream is left where it was.
     """
     before = stream.tell()
     try:

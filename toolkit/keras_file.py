@@ -23,18 +23,7 @@ _REGISTER = "decorated with @keras.saving.register_keras_serializable()"
 
 
 def load(path: str | Path, kind: type[Kind]) -> Kind:
-    """Loads a model that was saved with `save`.
-
-    Args:
-        path: a `.keras` file.
-        kind: the class the model must be of.
-
-    Returns:
-        The model, not compiled.
-
-    Raises:
-        InputError: the file is missing, damaged, or holds something else, or a class that is not known.
-    """
+    """Loads a model of a class, not compiled, that was saved with `save`; refuses damaged files and unknown classes."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
     try:
@@ -107,14 +96,7 @@ def _what_is_wrong(error: Exception) -> str:
 
 
 def custom_modules(path: Path) -> list[str]:
-    """Lists the Python modules that a model's classes come from, beyond Keras and this project.
-
-    Args:
-        path: a `.keras` file that was loaded.
-
-    Returns:
-        The modules' names, sorted; that of a script or notebook, which nobody can import, is left out.
-    """
+    """Lists the modules of a loaded model's classes, but for Keras, this project and what nobody can import."""
     with zipfile.ZipFile(path) as archive:
         names = set(_registered_names(json.loads(archive.read("config.json"))))
     found = filter(None, map(keras.saving.get_registered_object, names))

@@ -43,9 +43,6 @@ def locate(source: str | Path, limits: hub.Limits | None = None) -> Located:
             `.tar.gz`, of a SavedModel's folder or of the `saved_model.pb` in it, of a `.keras` file or of a bundle.
         limits: what a download may take.
 
-    Returns:
-        What was found.
-
     Raises:
         InputError: there is no such model, or what came is refused.
         WorkError: an address cannot be reached.
@@ -80,14 +77,7 @@ def locate(source: str | Path, limits: hub.Limits | None = None) -> Located:
 
 
 def local_path(source: str | Path) -> Path | None:
-    """Returns the path that a model is read from, if what names it is one.
-
-    Args:
-        source: see `locate`.
-
-    Returns:
-        The path, whether something is there or not; None for a preset and for an address.
-    """
+    """Returns the path that names a model, whether something is there or not; None for a preset or an address."""
     name = str(source)
     return None if name in presets.names() or hub.is_handle(name) else Path(source)
 
@@ -137,17 +127,7 @@ def _folder(path: Path) -> Located:
 
 
 def read_record(path: Path) -> dict[str, str]:
-    """Reads what `styleport fetch` wrote beside a copy.
-
-    Args:
-        path: the record.
-
-    Returns:
-        `sha256`, and `handle` and `url` where the model came from an address.
-
-    Raises:
-        InputError: it is no such record.
-    """
+    """Reads `sha256`, and `handle` and `url` of an address, that `styleport fetch` wrote beside a copy."""
     try:
         record: Any = json.loads(read_bounded(path, _MAX_RECORD_BYTES, "a record of `styleport fetch`"))
     except (OSError, ValueError, RecursionError) as error:

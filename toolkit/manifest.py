@@ -26,17 +26,7 @@ def is_bundle(path: Path) -> bool:
 
 
 def read(bundle: Path) -> Manifest:
-    """Reads a bundle's manifest.
-
-    Args:
-        bundle: the bundle's folder.
-
-    Returns:
-        The manifest.
-
-    Raises:
-        InputError: there is none, it is not JSON, or its schema version is not one this release reads.
-    """
+    """Reads a bundle's manifest; refuses what is none, or of a schema that this release does not read."""
     path = bundle / MANIFEST_FILE
     try:
         manifest = _parsed(read_bounded(path, MAX_MANIFEST_BYTES, "a manifest"))
@@ -75,18 +65,7 @@ def _parsed(text: bytes) -> Any:
 
 
 def artifact(manifest: Manifest, name: str) -> Record:
-    """Finds an artifact by its path in the bundle.
-
-    Args:
-        manifest: as `read` gives it.
-        name: such as `saved_model` or `tflite/float16_384`.
-
-    Returns:
-        The artifact's record.
-
-    Raises:
-        InputError: the bundle has no such artifact.
-    """
+    """Finds an artifact's record by its path in the bundle, such as `tflite/float16_384`."""
     records = {record["path"]: record for record in manifest["artifacts"] if _has_path(record)}
     if name not in records:
         raise InputError(f"no artifact {name!r} in the bundle: choose from {', '.join(records)}")
@@ -104,18 +83,7 @@ def method(manifest: Manifest) -> str | None:
 
 
 def resolve(bundle: Path, relative: str) -> Path:
-    """Joins a path from a manifest to the bundle, refusing any that leaves it.
-
-    Args:
-        bundle: the bundle's folder.
-        relative: a path with forward slashes.
-
-    Returns:
-        The path of a file or folder inside the bundle.
-
-    Raises:
-        InputError: the path is absolute, climbs, or passes through a symbolic link.
-    """
+    """Joins a path from a manifest to the bundle; refuses any that leaves it or passes through a symbolic link."""
     parts = PurePosixPath(relative).parts
     if not parts or relative.startswith("/") or ".." in parts or "\\" in relative or "\0" in relative:
         raise InputError(f"{bundle}: the manifest names {relative!r}, which is not a path inside the bundle")
@@ -144,15 +112,7 @@ def sha256(path: Path) -> str:
 
 
 def check_file(bundle: Path, record: Record) -> None:
-    """Holds one file against its record.
-
-    Args:
-        bundle: the bundle's folder.
-        record: `path`, `bytes` and `sha256` of the file.
-
-    Raises:
-        InputError: the file is missing or unreadable, or its bytes are not the recorded ones.
-    """
+    """Refuses a file that is missing, or does not have the `bytes` and `sha256` of its record."""
     path = resolve(bundle, record["path"])
     try:
         if not path.is_file():
@@ -168,18 +128,7 @@ def check_file(bundle: Path, record: Record) -> None:
 
 
 def open_artifact(bundle: Path, name: str) -> Path:
-    """Finds an artifact's folder and checks every file in it, so that nothing damaged is loaded.
-
-    Args:
-        bundle: the bundle's folder.
-        name: the artifact's path in the bundle.
-
-    Returns:
-        The artifact's folder.
-
-    Raises:
-        InputError: there is no such artifact, or one of its files is missing, changed or added.
-    """
+    """Finds an artifact's folder; refuses it where a file is missing, changed or added: nothing damaged is loaded."""
     record = artifact(read(bundle), name)
     try:
         for file in record["files"]:

@@ -26,14 +26,7 @@ def default() -> Path:
 def prepare(chosen: str | None) -> Path:
     """Makes the folder where it is missing, and sees to it that it is this user's.
 
-    Args:
-        chosen: what TFHUB_CACHE_DIR names, which may be shared; None for a folder that nobody else can look into.
-
-    Returns:
-        The folder.
-
-    Raises:
-        InputError: another user made it, or it cannot be made.
+    Where TFHUB_CACHE_DIR names none, which may be shared, it is one that nobody else can look into.
     """
     folder = Path(chosen) if chosen else default()
     try:
@@ -49,14 +42,7 @@ def prepare(chosen: str | None) -> Path:
 
 
 def check_owner(path: Path) -> None:
-    """Refuses what another user has put there; what the system's administrator has is taken.
-
-    Args:
-        path: of a file or folder; of a link, the link itself counts, too.
-
-    Raises:
-        InputError: another user owns it.
-    """
+    """Refuses what another user has put there, be it a link; what the administrator has is taken."""
     for status in (path.lstat(), path.stat()):
         if status.st_uid not in (os.geteuid(), _ROOT):
             raise InputError(

@@ -235,12 +235,7 @@ def _remove_stale_lock(folder: Path) -> None:
 
 
 def discard(folder: Path, is_damaged: Callable[[], bool]) -> None:
-    """Removes a folder of the cache, unless another process has mended it by now.
-
-    Args:
-        folder: the folder.
-        is_damaged: tells whether it is still to be removed.
-    """
+    """Removes a folder of the cache, unless another process has mended it by now."""
     with _exclusive(folder.parent):
         if is_damaged():
             aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.damaged-", dir=folder.parent))

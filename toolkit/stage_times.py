@@ -39,11 +39,7 @@ class StageClock:
         self._since = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """Counts what passed since the last lap as a stage's.
-
-        Args:
-            stage: a field of `StageTimes`.
-        """
+        """Counts what passed since the last lap as that of a stage, a field of `StageTimes`."""
         now = time.perf_counter()
         self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._since
         self._since = now

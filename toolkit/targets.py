@@ -29,19 +29,11 @@ class Target(abc.ABC):
 
     @abc.abstractmethod
     def check(self) -> None:
-        """Refuses what cannot be written.
-
-        Raises:
-            InputError: something else is there, or there is no such folder, or no permission.
-        """
+        """Refuses what cannot be written: something else is there, or there is no folder, or no permission."""
 
     @abc.abstractmethod
     def files(self, others: Iterable[Path]) -> Iterator[Path]:
-        """Yields the files that are written, as far as they can meet another path.
-
-        Args:
-            others: all other paths that the command reads or writes.
-        """
+        """Yields the files that are written, as far as they can meet the others that the command reads or writes."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +66,7 @@ class File(Target):
 
 @dataclass(frozen=True)
 class NumberedFiles(Target):
-    """Files beside a path, named as `numbered` names them.
-
-    Attributes:
-        every: their numbers are its multiples.
-        last: the largest number.
-    """
+    """Files beside a path, named as `numbered` names them."""
 
     every: int
     last: int

@@ -150,12 +150,6 @@ def read_tflite(path: Path) -> TFLiteFile:
     What an operation is told (its options) is not looked into, nor whether its tensors have the right shapes: the
     runtime checks most of that, and a bundle holds every file against its hash.
 
-    Args:
-        path: the file.
-
-    Returns:
-        What it says of itself.
-
     Raises:
         InputError: there is no such file, it is no TFLite model, or it is damaged or cut short.
     """
@@ -283,11 +277,7 @@ def _signature(told: dict[str, Any], graphs: list[_Graph]) -> Signature:
 
 
 class _Reader:
-    """Follows the offsets of a flatbuffer; see "FlatBuffers internals" on flatbuffers.dev.
-
-    Args:
-        data: the whole file.
-    """
+    """Follows the offsets of a flatbuffer; see "FlatBuffers internals" on flatbuffers.dev."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self._data = data

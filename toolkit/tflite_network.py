@@ -41,11 +41,7 @@ def _interpreter_class(runtime: str) -> Any:
 
 
 def has_runtime() -> bool:
-    """Returns whether a runtime for .tflite files is installed.
-
-    Raises:
-        InputError: one is, and cannot be loaded.
-    """
+    """Returns whether a runtime for .tflite files is installed; raises an InputError where it cannot be loaded."""
     try:
         _interpreter_class("auto")
     except MissingExtraError:
@@ -97,16 +93,7 @@ class TFLiteNetwork:
             raise InputError(f"{self._path}: not a TFLite model that can be run ({reason(error)})") from error
 
     def check_role(self, role: str, inputs: set[str], output: str) -> None:
-        """Refuses a network that is not called as its role is, or that takes something else than pictures.
-
-        Args:
-            role: such as `style predictor`.
-            inputs: the names of its inputs; those that end in `_image` are pictures.
-            output: the name of its output.
-
-        Raises:
-            InputError: it is another network.
-        """
+        """Refuses a network of other inputs or output than its role's, or whose `_image` is no picture."""
         if set(self.inputs) != inputs or set(self.outputs) != {output}:
             raise InputError(
                 f"{self._path}: no {role}: its signature {self.signature!r} takes {_told(self.inputs)} and gives "
@@ -119,17 +106,7 @@ class TFLiteNetwork:
                 raise InputError(f"{self._path}: no {role}: it takes {_told({name: self.inputs[name]})}")
 
     def input_shape(self, name: str) -> tuple[int, ...]:
-        """Returns the shape of an input, with -1 for what may vary.
-
-        Args:
-            name: as the signature has it.
-
-        Returns:
-            The shape.
-
-        Raises:
-            InputError: the signature has no such input, or its rank is not four.
-        """
+        """Returns the shape of an input of rank four, with -1 for what may vary."""
         if name not in self.inputs:
             raise InputError(f"signature {self.signature!r} has no input {name!r}: it has {', '.join(self.inputs)}")
         shape = tensor_shape(self.inputs[name])
@@ -143,39 +120,18 @@ class TFLiteNetwork:
         return None if -1 in (height, width) else (height, width)
 
     def __call__(self, **arrays: np.ndarray) -> np.ndarray:
-        """Runs the network.
-
-        Args:
-            arrays: float32 inputs by name, as the signature has them.
-
-        Returns:
-            The one output, float32.
-        """
+        """Runs the network on float32 inputs by name, and returns its one output, float32."""
         (result,) = self.run(**arrays).values()
         return result
 
     def run(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs a network of several outputs.
-
-        Args:
-            arrays: float32 inputs by name, as the signature has them.
-
-        Returns:
-            The outputs by name, float32.
-        """
+        """Runs the network on float32 inputs by name, and returns its outputs by name, float32."""
         self._check_arrays(arrays)
         results = self.invoke({name: _quantize(array, self.inputs[name]) for name, array in arrays.items()})
         return {name: _dequantize(array, self.outputs[name]) for name, array in results.items()}
 
     def invoke(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Runs the network in its own types.
-
-        Args:
-            arrays: inputs by name, of the types and shapes that `inputs` tells.
-
-        Returns:
-            The outputs by name, of the types that `outputs` tells.
-        """
+        """Runs the network in its own types, those of `inputs` and `outputs`, by name."""
         try:
             with self._lock:
                 return dict(self._runner(**arrays))

@@ -360,17 +360,7 @@ def serve(
 
 
 def published_config(base_path: Path) -> Path:
-    """Finds the models.config that `styleport publish` wrote beside a base path.
-
-    Args:
-        base_path: the folder of the versions.
-
-    Returns:
-        The file.
-
-    Raises:
-        InputError: there is none, or it does not serve this base path.
-    """
+    """Finds the models.config that `styleport publish` wrote beside a base path, and that serves it."""
     from serving.models_file import ModelsFile, default_config
 
     file = default_config(base_path)

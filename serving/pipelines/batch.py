@@ -69,11 +69,7 @@ def batches(group: tuple[SizeKey, Iterable[Task]]) -> Iterator[list[Task]]:
 
 
 class Write(beam.DoFn):
-    """Writes each result, whole or not at all.
-
-    Args:
-        output: the folder of the results.
-    """
+    """Writes each result, whole or not at all."""
 
     def __init__(self, output: str) -> None:
         self._output = output
@@ -88,13 +84,7 @@ class Write(beam.DoFn):
 
 
 class Stylize(beam.PTransform):
-    """Pictures of a plan in, the outcomes of all their results out.
-
-    Args:
-        handler: paints.
-        output: the folder of the results.
-        max_size: bound on the longer side of a result, in pixels; None for the picture's own size.
-    """
+    """Pictures of a plan in, the outcomes of all their results out."""
 
     def __init__(self, handler: StylizerHandler, output: str, max_size: int | None) -> None:
         super().__init__()
@@ -128,14 +118,7 @@ def _in_one_tally(outcome: Outcome) -> tuple[int, Outcome]:
 
 
 def build(pipeline: beam.Pipeline, plan: Plan, bundle: str, look: Look) -> None:
-    """Adds all steps of a batch to a pipeline.
-
-    Args:
-        pipeline: of any engine.
-        plan: what to paint.
-        bundle: the bundle's folder, on any file system that the workers reach.
-        look: how pictures are read and painted.
-    """
+    """Adds all steps of a batch to a pipeline of any engine."""
     handler = StylizerHandler(bundle, plan.styles, look)
     _ = (
         pipeline

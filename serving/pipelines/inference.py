@@ -58,12 +58,7 @@ class Painted:
 
 
 class Studio:
-    """A loaded model with the styles it has read, shared by the threads of a worker process.
-
-    Args:
-        painter: paints with the model.
-        styles: the path of each style's picture by its name.
-    """
+    """A loaded model with the styles it has read, shared by the threads of a worker process."""
 
     def __init__(self, painter: Painter, styles: Mapping[str, str]) -> None:
         self._painter, self._styles = painter, styles
@@ -102,11 +97,6 @@ class StylizerHandler(ModelHandler[Task, Painted, Studio]):
     Pictures come as paths and leave as PNGs, so that an engine which keeps what runs between two steps never keeps
     pixels. Each is a call of its own: of pictures stacked to one tensor the last bit depends on their number, and on a
     CPU they take no less time.
-
-    Args:
-        bundle: the bundle's folder, on any file system that Beam has.
-        styles: the path of each style's picture by its name.
-        look: how pictures are read and painted.
     """
 
     def __init__(self, bundle: str, styles: Mapping[str, str], look: Look) -> None:

@@ -138,10 +138,6 @@ class WriteSummary(beam.DoFn):
     """Writes `_failed.jsonl` and `_summary.json` into the folder of the results.
 
     The numbers travel by a file, and not by the engine's metrics, for a file is the same on every engine.
-
-    Args:
-        output: the folder.
-        skipped: how many results were there already.
     """
 
     def __init__(self, output: str, skipped: int) -> None:
@@ -154,14 +150,6 @@ class WriteSummary(beam.DoFn):
 
 def write(output: str, tally: Tally, skipped: int) -> Summary:
     """Writes what a run has come to; `_failed.jsonl` is there only where something failed.
-
-    Args:
-        output: the folder of the results.
-        tally: all outcomes.
-        skipped: how many results were there already.
-
-    Returns:
-        The summary.
 
     Raises:
         WorkError: a file cannot be written.
@@ -195,17 +183,7 @@ def _failures(outcomes: list[Outcome]) -> list[dict[str, Any]]:
 
 
 def read(output: str) -> Summary:
-    """Reads what `write` has written.
-
-    Args:
-        output: the folder of the results.
-
-    Returns:
-        The summary.
-
-    Raises:
-        WorkError: there is none, or it is none of ours.
-    """
+    """Reads what `write` has written; raises a WorkError where there is none of ours."""
     path = FileSystems.join(output, SUMMARY_FILE)
     try:
         with files.reading(path) as stream:

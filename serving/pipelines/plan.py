@@ -63,9 +63,6 @@ def make(pattern: str, styles: list[str], output: str, keep_folders: bool = Fals
         output: the folder of the results, which are named `<style>/<name>.png`.
         keep_folders: a name keeps the folders below the fixed part of the pattern.
 
-    Returns:
-        The plan.
-
     Raises:
         InputError: no file matches, a style is no picture, two results would have one name, or the results would lie
             among the pictures.

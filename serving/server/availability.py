@@ -8,11 +8,7 @@ from serving.server.version import AVAILABLE, END, Version
 
 
 class Availability:
-    """Those who wait, and what they wait for.
-
-    Args:
-        versions: returns the versions of a model by its name.
-    """
+    """Those who wait, and what they wait for."""
 
     def __init__(self, versions: Callable[[str], Iterable[Version]]) -> None:
         self._versions = versions
@@ -27,10 +23,6 @@ class Availability:
 
     async def wait(self, names: Collection[str], kind: str) -> None:
         """Waits until every model has a version that is AVAILABLE or has failed: for ever, where it has none.
-
-        Args:
-            names: of the models.
-            kind: what the error calls them.
 
         Raises:
             ServingError: UNKNOWN, the newest such version of a model is one that failed.

@@ -32,15 +32,7 @@ SIGNATURE_DEF = "signature_def"
 
 
 def model_metadata(manager: ModelManager, spec: Any) -> Any:
-    """Describes a version's signatures.
-
-    Args:
-        manager: has the models.
-        spec: a tensorflow.serving.ModelSpec.
-
-    Returns:
-        A GetModelMetadataResponse with `signature_def`.
-    """
+    """Describes a version's signatures as a GetModelMetadataResponse."""
     version = manager.find(spec)
     response = get_model_metadata_pb2.GetModelMetadataResponse()
     response.model_spec.name = version.model
@@ -68,12 +60,7 @@ def model_status(manager: ModelManager, spec: Any) -> Any:
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Predict and GetModelMetadata; the other methods answer UNIMPLEMENTED.
 
-    Args:
-        predictor: answers Predict.
-        manager: has the models.
-        metrics: where Predict is counted.
-        limits: of requests.
-        as_content: outputs are sent as raw content, not in their typed fields.
+    With `as_content`, outputs are sent as raw content, not in their typed fields.
     """
 
     def __init__(
@@ -179,10 +166,6 @@ class SafeHandlers(grpc.aio.ServerInterceptor):
     """Turns whatever a method raises into a code and a message, and refuses bytes that are no message, or too much.
 
     Methods answer with their message, or with its bytes.
-
-    Args:
-        limits: of requests.
-        held: what all requests hold together.
     """
 
     def __init__(self, limits: Limits, held: HeldBytes) -> None:

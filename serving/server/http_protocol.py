@@ -9,14 +9,7 @@ MAX_HEADER_BYTES = 64 << 10
 
 
 def bounded_protocol(receive_timeout: float) -> type[HttpToolsProtocol]:
-    """Makes uvicorn's protocol with a limit on how long and how large headers may be.
-
-    Args:
-        receive_timeout: seconds for a client to deliver them.
-
-    Returns:
-        A class for `uvicorn.Config(http=...)`.
-    """
+    """Makes uvicorn's protocol with a limit on how many seconds headers may take, and how many bytes."""
 
     class BoundedProtocol(HttpToolsProtocol):
         _timer: asyncio.TimerHandle | None = None

@@ -44,9 +44,6 @@ def parse(body: bytes | bytearray, max_values: int) -> dict[str, Any]:
         body: JSON.
         max_values: how many values it may have, each of which takes memory.
 
-    Returns:
-        The object.
-
     Raises:
         ServingError: INVALID_ARGUMENT, it is no JSON, too deep, has too many values, or is no object.
     """
@@ -97,11 +94,6 @@ def _integer(text: str) -> int | float:
 
 def read_predict(body: bytes | bytearray, servable: Servable, limits: Limits) -> JsonCall:
     """Reads a Predict body.
-
-    Args:
-        body: JSON.
-        servable: the model that is asked.
-        limits: held before memory is taken for tensors.
 
     Returns:
         The request, all outputs wanted.

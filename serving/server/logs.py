@@ -22,11 +22,7 @@ class _JsonLines(logging.Formatter):
 
 
 def set_up(level: str) -> None:
-    """Sends the logs of this server, of uvicorn and of grpc to standard error.
-
-    Args:
-        level: a level's name, such as `info`.
-    """
+    """Sends the logs of this server from a level on, and those of uvicorn and grpc, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
     for name, threshold in (("styleport.serving", level), ("uvicorn", "warning"), ("grpc", "error")):
@@ -37,14 +33,7 @@ def set_up(level: str) -> None:
 
 
 def event(name: str, level: int = logging.INFO, exc_info: BaseException | None = None, **fields: Any) -> None:
-    """Logs one event.
-
-    Args:
-        name: what happened, such as `version_available`.
-        level: of the logging module.
-        exc_info: an exception whose traceback is wanted in the log.
-        fields: what goes with it; None is left out.
-    """
+    """Logs one event, such as `version_available`, and what goes with it but for None."""
     if _LOGGER.isEnabledFor(level):
         told = {key: value for key, value in fields.items() if value is not None}
         _LOGGER.log(level, name, exc_info=exc_info, extra={"fields": told})

@@ -21,13 +21,7 @@ from toolkit.errors import one_line
 
 
 class ModelManager:
-    """All models; everything but loading itself happens in the event loop's thread.
-
-    Args:
-        options: how models are found and loaded.
-        limits: that warmup requests keep like any other.
-        metrics: where loads are counted.
-    """
+    """All models; everything but loading itself happens in the event loop's thread."""
 
     def __init__(self, options: LoadOptions, limits: Limits, metrics: Metrics) -> None:
         self._options, self._limits, self._metrics = options, limits, metrics
@@ -184,17 +178,7 @@ class ModelManager:
                 event("poll_failed", logging.ERROR, exc_info=error)
 
     def find(self, spec: Any) -> Version:
-        """Finds the version that a request means.
-
-        Args:
-            spec: a tensorflow.serving.ModelSpec: by version, by label, or the latest.
-
-        Returns:
-            A version that is AVAILABLE.
-
-        Raises:
-            ServingError: there is none, or no such label.
-        """
+        """Finds the AVAILABLE version that a ModelSpec means: by version, by label, or the latest."""
         if not spec.name:
             raise invalid("ModelSpec has no name specified.")
         model = self._models.get(spec.name)
@@ -213,16 +197,9 @@ class ModelManager:
         return model.versions[number]
 
     def status(self, spec: Any) -> list[Version]:
-        """Lists the versions of a model, newest first; those that were unloaded stay in the list.
+        """Lists the versions of a model, unloaded ones too, newest first, or the one that a ModelSpec names.
 
-        Args:
-            spec: a tensorflow.serving.ModelSpec; its label is ignored, as TensorFlow Serving does.
-
-        Returns:
-            One version when the spec names one, otherwise all.
-
-        Raises:
-            ServingError: NOT_FOUND.
+        Its label is ignored, as TensorFlow Serving does.
         """
         versions: dict[int, Version] = {}
         for models in (self._retired, self._models):
@@ -237,11 +214,7 @@ class ModelManager:
         return [versions[number] for number in sorted(versions, reverse=True)]
 
     async def close(self, seconds: float) -> None:
-        """Unloads everything.
-
-        Args:
-            seconds: that requests in flight have to end; what runs longer is stopped.
-        """
+        """Unloads everything; requests in flight have so many seconds to end, and what runs longer is stopped."""
         models = [*self._models.values(), *self._retired.values()]
         for model in models:
             model.wanted = {}

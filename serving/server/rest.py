@@ -52,15 +52,7 @@ _INT64_MAX = 2**63 - 1
 class RestApi:
     """Answers HTTP requests.
 
-    Args:
-        predictor: answers Predict.
-        manager: has the models.
-        metrics: shown at `metrics_path`, and where requests are counted.
-        limits: of requests.
-        held: what all requests hold together.
-        callers: who may call.
-        metrics_path: of the Prometheus page, or None.
-        cors: web pages of any origin may read the answers.
+    `metrics_path` is that of the Prometheus page. With `cors`, web pages of any origin may read the answers.
     """
 
     def __init__(

@@ -50,14 +50,7 @@ def invalid(message: str) -> ServingError:
 
 
 def from_exception(error: BaseException) -> ServingError:
-    """Turns whatever running or loading a model raised into a failure that a client may read.
-
-    Args:
-        error: of TensorFlow, or unforeseen.
-
-    Returns:
-        The error itself when it is a ServingError, TensorFlow's code and message, or INTERNAL without any detail.
-    """
+    """Turns what a model raised into what a client may read: TensorFlow's code and message, or INTERNAL alone."""
     import tensorflow as tf
 
     if isinstance(error, ServingError):

@@ -16,14 +16,7 @@ START, LOADING, AVAILABLE, UNLOADING, END = "START", "LOADING", "AVAILABLE", "UN
 
 
 class Version:
-    """One version of one model, from the moment it is asked for.
-
-    Args:
-        model: the model's name.
-        number: the version.
-        path: its folder.
-        changed: told of each new state.
-    """
+    """One version of one model, from the moment it is asked for."""
 
     def __init__(self, model: str, number: int, path: Path, changed: Callable[[], None]) -> None:
         self.model, self.number, self.path = model, number, path
@@ -71,11 +64,7 @@ class Version:
 
 
 class Model:
-    """A model of the configuration.
-
-    Args:
-        config: a tensorflow.serving.ModelConfig.
-    """
+    """A model of the configuration."""
 
     def __init__(self, config: Any) -> None:
         self.config = config

@@ -33,15 +33,7 @@ def versions_on_disk(base_path: str) -> dict[int, list[Path]]:
 
 
 def picked(numbers: Collection[int], policy: Any) -> list[int]:
-    """Picks the versions to serve.
-
-    Args:
-        numbers: the versions on disk.
-        policy: a tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy; unset is latest 1.
-
-    Returns:
-        The versions picked.
-    """
+    """Picks the versions to serve by a ServableVersionPolicy; unset is latest 1."""
     choice = policy.WhichOneof("policy_choice")
     if choice == "all":
         return list(numbers)
@@ -67,11 +59,7 @@ def aspired(found: dict[int, list[Path]], policy: Any) -> dict[int, Path]:
 
 
 def missing_graph(path: Path) -> str | None:
-    """Returns what TensorFlow Serving says of a version's folder without a SavedModel, or None where there is one.
-
-    Args:
-        path: the version's folder.
-    """
+    """Returns what TensorFlow Serving says of a version's folder without a SavedModel, or None where there is one."""
     if any(os.access(path / name, os.F_OK) for name in ("saved_model.pb", "saved_model.pbtxt")):
         return None
     return (

@@ -51,9 +51,6 @@ class Output:
             suffix: see the attribute; its dot may be missing.
             keep_folders: see the attribute.
 
-        Returns:
-            Where the results go.
-
         Raises:
             InputError: nothing is given, or standard output, the suffix is of no kind of picture, or the path cannot
                 be looked at.

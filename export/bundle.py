@@ -17,6 +17,7 @@ from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
 from toolkit.manifest import MANIFEST_FILE, Manifest, Record
 from toolkit.opening import open_file
+from toolkit.targets import check_new_folder
 from toolkit.whole_files import sync
 
 # In the form of sha256sum, so that `sha256sum --check` reads it: the manifest accounts for every other file.
@@ -32,18 +33,14 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 def check_target(target: Path, force: bool) -> None:
     """Refuses to write over what is there, but for an empty folder and, with `force`, an older bundle."""
-    if target.name in ("", ".."):
-        raise InputError(f"{target}: has no name of its own; give the name of the bundle's folder")
-    try:
-        if target.is_symlink() or (target.exists() and not target.is_dir()):
-            raise InputError(f"{target}: exists and is not a folder; choose another path")
-        if target.is_dir() and any(target.iterdir()):
-            if not manifests.is_bundle(target):
-                raise InputError(f"{target}: exists and is not a bundle; choose another path")
-            if not force:
-                raise InputError(f"{target}: a bundle is already there; give --force to replace it")
-    except OSError as error:
-        raise InputError(f"{target}: cannot be looked at: {error.strerror}; choose another path") from error
+
+    def is_replaced(folder: Path) -> bool:
+        is_bundle = manifests.is_bundle(folder)
+        if is_bundle and not force:
+            raise InputError(f"{folder}: a bundle is already there; give --force to replace it")
+        return is_bundle
+
+    check_new_folder(target, is_replaced)
 
 
 @contextlib.contextmanager

@@ -176,14 +176,5 @@ def measure(
 
 
 def hold(runner: Callable[..., Any], artifact: Artifact, reference: Reference) -> Parity:
-    """Holds an artifact's pictures against the reference's, at every size that its gate asks for.
-
-    Args:
-        runner: the artifact, called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32.
-        artifact: what runs.
-        reference: the float32 model's pictures.
-
-    Returns:
-        Figures and verdict.
-    """
+    """Holds an artifact's pictures against the reference's, at every size that its gate asks for; see `measure`."""
     return judge(measure(runner, reference, sizes_of(artifact)), gate_of(artifact))

@@ -15,9 +15,8 @@ import numpy as np
 
 from toolkit import images, samples
 from toolkit.errors import told_in_one_line
+from toolkit.sizes import STYLE_SIZE
 
-# What the predictor was trained on, and what a fixed-size predictor takes.
-STYLE_SIZE = 256
 SIGNATURE_NAMES = {"predictor": "bottleneck", "transformer": "transform"}
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -68,16 +67,9 @@ def recipe(mode: str) -> dict[str, Any]:
 def network_inputs(
     stylizer: Any, pairs: Iterable[CalibrationPair], content_size: int, integer_io: bool = False
 ) -> dict[str, list[dict[str, np.ndarray]]]:
-    """Prepares what each network is calibrated on; the transformer gets real bottlenecks.
+    """Prepares what each network is calibrated on: by network, the inputs of each run by name.
 
-    Args:
-        stylizer: the model.
-        pairs: real pictures.
-        content_size: side of the content pictures in pixels.
-        integer_io: the networks take pictures as uint8 instead of float32.
-
-    Returns:
-        By network, the inputs of each run by name.
+    The transformer gets real bottlenecks. With `integer_io` the networks take pictures as uint8 instead of float32.
     """
     inputs: dict[str, list[dict[str, np.ndarray]]] = {"predictor": [], "transformer": []}
     for pair in pairs:

@@ -1,6 +1,7 @@
 """A style to bake into a transformer: one picture, or several mixed by their shares."""
 
 import math
+import os
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -9,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from export.quantization import STYLE_SIZE
 from toolkit import images
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.names import readable
+from toolkit.sizes import STYLE_SIZE
 
 # An artifact's folder is named by the slug, and a file system takes names of 255 bytes.
 MAX_SLUG = 80
@@ -123,6 +124,10 @@ def _pixels(picture: StylePicture) -> np.ndarray:
     return picture.pixels
 
 
+def _exists(path: str) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 unlike Path's, it takes what can be no path
+
+
 def _parsed(text: str) -> list[tuple[Path, float]]:
     """Paths with their weights; a file of just that name, commas and colons in it or not, comes first."""
     if "," not in text or _exists(text):
@@ -146,13 +151,6 @@ def _weighted(part: str, text: str) -> tuple[Path, float]:
     if not (weight > 0 and math.isfinite(weight)):
         raise InputError(f"--bake {text!r}: the weight {given} of {path} must be more than 0; leave it out for none")
     return Path(path), weight
-
-
-def _exists(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except (OSError, ValueError):  # a name too long, or with a NUL
-        return False
 
 
 def _picture(path: Path, share: float) -> StylePicture:

@@ -11,6 +11,7 @@ from pathlib import Path
 from export import bundle as bundles
 from serving.base_path import model_name, spelled
 from toolkit.errors import InputError, WorkError
+from toolkit.targets import check_new_folder
 
 KINDS = ("compose", "kubernetes", "config")
 IMAGE_TAG = "2.19.1"
@@ -84,26 +85,13 @@ def write(kind: str, folder: Path, deployment: Deployment) -> list[Path]:
         WorkError: the disk is full, or somebody else wrote the folder meanwhile.
     """
     texts = files(kind, deployment)
-    check_folder(folder)
+    check_new_folder(folder)
     with bundles.staged(folder) as staging:
         for name, text in texts.items():
             path = staging / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     return [folder / name for name in texts]
-
-
-def check_folder(folder: Path) -> None:
-    """Refuses a folder that holds anything: nothing is replaced.
-
-    Raises:
-        InputError: it holds something.
-    """
-    try:
-        if folder.is_dir() and any(folder.iterdir()):
-            raise InputError(f"{folder}: is there already and not empty; give a new folder")
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read: {error.strerror}; give another folder") from error
 
 
 def _config(deployment: Deployment) -> dict[str, str]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from export.artifact import Progress
 from serving.label_notes import Moving
 from serving.models_file import Model, ModelsFile
-from serving.replicas import NOT_READ, Missing, Progress, Server, wait
+from serving.replicas import NOT_READ, Missing, Server, wait
 from serving.server.version_policy import missing_graph
 from serving.transport import ServerError, VersionStatus
 from serving.versions import version_folder, version_numbers

@@ -7,7 +7,6 @@ that is no number, flushed to the disk, and renamed once.
 import datetime
 import errno
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -16,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export import bundle as bundles
+from export.artifact import Progress
 from serving import warmup
 from serving.base_path import model_name
 from serving.server.version_policy import versions_on_disk
 from toolkit import manifest as manifests
+from toolkit import targets
 from toolkit.errors import InputError, WorkError, first_of
 from toolkit.manifest import Record
 from toolkit.opening import read_bounded
@@ -35,7 +36,6 @@ MAX_PROVENANCE_BYTES = 4 << 20
 MAX_VERSION = 2**63 - 1
 WORK_PREFIX = ".styleport-"
 
-Progress = Callable[[str], None]
 Verify = Callable[[Path, Progress], "Verification"]
 
 
@@ -183,13 +183,7 @@ def check_base(base_path: Path, version: int | None) -> None:
         raise InputError(f"{base_path}: versions are published to a local folder, not to a URI")
     if version is not None and not 1 <= version <= MAX_VERSION:
         raise InputError(f"version {version} is out of range: give 1 to {MAX_VERSION}")
-    nearest = base_path
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    if not nearest.is_dir():
-        raise InputError(f"{base_path}: cannot be written: {nearest} is not a folder; choose another path")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(f"{base_path}: cannot be written: no permission; choose a folder you may write to")
+    targets.Folder("BASE_PATH", base_path).check()
     if version is not None and base_path.is_dir():
         _check_free(base_path, version)
 

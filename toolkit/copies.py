@@ -13,18 +13,8 @@ from toolkit.completeness import missing
 from toolkit.errors import InputError, WorkError
 from toolkit.locate import RECORD_SUFFIX
 from toolkit.opening import open_file
+from toolkit.targets import check_new_folder
 from toolkit.whole_files import replacing
-
-
-def check_target(folder: Path) -> None:
-    """Refuses a folder that has no name, and one where something is."""
-    if folder.name in ("", ".."):
-        raise InputError(f"{folder}: has no name of its own; give the name of a new folder")
-    try:
-        if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))):
-            raise InputError(f"{folder}: exists already; choose another path")
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {error.strerror}; choose another path") from error
 
 
 def record_path(folder: Path) -> Path:
@@ -46,7 +36,7 @@ def keep(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
         InputError: the copy may not be written there.
         WorkError: the disk is full.
     """
-    check_target(folder)
+    check_new_folder(folder)
     record_file = record_path(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

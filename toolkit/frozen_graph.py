@@ -100,10 +100,7 @@ class FrozenGraph:
 
 
 def freeze(whole: LoadedStylizer) -> FrozenGraph:
-    """Makes one graph of constants of a stylizer.
-
-    Returns:
-        Its graph, every function called in it put in the place of the call.
+    """Makes one graph of constants of a stylizer, every function called in it put in the place of the call.
 
     Raises:
         InputError: it has something that is no constant even then, such as a table, or its picture does not depend on

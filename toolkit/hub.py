@@ -15,7 +15,7 @@ from typing import Any
 from toolkit import gate
 from toolkit.archive import MODEL_FILES, SUFFIXES
 from toolkit.completeness import missing
-from toolkit.downloads import Limits, Received, Transfer, public
+from toolkit.downloads import DownloadLimits, Received, Transfer, public
 from toolkit.errors import InputError, StyleportError, WorkError, reason
 from toolkit.opening import read_bounded
 from toolkit.whole_files import replacing
@@ -54,7 +54,7 @@ def is_saved_model(path: Path) -> bool:
 
 
 def resolve(
-    handle: str | Path, limits: Limits | None = None, progress: Received = lambda received, expected: None
+    handle: str | Path, limits: DownloadLimits | None = None, progress: Received = lambda received, expected: None
 ) -> Resolved:
     """Brings a module to this machine, or finds it in TensorFlow Hub's cache.
 
@@ -76,7 +76,7 @@ def resolve(
     if is_handle(name) and not name.startswith(("http://", "https://", "gs://")):
         raise InputError(f"{name}: not an address that TensorFlow Hub knows: give https://, http:// or gs://")
     shown = public(name) if is_handle(name) else name
-    transfer = (limits or Limits()).transfer(progress)
+    transfer = Transfer(limits or DownloadLimits(), progress)
     broken = (
         OSError,
         ValueError,
@@ -103,12 +103,12 @@ def _whole(handle: str, transfer: Transfer) -> Path:
     path = _resolved(handle)
     if not is_handle(handle) and path == Path(handle):
         return path  # a folder that is no copy of ours
-    lacking = missing(path, transfer.max_bytes)
+    lacking = missing(path, transfer.limits.max_bytes)
     if lacking and not transfer.asked:
         transfer.discarded = f"lacked {lacking}"
-        resolvers.discard(path, lambda: missing(path, transfer.max_bytes) is not None)
+        resolvers.discard(path, lambda: missing(path, transfer.limits.max_bytes) is not None)
         path = _resolved(handle)
-        lacking = missing(path, transfer.max_bytes)
+        lacking = missing(path, transfer.limits.max_bytes)
     if lacking:
         raise InputError(f"{public(handle)}: holds no whole SavedModel: it lacks {lacking}")
     return path

@@ -41,19 +41,9 @@ def as_picture(picture: Any, name: str = "the picture") -> Picture:
 
 
 def as_pictures(pictures: Any, name: str, min_side: int = MIN_SIDE) -> Any:
-    """Takes a batch of pictures, in any form.
+    """Takes a batch of pictures, in any form: float32 RGB in [0, 1], shape [B, H, W, 3].
 
-    Args:
-        pictures: see the module's text.
-        name: what to call them in an error.
-        min_side: the least side in pixels.
-
-    Returns:
-        float32 RGB in [0, 1], shape [B, H, W, 3]; the array itself where it is that already. A tensor of a graph, which
-        has no samples yet, is returned as it is.
-
-    Raises:
-        InputError: a file cannot be read, or the shape, dtype or range is another.
+    An array that is that already is returned itself, and so is a tensor of a graph, which has no samples yet.
     """
     if is_symbolic(pictures):
         _check_symbolic(pictures, name, min_side)

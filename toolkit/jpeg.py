@@ -48,14 +48,10 @@ def _has_one_scan(stream: BinaryIO) -> bool:
 
 
 def segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Reads the segments of a JPEG up to its first scan.
+    """Reads the segments of a JPEG, from behind its first marker up to its first scan.
 
-    Args:
-        stream: the file, behind its first marker.
-
-    Yields:
-        Each marker, from 0xC0 to 0xFE, and what it holds; `JUNK` and what decoders skip. The last is the marker of the
-        scan, unless the file is damaged.
+    Each is a marker, from 0xC0 to 0xFE, and what it holds; `JUNK` and what decoders skip. The last is the marker of the
+    scan, unless the file is damaged.
     """
     while byte := stream.read(1):
         if byte != b"\xff":
@@ -81,15 +77,9 @@ def _until_marker(stream: BinaryIO) -> bytes:
 
 
 def count_scans(stream: BinaryIO, most: int) -> int:
-    """Counts the scans of a JPEG that has more than one, by the markers that begin them.
+    """Counts the scans of a JPEG, up to `most`; those of previews and of further pictures count, too.
 
-    Args:
-        stream: the file, which can seek.
-        most: how many are counted.
-
-    Returns:
-        Their number, or `most` if there are more; those of previews and of further pictures count, too. 1 where the
-        decoder reads the first scan alone.
+    1 where the decoder reads the first scan alone.
     """
     if has_one_scan(stream):
         return 1

@@ -94,16 +94,9 @@ def chosen_artifact(source: str | Path, artifact: str | None = None) -> str | No
         if artifact not in (None, *PRESET_FORMS):
             raise InputError(f"no artifact {artifact!r} in the preset {source}: choose from {', '.join(PRESET_FORMS)}")
         return artifact or ("tflite" if has_runtime() else "keras")
-    if artifact is not None or not _is_bundle(source):
+    if artifact is not None or not manifests.is_bundle(Path(source)):
         return artifact
     return default_artifact(Path(source))
-
-
-def _is_bundle(source: str | Path) -> bool:
-    try:
-        return manifests.is_bundle(Path(source))
-    except (OSError, ValueError):  # no name of a file
-        return False
 
 
 def in_given_styles(model: StylizerLike | OneStyleStylizer, name: str) -> StylizerLike:
@@ -117,7 +110,7 @@ def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | 
     """Returns whether a model has its style inside; None where only the opened model tells."""
     if str(source) in presets.names():
         return False
-    if not _is_bundle(source):
+    if not manifests.is_bundle(Path(source)):
         return None
     manifest = manifests.read(Path(source))
     if artifact is not None and "style" in manifests.artifact(manifest, artifact):

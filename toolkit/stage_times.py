@@ -49,12 +49,20 @@ class StageClock:
         return StageTimes(**self._seconds)
 
 
-class LastTimes(threading.local):
-    """The times of the last call that each thread made, so that threads which share a model see their own.
+class _LastTimes(threading.local):
+    value = StageTimes()
 
-    Attributes:
-        value: of this thread's last call; of no stage before it has made one.
-    """
+
+class Timed:
+    """A model that tells what the stages of its last call took; threads that share it see their own."""
 
     def __init__(self) -> None:
-        self.value = StageTimes()
+        self._last = _LastTimes()
+
+    @property
+    def times(self) -> StageTimes:
+        """What the stages of this thread's last call took; of no stage before it has made one."""
+        return self._last.value
+
+    def _stop(self, clock: StageClock) -> None:
+        self._last.value = clock.times()

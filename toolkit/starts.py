@@ -7,11 +7,12 @@ import numpy as np
 from toolkit import images, memory
 from toolkit.images import Picture
 from toolkit.problem import Problem
+from toolkit.sizes import STYLE_SIZE
 from toolkit.stylizer import Stylizer
 
 NAMED = ("content", "noise", "stylized")
-# Paints the start `stylized`, from styles of the size it was trained on.
-PRESET, STYLE_SIZE = "magenta-mobile", 256
+# Paints the start `stylized`.
+PRESET = "magenta-mobile"
 
 Start = str | Path | np.ndarray
 

@@ -21,11 +21,7 @@ _STAGED_PREFIX = ".styleport-"
 def absolute(path: str) -> str:
     """Makes a local path independent of the working directory, which other machines do not share.
 
-    Args:
-        path: a local path, or an address such as `gs://bucket/photos`.
-
-    Returns:
-        The absolute path; an address as it is.
+    An address, such as `gs://bucket/photos`, stays as it is.
 
     Raises:
         InputError: no installed file system takes the address.

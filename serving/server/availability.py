@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable
 
 from serving.server.status import ServingError
-from serving.server.version import AVAILABLE, END, Version
+from serving.server.version import AVAILABLE, END, ServedVersion
 
 
 class Availability:
     """Those who wait, and what they wait for."""
 
-    def __init__(self, versions: Callable[[str], Iterable[Version]]) -> None:
+    def __init__(self, versions: Callable[[str], Iterable[ServedVersion]]) -> None:
         self._versions = versions
-        self._waiting: list[tuple[Collection[str], asyncio.Future[list[Version]]]] = []
+        self._waiting: list[tuple[Collection[str], asyncio.Future[list[ServedVersion]]]] = []
 
     def changed(self) -> None:
         """Looks who need not wait any longer, once a version has changed its state."""
@@ -29,7 +29,7 @@ class Availability:
         """
         found = self._reached(names)
         if found is None:
-            future: asyncio.Future[list[Version]] = asyncio.get_running_loop().create_future()
+            future: asyncio.Future[list[ServedVersion]] = asyncio.get_running_loop().create_future()
             entry = names, future
             self._waiting.append(entry)
             try:
@@ -41,7 +41,7 @@ class Availability:
             told = "".join(f"{{{_described(version)}}}, " for version in failed)
             raise ServingError("UNKNOWN", f"{len(failed)} {kind}(s) did not become available: {{{told}}}")
 
-    def _reached(self, names: Collection[str]) -> list[Version] | None:
+    def _reached(self, names: Collection[str]) -> list[ServedVersion] | None:
         found = []
         for name in names:
             newest_first = sorted(self._versions(name), key=lambda version: version.number, reverse=True)
@@ -52,6 +52,6 @@ class Availability:
         return found
 
 
-def _described(version: Version) -> str:
+def _described(version: ServedVersion) -> str:
     reason = f" due to error: {version.error.code}: {version.error.message}" if version.error else ""
     return f"{{name: {version.model} version: {version.number}}}{reason}"

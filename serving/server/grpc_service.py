@@ -26,7 +26,7 @@ from serving.server.metrics import Metrics
 from serving.server.options import Limits
 from serving.server.predict import Predictor
 from serving.server.status import ServingError, from_exception, invalid, to_proto
-from serving.server.version import Version
+from serving.server.version import ServedVersion
 
 SIGNATURE_DEF = "signature_def"
 
@@ -90,7 +90,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         finally:
             self._metrics.request(request.model_spec.name, code, time.perf_counter() - started, "Predict", "GRPC")
 
-    def _predict_response(self, version: Version, call: Call, outputs: Arrays) -> bytes:
+    def _predict_response(self, version: ServedVersion, call: Call, outputs: Arrays) -> bytes:
         """Makes the answer to a PredictRequest, telling which version gave it."""
         spec = model_pb2.ModelSpec(name=version.model, signature_name=call.signature)
         spec.version.value = version.number

@@ -32,11 +32,13 @@ class Call:
         signature: its name.
         inputs: an array for each input of the signature.
         outputs: the names of the outputs wanted.
+        row: it came as JSON in row form (`instances`), and so must be the answer.
     """
 
     signature: str
     inputs: Arrays
     outputs: tuple[str, ...]
+    row: bool = False
 
 
 def _refusal(path: Path, tags: Sequence[str], error: BaseException) -> ServingError:

@@ -12,13 +12,13 @@ from serving.server.limits import Gate
 from serving.server.loader import Arrays, Call, Servable
 from serving.server.logs import event
 from serving.server.manager import ModelManager
-from serving.server.scheduling import Job, Scheduler
+from serving.server.scheduling import PredictJob, Scheduler
 from serving.server.status import ServingError, from_exception
-from serving.server.version import Version
+from serving.server.version import ServedVersion
 
 T = TypeVar("T")
 Read = Callable[[Servable], Call]
-Write = Callable[[Version, Call, Arrays], T]
+Write = Callable[[ServedVersion, Call, Arrays], T]
 
 
 class Predictor:
@@ -37,7 +37,7 @@ class Predictor:
                 version = self._manager.find(spec)
                 servable = held.enter_context(version.in_use())
                 deadline = None if timeout is None else started + timeout
-                job = Job(
+                job = PredictJob(
                     version.model,
                     servable,
                     functools.partial(read, servable),

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Job(Generic[T]):
+class PredictJob(Generic[T]):
     """A request and all that it takes to answer it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Job(Generic[T]):
 class Scheduler(Protocol):
     """Runs requests on loaded models."""
 
-    async def answer(self, job: Job[T]) -> T:
+    async def answer(self, job: PredictJob[T]) -> T:
         """Answers one request with what its `write` makes of the outputs."""
         ...
 
@@ -61,7 +61,7 @@ class DirectScheduler:
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(running, thread_name_prefix="run")
 
-    async def answer(self, job: Job[T]) -> T:
+    async def answer(self, job: PredictJob[T]) -> T:
         """Answers one request; see `Scheduler.answer`."""
 
         def work() -> T:

@@ -15,7 +15,7 @@ from serving.server.status import ServingError
 START, LOADING, AVAILABLE, UNLOADING, END = "START", "LOADING", "AVAILABLE", "UNLOADING", "END"
 
 
-class Version:
+class ServedVersion:
     """One version of one model, from the moment it is asked for."""
 
     def __init__(self, model: str, number: int, path: Path, changed: Callable[[], None]) -> None:
@@ -63,13 +63,13 @@ class Version:
         self._changed()
 
 
-class Model:
+class ServedModel:
     """A model of the configuration."""
 
     def __init__(self, config: Any) -> None:
         self.config = config
         self.wanted: dict[int, Path] = {}
-        self.versions: dict[int, Version] = {}
+        self.versions: dict[int, ServedVersion] = {}
         self._told_empty = False
 
     def available(self) -> list[int]:

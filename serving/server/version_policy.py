@@ -44,15 +44,10 @@ def picked(numbers: Collection[int], policy: Any) -> list[int]:
 
 
 def aspired(found: dict[int, list[Path]], policy: Any) -> dict[int, Path]:
-    """Picks the versions to serve, each with its folder.
+    """Picks the versions to serve, each with its folder, from what `versions_on_disk` found.
 
-    Args:
-        found: as `versions_on_disk` returns them.
-        policy: as for `picked`.
-
-    Returns:
-        The versions picked. Of 7 and 007 the last by name is taken, which is 7; the policy `all` asks for each child
-        in turn, and so takes the first.
+    Of 7 and 007 the last by name is taken, which is 7; the policy `all` asks for each child in turn, and so takes the
+    first.
     """
     taken = 0 if policy.WhichOneof("policy_choice") == "all" else -1
     return {version: found[version][taken] for version in picked(found, policy)}

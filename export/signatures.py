@@ -10,7 +10,7 @@ from toolkit.tflite_network import TFLiteNetwork
 
 
 def of_saved_model(folder: Path) -> dict[str, Any]:
-    """Reads signatures: `inputs` and `outputs`, each by name with `shape` (null where any) and `dtype`."""
+    """Reads a SavedModel's signatures: `inputs` and `outputs` by name with `shape` (null for any) and `dtype`."""
     import tensorflow as tf
 
     saved_model = graph_file.read(folder)

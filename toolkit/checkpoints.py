@@ -84,7 +84,7 @@ class Checkpoints:
             )
 
     def write(self, state: dict[str, np.ndarray]) -> None:
-        """Replaces the last state; where the disk is full or gone, a WorkError is raised and that state is kept."""
+        """Replaces the last state, which is kept where the disk is full or gone and a WorkError is raised."""
         arrays: dict[str, Any] = {_SETTINGS_KEY: np.array(json.dumps(self._settings)), **state}
         try:
             with replacing(self.path) as stream:

@@ -47,7 +47,7 @@ class PictureFormat:
         return tf.stack([pictures[..., index] for index in range(3)], 1) if self.is_channels_first else pictures
 
     def to_unit(self, pictures: Any, is_clipped: bool = True) -> Any:
-        """Brings the model's pictures to our form, in a graph, too; `is_clipped` to black and white."""
+        """Brings the model's pictures to our form, in a graph, too, clipped to black and white by default."""
         low, high = self.bounds
         if self.is_channels_first:
             pictures = tf.stack([pictures[:, index] for index in range(3)], -1)

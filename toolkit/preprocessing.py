@@ -18,7 +18,7 @@ _MAX_STEPS = 16
 
 
 def wanted_range(graph: FrozenGraph, role: str) -> Bounds | None:
-    """Returns the one range in which a graph's first steps make sense of `content` or `style`, if they tell."""
+    """Returns the one range that what a graph does first to `content` or `style` makes sense for, else None."""
     found = set(_Reader(graph).ranges(graph.inputs[role], (1.0, 0.0), _MAX_STEPS))
     return found.pop() if len(found) == 1 else None
 

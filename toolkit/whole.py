@@ -130,7 +130,7 @@ class LoadedStylizer:
         self.batches = dict.fromkeys(self.batches, 1)
 
     def become(self, graph: Any, function: Callable[..., Any], formats: Formats) -> None:
-        """Takes the place of the graph of the same model in another precision, whose pictures have a form."""
+        """Takes the graph of the same model in another precision, and its function of pictures of these formats."""
         self.graph, self._function, self.formats = graph, function, formats
 
     def painted(self, *pictures: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from toolkit.errors import InputError, WorkError, one_line
 from toolkit.opening import open_file
-from toolkit.whole_files import replacing
+from toolkit.whole_files import replacing, staged_prefix
 
 STATE_FILE = "state.npz"
 FORMAT = 1
@@ -33,7 +33,7 @@ class Checkpoints:
         self._settings = json.loads(json.dumps({"format": FORMAT, **settings}))
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for left in folder.glob(f".{STATE_FILE}-*.tmp"):  # by a run that was killed while it wrote
+            for left in folder.glob(f"{staged_prefix(self.path)}*.tmp"):  # by a run that was killed while it wrote
                 left.unlink()
         except OSError as error:
             raise InputError(f"cannot keep checkpoints in {folder}: {error.strerror}; choose another folder") from error

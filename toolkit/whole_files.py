@@ -22,6 +22,11 @@ _BAD_PLACE = {
 }
 
 
+def staged_prefix(path: Path) -> str:
+    """Returns what the names begin with of the files that a killed process may leave of `replacing` one."""
+    return f".styleport-{path.name[:40]}-"  # as long as a file system may take it, whatever the name
+
+
 @contextmanager
 def replacing(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
     """Opens a file beside the target, which takes its place at the end: no reader ever sees half of it.
@@ -30,7 +35,7 @@ def replacing(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
         path: the file, in an existing folder; it stays as it is where the block raises.
         mode: its permissions; by default those that the umask gives.
     """
-    staged = path.with_name(f".styleport-{secrets.token_hex(8)}.tmp")
+    staged = path.with_name(f"{staged_prefix(path)}{secrets.token_hex(8)}.tmp")
     try:
         with staged.open("xb") as stream:  # unlike tempfile's, with the permissions the umask gives
             yield stream

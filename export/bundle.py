@@ -17,6 +17,8 @@ from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
 from toolkit.manifest import MANIFEST_FILE, Manifest, Record
 from toolkit.opening import open_file
+from toolkit.targets import check_new_folder
+from toolkit.whole_files import sync
 
 # In the form of sha256sum, so that `sha256sum --check` reads it: the manifest accounts for every other file.
 DIGEST_FILE = MANIFEST_FILE + ".sha256"
@@ -30,27 +32,15 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def check_target(target: Path, force: bool) -> None:
-    """Refuses to write over what is there.
+    """Refuses to write over what is there, but for an empty folder and, with `force`, an older bundle."""
 
-    Args:
-        target: where the bundle is to be.
-        force: an older bundle may be replaced.
+    def is_replaced(folder: Path) -> bool:
+        is_bundle = manifests.is_bundle(folder)
+        if is_bundle and not force:
+            raise InputError(f"{folder}: a bundle is already there; give --force to replace it")
+        return is_bundle
 
-    Raises:
-        InputError: something is there that may not be replaced; only a bundle or an empty folder ever may.
-    """
-    if target.name in ("", ".."):
-        raise InputError(f"{target}: has no name of its own; give the name of the bundle's folder")
-    try:
-        if target.is_symlink() or (target.exists() and not target.is_dir()):
-            raise InputError(f"{target}: exists and is not a folder; choose another path")
-        if target.is_dir() and any(target.iterdir()):
-            if not manifests.is_bundle(target):
-                raise InputError(f"{target}: exists and is not a bundle; choose another path")
-            if not force:
-                raise InputError(f"{target}: a bundle is already there; give --force to replace it")
-    except OSError as error:
-        raise InputError(f"{target}: cannot be looked at: {error.strerror}; choose another path") from error
+    check_new_folder(target, is_replaced)
 
 
 @contextlib.contextmanager
@@ -124,15 +114,6 @@ def seal(folder: Path, mode: int | None = None) -> None:
     for root, _, names in os.walk(folder):
         for path in (*(Path(root, name) for name in names), Path(root)):
             sync(path)
-
-
-def sync(path: Path) -> None:
-    """Flushes a file, or a folder's listing, to the disk, so that a rename never outlives what it names."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _staging_prefix(target: Path) -> str:
@@ -219,16 +200,7 @@ def failed_folder(target: Path) -> Path:
 
 
 def set_aside(staging: Path, target: Path, reasons: list[str]) -> Path:
-    """Keeps a failed export for inspection, under a name that is never taken for a bundle.
-
-    Args:
-        staging: what was exported.
-        target: where the bundle was to be.
-        reasons: one line each; written into the folder.
-
-    Returns:
-        The folder it was moved to: the target's name with `.failed`.
-    """
+    """Keeps a failed export, with one line for each reason, under a name that is no bundle's; returns its folder."""
     failed = failed_folder(target)
     if (failed / FAILURE_FILE).is_file():
         shutil.rmtree(failed)
@@ -244,16 +216,7 @@ def set_aside(staging: Path, target: Path, reasons: list[str]) -> Path:
 
 
 def records(bundle: Path, folder: str = "") -> list[Record]:
-    """Describes every file below a folder of the bundle.
-
-    Args:
-        bundle: the bundle's folder.
-        folder: a path in the bundle; the whole bundle by default.
-
-    Returns:
-        `path` in the bundle, `bytes` and `sha256` of each file but the manifest, its digest and the bundle's signature,
-        sorted by path.
-    """
+    """Returns `path`, `bytes` and `sha256` of every recorded file of a bundle, or of a folder in it, sorted by path."""
     return [
         {"path": relative, "bytes": path.stat().st_size, "sha256": manifests.sha256(path)}
         for relative, path in sorted(_files(bundle, bundle / folder).items())
@@ -276,12 +239,7 @@ def digest(files: list[Record]) -> str:
 
 
 def write_manifest(bundle: Path, manifest: Manifest) -> None:
-    """Writes the manifest and its digest.
-
-    Args:
-        bundle: the bundle's folder.
-        manifest: follows `manifest.schema.json`.
-    """
+    """Writes a manifest that follows `manifest.schema.json`, and its digest."""
     validate(manifest)
     text = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
     (bundle / MANIFEST_FILE).write_text(text, encoding="utf-8")
@@ -296,11 +254,7 @@ def schema() -> dict[str, Any]:
 
 
 def validate(manifest: Manifest) -> None:
-    """Holds a manifest against the schema.
-
-    Raises:
-        InputError: it does not follow the schema, or has an artifact twice; says where.
-    """
+    """Refuses a manifest that does not follow the schema, or has an artifact twice; says where."""
     import jsonschema
 
     try:
@@ -334,15 +288,7 @@ def _added_folders(bundle: Path, recorded: list[Record]) -> list[Path]:
 
 
 def check_files(bundle: Path, manifest: Manifest) -> list[str]:
-    """Finds every byte that is not as the manifest has it.
-
-    Args:
-        bundle: the bundle's folder.
-        manifest: its manifest, valid by the schema.
-
-    Returns:
-        One line for each file that is changed, missing, added or no plain file; empty when all is well.
-    """
+    """Returns one line for each file of a bundle that is changed, missing, added or no plain file."""
     problems = []
     for name in _UNRECORDED:
         if (bundle / name).is_symlink():

@@ -27,18 +27,7 @@ _ONLY = {"saved_model": ("float32", None), "web": ("float16", None)}
 def false_claims(
     record: Record, artifact: Artifact, measured: Parity, folder: Path, signatures: dict[str, Any]
 ) -> list[str]:
-    """Finds what a manifest says of an artifact that its files do not bear out.
-
-    Args:
-        record: of the artifact, in the manifest.
-        artifact: what the record makes of it.
-        measured: its figures, anew, under its format's own gate.
-        folder: its files.
-        signatures: as they are in its files.
-
-    Returns:
-        One line for each claim that is false.
-    """
+    """Returns one line for each claim of an artifact's record that its files, measured anew, do not bear out."""
     found = [*_false_labels(artifact, folder, signatures)]
     if record["signatures"] != json.loads(json.dumps(signatures)):
         found.append("its recorded signatures are not those of its files")
@@ -50,15 +39,7 @@ def false_claims(
 
 
 def false_source(recorded: Source, anew: Source) -> list[str]:
-    """Finds what a manifest says of the model that a bundle was made from, and the model does not bear out.
-
-    Args:
-        recorded: as the manifest has it.
-        anew: as it is read off the copy of the model in the bundle.
-
-    Returns:
-        One line for each entry that is false.
-    """
+    """Finds what a manifest says of the model that a bundle was made from, and the model does not bear out."""
     return [
         f"the model's recorded {name} is {value}, read anew it is {anew.get(name)}"
         for name, value in recorded.items()
@@ -67,16 +48,7 @@ def false_source(recorded: Source, anew: Source) -> list[str]:
 
 
 def false_figures(record: Record, artifact: Artifact, measured: Parity) -> list[str]:
-    """Finds recorded figures that measuring the artifact anew does not give.
-
-    Args:
-        record: of the artifact, in the manifest.
-        artifact: what the record makes of it.
-        measured: its figures, anew, on the pictures that the recorded ones are of.
-
-    Returns:
-        One line for each figure that differs by more than another processor explains.
-    """
+    """Returns one line for each recorded figure that is further from the new one than another processor explains."""
     recorded, anew = record["parity"], measured.to_json()["parity"]
     return [
         f"{artifact.path}: its recorded {name} is {recorded.get(name)}, measured anew it is {anew.get(name)}"

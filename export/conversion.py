@@ -18,9 +18,6 @@ def convert(function: Any, signature: str, variables: Iterable[Any]) -> bytes:
         signature: the name of the file's one signature.
         variables: the TensorFlow variables that the function reads.
 
-    Returns:
-        The .tflite file.
-
     Raises:
         WorkError: the function has an operation that TFLite lacks.
     """
@@ -56,17 +53,10 @@ def _unsupported(error: Exception) -> str:
 
 
 def with_default_shapes(model: bytes, shapes: Mapping[str, tuple[int, ...]]) -> bytes:
-    """Writes into a file of unknown picture size which size it is prepared for until it is told another.
+    """Writes into a file which sizes, by its inputs, it is prepared for until it is told others.
 
     The converter writes sides of one pixel, at which many a network cannot even be prepared: a convolution without
     padding has nothing to look at.
-
-    Args:
-        model: a .tflite file of one signature.
-        shapes: by the names of the signature's inputs; others are ignored.
-
-    Returns:
-        The file; what may vary still may.
     """
     from ai_edge_litert import schema_py_generated as schema
 

@@ -58,13 +58,7 @@ def _paint_by_optimization(folder: Path) -> int:
 
 
 def draw_row(folder: Path, path: Path, height: int = 300) -> None:
-    """Draws photo, style and result side by side.
-
-    Args:
-        folder: the demo's, with its pictures.
-        path: the picture to write.
-        height: of the row in pixels.
-    """
+    """Draws photo, style and result side by side, from the pictures of the demo's folder."""
     parts = [images.load_image(folder / "pictures" / f"{name}.png") for name in ("content", "style", "saved_model")]
     parts = [images.resize(part, height, round(height * part.shape[1] / part.shape[0])) for part in parts]
     gap = np.ones((height, height // 30, 3), np.float32)

@@ -18,15 +18,7 @@ TILE = 2
 
 
 def reflect(x: Any, padding: int) -> Any:
-    """Mirrors the border of a map by slices, as `ReflectionPadding2D` does by a pad.
-
-    Args:
-        x: [B, H, W, C].
-        padding: on each side.
-
-    Returns:
-        [B, H + 2 padding, W + 2 padding, C].
-    """
+    """Mirrors the border of a map [B, H, W, C] by slices, as `ReflectionPadding2D` does by a pad."""
     before, after = range(padding, 0, -1), range(-2, -padding - 2, -1)
     rows = [x[:, i : i + 1] for i in before], [x[:, i : i + 1] for i in after]
     x = tf.concat([*rows[0], x, *rows[1]], axis=1)
@@ -38,15 +30,8 @@ def pad_to_multiple(x: Any, multiple: int) -> Any:
     """Mirrors the bottom and right border as `PadToMultiple2D` does, for a picture whose size the graph does not know.
 
     How many rows there are to add depends on the size; a graph that computed that number could lay out nothing behind
-    it in memory beforehand. So one less than the multiple are always added, and of these rows the surplus is dropped
-    by a stride: every fourth from the first on, from the second on, and so forth, have the rounded number of rows.
-
-    Args:
-        x: [B, H, W, C].
-        multiple: what the padded height and width divide by, in pixels.
-
-    Returns:
-        [B, H', W', C], H' and W' being the next multiples of H and W.
+    it in memory beforehand. So one less than the multiple are always added, and of these rows the surplus is dropped by
+    a stride: every fourth from the first on, from the second on, and so forth, have the rounded number of rows.
     """
     mirrored = range(-2, -multiple - 1, -1)
     x = tf.concat([x, *(x[:, i : i + 1] for i in mirrored)], axis=1)
@@ -56,41 +41,19 @@ def pad_to_multiple(x: Any, multiple: int) -> Any:
 
 
 def repeat_edge(x: Any) -> Any:
-    """Repeats the outermost pixels of a map once: what mirroring an enlarged map amounts to before enlarging.
-
-    Args:
-        x: [B, H, W, C].
-
-    Returns:
-        [B, H + 2, W + 2, C].
-    """
+    """Repeats the outermost pixels of a map once: what mirroring an enlarged map amounts to before enlarging."""
     x = tf.concat([x[:, :1], x, x[:, -1:]], axis=1)
     return tf.concat([x[:, :, :1], x, x[:, :, -1:]], axis=2)
 
 
 def repeat_first(x: Any) -> Any:
-    """Repeats the first row and the first column of a map.
-
-    Args:
-        x: [B, H, W, C].
-
-    Returns:
-        [B, H + 1, W + 1, C].
-    """
+    """Repeats the first row and the first column of a map [B, H, W, C]."""
     x = tf.concat([x[:, :1], x], axis=1)
     return tf.concat([x[:, :, :1], x], axis=2)
 
 
 def reflect_tiles(x: Any, padding: int) -> Any:
-    """Mirrors the border of a map that is kept in tiles, without putting its pixels back into their places.
-
-    Args:
-        x: [B, H, W, TILE**2 * C].
-        padding: on each side, in pixels; a multiple of TILE.
-
-    Returns:
-        [B, H + 2 padding / TILE, W + 2 padding / TILE, TILE**2 * C].
-    """
+    """Mirrors the border of a map in tiles, by a multiple of TILE pixels, and leaves its pixels in their places."""
     for axis in (1, 2):
         before = [_mirrored_tile(x, axis, range(-first, -first - TILE, -1)) for first in range(-padding, 0, TILE)]
         after = [_mirrored_tile(x, axis, range(-2 - first, -2 - first - TILE, -1)) for first in range(0, padding, TILE)]
@@ -110,14 +73,7 @@ def _mirrored_tile(x: Any, axis: int, pixels: range) -> Any:
 
 
 def by_tiles(kernel: np.ndarray) -> np.ndarray:
-    """Rearranges a kernel for a map that is kept in tiles.
-
-    Args:
-        kernel: [TILE * s, TILE * s, inputs, outputs], of stride TILE.
-
-    Returns:
-        [s, s, TILE**2 * inputs, outputs], of stride 1.
-    """
+    """Rearranges a kernel [TILE * s, TILE * s, I, O] of stride TILE for a map in tiles: [s, s, TILE**2 * I, O]."""
     side, inputs, outputs = kernel.shape[0] // TILE, *kernel.shape[2:]
     tiles = kernel.reshape(side, TILE, side, TILE, inputs, outputs).transpose(0, 2, 1, 3, 4, 5)
     return tiles.reshape(side, side, -1, outputs)
@@ -137,14 +93,7 @@ def halving_kernel(kernel: np.ndarray) -> np.ndarray:
 
 
 def tiled_kernel(kernel: np.ndarray) -> np.ndarray:
-    """Turns a convolution into one that takes its map in tiles and gives its outputs in tiles.
-
-    Args:
-        kernel: [k, k, inputs, outputs], of stride 1; k is odd.
-
-    Returns:
-        [s, s, TILE**2 * inputs, TILE**2 * outputs] with s = (k + 1) / TILE.
-    """
+    """Turns a kernel [k, k, I, O], k odd, into one from tiles to tiles: [s, s, TILE**2 * I, TILE**2 * O]."""
     side, _, inputs, outputs = kernel.shape
     tiled = np.zeros((side + TILE - 1, side + TILE - 1, inputs, TILE, TILE, outputs), kernel.dtype)
     for row, column in np.ndindex(TILE, TILE):

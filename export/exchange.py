@@ -16,17 +16,10 @@ _UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 
 def exchange(first: Path, second: Path) -> None:
-    """Gives each of two folders the other's name.
+    """Gives each of two folders of one file system the other's name, or raises an OSError and changes nothing.
 
     Where the system cannot do it in one step it takes three renames, and a process that is killed between them leaves
     one folder under a hidden name beside `first`.
-
-    Args:
-        first: a folder.
-        second: another one, in the same file system.
-
-    Raises:
-        OSError: a folder is missing, or may not be renamed; both then have their own names.
     """
     if not _exchange_at_once(first, second):
         _exchange_by_renames(first, second)

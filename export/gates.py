@@ -39,14 +39,7 @@ class Gate:
         return {name: bound for name, bound in dataclasses.asdict(self).items() if bound is not None}
 
     def narrowed(self, bounds: Mapping[str, float]) -> "Gate":
-        """Returns the gate with other bounds in place of some of its own, or beside them.
-
-        Args:
-            bounds: by figure; each at least as strict as the gate's own.
-
-        Raises:
-            InputError: a bound is of no figure, is no number, or is wider than the gate's own.
-        """
+        """Returns the gate with other bounds by figure; refuses unknown ones, and any wider than its own."""
         own = self.bounds()
         for name, bound in bounds.items():
             if name not in {field.name for field in dataclasses.fields(self)}:
@@ -190,15 +183,7 @@ def _failures(figures: Mapping[str, Figures], gate: Gate) -> list[str]:
 
 
 def judge(measurements: Iterable[Measurement], gate: Gate) -> Parity:
-    """Holds measurements against a gate.
-
-    Args:
-        measurements: at least one.
-        gate: the bounds.
-
-    Returns:
-        The verdict and what it rests on.
-    """
+    """Holds at least one measurement against a gate."""
     figures: dict[str, Figures] = {}
     worst: list[Measurement] = []
     for one in measurements:

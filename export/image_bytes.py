@@ -63,29 +63,14 @@ def _first_directory(data: Any, tiff: Any) -> Any:
 
 
 def exif_orientation(contents: Any) -> Any:
-    """Reads how a JPEG asks to be turned.
-
-    Args:
-        contents: scalar string, the bytes of a JPEG.
-
-    Returns:
-        Scalar int32 from 1 (upright, or nothing said) to 8, as in the EXIF standard.
-    """
+    """Reads how a JPEG (a scalar string) asks to be turned: from 1 (upright, or nothing said) to 8, as in EXIF."""
     data = _raw_bytes(contents, 0, _HEADER_REACH)
     tiff = _find(data, b"Exif\x00\x00") + 6
     return tf.cond(tiff + 8 <= tf.size(data), lambda: _first_directory(data, tiff), lambda: tf.constant(1))
 
 
 def orient(picture: Any, orientation: Any) -> Any:
-    """Turns a picture upright.
-
-    Args:
-        picture: [H, W, C].
-        orientation: scalar int32, 1 to 8.
-
-    Returns:
-        [H, W, C] or [W, H, C].
-    """
+    """Turns a picture [H, W, C] upright, by its EXIF orientation."""
 
     def asked(*values: int) -> Any:
         return tf.reduce_any(orientation == tf.constant(values))
@@ -228,12 +213,5 @@ def _bound(picture: Any, max_size: int, min_side: int) -> Any:
 
 
 def encode(picture: Any) -> Any:
-    """Encodes one picture.
-
-    Args:
-        picture: [H, W, 3] float32 in [0, 1].
-
-    Returns:
-        Scalar string, the bytes of an 8-bit PNG.
-    """
+    """Encodes a picture [H, W, 3], float32 in [0, 1], as an 8-bit PNG."""
     return tf.io.encode_png(tf.cast(tf.round(picture * 255), tf.uint8))

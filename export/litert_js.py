@@ -36,15 +36,7 @@ def fetch() -> None:
 
 
 def write(folder: Path) -> None:
-    """Writes LiteRT.js in the form that a page without a build step loads.
-
-    Args:
-        folder: made, with its parents.
-
-    Raises:
-        InputError: npm is not installed, or the cache cannot be written.
-        WorkError: a package could not be fetched, or is not what it was when it was pinned.
-    """
+    """Writes LiteRT.js into a folder, made with its parents, in the form that a page without a build step loads."""
     folder.mkdir(parents=True)
     builds = [f"{build}.{suffix}" for build in WASM_BUILDS for suffix in ("js", "wasm")]
     library = folder / "index.js"

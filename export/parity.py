@@ -47,14 +47,7 @@ GATES = {
 
 
 def narrowed_gates(narrower: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Returns the bounds of every kind of artifact, with narrower ones where they are given.
-
-    Args:
-        narrower: bounds by figure, by kind of artifact, such as `tflite/int8`.
-
-    Raises:
-        InputError: there is no such kind or figure, or a bound is wider than the gate's own.
-    """
+    """Returns the bounds of every kind of artifact, narrowed by kind and figure; refuses unknown and wider ones."""
     try:
         if unknown := [kind for kind in narrower if kind not in GATES]:
             raise InputError(f"no gate is of {unknown[0]!r}: choose from {', '.join(GATES)}")
@@ -65,15 +58,7 @@ def narrowed_gates(narrower: Mapping[str, Mapping[str, float]]) -> dict[str, dic
 
 
 def compare(reference: np.ndarray, picture: np.ndarray) -> Figures:
-    """Measures how far a picture is from its reference.
-
-    Args:
-        reference: [H, W, 3] float32 in [0, 1].
-        picture: the same shape.
-
-    Returns:
-        The figures; all NaN where the shapes differ or a sample is not finite.
-    """
+    """Measures how far a picture is from its reference; all NaN where shapes differ or a sample is not finite."""
     from skimage.metrics import structural_similarity
 
     if reference.shape != picture.shape or not (np.isfinite(reference).all() and np.isfinite(picture).all()):
@@ -183,9 +168,6 @@ def measure(
         runner: called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32.
         reference: the float32 model's pictures.
         sizes: heights and widths of the contents.
-
-    Yields:
-        One measurement a case.
     """
     for size in sizes:
         for case, expected in reference.pictures(size):
@@ -194,14 +176,5 @@ def measure(
 
 
 def hold(runner: Callable[..., Any], artifact: Artifact, reference: Reference) -> Parity:
-    """Holds an artifact's pictures against the reference's, at every size that its gate asks for.
-
-    Args:
-        runner: the artifact, called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32.
-        artifact: what runs.
-        reference: the float32 model's pictures.
-
-    Returns:
-        Figures and verdict.
-    """
+    """Holds an artifact's pictures against the reference's, at every size that its gate asks for; see `measure`."""
     return judge(measure(runner, reference, sizes_of(artifact)), gate_of(artifact))

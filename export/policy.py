@@ -47,12 +47,7 @@ class Layer:
 def layers(model: bytes, content: str | None) -> list[Layer]:
     """Reads the operations with weights of a .tflite file, in the order they are run.
 
-    Args:
-        model: the file, of one graph and one signature.
-        content: the signature's input for content pictures; None where it takes none.
-
-    Returns:
-        The layers.
+    `content` is the signature's input for content pictures; None where it takes none.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -91,16 +86,7 @@ def _text(value: Any) -> str:
 
 
 def rules(model: bytes, mode: str, content: str | None) -> list[dict[str, Any]]:
-    """Draws up the rules for one network.
-
-    Args:
-        model: the float32 .tflite file.
-        mode: `float16`, `dynamic` or `int8`; `float32` has no rules.
-        content: the signature's input for content pictures; None where it takes none.
-
-    Returns:
-        Rules that the LiteRT quantizer reads.
-    """
+    """Draws up the rules, for the LiteRT quantizer, of one float32 network; `content` is as for `layers`."""
     if mode == "float32":
         return []
     generic = recipe(mode)["generic"]

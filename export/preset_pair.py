@@ -54,16 +54,7 @@ _ARTIFACT = Artifact("tflite/float32_any", "tflite", "float32", None)
 
 
 def convert(stylizer: Stylizer, network: str, licence: str) -> bytes:
-    """Converts one network.
-
-    Args:
-        stylizer: with the preset's weights.
-        network: `predictor` or `transformer`.
-        licence: of the weights.
-
-    Returns:
-        A .tflite file that takes pictures of any size.
-    """
+    """Converts `predictor` or `transformer` to a .tflite file that takes pictures of any size."""
     model = tflite.convert(stylizer, network, size=None)
     if network == "predictor":
         model = apply_rules(model, [_INT8_WEIGHTS], SIGNATURE_NAMES[network], [])
@@ -73,16 +64,7 @@ def convert(stylizer: Stylizer, network: str, licence: str) -> bytes:
 
 
 def check(pair: Callable[..., Any], stylizer: Stylizer, size: int) -> None:
-    """Refuses a pair that is too large, or paints another picture than the Keras model.
-
-    Args:
-        pair: called with a content and a style, both [1, H, W, 3] float32.
-        stylizer: the Keras model.
-        size: of both files, in bytes.
-
-    Raises:
-        WorkError: it misses a bound.
-    """
+    """Raises a WorkError where a pair is too large in bytes, or paints another picture than the Keras model."""
     if size > MAX_BYTES:
         raise WorkError(f"the pair takes {size} bytes, at most {MAX_BYTES} ship")
     if failures := parity.hold(pair, _ARTIFACT, parity.Reference(stylizer)).failures:

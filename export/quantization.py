@@ -15,9 +15,8 @@ import numpy as np
 
 from toolkit import images, samples
 from toolkit.errors import told_in_one_line
+from toolkit.sizes import STYLE_SIZE
 
-# What the predictor was trained on, and what a fixed-size predictor takes.
-STYLE_SIZE = 256
 SIGNATURE_NAMES = {"predictor": "bottleneck", "transformer": "transform"}
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -68,16 +67,9 @@ def recipe(mode: str) -> dict[str, Any]:
 def network_inputs(
     stylizer: Any, pairs: Iterable[CalibrationPair], content_size: int, integer_io: bool = False
 ) -> dict[str, list[dict[str, np.ndarray]]]:
-    """Prepares what each network is calibrated on; the transformer gets real bottlenecks.
+    """Prepares what each network is calibrated on: by network, the inputs of each run by name.
 
-    Args:
-        stylizer: the model.
-        pairs: real pictures.
-        content_size: side of the content pictures in pixels.
-        integer_io: the networks take pictures as uint8 instead of float32.
-
-    Returns:
-        By network, the inputs of each run by name.
+    The transformer gets real bottlenecks. With `integer_io` the networks take pictures as uint8 instead of float32.
     """
     inputs: dict[str, list[dict[str, np.ndarray]]] = {"predictor": [], "transformer": []}
     for pair in pairs:
@@ -99,9 +91,6 @@ def named_rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
         network: `predictor`, `transformer`, `baked` (which may hold both) or, but for int8, the optimisation's
             `features`.
         mode: `float16`, `dynamic` or `int8`; `float32` has no rules.
-
-    Returns:
-        Rules that the LiteRT quantizer reads.
     """
     if mode == "float32":
         return []
@@ -121,9 +110,6 @@ def apply_rules(
         rules: that the LiteRT quantizer reads; none leave the file as it is.
         signature: its name.
         inputs: what activations are calibrated on, where a rule asks for that.
-
-    Returns:
-        The quantised .tflite file.
     """
     if not rules:
         return model

@@ -52,15 +52,7 @@ class References:
         self._one_style: dict[tuple[Style, bytes], parity.Reference] = {}
 
     def of(self, artifact: Artifact, folder: Path) -> parity.Reference:
-        """Returns what an artifact is held against.
-
-        Args:
-            artifact: where a style is baked into it, the model with the bottleneck that is kept beside it.
-            folder: its files.
-
-        Raises:
-            InputError: the style in the folder is damaged, or not the one that the manifest names.
-        """
+        """Returns what an artifact is held against; refuses a style in its folder that is not the manifest's."""
         if artifact.style is None:
             return self._any_style
         baked = BakedStyle.from_file(folder / STYLE_FILE, self._split.bottleneck_dim)

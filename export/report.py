@@ -79,14 +79,7 @@ def megabytes(size: int) -> str:
 
 
 def figure_names(measured: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Returns the labels of the figures that any artifact was measured by.
-
-    Args:
-        measured: figures by name, of each artifact.
-
-    Returns:
-        Labels by name, in the order of the columns.
-    """
+    """Returns the labels of the figures that any artifact was measured by, in the order of the columns."""
     found = {name for figures in measured for name in figures}
     return {name: label for name, label in FIGURE_NAMES.items() if name in found}
 
@@ -98,9 +91,6 @@ def row(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
         folder: the page's.
         name: what was measured, with forward slashes, such as `tflite/float16_384`; unique on the page.
         parity: its figures.
-
-    Returns:
-        A row for the template.
     """
     return {
         "name": name,
@@ -123,9 +113,6 @@ def render(template: str, rows: list[dict[str, Any]], templates: Path = TEMPLATE
         rows: as `row` gives them, and whatever else the template says of each.
         templates: the folder that is searched for the template before this module's own.
         values: whatever else the template says.
-
-    Returns:
-        The text.
     """
     import jinja2
 
@@ -144,14 +131,7 @@ def render(template: str, rows: list[dict[str, Any]], templates: Path = TEMPLATE
 
 
 def write(bundle: Path, manifest: Manifest, measured: dict[Artifact, Parity], sizes: dict[str, int]) -> None:
-    """Writes `report/index.html`, its pictures, and `MODEL_CARD.md`.
-
-    Args:
-        bundle: the bundle's folder.
-        manifest: source, toolchain and options of the export.
-        measured: the parity of each artifact.
-        sizes: bytes of each artifact by path.
-    """
+    """Writes `report/index.html`, its pictures, and `MODEL_CARD.md`, by the parity and the bytes of each artifact."""
     card = f"model_card_{manifest['source']['method']}.md"
     write_page(bundle / "report", manifest, measured, sizes, {card: bundle / "MODEL_CARD.md"})
 
@@ -163,15 +143,7 @@ def write_page(
     sizes: dict[str, int],
     beside: Mapping[str, Path] | None = None,
 ) -> None:
-    """Writes `index.html` and its pictures.
-
-    Args:
-        folder: made by this.
-        manifest: source, toolchain and options of the export.
-        measured: the parity of each artifact.
-        sizes: bytes of each artifact by path.
-        beside: further files by their templates, filled with the same.
-    """
+    """Writes `index.html` and its pictures, and further files, by their templates, filled with the same."""
     folder.mkdir()
     rows = [
         {**row(folder, artifact.path, parity), "artifact": artifact, "bytes": sizes[artifact.path]}

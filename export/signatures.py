@@ -10,14 +10,7 @@ from toolkit.tflite_network import TFLiteNetwork
 
 
 def of_saved_model(folder: Path) -> dict[str, Any]:
-    """Reads the signatures of a SavedModel.
-
-    Args:
-        folder: holds `saved_model.pb`.
-
-    Returns:
-        By signature: `inputs` and `outputs`, each by name with `shape` (null where any) and `dtype`.
-    """
+    """Reads a SavedModel's signatures: `inputs` and `outputs` by name with `shape` (null for any) and `dtype`."""
     import tensorflow as tf
 
     saved_model = graph_file.read(folder)
@@ -39,28 +32,13 @@ def of_saved_model(folder: Path) -> dict[str, Any]:
 
 
 def of_tflite(folder: Path) -> dict[str, Any]:
-    """Reads the signatures of the .tflite files in a folder, each of which has one.
-
-    Args:
-        folder: the artifact's.
-
-    Returns:
-        By signature: what `of_network` returns.
-    """
+    """Reads the signatures of the .tflite files in a folder, one each, as `of_network` returns them."""
     networks = [(path.name, TFLiteNetwork(path)) for path in sorted(folder.glob("*.tflite"))]
     return {network.signature: of_network(file, network) for file, network in networks}
 
 
 def of_network(file: str, network: TFLiteNetwork) -> dict[str, Any]:
-    """Describes the signature of one .tflite file.
-
-    Args:
-        file: its name.
-        network: the file, opened.
-
-    Returns:
-        `file`, and `inputs` and `outputs`, each by name with `shape` (null where any) and `dtype`.
-    """
+    """Describes the signature of one .tflite file: `file`, and `inputs` and `outputs` as of a SavedModel."""
 
     def tensors(details: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -1,6 +1,7 @@
 """A style to bake into a transformer: one picture, or several mixed by their shares."""
 
 import math
+import os
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -9,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from export.quantization import STYLE_SIZE
 from toolkit import images
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.names import readable
+from toolkit.sizes import STYLE_SIZE
 
 # An artifact's folder is named by the slug, and a file system takes names of 255 bytes.
 MAX_SLUG = 80
@@ -99,23 +100,12 @@ class Style:
         return ", ".join(parts) + ("" if self.strength == 1 else f"; strength {self.strength:g}")
 
     def bottleneck(self, stylizer: Any) -> np.ndarray:
-        """Reads the style: the mean of its pictures' bottlenecks, by their shares.
-
-        Args:
-            stylizer: whose bottlenecks they are.
-
-        Returns:
-            [1, 1, 1, D] float32.
-        """
+        """Returns the mean of its pictures' bottlenecks, [1, 1, 1, D], by their shares."""
         read = [np.asarray(stylizer.bottleneck(_pixels(picture)[None])) for picture in self.pictures]
         return np.average(read, axis=0, weights=[picture.share for picture in self.pictures]).astype(np.float32)
 
     def thumbnail(self) -> np.ndarray:
-        """Returns a small square of the style; of a blend, a strip of each picture as wide as its share.
-
-        Returns:
-            [128, 128, 3] float32 in [0, 1].
-        """
+        """Returns a square of the style, [128, 128, 3]; of a blend, a strip of each picture as wide as its share."""
         ends = np.rint(np.cumsum([picture.share for picture in self.pictures]) * THUMBNAIL_SIDE).astype(int)
         small = [images.resize(_pixels(picture), THUMBNAIL_SIDE, THUMBNAIL_SIDE) for picture in self.pictures]
         return np.concatenate(
@@ -132,6 +122,10 @@ def _pixels(picture: StylePicture) -> np.ndarray:
     if picture.pixels is None:
         raise InputError(f"{picture.name}: a bundle does not keep its style pictures; give the picture itself")
     return picture.pixels
+
+
+def _exists(path: str) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 unlike Path's, it takes what can be no path
 
 
 def _parsed(text: str) -> list[tuple[Path, float]]:
@@ -157,13 +151,6 @@ def _weighted(part: str, text: str) -> tuple[Path, float]:
     if not (weight > 0 and math.isfinite(weight)):
         raise InputError(f"--bake {text!r}: the weight {given} of {path} must be more than 0; leave it out for none")
     return Path(path), weight
-
-
-def _exists(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except (OSError, ValueError):  # a name too long, or with a NUL
-        return False
 
 
 def _picture(path: Path, share: float) -> StylePicture:

@@ -41,11 +41,6 @@ class Column:
 def fitted(columns: Sequence[Column], console: Console, caption: str | None = None) -> Table:
     """Returns a table no wider than a console: without its least columns, or with each row as lines, one a column.
 
-    Args:
-        columns: each with as many cells.
-        console: that it is printed on.
-        caption: what stands below it.
-
     Returns:
         A table whose caption tells which columns were left out.
     """
@@ -152,12 +147,7 @@ def parity_table(records: list[dict[str, Any]], console: Console | None = None) 
 
 
 def print_table(records: list[dict[str, Any]], console: Console) -> None:
-    """Prints the artifacts of a bundle with their sizes and figures.
-
-    Args:
-        records: as in the manifest's `artifacts`.
-        console: on standard output.
-    """
+    """Prints the artifacts of a bundle, as in the manifest, with their sizes and figures."""
     console.print(parity_table(records, console))
 
 

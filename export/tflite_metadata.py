@@ -59,10 +59,6 @@ def write(
 def with_metadata(model: bytes, metadata: NetworkMetadata) -> bytes:
     """Adds what a network is to its file; it loads wherever it did before, at the same speed.
 
-    Args:
-        model: a .tflite file without such an entry.
-        metadata: what to write.
-
     Returns:
         The file with the entry `styleport` in its `metadata`, and the description in its own `description`.
     """

@@ -88,13 +88,6 @@ def export(
 ) -> Iterator[Artifact]:
     """Exports the page into a bundle.
 
-    Args:
-        stylizer: the model.
-        bundle: the bundle's folder.
-        options: what to export.
-        progress: told what is being made.
-        pairs: exports the model's .tflite files.
-
     Yields:
         The artifact, once its files are written.
 
@@ -175,14 +168,7 @@ load = PageStylizer
 
 
 def signatures(folder: Path) -> dict[str, Any]:
-    """Reads the signatures of the page's networks.
-
-    Args:
-        folder: the artifact's.
-
-    Returns:
-        By signature, that of a transformer with its side: see `export.signatures.of_network`.
-    """
+    """Reads the signatures of the page's networks, that of a transformer by its side."""
     files = {PREDICTOR_FILE: "", **{transformer_file(side): f"_{side}" for side in PAGE_SIZES}}
     opened = {file: TFLiteNetwork(folder / file) for file in files}
     return {network.signature + files[file]: of_network(file, network) for file, network in opened.items()}

@@ -3,8 +3,7 @@
 Public names load on first use: `import serving` alone costs neither TensorFlow nor gRPC.
 """
 
-import importlib
-from typing import Any
+from toolkit.public_names import on_first_use
 
 _PUBLIC = {
     "StylizerClient": "serving.client",
@@ -15,13 +14,4 @@ _PUBLIC = {
 }
 
 __all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'serving' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *_PUBLIC]
+__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

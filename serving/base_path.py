@@ -5,11 +5,7 @@ from pathlib import Path
 
 
 def spelled(path: Path) -> Path:
-    """Makes a path absolute as its user spells it: links in it stay, which a container may know by their names only.
-
-    Args:
-        path: of a folder.
-    """
+    """Makes a path absolute as its user spells it: links in it stay, which a container may know by their names only."""
     if path.name == "..":
         return path.resolve()
     shell = Path(os.environ.get("PWD", ""))

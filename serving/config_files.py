@@ -1,13 +1,11 @@
 """The protobuf text files that TensorFlow Serving reads: models, batching, monitoring, TLS."""
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import InputError, WorkError, one_line
 from toolkit.opening import read_bounded
+from toolkit.whole_files import replacing, sync
 
 # A configuration is some kilobytes; what is far beyond is none, and is not read into memory.
 MAX_CONFIG_BYTES = 1 << 20
@@ -46,14 +44,7 @@ MESSAGES: dict[str, dict[str, dict[str, tuple[int, str]]]] = {
 
 
 def file_descriptor(name: str) -> Any:
-    """Describes one of the proto files as the compiler does.
-
-    Args:
-        name: a key of `MESSAGES`.
-
-    Returns:
-        A FileDescriptorProto.
-    """
+    """Describes one of the proto files, a key of `MESSAGES`, as the compiler does."""
     from google.protobuf import descriptor_pb2
 
     field_type = descriptor_pb2.FieldDescriptorProto
@@ -107,18 +98,7 @@ def _read(path: Path) -> str:
 
 
 def parse_models(text: str, origin: str = "models.config") -> Any:
-    """Parses a model server configuration.
-
-    Args:
-        text: protobuf text form.
-        origin: what errors call it.
-
-    Returns:
-        A tensorflow.serving.ModelServerConfig that `check_models` finds nothing wrong with.
-
-    Raises:
-        InputError: the text is not one, or the server would refuse it.
-    """
+    """Parses a ModelServerConfig from protobuf text; refuses what the server would."""
     from tensorflow_serving.config import model_server_config_pb2
 
     config = _parse(text, model_server_config_pb2.ModelServerConfig(), origin)
@@ -128,11 +108,7 @@ def parse_models(text: str, origin: str = "models.config") -> Any:
 
 
 def check_models(config: Any) -> str | None:
-    """Returns what TensorFlow Serving refuses in a model server configuration, or None.
-
-    Args:
-        config: a tensorflow.serving.ModelServerConfig.
-    """
+    """Returns what TensorFlow Serving refuses in a model server configuration, or None."""
     if config.WhichOneof("config") == "custom_model_config":
         return "custom_model_config is not supported: list the models in model_config_list"
     seen: set[str] = set()
@@ -166,32 +142,12 @@ def _check_model(model: Any) -> str | None:
 
 
 def read_models(path: str | Path) -> Any:
-    """Reads a models.config file.
-
-    Args:
-        path: the file.
-
-    Returns:
-        A tensorflow.serving.ModelServerConfig.
-
-    Raises:
-        InputError: it cannot be read, is too large, is not one, or the server would refuse it.
-    """
+    """Reads a models.config file as a ModelServerConfig; refuses what the server would."""
     return parse_models(_read(Path(path)), str(path))
 
 
 def read_first_models(path: str | Path) -> Any:
-    """Reads the models.config file that a server starts with, which must have a list of models.
-
-    Args:
-        path: the file.
-
-    Returns:
-        A tensorflow.serving.ModelServerConfig.
-
-    Raises:
-        InputError: as for `read_models`, or it is empty.
-    """
+    """Reads the models.config file that a server starts with, which must have a list of models."""
     config = read_models(path)
     if config.WhichOneof("config") is None:
         raise InputError(f"{path}: empty: there is nothing to serve; write model_config_list {{ config {{ ... }} }}")
@@ -199,17 +155,7 @@ def read_first_models(path: str | Path) -> Any:
 
 
 def read_models_and_head(path: str | Path) -> tuple[Any, str]:
-    """Reads a models.config file and the comment lines at its head, with the blank ones among them, in one look.
-
-    Args:
-        path: the file.
-
-    Returns:
-        A tensorflow.serving.ModelServerConfig, and the lines.
-
-    Raises:
-        InputError: as for `read_models`.
-    """
+    """Reads a models.config file, and the comment and blank lines at its head, in one look."""
     text = _read(Path(path))
     return parse_models(text, str(path)), _head_comment(text)
 
@@ -234,8 +180,13 @@ def write_models(path: str | Path, config: Any, head: str | None = None, mode: i
         raise InputError(f"{path}: {problem}")
     if head is None:
         head = _head_comment(_read(path)) if path.exists() else ""
+    target = path.resolve()
     try:
-        _replace(path.resolve(), head + text_format.MessageToString(config), mode)
+        if mode is None:
+            mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+        with replacing(target, mode) as stream:
+            stream.write((head + text_format.MessageToString(config)).encode())
+        sync(target.parent)
     except OSError as error:
         raise WorkError(f"{path}: could not be written: {error.strerror}; it was left as it was") from error
 
@@ -246,41 +197,8 @@ def _head_comment(text: str) -> str:
     return "".join(lines[:count])
 
 
-def _replace(path: Path, text: str, mode: int | None) -> None:
-    if mode is None:
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    descriptor, staging = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fchmod(stream.fileno(), mode)
-            os.fsync(stream.fileno())
-        Path(staging).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(staging).unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def parse_batching(text: str, origin: str = "batching.pbtxt") -> Any:
-    """Parses batching parameters.
-
-    Args:
-        text: protobuf text form.
-        origin: what errors call it.
-
-    Returns:
-        A tensorflow.serving.BatchingParameters.
-
-    Raises:
-        InputError: the text is not one, or the server would refuse it.
-    """
+    """Parses BatchingParameters from protobuf text; refuses what the server would."""
     parameters = _parse(text, _message("BatchingParameters", "session_bundle_config.proto"), origin)
     if problem := _check_batching(parameters):
         raise InputError(f"{origin}: {problem}")
@@ -312,18 +230,7 @@ def read_batching(path: str | Path) -> Any:
 
 
 def parse_monitoring(text: str, origin: str = "monitoring.pbtxt") -> Any:
-    """Parses a monitoring configuration.
-
-    Args:
-        text: protobuf text form.
-        origin: what errors call it.
-
-    Returns:
-        A tensorflow.serving.MonitoringConfig.
-
-    Raises:
-        InputError: the text is not one, or its path does not begin with a slash.
-    """
+    """Parses a MonitoringConfig from protobuf text; refuses a path that does not begin with a slash."""
     config = _parse(text, _message("MonitoringConfig", "monitoring_config.proto"), origin)
     path = config.prometheus_config.path
     if path and not path.startswith("/"):
@@ -337,18 +244,7 @@ def read_monitoring(path: str | Path) -> Any:
 
 
 def parse_ssl(text: str, origin: str = "ssl.pbtxt") -> Any:
-    """Parses a TLS configuration.
-
-    Args:
-        text: protobuf text form.
-        origin: what errors call it.
-
-    Returns:
-        A tensorflow.serving.SSLConfig.
-
-    Raises:
-        InputError: the text is not one, or it lacks a PEM that the server needs.
-    """
+    """Parses an SSLConfig from protobuf text; refuses one that lacks a PEM that the server needs."""
     config = _parse(text, _message("SSLConfig", "ssl_config.proto"), origin)
     needed = ["server_key", "server_cert", *(["custom_ca"] if config.client_verify else [])]
     for name in [*needed, *(["custom_ca"] if config.custom_ca else [])]:

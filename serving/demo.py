@@ -36,12 +36,7 @@ def missing_engine() -> str | None:
 
 
 def server_command(models: Path, container: bool) -> list[str]:
-    """Returns the command that serves a models.config.
-
-    Args:
-        models: the folder that holds it.
-        container: whether in a container.
-    """
+    """Returns the command that serves the models.config in a folder."""
     if container:
         return ["docker", "compose", "--file", str(COMPOSE_FILE), "up"]
     return [
@@ -54,12 +49,7 @@ def server_command(models: Path, container: bool) -> list[str]:
 
 
 def is_published(bundle: Path, base_path: Path) -> bool:
-    """Returns whether a version of a base path was made from a bundle.
-
-    Args:
-        bundle: the bundle's folder.
-        base_path: the folder of the versions.
-    """
+    """Returns whether a version of a base path was made from a bundle."""
     from serving.versions import find_versions
     from toolkit import manifest as manifests
 
@@ -71,11 +61,7 @@ def is_published(bundle: Path, base_path: Path) -> bool:
 
 
 def serve(models: Path) -> NoReturn:
-    """Says which server it is, and becomes it.
-
-    Args:
-        models: the folder that holds models.config.
-    """
+    """Says which server it is, and becomes it."""
     reason = missing_engine()
     if reason is None:
         print_lines(f"TensorFlow Serving, Prometheus and Grafana in containers, from {COMPOSE_FILE}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from export import bundle as bundles
 from serving.base_path import model_name, spelled
 from toolkit.errors import InputError, WorkError
+from toolkit.targets import check_new_folder
 
 KINDS = ("compose", "kubernetes", "config")
 IMAGE_TAG = "2.19.1"
@@ -66,14 +67,7 @@ class Deployment:
 
 
 def files(kind: str, deployment: Deployment) -> dict[str, str]:
-    """Fills in the files of a deployment.
-
-    Args:
-        kind: one of `KINDS`.
-        deployment: what they are filled in with.
-
-    Returns:
-        The text of each file by its path in the folder.
+    """Returns the text of each file of a deployment by its path; `kind` is one of `KINDS`.
 
     Raises:
         InputError: there is no such kind, or Kubernetes does not take the model's name.
@@ -84,44 +78,20 @@ def files(kind: str, deployment: Deployment) -> dict[str, str]:
 
 
 def write(kind: str, folder: Path, deployment: Deployment) -> list[Path]:
-    """Writes the files of a deployment into a new folder, all or none of them.
-
-    Args:
-        kind: one of `KINDS`.
-        folder: is made, with those above it; an empty one is taken as well.
-        deployment: what they are filled in with.
-
-    Returns:
-        What was written.
+    """Writes the files of a deployment into a new or empty folder, all or none of them, and returns their paths.
 
     Raises:
         InputError: something else is in the folder, it cannot be written, or a value is wrong.
         WorkError: the disk is full, or somebody else wrote the folder meanwhile.
     """
     texts = files(kind, deployment)
-    check_folder(folder)
+    check_new_folder(folder)
     with bundles.staged(folder) as staging:
         for name, text in texts.items():
             path = staging / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     return [folder / name for name in texts]
-
-
-def check_folder(folder: Path) -> None:
-    """Refuses a folder that holds anything: nothing is replaced.
-
-    Args:
-        folder: is to be written.
-
-    Raises:
-        InputError: it holds something.
-    """
-    try:
-        if folder.is_dir() and any(folder.iterdir()):
-            raise InputError(f"{folder}: is there already and not empty; give a new folder")
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read: {error.strerror}; give another folder") from error
 
 
 def _config(deployment: Deployment) -> dict[str, str]:

@@ -33,6 +33,7 @@ from serving.transport import (
     VersionStatus,
     dtype_name,
 )
+from toolkit.message_fields import varint
 
 _FIELDS = tensor_pb2.TensorProto.DESCRIPTOR.fields_by_name
 _AFTER_FLOATS = [name for name, field in _FIELDS.items() if field.number > _FIELDS["float_val"].number]
@@ -62,11 +63,7 @@ def _spec(target: Target, signature: str = "") -> Any:
 
 
 class GrpcTransport:
-    """Calls PredictionService and ModelService.
-
-    Args:
-        connection: how the server is reached.
-    """
+    """Calls PredictionService and ModelService."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -160,12 +157,7 @@ def _side(size: int) -> int | None:
 
 
 def write_tensor(value: np.ndarray | list[bytes], tensor: Any) -> None:
-    """Writes an input into a request.
-
-    Args:
-        value: numbers, or encoded pictures.
-        tensor: an empty TensorProto, filled in place: to make one and copy it takes half as long again.
-    """
+    """Writes an input into an empty TensorProto, in place: to make one and copy it takes half as long again."""
     if not isinstance(value, np.ndarray):
         tensor.CopyFrom(make_tensor_proto(value))
         return
@@ -212,14 +204,7 @@ def _strings(content: bytes, count: int) -> list[bytes]:
     """Reads strings that were sent as raw content: all lengths, then all strings. `make_ndarray` cannot."""
     lengths, place = [], 0
     for _ in range(count):
-        length = shift = 0
-        while True:
-            if place >= len(content) or shift > 28:
-                raise ValueError("the lengths of its strings are cut short")
-            byte = content[place]
-            length, shift, place = length | (byte & 0x7F) << shift, shift + 7, place + 1
-            if byte < 0x80:
-                break
+        length, place = varint(content, place, len(content))
         lengths.append(length)
     ends = [place, *(place + end for end in accumulate(lengths))]
     if ends[-1] != len(content):

@@ -11,12 +11,7 @@ HISTORY_LENGTH = 20
 
 @dataclass(frozen=True)
 class Moving:
-    """A label on its way.
-
-    Attributes:
-        version: where it goes.
-        run: which run of the command moves it.
-    """
+    """A label on its way to a version; `run` is the run of the command that moves it."""
 
     version: int
     run: str
@@ -36,11 +31,7 @@ class Notes:
 
 
 def read(head: str) -> dict[str, Notes]:
-    """Reads the notes, by model.
-
-    Args:
-        head: the comment lines at the head of the file.
-    """
+    """Reads the notes, by model."""
     found: dict[str, Notes] = {}
     for line in head.splitlines():
         kind = next((kind for kind in (_HISTORY, _MOVING) if line.startswith(kind)), None)
@@ -57,15 +48,7 @@ def read(head: str) -> dict[str, Notes]:
 
 
 def write(head: str, models: dict[str, Notes]) -> str:
-    """Brings the notes in a comment up to date, and keeps all else in it.
-
-    Args:
-        head: the comment lines as they were.
-        models: the notes by model.
-
-    Returns:
-        The comment lines.
-    """
+    """Brings the notes in a comment up to date, and keeps all else in it."""
     kept = [line for line in head.splitlines(keepends=True) if not line.startswith((_HISTORY, _MOVING))]
     lines = []
     for model, notes in sorted(models.items()):

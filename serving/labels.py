@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from export.artifact import Progress
 from serving.label_notes import Moving
 from serving.models_file import Model, ModelsFile
-from serving.replicas import NOT_READ, Missing, Progress, Server, wait
+from serving.replicas import NOT_READ, Missing, Server, wait
 from serving.server.version_policy import missing_graph
 from serving.transport import ServerError, VersionStatus
 from serving.versions import version_folder, version_numbers
@@ -54,17 +55,7 @@ def move(
 ) -> Move:
     """Moves a label to a version, once every server has it AVAILABLE.
 
-    Args:
-        file: the models.config that the servers read.
-        label: the label.
-        version: the version it is to stand for.
-        servers: clients of every server, iterated at each look.
-        labelled: clients of the same servers that ask for the label.
-        timeout: seconds that the servers may take.
-        progress: told what is waited for, at every look.
-
-    Returns:
-        What the label stood for, and stands for now.
+    `servers` and `labelled` are clients of the same servers, iterated at each look; the latter ask for the label.
 
     Raises:
         InputError: there is no such version on disk, or the file is not to be read.
@@ -105,18 +96,7 @@ def rollback(
 
 
 def remove_label(file: ModelsFile, label: str) -> Move:
-    """Takes a label away, and has the server drop the version if no other label stands for it.
-
-    Args:
-        file: the models.config that the servers read.
-        label: the label.
-
-    Returns:
-        What the label stood for.
-
-    Raises:
-        InputError: there is no such label.
-    """
+    """Takes a label away, and has the server drop the version if no other label stands for it."""
     with file.changing() as model:
         if label not in model.labels:
             raise InputError(f"{file.path}: there is no label {label!r}; there are {', '.join(model.labels) or 'none'}")
@@ -157,14 +137,7 @@ def _moved(
 
 
 class _Step:
-    """One move of one label, as it is written to the file.
-
-    Args:
-        file: the models.config.
-        label: the label.
-        version: where it goes.
-        back: it is a rollback.
-    """
+    """One move of one label, forth or back, as it is written to the file."""
 
     def __init__(self, file: ModelsFile, label: str, version: int, back: bool) -> None:
         self.file, self.label, self.version, self._back = file, label, version, back
@@ -289,12 +262,7 @@ class _Available:
 
 @dataclass(frozen=True)
 class _Heeded:
-    """Finds what is missing before a label stands for a version.
-
-    Attributes:
-        label: the label.
-        version: the version.
-    """
+    """Finds what is missing before a label stands for a version."""
 
     label: str
     version: int

@@ -15,10 +15,6 @@ _RECORDS = ("source", "bundle", "artifact", "toolchain")
 def lineage(base_path: Path, number: int) -> Lineage:
     """Tells where a version comes from, and whether its files are still those that were recorded.
 
-    Args:
-        base_path: the folder of the versions.
-        number: the version.
-
     Returns:
         `version`, `published`, `run`, `source`, `bundle` (when it was made, and the sha256 of its manifest), `artifact`
         (sha256, parity, gate and verdict), `toolchain`, and `changed`, one line for each file that is not as recorded.

@@ -21,12 +21,7 @@ CONFIG_FILE = "models.config"
 
 @dataclass
 class Model:
-    """One model of a models.config, to be read and changed.
-
-    Attributes:
-        config: its tensorflow.serving.ModelConfig.
-        notes: what is noted of its labels.
-    """
+    """One ModelConfig of a models.config, and what is noted of its labels, to be read and changed."""
 
     config: Any
     notes: Notes
@@ -121,11 +116,7 @@ class ModelsFile:
     model: str | None = None
 
     def read(self) -> Model:
-        """Reads the model.
-
-        Raises:
-            InputError: the file cannot be read, or does not tell which model is meant.
-        """
+        """Reads the model; refuses a file that does not tell which model is meant."""
         config, head = config_files.read_models_and_head(self.path)
         return self._find(config, label_notes.read(head))
 
@@ -138,15 +129,7 @@ class ModelsFile:
         return True
 
     def write_first(self, version: int, mode: int | None = None) -> bool:
-        """Writes a file that serves one version under the labels of the template, unless there is a file.
-
-        Args:
-            version: the version.
-            mode: the file's permissions; readable by all by default.
-
-        Returns:
-            Whether the file was written.
-        """
+        """Writes a file, unless there is one, that serves one version under the template's labels; returns whether."""
         with _locked(self.path.resolve()):
             if self.path.exists():
                 return False

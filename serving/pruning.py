@@ -10,6 +10,7 @@ from export import bundle as bundles
 from serving.models_file import Model, ModelsFile
 from serving.versions import WORK_PREFIX, version_folders
 from toolkit.errors import WorkError
+from toolkit.whole_files import sync
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,7 @@ class Pruned:
     folders: list[Path]
 
     def delete(self, progress: Callable[[str], None] = lambda step: None) -> None:
-        """Deletes the folders.
-
-        Args:
-            progress: told of each before it is deleted.
-        """
+        """Deletes the folders."""
         for folder in self.folders:
             progress(f"removing version {folder.name}")
             shutil.rmtree(folder)
@@ -39,11 +36,6 @@ class Pruned:
 
 def prunable(model: Model, versions: Collection[int], keep: int) -> list[int]:
     """Picks the versions that nobody needs.
-
-    Args:
-        model: as the models.config has it.
-        versions: the numbers of those on disk.
-        keep: how many of the newest are kept whatever else holds.
 
     Returns:
         The versions that are older, have no label, are not loaded by name, and are no label's way back.
@@ -65,9 +57,6 @@ def prune(file: ModelsFile, keep: int, dry_run: bool = False) -> Iterator[Pruned
         keep: how many of the newest are kept whatever else holds.
         dry_run: take nothing away.
 
-    Yields:
-        What was picked.
-
     Raises:
         WorkError: a version could not be removed.
     """
@@ -84,7 +73,7 @@ def prune(file: ModelsFile, keep: int, dry_run: bool = False) -> Iterator[Pruned
                 removed = prunable(model, found, keep)
                 for folder in [folder for number in removed for folder in found[number]]:
                     folder.rename(aside / folder.name)
-                bundles.sync(file.base_path)
+                sync(file.base_path)
             yield Pruned(removed, sorted(found.keys() - set(removed)), sorted(aside.iterdir()))
     except OSError as error:
         raise WorkError(f"{error.filename}: could not be removed: {error.strerror or error}") from error

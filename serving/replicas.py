@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from export.artifact import Progress
 from serving.client import StylizerClient
 from serving.transport import Connection, ServerError, VersionStatus, parse_url
 from toolkit.errors import InputError, WorkError
@@ -16,8 +17,6 @@ POLL_SECONDS = 0.5
 # How a server answers that is starting, or has yet to read its configuration.
 _STARTING = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 _NOT_READ_YET = ("NOT_FOUND", "INVALID_ARGUMENT", "FAILED_PRECONDITION")
-
-Progress = Callable[[str], None]
 
 
 class Server(Protocol):
@@ -98,10 +97,7 @@ class Replicas:
 
 
 def addresses(url: str) -> list[str]:
-    """Returns the URL of each server that a URL stands for.
-
-    Args:
-        url: of one server, or `dns:///name:8500` for gRPC on each address of a name.
+    """Returns the URL of each server that a URL stands for; `dns:///name:8500` is gRPC on each address of a name.
 
     Raises:
         InputError: it is no such URL.

@@ -44,11 +44,7 @@ CODES = {
 
 
 class RestTransport:
-    """Calls the REST API.
-
-    Args:
-        connection: how the server is reached.
-    """
+    """Calls the REST API."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -138,9 +138,6 @@ def parse_url(url: str, **options: Any) -> Connection:
         url: `grpc://host:8500`, `grpcs://host:443`, `http://host:8501` or `https://host`.
         options: the other attributes of a `Connection`.
 
-    Returns:
-        The connection.
-
     Raises:
         InputError: it is no such URL.
     """
@@ -160,17 +157,7 @@ def parse_url(url: str, **options: Any) -> Connection:
 
 
 def read_certificates(path: Path) -> bytes:
-    """Reads root certificates.
-
-    Args:
-        path: a PEM file.
-
-    Returns:
-        Its bytes.
-
-    Raises:
-        InputError: it cannot be read or is no PEM file.
-    """
+    """Reads a PEM file of root certificates; refuses any other."""
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -7,7 +7,6 @@ that is no number, flushed to the disk, and renamed once.
 import datetime
 import errno
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -16,14 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export import bundle as bundles
+from export.artifact import Progress
 from serving import warmup
 from serving.base_path import model_name
 from serving.server.version_policy import versions_on_disk
 from toolkit import manifest as manifests
-from toolkit import strict_json
+from toolkit import strict_json, targets
 from toolkit.errors import InputError, WorkError, first_of
 from toolkit.manifest import Record
 from toolkit.opening import read_bounded
+from toolkit.whole_files import sync
 
 if TYPE_CHECKING:
     from export.exporting import Verification
@@ -35,7 +36,6 @@ MAX_PROVENANCE_BYTES = 4 << 20
 MAX_VERSION = 2**63 - 1
 WORK_PREFIX = ".styleport-"
 
-Progress = Callable[[str], None]
 Verify = Callable[[Path, Progress], "Verification"]
 
 
@@ -83,17 +83,7 @@ def find_versions(base_path: Path) -> list[Version]:
 
 
 def version_folders(base_path: Path) -> dict[int, list[Path]]:
-    """Finds the folders of the versions in a base path, without a look into them.
-
-    Args:
-        base_path: the folder that a server is given as `base_path`.
-
-    Returns:
-        The folders by version: one each, unless there are a 7 and a 007; the last is the one that is served.
-
-    Raises:
-        InputError: the folder cannot be read.
-    """
+    """Returns the folders of the versions in a base path: one each, or for 7 and 007 both, the served one last."""
     try:
         return versions_on_disk(str(base_path))
     except OSError as error:
@@ -179,14 +169,7 @@ def publish(
 
 
 def closed_to_others(paths: Iterable[Path]) -> Path | None:
-    """Finds what a user who is neither the owner nor of the group cannot read, such as a container's.
-
-    Args:
-        paths: files and folders.
-
-    Returns:
-        The first that is closed, or None.
-    """
+    """Returns the first path that others than its owner and group cannot read, such as a container's user."""
     for path in paths:
         wanted = 0o005 if path.is_dir() else 0o004
         if path.stat().st_mode & wanted != wanted:
@@ -195,26 +178,12 @@ def closed_to_others(paths: Iterable[Path]) -> Path | None:
 
 
 def check_base(base_path: Path, version: int | None) -> None:
-    """Finds out before the work whether a version can be put into a base path.
-
-    Args:
-        base_path: the folder that a server is given.
-        version: its number; None for any.
-
-    Raises:
-        InputError: it cannot be written, or the version is there already or out of range.
-    """
+    """Refuses a base path that cannot be written, and a version that is out of range or there already."""
     if "://" in str(base_path) or re.match(r"[a-z0-9]+:/", str(base_path)):
         raise InputError(f"{base_path}: versions are published to a local folder, not to a URI")
     if version is not None and not 1 <= version <= MAX_VERSION:
         raise InputError(f"version {version} is out of range: give 1 to {MAX_VERSION}")
-    nearest = base_path
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    if not nearest.is_dir():
-        raise InputError(f"{base_path}: cannot be written: {nearest} is not a folder; choose another path")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(f"{base_path}: cannot be written: no permission; choose a folder you may write to")
+    targets.Folder("BASE_PATH", base_path).check()
     if version is not None and base_path.is_dir():
         _check_free(base_path, version)
 
@@ -231,23 +200,14 @@ def _make_base(base_path: Path, mode: int | None) -> None:
         if mode is not None:
             for path in missing:
                 path.chmod(mode)
-        bundles.sync(base_path.parent)
+        sync(base_path.parent)
     except OSError as error:
         reason = f"{error.strerror}; choose a folder you may write to"
         raise InputError(f"{base_path}: cannot be created: {reason}") from error
 
 
 def copy_artifact(bundle: Path, record: Record, folder: Path) -> None:
-    """Copies the artifact's files and holds the copies, not what was verified a while ago, against the manifest.
-
-    Args:
-        bundle: the bundle's folder.
-        record: of its SavedModel, in the manifest.
-        folder: of the version.
-
-    Raises:
-        InputError: a file is missing or not as recorded.
-    """
+    """Copies a SavedModel's files, and holds the copies, not what was verified a while ago, against its record."""
     source = manifests.resolve(bundle, ARTIFACT)
     for file in _inner_files(record):
         target = folder / file["path"]
@@ -269,16 +229,7 @@ def write_provenance(
     warmup_requests: int,
     run: dict[str, str] | None = None,
 ) -> None:
-    """Writes where a version comes from, for `styleport versions` and `styleport lineage`.
-
-    Args:
-        folder: of the version.
-        bundle: the bundle's folder.
-        manifest: the bundle's.
-        record: of its SavedModel, in the manifest.
-        warmup_requests: how many there are.
-        run: the pipeline and its step that made the version; None where `styleport publish` did.
-    """
+    """Writes where a version comes from, for `styleport versions` and `lineage`; `run` is a pipeline's step."""
     provenance = {
         "schema_version": 1,
         "published": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -313,5 +264,5 @@ def _rename(folder: Path, base_path: Path, version: int | None) -> int:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 continue
             raise
-        bundles.sync(base_path)
+        sync(base_path)
         return number

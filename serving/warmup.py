@@ -114,17 +114,7 @@ def requests(signatures: dict[str, Any], sizes: Sequence[Size], model: str) -> l
 
 
 def write(version: Path, signatures: dict[str, Any], sizes: Sequence[Size], model: str) -> int:
-    """Writes the warmup requests of a version.
-
-    Args:
-        version: the folder of a SavedModel.
-        signatures: as the manifest has them.
-        sizes: height and width of the pictures, in pixels; with none, no file is written.
-        model: its name on the server.
-
-    Returns:
-        How many requests there are.
-    """
+    """Writes the warmup requests of a version, unless there are no sizes, and returns how many there are."""
     import tensorflow as tf
 
     logs = requests(signatures, sizes, model)

@@ -3,10 +3,7 @@
 Public names load on first use: `import toolkit` alone costs no TensorFlow.
 """
 
-import importlib
-from typing import Any
-
-from toolkit import keras_settings
+from toolkit.public_names import on_first_use
 
 _PUBLIC = {
     "BakedStylizer": "toolkit.baked",
@@ -33,14 +30,4 @@ _PUBLIC = {
 }
 
 __all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'toolkit' has no attribute {name!r}")
-    with keras_settings.guarded():
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *_PUBLIC]
+__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

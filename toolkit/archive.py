@@ -54,18 +54,7 @@ def check_archive(stream: IO[bytes], name: str, max_bytes: int) -> None:
 
 
 def unpack(stream: IO[bytes], folder: Path, name: str, max_bytes: int) -> None:
-    """Writes the files and folders of an archive, reading it as `check_archive` does and in no other way.
-
-    Args:
-        stream: see `check_archive`.
-        folder: where they are written; it is there and empty.
-        name: what to call the archive in the error.
-        max_bytes: the largest sum of the members' sizes.
-
-    Raises:
-        InputError: see `check_archive`.
-        OSError: something cannot be written.
-    """
+    """Writes the files and folders of an archive into an empty folder, reading it just as `check_archive` does."""
     for member, path, content in _members(stream, name, max_bytes):
         target = folder / path
         if member.isdir():

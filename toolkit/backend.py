@@ -43,19 +43,7 @@ def _check_backend(backend: str) -> None:
 
 
 def dtype_of(kind: str, dtype: Any, known: Sequence[str] = (DTYPE,)) -> str:
-    """Returns what a model computes in.
-
-    Args:
-        kind: the model's class.
-        dtype: a dtype or a policy of Keras; None for float32, whatever Keras's settings are.
-        known: what the model can compute in.
-
-    Returns:
-        One of the known.
-
-    Raises:
-        InputError: it is another one.
-    """
+    """Returns what a model computes in, float32 by default whatever Keras's settings are; it must be a known one."""
     name = DTYPE if dtype is None else getattr(dtype, "name", None) or str(dtype)
     if name not in known:
         raise InputError(f"{kind} computes in {' or '.join(known)}, not in {name}: leave dtype out")

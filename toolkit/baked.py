@@ -11,12 +11,12 @@ from toolkit.device import open_network
 from toolkit.fitting import paint_timed
 from toolkit.inputs import Pictures, as_picture, as_pictures
 from toolkit.one_style import OneStyleStylizer
-from toolkit.stage_times import LastTimes, StageClock, StageTimes
+from toolkit.stage_times import StageClock, Timed
 
 BAKED_FILE = "baked.tflite"
 
 
-class BakedStylizer(OneStyleStylizer):
+class BakedStylizer(Timed, OneStyleStylizer):
     """An exported network with its style inside.
 
     Pictures of another size than a fixed-size model takes are scaled to fit, mirrored up to its size, and the
@@ -50,12 +50,7 @@ class BakedStylizer(OneStyleStylizer):
         self._network.check_role("transformer of one style", {"content_image"}, "stylized_image")
         self.content_size = self._network.input_size("content_image")
         self.pixel_cost = memory.of_pair(self.content_size is not None)
-        self._times = LastTimes()
-
-    @property
-    def times(self) -> StageTimes:
-        """What the stages of this thread's last call took."""
-        return self._times.value
+        super().__init__()
 
     def __call__(self, content: Pictures) -> np.ndarray:
         """Repaints pictures in the style that is inside.
@@ -72,7 +67,7 @@ class BakedStylizer(OneStyleStylizer):
         clock = StageClock()
         content = as_pictures(content, "content")
         painted = np.stack([paint_timed(self.content_size, picture, clock, self._paint) for picture in content])
-        self._times.value = clock.times()
+        self._stop(clock)
         return painted
 
     def stylize_frames(self, frames: Iterable[Any]) -> Iterator[np.ndarray]:

@@ -24,15 +24,7 @@ class BottleneckCache:
         self._lock = threading.Lock()
 
     def get(self, picture: np.ndarray, read: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Returns a style's bottleneck, reading the picture only if it is new.
-
-        Args:
-            picture: [h, w, 3] float32 in [0, 1].
-            read: gives a picture's bottleneck; it may not ask this cache.
-
-        Returns:
-            What `read` gave for this picture.
-        """
+        """Returns a style's bottleneck, reading the picture only if it is new; `read` may not ask this cache."""
         samples = np.ascontiguousarray(picture)
         digest = hashlib.sha256(f"{samples.shape} {samples.dtype.str} ".encode())
         digest.update(samples.data)

@@ -2,16 +2,15 @@
 
 import json
 import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toolkit.errors import InputError, WorkError
+from toolkit.errors import InputError, WorkError, one_line
 from toolkit.opening import open_file
+from toolkit.whole_files import replacing, staged_prefix
 
 STATE_FILE = "state.npz"
 FORMAT = 1
@@ -34,20 +33,13 @@ class Checkpoints:
         self._settings = json.loads(json.dumps({"format": FORMAT, **settings}))
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for left in folder.glob(f".{STATE_FILE}-*.tmp"):  # by a run that was killed while it wrote
+            for left in folder.glob(f"{staged_prefix(self.path)}*.tmp"):  # by a run that was killed while it wrote
                 left.unlink()
         except OSError as error:
             raise InputError(f"cannot keep checkpoints in {folder}: {error.strerror}; choose another folder") from error
 
     def read(self) -> dict[str, np.ndarray] | None:
-        """Reads the last state.
-
-        Returns:
-            The arrays by name, or None if nothing was saved yet.
-
-        Raises:
-            InputError: the file is broken, or is of a run with other settings, which are named.
-        """
+        """Returns the last state by name, None if there is none; refuses one of other settings, and a broken one."""
         if not os.path.lexists(self.path):
             return None
         if not self.path.is_file():
@@ -61,7 +53,7 @@ class Checkpoints:
         except InputError:
             raise
         except Exception as error:  # zipfile and NumPy raise nearly anything on broken bytes
-            raise self.broken(" ".join(str(error).split())[:200]) from error
+            raise self.broken(one_line(error, most=200)) from error
         raise self.broken("it has no settings")
 
     def broken(self, why: str) -> InputError:
@@ -69,15 +61,7 @@ class Checkpoints:
         return InputError(f"{self.path}: not a whole checkpoint ({why}); remove it to start anew")
 
     def check(self, state: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> None:
-        """Refuses a state that lacks something, or has it in another form, before anything is taken of it.
-
-        Args:
-            state: as it was read.
-            expected: arrays of the shapes and kinds of dtype that are wanted, by name.
-
-        Raises:
-            InputError: it does.
-        """
+        """Refuses a state that lacks an expected array, or has it in another form, before anything is taken of it."""
         for name, array in expected.items():
             if name not in state:
                 raise self.broken(f"it lacks {name}")
@@ -100,24 +84,10 @@ class Checkpoints:
             )
 
     def write(self, state: dict[str, np.ndarray]) -> None:
-        """Replaces the last state.
-
-        Args:
-            state: arrays by name.
-
-        Raises:
-            WorkError: the disk is full or gone; the state saved before is kept.
-        """
-        staged = self.path.with_name(f".{STATE_FILE}-{secrets.token_hex(8)}.tmp")
+        """Replaces the last state, which is kept where the disk is full or gone and a WorkError is raised."""
         arrays: dict[str, Any] = {_SETTINGS_KEY: np.array(json.dumps(self._settings)), **state}
         try:
-            with staged.open("xb") as stream:
+            with replacing(self.path) as stream:
                 np.savez(stream, **arrays)
-                stream.flush()
-                os.fsync(stream.fileno())
-            staged.replace(self.path)
         except OSError as error:
             raise WorkError(f"cannot write {self.path}: {error.strerror or error}; make room") from error
-        finally:
-            with suppress(OSError):
-                staged.unlink()

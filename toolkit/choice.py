@@ -1,12 +1,11 @@
 """Which artifact of a bundle is run where none is asked for: one that can run with what is installed."""
 
-import contextlib
-import importlib.util
 from pathlib import Path
 
 from toolkit import manifest as manifests
 from toolkit.device import tflite_artifacts
 from toolkit.errors import InputError
+from toolkit.extras import is_installed
 from toolkit.manifest import Manifest
 from toolkit.tflite_network import has_runtime
 
@@ -22,12 +21,6 @@ def default_artifact(bundle: Path) -> str:
     dynamic, int8. All are as fast but int8, so that only a named artifact is a smaller one. What is made for a page, or
     has a style inside beside artifacts that take one, is run where it is named alone.
 
-    Args:
-        bundle: the bundle's folder.
-
-    Returns:
-        The artifact's path in the bundle.
-
     Raises:
         InputError: there is no such bundle, or it holds nothing that is run unnamed.
     """
@@ -37,7 +30,7 @@ def default_artifact(bundle: Path) -> str:
     one_size = [name for name, size in pairs if size is not None]
     saved_model = [name for name in names(manifest) if name == SAVED_MODEL]
     if has_runtime():
-        usual = any_size + (saved_model if _is_installed("tensorflow") else []) + one_size + saved_model
+        usual = any_size + (saved_model if is_installed("tensorflow") else []) + one_size + saved_model
     else:
         usual = saved_model + any_size + one_size
     if not usual:
@@ -50,9 +43,3 @@ def names(manifest: Manifest) -> list[str]:
     """Returns the paths of all artifacts of a manifest, as far as it is sound."""
     paths = [record.get("path") for record in manifest["artifacts"] if isinstance(record, dict)]
     return [path for path in paths if isinstance(path, str)]
-
-
-def _is_installed(package: str) -> bool:
-    with contextlib.suppress(ImportError, ValueError):
-        return importlib.util.find_spec(package) is not None
-    return False

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from toolkit import aborts, keras_settings, signals, streams
 from toolkit.commands import closing
 from toolkit.errors import InputError, MissingExtraError, StyleportError, WorkError, out_of_memory, reason
-from toolkit.extras import install
+from toolkit.extras import install, is_installed
 from toolkit.help_page import HelpfulCommand, first_paragraph
 from toolkit.printing import LOGS_VARIABLE, print_lines, print_remark
 
@@ -167,15 +167,8 @@ def styleport(
 def _check_extras(command: str) -> None:
     """Finds out before any work whether what a command needs is installed; finding a package does not import it."""
     for package in NEEDS.get(command, ()):
-        if not _is_installed(package):
+        if not is_installed(package):
             raise MissingExtraError(_needs(package))
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        return package in sys.modules or importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def _needs(package: str) -> str:

@@ -11,10 +11,6 @@ _VARIABLES = Path("variables", "variables")
 def missing(folder: Path, max_bytes: int) -> str | None:
     """Looks for what a SavedModel's folder lacks of what loading it takes.
 
-    Args:
-        folder: the SavedModel.
-        max_bytes: a graph larger than this is not looked into.
-
     Returns:
         What is missing or damaged; None if nothing is.
     """

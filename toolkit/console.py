@@ -54,9 +54,6 @@ def quiet_libraries() -> Iterator[Console]:
     TensorFlow, the TFLite converter and the quantizer write to the process's standard output and error themselves,
     past anything that Python's logging or warnings could hold back. Within the block both descriptors lead into one
     file, so that bars and warnings of libraries, too, meet no terminal: results are printed after it.
-
-    Yields:
-        A console on the real standard error.
     """
     chatter = None if os.environ.get(LOGS_VARIABLE) else _unnamed_file()
     if chatter is None:
@@ -114,12 +111,7 @@ _DESCRIPTION = TextColumn("{task.description}", markup=False)
 
 
 def bar(console: Console, *columns: ProgressColumn) -> Progress:
-    """Returns a bar that goes away at its end, and is not drawn where the console is no terminal.
-
-    Args:
-        console: on standard error.
-        columns: what it is made of.
-    """
+    """Returns a bar that goes away at its end, and is not drawn where the console is no terminal."""
     # Rich would take over Python's standard streams, and print above the bar what libraries write there.
     return Progress(
         *columns,
@@ -134,10 +126,6 @@ def bar(console: Console, *columns: ProgressColumn) -> Progress:
 @contextlib.contextmanager
 def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]]:
     """Shows a bar while work is done; shows nothing where the console is no terminal.
-
-    Args:
-        console: on standard error.
-        total: how many steps there are.
 
     Yields:
         A function to call with a description at the start of each step.
@@ -158,10 +146,6 @@ def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]
 @contextlib.contextmanager
 def bytes_bar(console: Console, description: str) -> Iterator[Callable[[int, int | None], None]]:
     """Shows a bar while bytes are received; shows nothing where the console is no terminal.
-
-    Args:
-        console: on standard error.
-        description: what is received.
 
     Yields:
         A function to call with the bytes received so far, and how many there will be, if that is known.

@@ -64,12 +64,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Signature:
-    """A way of calling a model.
-
-    Attributes:
-        inputs: by name.
-        outputs: by name.
-    """
+    """A way of calling a model."""
 
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
@@ -106,17 +101,7 @@ class Convention:
 
 
 def parse(text: str) -> dict[str, str]:
-    """Reads the option `--inputs`.
-
-    Args:
-        text: such as `content=photo,style=painting`; `signature=` and `output=` may be given too.
-
-    Returns:
-        Names by role.
-
-    Raises:
-        InputError: it says something else.
-    """
+    """Reads the option `--inputs`, such as `content=photo,style=painting`, as names by role."""
     given: dict[str, str] = {}
     for part in text.split(","):
         role, separator, name = (piece.strip() for piece in part.partition("="))
@@ -129,15 +114,7 @@ def parse(text: str) -> dict[str, str]:
 
 
 def find(source: str, signatures: Mapping[str, Signature], given: Mapping[str, str]) -> Convention:
-    """Decides how a model is called.
-
-    Args:
-        source: what to call the model in an error.
-        signatures: by name.
-        given: names by role, as `parse` gives them; they settle what is open.
-
-    Returns:
-        The convention.
+    """Decides how a model is called; names by role, as `parse` gives them, settle what is open.
 
     Raises:
         InputError: nothing given or known settles it; lists the signatures.

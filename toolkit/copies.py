@@ -13,24 +13,8 @@ from toolkit.completeness import missing
 from toolkit.errors import InputError, WorkError
 from toolkit.locate import RECORD_SUFFIX
 from toolkit.opening import open_file
-
-
-def check_target(folder: Path) -> None:
-    """Refuses to write over what is there.
-
-    Args:
-        folder: where the copy is to be.
-
-    Raises:
-        InputError: it has no name, or something is there.
-    """
-    if folder.name in ("", ".."):
-        raise InputError(f"{folder}: has no name of its own; give the name of a new folder")
-    try:
-        if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))):
-            raise InputError(f"{folder}: exists already; choose another path")
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {error.strerror}; choose another path") from error
+from toolkit.targets import check_new_folder
+from toolkit.whole_files import replacing
 
 
 def record_path(folder: Path) -> Path:
@@ -52,7 +36,7 @@ def keep(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
         InputError: the copy may not be written there.
         WorkError: the disk is full.
     """
-    check_target(folder)
+    check_new_folder(folder)
     record_file = record_path(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -67,9 +51,9 @@ def keep(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
         record = {"sha256": graph_file.digest(copied), "bytes": size, "fetched": _now()}
         if resolved.url is not None:
             record |= {"handle": resolved.handle, "url": resolved.url}
-        _write(staging / "record", json.dumps(record, indent=2).encode() + b"\n")
         # The record first: without its folder it says nothing, while a folder without it would be of unknown origin.
-        (staging / "record").replace(record_file)
+        with replacing(record_file) as stream:
+            stream.write(json.dumps(record, indent=2).encode() + b"\n")
         copied.rename(folder)
     except OSError as error:
         if not folder.exists():
@@ -97,10 +81,3 @@ def _copy(source: Path, target: Path) -> int:
             os.fsync(taken.fileno())
         size += copied.stat().st_size
     return size
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("xb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())

@@ -9,20 +9,9 @@ Result = TypeVar("Result")
 
 
 def within(seconds: float, call: Callable[[], Result], discard: Callable[[Any], None] = lambda result: None) -> Result:
-    """Runs a call in a thread of its own, and gives it up at its deadline.
+    """Runs a call in a thread of its own, and gives it up, with a TimeoutError, at its deadline.
 
     Nothing stops the thread: what is given up goes on until it ends, or until the process does.
-
-    Args:
-        seconds: to wait.
-        call: what to run.
-        discard: given the result of a call that ended too late.
-
-    Returns:
-        What the call returns.
-
-    Raises:
-        TimeoutError: it has not ended within the time.
     """
     outcome: list[tuple[Any, BaseException | None]] = []
     abandoned, context = threading.Event(), contextvars.copy_context()

@@ -75,17 +75,7 @@ def load_image(source: Any, max_size: int | None = None, min_side: int | None = 
 
 @contextmanager
 def opened_picture(path: str | PathLike) -> Iterator[BinaryIO]:
-    """Opens a picture's file.
-
-    Args:
-        path: the file.
-
-    Yields:
-        The file, at its start.
-
-    Raises:
-        InputError: it is missing or cannot be read.
-    """
+    """Opens a picture's file; refuses one that is missing or cannot be read."""
     try:
         with open_file(path) as stream:
             yield stream
@@ -109,38 +99,13 @@ def _load_array(samples: np.ndarray, max_size: int | None) -> Picture:
 
 
 def decode_image(stream: BinaryIO, name: str, max_size: int | None = None, min_side: int | None = None) -> Picture:
-    """Loads a picture from an open file, wherever that lies.
-
-    Args:
-        stream: at its start; it can seek.
-        name: what an error calls it.
-        max_size: see `load_image`.
-        min_side: see `load_image`.
-
-    Returns:
-        A new float32 RGB picture in [0, 1], shape [H, W, 3].
-
-    Raises:
-        InputError: the file is empty, broken or no picture, or the picture is too small or too large.
-    """
+    """Loads a picture from an open file, wherever that lies, as `load_image` does."""
     with opened(stream, name) as image:
         return _decode(image, name, max_size, _reduction(image, stream, name, max_size, min_side))
 
 
 def stored_size(stream: BinaryIO, name: str, max_size: int | None = None) -> tuple[int, int]:
-    """Reads from a picture's header the size that it will be decoded to, as it lies in the file.
-
-    Args:
-        stream: at its start; it can seek.
-        name: what an error calls it.
-        max_size: see `load_image`.
-
-    Returns:
-        Width and height in pixels; what the EXIF orientation makes upright has them the other way round.
-
-    Raises:
-        InputError: as `decode_image`, as far as the header tells.
-    """
+    """Returns the width and height, not yet upright, that an open picture will be decoded to, by its header."""
     with opened(stream, name) as image:
         check_size(*image.size, name)
         _reduction(image, stream, name, max_size, None)
@@ -148,36 +113,14 @@ def stored_size(stream: BinaryIO, name: str, max_size: int | None = None) -> tup
 
 
 def stored_extent(stream: BinaryIO, name: str) -> tuple[int, int]:
-    """Reads from a picture's header how large it is stored, be that more than may be decoded.
-
-    Args:
-        stream: at its start; it can seek.
-        name: what an error calls it.
-
-    Returns:
-        Width and height in pixels, as it lies in the file.
-
-    Raises:
-        InputError: the file is empty, broken or no picture, or no JPEG and has more pixels than may be decoded.
-    """
+    """Returns the width and height of an open picture by its header, be that more than may be decoded."""
     with opened(stream, name) as image:
         return image.size
 
 
 @contextmanager
 def opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
-    """Opens a picture of which nothing but the header is decoded yet.
-
-    Args:
-        stream: at its start; it can seek.
-        name: what an error calls it.
-
-    Yields:
-        The image.
-
-    Raises:
-        InputError: the file is empty, broken or no picture.
-    """
+    """Opens a picture of which nothing but the header is decoded yet."""
     magic = stream.read(len(jpeg.MAGIC))
     if not magic:
         raise InputError(f"cannot read {name}: the file is empty; give a picture")

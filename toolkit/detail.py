@@ -14,14 +14,7 @@ from toolkit.upsampling import upsample
 
 
 def check_detail(detail: int) -> None:
-    """Refuses a side at which no network paints.
-
-    Args:
-        detail: the longer side, in pixels.
-
-    Raises:
-        InputError: it is less than 16.
-    """
+    """Refuses a side under 16 pixels, at which no network paints."""
     if detail < MIN_SIDE:
         raise InputError(f"detail is {detail} pixels: give {MIN_SIDE} or more, such as {DETAIL}")
 
@@ -83,16 +76,7 @@ def paint_at_detail(
 
 
 def brought_to(content: Picture, painted: Picture, small: Picture | None = None) -> Picture:
-    """Gives a painting the size of its photo.
-
-    Args:
-        content: the photo, float32 RGB in [0, 1], shape [H, W, 3].
-        painted: the painting, likewise, of any size.
-        small: the photo at the size of the painting, if that is at hand.
-
-    Returns:
-        A picture [H, W, 3]; the painting itself where it has that size.
-    """
+    """Gives a painting its photo's size; `small` is the photo at the painting's size, if that is at hand."""
     height, width = painted.shape[:2]
     if (height, width) == content.shape[:2]:
         return painted

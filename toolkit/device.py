@@ -13,7 +13,7 @@ from toolkit.bottleneck_cache import BottleneckCache
 from toolkit.errors import InputError
 from toolkit.fitting import paint_timed, resized
 from toolkit.inputs import Pictures, as_picture, as_pictures, check_bottleneck, check_styles
-from toolkit.stage_times import LastTimes, StageClock, StageTimes
+from toolkit.stage_times import StageClock, Timed
 from toolkit.tflite_network import TFLiteNetwork, tensor_shape
 
 PREDICTOR_FILE = "predictor.tflite"
@@ -31,21 +31,7 @@ REMEMBERED_STYLES = 64
 def open_network(
     path: str | Path, runtime: str = "auto", threads: int | None = None, isolated: bool = False
 ) -> TFLiteNetwork:
-    """Opens a .tflite file in this process, or in one of its own.
-
-    Args:
-        path: see `TFLiteNetwork`.
-        runtime: likewise.
-        threads: likewise.
-        isolated: see `toolkit.isolated`.
-
-    Returns:
-        The network.
-
-    Raises:
-        InputError: see `TFLiteNetwork`.
-        WorkError: see `toolkit.isolated.IsolatedNetwork`.
-    """
+    """Opens a .tflite file in this process or, isolated, in one of its own; see `TFLiteNetwork`."""
     if not isolated:
         return TFLiteNetwork(path, runtime, threads)
     from toolkit.isolated import IsolatedNetwork
@@ -89,17 +75,10 @@ def tflite_artifacts(manifest: manifests.Manifest) -> list[tuple[str, int | None
 
 
 def find_pair(source: str | Path | tuple[str | Path, str | Path], artifact: str | None = None) -> tuple[Path, Path]:
-    """Finds the two files of an exported pair.
+    """Finds the predictor and the transformer of an exported pair.
 
-    Args:
-        source: a bundle's folder, whose files are held against its manifest; an artifact's folder; or the two files.
-        artifact: of a bundle, such as `tflite/int8_384`; by default the first that `tflite_artifacts` lists.
-
-    Returns:
-        The predictor's and the transformer's path.
-
-    Raises:
-        InputError: there is no such pair, or a file of the bundle is damaged.
+    `source` is a bundle's folder, whose files are held against its manifest; an artifact's folder; or the two files. Of
+    a bundle, the artifact is by default the first that `tflite_artifacts` lists.
     """
     if isinstance(source, str | Path):
         folder = Path(source)
@@ -115,7 +94,7 @@ def find_pair(source: str | Path | tuple[str | Path, str | Path], artifact: str 
     return Path(predictor), Path(transformer)
 
 
-class DeviceStylizer:
+class DeviceStylizer(Timed):
     """An exported .tflite pair behind the same call as the Keras stylizer.
 
     Pictures of another size than a fixed-size model takes are scaled to fit, mirrored up to its size, and the
@@ -170,7 +149,7 @@ class DeviceStylizer:
         self._check_match(predictor, transformer)
         self.pixel_cost = memory.of_pair(self.content_size is not None, self.style_size is not None)
         self._known = BottleneckCache(REMEMBERED_STYLES)
-        self._times = LastTimes()
+        super().__init__()
 
     @classmethod
     def from_preset(
@@ -192,11 +171,6 @@ class DeviceStylizer:
         """
         return cls(presets.tflite_pair(name), runtime, threads, isolated=isolated)
 
-    @property
-    def times(self) -> StageTimes:
-        """What the stages of this thread's last call took."""
-        return self._times.value
-
     def _check_match(self, predictor: Path, transformer: Path) -> None:
         given = tensor_shape(self.predictor.outputs["style_bottleneck"])[-1]
         if given not in (-1, self._bottleneck_dim):
@@ -216,7 +190,7 @@ class DeviceStylizer:
         """
         clock = StageClock()
         bottleneck = self._remembered(as_pictures(style, "style"), clock)
-        self._times.value = clock.times()
+        self._stop(clock)
         return bottleneck
 
     def _remembered(self, style: np.ndarray, clock: StageClock) -> np.ndarray:
@@ -261,7 +235,7 @@ class DeviceStylizer:
 
         styles = np.broadcast_to(bottleneck, (len(content), *bottleneck.shape[1:]))
         pictures = np.stack([painted(picture, style) for picture, style in zip(content, styles, strict=True)])
-        self._times.value = clock.times()
+        self._stop(clock)
         return pictures
 
     def __call__(self, content: Pictures, style: Pictures, strength: float | None = None) -> np.ndarray:
@@ -300,7 +274,7 @@ class DeviceStylizer:
             yield self._transform(content, self._mixed(content, bottleneck, strength, clock), clock)[0]
 
 
-class DeviceWholeStylizer:
+class DeviceWholeStylizer(Timed):
     """An exported .tflite of a stylizer in one piece: content and style in, picture out.
 
     Takes pictures, and may be shared by threads, as `DeviceStylizer` does and may.
@@ -325,23 +299,10 @@ class DeviceWholeStylizer:
         self._network.check_role("stylizer", {"content_image", "style_image"}, "stylized_image")
         self.content_size = self._network.input_size("content_image")
         self.style_size = self._network.input_size("style_image")
-        self._times = LastTimes()
-
-    @property
-    def times(self) -> StageTimes:
-        """What the stages of this thread's last call took."""
-        return self._times.value
+        super().__init__()
 
     def __call__(self, content: Pictures, style: Pictures) -> np.ndarray:
-        """Repaints pictures in the style of other pictures.
-
-        Args:
-            content: pictures [B, H, W, 3] in [0, 1], in any form, sides from 16 pixels.
-            style: likewise [B or 1, h, w, 3].
-
-        Returns:
-            [B, H, W, 3] float32 in [0, 1].
-        """
+        """Repaints pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]; any form is taken."""
         clock = StageClock()
         content, style = as_pictures(content, "content"), as_pictures(style, "style")
         check_styles(len(style), len(content))
@@ -349,7 +310,7 @@ class DeviceWholeStylizer:
         # One style for all contents is a view of it, not a copy for each.
         styles = np.broadcast_to(styles, (len(content), *styles.shape[1:]))
         painted = np.stack([self._paint(picture, one, clock) for picture, one in zip(content, styles, strict=True)])
-        self._times.value = clock.times()
+        self._stop(clock)
         return painted
 
     def _paint(self, picture: np.ndarray, style: np.ndarray, clock: StageClock) -> np.ndarray:

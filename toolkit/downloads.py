@@ -7,31 +7,8 @@ from dataclasses import dataclass, field
 Received = Callable[[int, int | None], None]
 
 
-@dataclass
-class Transfer:
-    """The bounds of one resolution, and what was seen on its way.
-
-    Attributes:
-        timeout: seconds until a server must have answered, and until each further byte.
-        total_timeout: seconds for the whole download.
-        max_bytes: the largest archive, and the most that it may unpack to.
-        progress: told the bytes received so far, and how many there will be, if that is known.
-        asked: the addresses asked.
-        answered: the address that answered in the end.
-        discarded: what was wrong with a copy in the cache, which was removed and is fetched again.
-    """
-
-    timeout: float
-    total_timeout: float
-    max_bytes: int
-    progress: Received
-    asked: list[str] = field(default_factory=list)
-    answered: str | None = None
-    discarded: str | None = None
-
-
 @dataclass(frozen=True)
-class Limits:
+class DownloadLimits:
     """What a download may take.
 
     Attributes:
@@ -44,9 +21,24 @@ class Limits:
     total_timeout: float = 600.0
     max_bytes: int = 2 << 30
 
-    def transfer(self, progress: Received = lambda received, expected: None) -> Transfer:
-        """Returns the record of one resolution within these limits."""
-        return Transfer(self.timeout, self.total_timeout, self.max_bytes, progress)
+
+@dataclass
+class Transfer:
+    """One resolution, and what was seen on its way.
+
+    Attributes:
+        limits: of its download.
+        progress: told the bytes received so far, and how many there will be, if that is known.
+        asked: the addresses asked.
+        answered: the address that answered in the end.
+        discarded: what was wrong with a copy in the cache, which was removed and is fetched again.
+    """
+
+    limits: DownloadLimits
+    progress: Received = lambda received, expected: None
+    asked: list[str] = field(default_factory=list)
+    answered: str | None = None
+    discarded: str | None = None
 
 
 def public(url: str) -> str:

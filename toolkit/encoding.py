@@ -36,19 +36,7 @@ def to_pillow(picture: Any) -> Image.Image:
 
 
 def encode_png(picture: Any, metadata: PhotoMetadata | None = None) -> bytes:
-    """Encodes a picture as an 8-bit RGB PNG.
-
-    Args:
-        picture: as `to_pillow` takes it.
-        metadata: see `save_image`.
-
-    Returns:
-        The bytes of a PNG file.
-
-    Raises:
-        InputError: the shape or the range is another.
-        WorkError: a sample is NaN or infinite.
-    """
+    """Encodes a picture, as `to_pillow` takes it, as an 8-bit RGB PNG with the metadata of a photo."""
     return _encode(_checked(picture), "PNG", 100, metadata, is_small=True)  # for it may be sent
 
 

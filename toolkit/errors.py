@@ -54,14 +54,7 @@ def one_line(error: BaseException, most: int | None = None) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Finds the one line that says what was wrong in what a library raised.
-
-    Args:
-        error: of Keras, TensorFlow or the like, whose messages may be pages long.
-
-    Returns:
-        The line, without color; the kind of error where it says nothing.
-    """
+    """Finds the one line, without color, that says what was wrong in what Keras, TensorFlow or the like raised."""
     lines = [line.strip() for line in _ESCAPES.sub("", str(error)).splitlines() if line.strip()]
     if lines and lines[0].startswith("in user code"):  # AutoGraph's own traceback, with the error at its end
         starts = [index for index, line in enumerate(lines) if _RAISED.match(line)]

@@ -6,22 +6,24 @@ checkout, a wheel or a repository, pip records that place (PEP 610), and the com
 
 import contextlib
 import importlib.metadata
+import importlib.util
 import json
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 
+def is_installed(package: str) -> bool:
+    """Returns whether a package can be imported, without importing it."""
+    with contextlib.suppress(ImportError, ValueError):
+        return package in sys.modules or importlib.util.find_spec(package) is not None
+    return False
+
+
 def install(extra: str) -> str:
-    """Returns the command that installs an extra.
-
-    Args:
-        extra: such as `export`.
-
-    Returns:
-        A line for a shell.
-    """
+    """Returns the line for a shell that installs an extra, such as `export`."""
     origin = _origin()
     url = origin.get("url")
     if not isinstance(url, str):

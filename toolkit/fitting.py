@@ -13,15 +13,7 @@ Size = tuple[int, int]
 
 
 def fit(picture: np.ndarray, size: Size) -> tuple[np.ndarray, Size]:
-    """Scales a picture to fit into a size and mirrors it up to that size.
-
-    Args:
-        picture: [H, W, 3] float32 in [0, 1].
-        size: height and width.
-
-    Returns:
-        The picture of that size, and the height and width that it was scaled to.
-    """
+    """Scales a picture to fit into a size and mirrors it up to that; returns the size it was scaled to as well."""
     scale = min(size[0] / picture.shape[0], size[1] / picture.shape[1])
     # A mirror needs two pixels.
     height, width = (max(2, round(side * scale)) for side in picture.shape[:2])
@@ -60,17 +52,7 @@ def _of_the_size(picture: np.ndarray, painted: np.ndarray) -> np.ndarray:
 def paint_timed(
     size: Size | None, picture: np.ndarray, clock: StageClock, paint: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """Paints a picture of any size, and counts what its stages take.
-
-    Args:
-        size: the height and width that `paint` takes; None for any.
-        picture: [H, W, 3] float32 in [0, 1].
-        clock: the call's; what it did not count yet belongs to the stage `pre`.
-        paint: takes and gives such a picture; is the stage `transform`.
-
-    Returns:
-        [H, W, 3], of the given picture's size.
-    """
+    """Paints as `paint_at` does, and counts the stage `transform`, and what was not counted yet as `pre`."""
 
     def transform(fitted: np.ndarray) -> np.ndarray:
         clock.lap("pre")
@@ -84,13 +66,5 @@ def paint_timed(
 
 
 def resized(size: Size | None, pictures: np.ndarray) -> np.ndarray:
-    """Resizes style pictures, whose aspect ratio does not matter.
-
-    Args:
-        size: height and width; None keeps them.
-        pictures: [B, h, w, 3] float32 in [0, 1].
-
-    Returns:
-        [B, height, width, 3].
-    """
+    """Resizes style pictures, whose aspect ratio does not matter; without a size they stay."""
     return pictures if size is None else np.stack([resampled_picture(picture, *size) for picture in pictures])

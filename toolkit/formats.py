@@ -36,11 +36,7 @@ _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 
 def is_heic(stream: BinaryIO) -> bool:
-    """Returns whether a file is a HEIC picture, as iPhones take them.
-
-    Args:
-        stream: the file, which can seek.
-    """
+    """Returns whether a file is a HEIC picture, as iPhones take them."""
     stream.seek(0)
     start = stream.read(12)
     return start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS
@@ -119,15 +115,7 @@ def find_images(path: str | Path, recursive: bool = False) -> list[Path]:
 
 
 def files_in(folder: Path, recursive: bool = False) -> Iterator[Path]:
-    """Yields what a folder holds.
-
-    Args:
-        folder: its path.
-        recursive: the folders below it are walked instead of named, but for hidden ones and links to folders.
-
-    Raises:
-        OSError: a folder cannot be read.
-    """
+    """Yields what a folder holds; with `recursive`, what those below it hold, but for hidden ones and links."""
     if not recursive:
         yield from folder.iterdir()
         return

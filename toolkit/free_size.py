@@ -14,9 +14,6 @@ def free_upsampling(model: Any) -> None:
     Keras (3.15) asks whether the size is positive, which nobody knows while a graph of free size is traced; for the
     nearest neighbor it repeats rows and columns in a way that TFLite's converter does not take. What is computed is the
     same.
-
-    Args:
-        model: a Keras model; changed in place.
     """
     for layer in model._flatten_layers(include_self=False, recursive=True):
         if type(layer) is keras.layers.UpSampling2D and layer.interpolation in ("nearest", "bilinear", "bicubic"):

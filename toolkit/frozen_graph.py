@@ -100,13 +100,7 @@ class FrozenGraph:
 
 
 def freeze(whole: LoadedStylizer) -> FrozenGraph:
-    """Makes one graph of constants of a stylizer.
-
-    Args:
-        whole: the stylizer.
-
-    Returns:
-        Its graph, every function called in it put in the place of the call.
+    """Makes one graph of constants of a stylizer, every function called in it put in the place of the call.
 
     Raises:
         InputError: it has something that is no constant even then, such as a table, or its picture does not depend on
@@ -150,16 +144,7 @@ def _remove_control_edges(definition: Any) -> None:
 
 
 def reach(start: str, edges: dict[str, set[str]], without: str | None = None) -> set[str]:
-    """Follows edges from a node to all that it leads to.
-
-    Args:
-        start: the node.
-        edges: what each node leads to.
-        without: a node that is not passed through.
-
-    Returns:
-        The nodes' names, the first node's among them.
-    """
+    """Returns a node and all that its edges lead to, without passing through one."""
     seen, waiting = {start} - {without}, deque([start] if start != without else [])
     while waiting:
         for name in edges[waiting.popleft()] - seen - {without}:

@@ -44,13 +44,6 @@ def is_trusted() -> bool:
 def load(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
     """Loads a SavedModel that passes the gate.
 
-    Args:
-        folder: the SavedModel.
-        loader: loads it.
-
-    Returns:
-        What the loader returns.
-
     Raises:
         InputError: it does not pass, or there is none.
         WorkError: it was not loaded in time.
@@ -61,13 +54,6 @@ def load(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
 
 def in_time(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
     """Loads a SavedModel, past the gate but not past the deadline.
-
-    Args:
-        folder: the SavedModel.
-        loader: loads it.
-
-    Returns:
-        What the loader returns.
 
     Raises:
         WorkError: it was not loaded in time.
@@ -80,9 +66,6 @@ def in_time(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
 
 def check(folder: Path) -> None:
     """Holds a SavedModel against the list of what it may do, and loads nothing.
-
-    Args:
-        folder: the SavedModel.
 
     Raises:
         InputError: it is none, or has something that no stylizer needs.

@@ -23,15 +23,7 @@ MAX_RANK = 4
 
 
 def obstacles(file: TFLiteFile, operations: dict[str, int]) -> list[str]:
-    """Finds what keeps a network from running on a GPU as a whole.
-
-    Args:
-        file: as `toolkit.tflite_file.read_tflite` gives it.
-        operations: how many there are of each, by name.
-
-    Returns:
-        One phrase for each obstacle; empty where the delegate takes all of the network.
-    """
+    """Returns a phrase for each thing that keeps a network from running on a GPU as a whole."""
     found = []
     if any(None in tensor.shape for tensor in file.computed):
         found.append("its sizes vary, and a GPU needs them beforehand")

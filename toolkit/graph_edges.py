@@ -2,9 +2,5 @@
 
 
 def node_of(edge: str) -> str:
-    """Returns the name of the node that an edge comes from.
-
-    Args:
-        edge: as a NodeDef has it: `name`, `name:1`, in a function `name:part:0`, or `^name`, which orders.
-    """
+    """Returns the node that an edge comes from: `name`, `name:1`, in a function `name:part:0`, or `^name`."""
     return edge.removeprefix("^").partition(":")[0]

@@ -8,7 +8,7 @@ from typing import Any
 from toolkit import manifest as manifests
 from toolkit import message_fields
 from toolkit.archive import MODEL_FILES
-from toolkit.downloads import Limits
+from toolkit.downloads import DownloadLimits
 from toolkit.errors import InputError, StyleportError, reason
 from toolkit.opening import read_bounded
 
@@ -25,19 +25,12 @@ _DEBUG_FILE = "debug/saved_model_debug_info.pb"
 _MOST_BYTES = {_DEBUG_FILE: MAX_BYTES, "fingerprint.pb": 1 << 16, "tfhub_module.pb": 1 << 16}
 
 
-def files(folder: Path, max_bytes: int = Limits.max_bytes) -> list[Path]:
-    """Lists the files of a SavedModel.
-
-    Args:
-        folder: the SavedModel.
-        max_bytes: the largest sum of their sizes.
-
-    Returns:
-        Their paths, sorted.
+def files(folder: Path, max_bytes: int = DownloadLimits.max_bytes) -> list[Path]:
+    """Lists the files of a SavedModel, sorted.
 
     Raises:
-        InputError: there are more, or larger, than a SavedModel has; or one is neither file nor folder, or is a link
-            to a folder.
+        InputError: there are more, or larger, than a SavedModel has; or one is neither file nor folder, or is a link to
+            a folder.
     """
     found, total = [], 0
     for root, folders, names in os.walk(folder):
@@ -77,9 +70,6 @@ def read(folder: Path) -> Any:
 
     Args:
         folder: holds `saved_model.pb` or, as text, `saved_model.pbtxt`; not both, for readers differ in their choice.
-
-    Returns:
-        A tensorflow.SavedModel.
 
     Raises:
         InputError: there is none, or more than one, or it is too large or damaged.

@@ -19,9 +19,6 @@ def compute_in_float32(stylizer: LoadedStylizer) -> None:
 
     Half precision overflows and rounds in the sums over a picture; TFLite's operations take neither.
 
-    Args:
-        stylizer: changed in place.
-
     Raises:
         InputError: its graph cannot be had.
     """

@@ -58,10 +58,6 @@ _FROM_ASSETS = frozenset(READING) - {"RestoreV2"}
 def check_graph(folder: Path, meta_graph: Any) -> None:
     """Holds one graph of a SavedModel against the list.
 
-    Args:
-        folder: the SavedModel.
-        meta_graph: a tensorflow.MetaGraphDef of it.
-
     Raises:
         InputError: it has something that no stylizer needs.
         RecursionError: its functions call each other too deeply.

@@ -34,14 +34,7 @@ class HeaderError(ValueError):
 
 
 def check_header(stream: BinaryIO) -> None:
-    """Refuses a file whose header takes too long or too much memory to read.
-
-    Args:
-        stream: a file that can seek, at its start; it is left there.
-
-    Raises:
-        HeaderError: it is over a limit.
-    """
+    """Refuses a file whose header takes too long or too much memory to read; it is left at its start."""
     start = stream.read(len(_PNG_MAGIC))
     try:
         if start.startswith(jpeg.MAGIC):

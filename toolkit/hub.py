@@ -4,7 +4,6 @@ The real tensorflow_hub does the resolving, locking (`TFHUB_CACHE_DIR`, `TFHUB_M
 `toolkit.resolvers` bounds it, and `toolkit.gate` stands before what is loaded.
 """
 
-import os
 import urllib.error
 import urllib.parse
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from typing import Any
 from toolkit import gate
 from toolkit.archive import MODEL_FILES, SUFFIXES
 from toolkit.completeness import missing
-from toolkit.downloads import Limits, Received, Transfer, public
+from toolkit.downloads import DownloadLimits, Received, Transfer, public
 from toolkit.errors import InputError, StyleportError, WorkError, told_as_input
 from toolkit.opening import read_bounded
+from toolkit.whole_files import replacing
 
 _MAX_URL_BYTES = 1 << 12
 
@@ -52,7 +52,7 @@ def is_saved_model(path: Path) -> bool:
 
 
 def resolve(
-    handle: str | Path, limits: Limits | None = None, progress: Received = lambda received, expected: None
+    handle: str | Path, limits: DownloadLimits | None = None, progress: Received = lambda received, expected: None
 ) -> Resolved:
     """Brings a module to this machine, or finds it in TensorFlow Hub's cache.
 
@@ -61,9 +61,6 @@ def resolve(
             path of a `.tar.gz` or of a folder.
         limits: what a download may take.
         progress: told the bytes received so far, and how many there will be, if that is known.
-
-    Returns:
-        The module's folder.
 
     Raises:
         InputError: what came is refused: too large, or no SavedModel, or an archive that does more than hold one.
@@ -76,7 +73,7 @@ def resolve(
         raise InputError(f"{name}: not an address that TensorFlow Hub knows: give https://, http:// or gs://")
     with told_as_input(f"{name!r}: not an address"):
         shown = public(name) if is_handle(name) else name
-    transfer = (limits or Limits()).transfer(progress)
+    transfer = Transfer(limits or DownloadLimits(), progress)
     with resolvers.bounded(transfer):
         try:
             path = _whole(name, transfer)
@@ -94,12 +91,12 @@ def _whole(handle: str, transfer: Transfer) -> Path:
     path = _resolved(handle)
     if not is_handle(handle) and path == Path(handle):
         return path  # a folder that is no copy of ours
-    lacking = missing(path, transfer.max_bytes)
+    lacking = missing(path, transfer.limits.max_bytes)
     if lacking and not transfer.asked:
         transfer.discarded = f"lacked {lacking}"
-        resolvers.discard(path, lambda: missing(path, transfer.max_bytes) is not None)
+        resolvers.discard(path, lambda: missing(path, transfer.limits.max_bytes) is not None)
         path = _resolved(handle)
-        lacking = missing(path, transfer.max_bytes)
+        lacking = missing(path, transfer.limits.max_bytes)
     if lacking:
         raise InputError(f"{public(handle)}: holds no whole SavedModel: it lacks {lacking}")
     return path
@@ -130,16 +127,15 @@ def _origin(path: Path, handle: str, transfer: Transfer) -> str:
     if transfer.answered:
         url = public(transfer.answered)
         # Beside the cached folder, as TensorFlow Hub's own descriptor is: the next export names the same address.
-        staged = record.with_name(f"{record.name}.{os.getpid()}")
-        staged.write_text(url + "\n", encoding="utf-8")
-        staged.replace(record)
+        with replacing(record) as stream:
+            stream.write(f"{url}\n".encode())
         return url
     return read_bounded(record, _MAX_URL_BYTES, "an address").decode().strip() if record.is_file() else public(handle)
 
 
 def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
-    reason = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
-    told = f"HTTP {error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(reason)
+    cause = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
+    told = f"HTTP {error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(cause)
     tried = f"; tried {', '.join(public(url) for url in transfer.asked)}" if transfer.asked else ""
     why = f"the copy in TensorFlow Hub's cache {transfer.discarded}, and it " if transfer.discarded else ""
     lines = " ".join(told.split())[:300] or type(error).__name__
@@ -150,16 +146,10 @@ def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
 
 
 def load(folder: Path) -> Any:
-    """Loads a SavedModel, TF1 or TF2, that passes the gate, through TensorFlow Hub.
-
-    Args:
-        folder: as `resolve` gives it.
-
-    Returns:
-        The loaded object; it has `signatures`.
+    """Loads a SavedModel, TF1 or TF2, that passes the gate, through TensorFlow Hub; it has `signatures`.
 
     Raises:
-        InputError: the folder holds no SavedModel that TensorFlow can load, or it does not pass; see `toolkit.gate`.
+        InputError: TensorFlow cannot load it, or it does not pass; see `toolkit.gate`.
         WorkError: it was not loaded in time.
     """
     from toolkit.resolvers import hub

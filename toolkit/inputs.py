@@ -34,37 +34,16 @@ Pictures = Any
 
 
 def as_picture(picture: Any, name: str = "the picture") -> Picture:
-    """Takes one picture, of any size, in any form.
-
-    Args:
-        picture: see the module's text.
-        name: what to call it in an error.
-
-    Returns:
-        float32 RGB in [0, 1], shape [H, W, 3]; the array itself where it is that already.
-
-    Raises:
-        InputError: a file cannot be read, or the shape, dtype or range is another.
-    """
+    """Takes one picture, of any size, in any form; the array itself where it is one already."""
     if isinstance(picture, str | PathLike | Image.Image):
         return load_image(picture)
     return rgb(samples_of(picture, name), name)
 
 
 def as_pictures(pictures: Any, name: str, min_side: int = MIN_SIDE) -> Any:
-    """Takes a batch of pictures, in any form.
+    """Takes a batch of pictures, in any form: float32 RGB in [0, 1], shape [B, H, W, 3].
 
-    Args:
-        pictures: see the module's text.
-        name: what to call them in an error.
-        min_side: the least side in pixels.
-
-    Returns:
-        float32 RGB in [0, 1], shape [B, H, W, 3]; the array itself where it is that already. A tensor of a graph, which
-        has no samples yet, is returned as it is.
-
-    Raises:
-        InputError: a file cannot be read, or the shape, dtype or range is another.
+    An array that is that already is returned itself, and so is a tensor of a graph, which has no samples yet.
     """
     if is_symbolic(pictures):
         _check_symbolic(pictures, name, min_side)
@@ -119,16 +98,7 @@ def _is_one(value: Any) -> bool:
 
 
 def check_bottleneck(bottleneck: Any, length: int, contents: int | None) -> None:
-    """Refuses what is not one bottleneck, or one for each content picture.
-
-    Args:
-        bottleneck: an array or tensor.
-        length: of a bottleneck.
-        contents: how many content pictures there are; None where that is not known yet.
-
-    Raises:
-        InputError: the shape is not [B or 1, 1, 1, length].
-    """
+    """Refuses what is not one bottleneck, or one for each content, None where their number is not known yet."""
     shape = tuple(bottleneck.shape)
     if len(shape) != 4 or shape[1:] != (1, 1, length):
         raise InputError(f"bottleneck has shape {shape}: give [batch, 1, 1, {length}]")
@@ -137,28 +107,13 @@ def check_bottleneck(bottleneck: Any, length: int, contents: int | None) -> None
 
 
 def check_styles(styles: int | None, contents: int) -> None:
-    """Refuses a number of styles that is neither one nor that of the contents.
-
-    Args:
-        styles: how many there are; None where that is not known yet.
-        contents: how many content pictures there are.
-
-    Raises:
-        InputError: it is another number.
-    """
+    """Refuses a number of styles, None where it is not known yet, that is neither one nor that of the contents."""
     if styles not in (None, 1, contents):
         raise InputError(f"{contents} contents and {styles} styles: give one style, or one for each content")
 
 
 def check_strength(strength: Any) -> None:
-    """Refuses a strength outside [0, 1].
-
-    Args:
-        strength: a number, or an array of them.
-
-    Raises:
-        InputError: one is out of range.
-    """
+    """Refuses a strength, or one of several, outside [0, 1]."""
     for value in strength.ravel() if hasattr(strength, "ravel") else (strength,):
         if not 0 <= value <= 1:
             raise InputError(f"strength is {value:g}: give a number from 0 to 1")

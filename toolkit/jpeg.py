@@ -23,13 +23,7 @@ def has_one_scan(stream: BinaryIO) -> bool:
     """Tells whether a JPEG can be decoded row by row, and so to a part of its size in little memory.
 
     A progressive JPEG, or one whose channels follow one another, comes in several scans of the whole picture, and a
-    decoder keeps all of it until the last.
-
-    Args:
-        stream: the file, which can seek; it is left where it was.
-
-    Returns:
-        Whether all channels come in the first scan, and that is the only one.
+    decoder keeps all of it until the last. The stream is left where it was.
     """
     before = stream.tell()
     try:
@@ -54,14 +48,10 @@ def _has_one_scan(stream: BinaryIO) -> bool:
 
 
 def segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Reads the segments of a JPEG up to its first scan.
+    """Reads the segments of a JPEG, from behind its first marker up to its first scan.
 
-    Args:
-        stream: the file, behind its first marker.
-
-    Yields:
-        Each marker, from 0xC0 to 0xFE, and what it holds; `JUNK` and what decoders skip. The last is the marker of the
-        scan, unless the file is damaged.
+    Each is a marker, from 0xC0 to 0xFE, and what it holds; `JUNK` and what decoders skip. The last is the marker of the
+    scan, unless the file is damaged.
     """
     while byte := stream.read(1):
         if byte != b"\xff":
@@ -87,15 +77,9 @@ def _until_marker(stream: BinaryIO) -> bytes:
 
 
 def count_scans(stream: BinaryIO, most: int) -> int:
-    """Counts the scans of a JPEG that has more than one, by the markers that begin them.
+    """Counts the scans of a JPEG, up to `most`; those of previews and of further pictures count, too.
 
-    Args:
-        stream: the file, which can seek.
-        most: how many are counted.
-
-    Returns:
-        Their number, or `most` if there are more; those of previews and of further pictures count, too. 1 where the
-        decoder reads the first scan alone.
+    1 where the decoder reads the first scan alone.
     """
     if has_one_scan(stream):
         return 1

@@ -132,14 +132,7 @@ def _what_is_wrong(error: Exception) -> str:
 
 
 def custom_modules(path: Path) -> list[str]:
-    """Lists the Python modules that a model's classes come from, beyond Keras and this project.
-
-    Args:
-        path: a `.keras` file that was loaded.
-
-    Returns:
-        The modules' names, sorted; that of a script or notebook, which nobody can import, is left out.
-    """
+    """Lists the modules of a loaded model's classes, but for Keras, this project and what nobody can import."""
     with zipfile.ZipFile(path) as archive:
         names = set(_registered_names(json.loads(archive.read("config.json"))))
     found = filter(None, map(keras.saving.get_registered_object, names))

@@ -35,11 +35,7 @@ def settings_file() -> Path:
 
 
 def check() -> None:
-    """Refuses settings at which importing TensorFlow or Keras breaks off.
-
-    Raises:
-        InputError: the file cannot be read, or holds something else.
-    """
+    """Refuses settings at which importing TensorFlow or Keras breaks off."""
     path = settings_file()
     settings = _read(path)
     if not isinstance(settings, dict):

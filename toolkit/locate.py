@@ -1,5 +1,6 @@
 """Finds out what a command's `--model` names, and where it comes from; loads nothing yet."""
 
+import os
 import urllib.parse
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,16 +35,12 @@ class Located:
     origin: dict[str, str] = field(default_factory=dict)
 
 
-def locate(source: str | Path, limits: hub.Limits | None = None) -> Located:
+def locate(source: str | Path) -> Located:
     """Finds a model, fetching it if it is not on this machine.
 
     Args:
         source: a preset; a TensorFlow Hub or Kaggle handle, or another address of a `.tar.gz`; the path of a
             `.tar.gz`, of a SavedModel's folder or of the `saved_model.pb` in it, of a `.keras` file or of a bundle.
-        limits: what a download may take.
-
-    Returns:
-        What was found.
 
     Raises:
         InputError: there is no such model, or what came is refused.
@@ -53,14 +50,14 @@ def locate(source: str | Path, limits: hub.Limits | None = None) -> Located:
     if name in presets.names():
         return Located("preset", name)
     if hub.is_handle(name):
-        return _fetched(name, limits)
+        return _fetched(name)
     path = Path(source)
-    if not _exists(path):
+    if not os.path.exists(path):  # noqa: PTH110 unlike Path's, it takes a name too long for any file
         known = "" if not path.suffix and len(path.parts) < 2 else "no such file or folder; "
         raise InputError(f"no model {name!r}: {known}{_choices()}")
     check_utf8(path)
     if hub.is_archive(path):
-        return _fetched(path, limits)
+        return _fetched(path)
     if path.is_file() and path.suffix.lower() == ".keras":
         return Located("keras", path.stem, path, {"sha256": manifests.sha256(path)})
     if manifests.is_bundle(path):
@@ -79,14 +76,7 @@ def locate(source: str | Path, limits: hub.Limits | None = None) -> Located:
 
 
 def local_path(source: str | Path) -> Path | None:
-    """Returns the path that a model is read from, if what names it is one.
-
-    Args:
-        source: see `locate`.
-
-    Returns:
-        The path, whether something is there or not; None for a preset and for an address.
-    """
+    """Returns the path that names a model, whether something is there or not; None for a preset or an address."""
     name = str(source)
     return None if name in presets.names() or hub.is_handle(name) else Path(source)
 
@@ -98,15 +88,8 @@ def _choices() -> str:
     )
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name too long for any file, or with a zero byte
-        return False
-
-
-def _fetched(handle: str | Path, limits: hub.Limits | None) -> Located:
-    resolved = hub.resolve(handle, limits)
+def _fetched(handle: str | Path) -> Located:
+    resolved = hub.resolve(handle)
     origin = {"sha256": graph_file.digest(resolved.path)}
     if resolved.url is None:
         return Located("saved_model", _stem(Path(handle).name), resolved.path, origin)

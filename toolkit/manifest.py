@@ -1,6 +1,7 @@
 """A bundle's manifest, as those who only read it need it: artifacts by name, their files checked."""
 
 import hashlib
+import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,21 +22,11 @@ Record = dict[str, Any]
 
 def is_bundle(path: Path) -> bool:
     """Returns whether a folder looks like a bundle: it has a manifest."""
-    return (path / MANIFEST_FILE).is_file()
+    return os.path.isfile(path / MANIFEST_FILE)  # noqa: PTH113 unlike Path's, it takes what can be no path
 
 
 def read(bundle: Path) -> Manifest:
-    """Reads a bundle's manifest.
-
-    Args:
-        bundle: the bundle's folder.
-
-    Returns:
-        The manifest.
-
-    Raises:
-        InputError: there is none, it is not JSON, or its schema version is not one this release reads.
-    """
+    """Reads a bundle's manifest; refuses what is none, or of a schema that this release does not read."""
     path = bundle / MANIFEST_FILE
     try:
         content = read_bounded(path, MAX_MANIFEST_BYTES, "a manifest")
@@ -89,18 +80,7 @@ def method(manifest: Manifest) -> str | None:
 
 
 def resolve(bundle: Path, relative: str) -> Path:
-    """Joins a path from a manifest to the bundle, refusing any that leaves it.
-
-    Args:
-        bundle: the bundle's folder.
-        relative: a path with forward slashes.
-
-    Returns:
-        The path of a file or folder inside the bundle.
-
-    Raises:
-        InputError: the path is absolute, climbs, or passes through a symbolic link.
-    """
+    """Joins a path from a manifest to the bundle; refuses any that leaves it or passes through a symbolic link."""
     parts = PurePosixPath(relative).parts
     if not parts or relative.startswith("/") or ".." in parts or "\\" in relative or "\0" in relative:
         raise InputError(f"{bundle}: the manifest names {relative!r}, which is not a path inside the bundle")
@@ -129,15 +109,7 @@ def sha256(path: Path) -> str:
 
 
 def check_file(bundle: Path, record: Record) -> None:
-    """Holds one file against its record.
-
-    Args:
-        bundle: the bundle's folder.
-        record: `path`, `bytes` and `sha256` of the file.
-
-    Raises:
-        InputError: the file is missing or unreadable, or its bytes are not the recorded ones.
-    """
+    """Refuses a file that is missing, or does not have the `bytes` and `sha256` of its record."""
     path = resolve(bundle, record["path"])
     try:
         if not path.is_file():
@@ -153,18 +125,7 @@ def check_file(bundle: Path, record: Record) -> None:
 
 
 def open_artifact(bundle: Path, name: str) -> Path:
-    """Finds an artifact's folder and checks every file in it, so that nothing damaged is loaded.
-
-    Args:
-        bundle: the bundle's folder.
-        name: the artifact's path in the bundle.
-
-    Returns:
-        The artifact's folder.
-
-    Raises:
-        InputError: there is no such artifact, or one of its files is missing, changed or added.
-    """
+    """Finds an artifact's folder; refuses it where a file is missing, changed or added: nothing damaged is loaded."""
     record = artifact(read(bundle), name)
     with told_as_input(f"{bundle}: the manifest's record of {name!r} is incomplete"):
         for file in record["files"]:

@@ -79,29 +79,14 @@ _KEPT_PIXEL = 300
 
 
 def of_pair(one_content_size: bool, one_style_size: bool = True) -> PixelCost:
-    """Returns what a .tflite pair takes.
-
-    Args:
-        one_content_size: its transformer takes contents of one size.
-        one_style_size: its predictor takes styles of one size.
-    """
+    """Returns what a .tflite pair takes."""
     content = _TFLITE_OF_ONE_SIZE if one_content_size else _TFLITE
     style = _TFLITE_OF_ONE_SIZE if one_style_size else _TFLITE
     return PixelCost(content.content, style.style)
 
 
 def estimate(height: int, width: int, deepest: str, pictures: int) -> Need:
-    """Estimates what a run needs.
-
-    Args:
-        height: of the picture at full size, pixels.
-        width: of the picture at full size, pixels.
-        deepest: name of the deepest layer used, such as `block5_conv2`.
-        pictures: how many pictures' worth of state the optimizer holds.
-
-    Returns:
-        The need.
-    """
+    """Estimates a run up to its deepest layer; the optimizer's state is worth so many pictures."""
     floats, samples = 0, height * width * 3
     block, _, layer = deepest.removeprefix("block").partition("_")
     for name, channels in _CHANNELS.items():
@@ -120,30 +105,12 @@ def estimate(height: int, width: int, deepest: str, pictures: int) -> Need:
 
 
 def painting(name: str, height: int, width: int, bytes_per_pixel: int) -> Need:
-    """Estimates what a network takes for one picture.
-
-    Args:
-        name: what to call the picture.
-        height: of the picture, pixels.
-        width: of the picture, pixels.
-        bytes_per_pixel: of a `PixelCost`.
-
-    Returns:
-        The need.
-    """
+    """Estimates what a network takes for one picture, by its `PixelCost`."""
     return Need({f"{name} of {width}x{height} pixels, {bytes_per_pixel} bytes each": height * width * bytes_per_pixel})
 
 
 def enlarging(height: int, width: int) -> Need:
-    """Estimates what a picture takes that is read whole, enlarged to and written, whatever size it is painted at.
-
-    Args:
-        height: of the picture, pixels.
-        width: of the picture, pixels.
-
-    Returns:
-        The need.
-    """
+    """Estimates what a picture takes to be read whole, enlarged to and written, at whatever size it is painted."""
     return painting("a picture", height, width, ENLARGED_PIXEL)
 
 
@@ -153,9 +120,6 @@ def exporting(sides: Sequence[int], calibrated_sides: Sequence[int]) -> Need:
     Args:
         sides: of the content pictures that artifacts are measured on, in pixels; at least one.
         calibrated_sides: likewise, that artifacts are calibrated on.
-
-    Returns:
-        The need.
     """
     largest, calibrated = max(sides), max(calibrated_sides, default=0)
     peak = max(largest**2 * EXPORTED_PIXEL, calibrated**2 * CALIBRATED_PIXEL)
@@ -222,15 +186,7 @@ def _statistic(file: Path, name: str) -> int:
 
 
 def check(need: Need, smaller: str = "a smaller --size") -> None:
-    """Refuses what the machine has no memory for.
-
-    Args:
-        need: of what is about to be done.
-        smaller: what would take less.
-
-    Raises:
-        InputError: there is less memory than is needed; the arithmetic is told.
-    """
+    """Refuses what the machine has no memory for, with the arithmetic; `smaller` says what would take less."""
     free = available()
     if free is not None and free < need.total:
         raise InputError(

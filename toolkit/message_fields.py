@@ -64,13 +64,13 @@ def _encoded(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]
     """Gives the number of each field between two places, and where its bytes are, if it is of the kind that has any."""
     place = start
     while place < end:
-        key, place = _varint(data, place, end)
+        key, place = varint(data, place, end)
         kind, first = key & 7, place
         if kind == _BYTES:
-            length, first = _varint(data, place, end)
+            length, first = varint(data, place, end)
             place = first + length
         elif kind == _VARINT:
-            _, place = _varint(data, place, end)
+            _, place = varint(data, place, end)
         elif kind in _FIXED_SIZES:
             place += _FIXED_SIZES[kind]
         else:
@@ -80,7 +80,8 @@ def _encoded(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]
         yield key >> 3, first, place if kind == _BYTES else first
 
 
-def _varint(data: bytes, place: int, end: int) -> tuple[int, int]:
+def varint(data: bytes, place: int, end: int) -> tuple[int, int]:
+    """Reads a number of variable length, and returns it and the place behind it."""
     value = shift = 0
     while place < end and shift < 70:
         byte = data[place]
@@ -89,4 +90,4 @@ def _varint(data: bytes, place: int, end: int) -> tuple[int, int]:
         if byte < 128:
             return value, place
         shift += 7
-    raise DamagedError
+    raise DamagedError("a number is cut short")

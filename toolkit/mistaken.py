@@ -34,14 +34,7 @@ ENDINGS = {
 
 
 def tell(path: Path) -> str | None:
-    """Says what a file or folder is.
-
-    Args:
-        path: of something that is no model.
-
-    Returns:
-        What it is and what to give, to stand behind the path; None where nothing is known.
-    """
+    """Says what a file or folder is that is no model, and what to give instead; None where nothing is known."""
     try:
         return _within(path) or (_folder(path) if path.is_dir() else _file(path))
     except OSError:  # what cannot be looked into

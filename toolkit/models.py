@@ -89,62 +89,28 @@ def open_model(
 
 
 def chosen_artifact(source: str | Path, artifact: str | None = None) -> str | None:
-    """Returns which form of a preset, or which artifact of a bundle, `open_model` opens; None for other models.
-
-    Args:
-        source: see `open_model`.
-        artifact: see `open_model`.
-
-    Raises:
-        InputError: the preset has no such form, or the bundle has nothing that is run unnamed.
-    """
+    """Returns which form of a preset, or which artifact of a bundle, `open_model` opens; None for other models."""
     if str(source) in presets.names():
         if artifact not in (None, *PRESET_FORMS):
             raise InputError(f"no artifact {artifact!r} in the preset {source}: choose from {', '.join(PRESET_FORMS)}")
         return artifact or ("tflite" if has_runtime() else "keras")
-    if artifact is not None or not _is_bundle(source):
+    if artifact is not None or not manifests.is_bundle(Path(source)):
         return artifact
     return default_artifact(Path(source))
 
 
-def _is_bundle(source: str | Path) -> bool:
-    try:
-        return manifests.is_bundle(Path(source))
-    except (OSError, ValueError):  # no name of a file
-        return False
-
-
 def in_given_styles(model: StylizerLike | OneStyleStylizer, name: str) -> StylizerLike:
-    """Passes on a model that takes a style.
-
-    Args:
-        model: as `open_model` gives it.
-        name: what to call it in an error.
-
-    Returns:
-        The model.
-
-    Raises:
-        InputError: its style is inside.
-    """
+    """Passes on a model that takes a style; refuses one that has it inside."""
     if isinstance(model, OneStyleStylizer):
         raise InputError(f"{name} has its style inside and paints in no other: choose another model or artifact")
     return model
 
 
 def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | None:
-    """Returns whether a model has its style inside, and so takes none; None where only the opened model tells.
-
-    Args:
-        source: see `open_model`.
-        artifact: see `open_model`.
-
-    Raises:
-        InputError: the bundle has no such artifact.
-    """
+    """Returns whether a model has its style inside; None where only the opened model tells."""
     if str(source) in presets.names():
         return False
-    if not _is_bundle(source):
+    if not manifests.is_bundle(Path(source)):
         return None
     manifest = manifests.read(Path(source))
     if artifact is not None and "style" in manifests.artifact(manifest, artifact):
@@ -153,15 +119,7 @@ def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | 
 
 
 def refuse(located: Located, options: SourceOptions | None) -> None:
-    """Refuses options that only models made elsewhere take.
-
-    Args:
-        located: the model.
-        options: those given.
-
-    Raises:
-        InputError: one is given.
-    """
+    """Refuses options that only models made elsewhere take."""
     if options is not None:
         options.refuse(f"{located.name} is called as all of ours are")
 

@@ -10,6 +10,7 @@ from toolkit.completeness import missing
 from toolkit.errors import InputError
 from toolkit.graph_file import digest
 from toolkit.opening import read_bounded
+from toolkit.whole_files import replacing
 
 _DIGEST_LENGTH = 64
 _ROOT = 0
@@ -25,14 +26,7 @@ def default() -> Path:
 def prepare(chosen: str | None) -> Path:
     """Makes the folder where it is missing, and sees to it that it is this user's.
 
-    Args:
-        chosen: what TFHUB_CACHE_DIR names, which may be shared; None for a folder that nobody else can look into.
-
-    Returns:
-        The folder.
-
-    Raises:
-        InputError: another user made it, or it cannot be made.
+    Where TFHUB_CACHE_DIR names none, which may be shared, it is one that nobody else can look into.
     """
     folder = Path(chosen) if chosen else default()
     try:
@@ -48,14 +42,7 @@ def prepare(chosen: str | None) -> Path:
 
 
 def check_owner(path: Path) -> None:
-    """Refuses what another user has put there; what the system's administrator has is taken.
-
-    Args:
-        path: of a file or folder; of a link, the link itself counts, too.
-
-    Raises:
-        InputError: another user owns it.
-    """
+    """Refuses what another user has put there, be it a link; what the administrator has is taken."""
     for status in (path.lstat(), path.stat()):
         if status.st_uid not in (os.geteuid(), _ROOT):
             raise InputError(
@@ -70,16 +57,9 @@ def record(folder: Path) -> Path:
 
 
 def write_record(unpacked: Path, folder: Path) -> None:
-    """Writes what a module's files are.
-
-    Args:
-        unpacked: where they are by now.
-        folder: where the module is to be.
-    """
-    path = record(folder)
-    staged = path.with_name(f"{path.name}.{os.getpid()}")
-    staged.write_text(digest(unpacked) + "\n", encoding="ascii")
-    staged.replace(path)
+    """Writes what the files are of a module that is unpacked at one place, and is to be at another."""
+    with replacing(record(folder)) as stream:
+        stream.write(f"{digest(unpacked)}\n".encode())
 
 
 def discard_changed(folder: Path, max_bytes: int) -> str | None:

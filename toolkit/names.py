@@ -6,14 +6,7 @@ from toolkit.errors import InputError
 
 
 def check_utf8(*paths: Path | None) -> None:
-    """Refuses a path that TensorFlow, Keras or LiteRT is to open, if they cannot.
-
-    Args:
-        paths: as they are handed on; None counts for nothing.
-
-    Raises:
-        InputError: one is not UTF-8.
-    """
+    """Refuses paths that are not UTF-8, which TensorFlow, Keras and LiteRT cannot open."""
     for path in paths:
         if path is not None and readable(str(path)) != str(path):
             raise InputError(f"{readable(str(path))}: is not UTF-8, and what opens it takes no other names: rename it")

@@ -10,17 +10,7 @@ from toolkit.errors import InputError
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:
-    """Opens a file to read.
-
-    Args:
-        path: of a file, or of a link to one.
-
-    Returns:
-        The open file.
-
-    Raises:
-        OSError: there is none, or it may not be read, or it is a folder, a pipe, a socket or a device.
-    """
+    """Opens a file, or a link to one, to read; an OSError where it is a folder, a pipe, a socket or a device."""
     # Looked at first: to open some devices does something. Looked at again: another thing may be there by now.
     _check(Path(path).stat(), path)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -40,20 +30,7 @@ def _check(status: os.stat_result, path: str | os.PathLike[str]) -> None:
 
 
 def read_bounded(path: str | Path, max_bytes: int, kind: str) -> bytes:
-    """Reads a file that is small if it is what it is taken for.
-
-    Args:
-        path: of the file.
-        max_bytes: the most that is read.
-        kind: what it is taken for, with its article.
-
-    Returns:
-        Its bytes.
-
-    Raises:
-        OSError: see `open_file`.
-        InputError: it is larger.
-    """
+    """Reads a file that is small if it is what it is taken for, its `kind` with an article; refuses a larger one."""
     with open_file(path) as stream:
         content = stream.read(max_bytes + 1)
     if len(content) > max_bytes:

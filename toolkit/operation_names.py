@@ -4,13 +4,7 @@ from toolkit.errors import MissingExtraError
 
 
 def named(operations: dict[int | str, int]) -> dict[str, int]:
-    """Replaces the codes of operations by their names.
-
-    Args:
-        operations: how many there are of each: of TensorFlow Lite's own by their codes, of others by their names.
-
-    Returns:
-        The same by name, such as `CONV_2D`, in the same order.
+    """Replaces the codes of TensorFlow Lite's own operations by their names, such as `CONV_2D`, in the same order.
 
     Raises:
         MissingExtraError: LiteRT, whose schema has the names, is not installed.

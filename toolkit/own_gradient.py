@@ -18,9 +18,6 @@ def with_gradient(x: Any, results: Callable[[Any], Sequence[Any]], gradient: Cal
         x: a tensor.
         results: gives tensors for it.
         gradient: gives the gradient at `x` for the gradients at each of the results.
-
-    Returns:
-        The results.
     """
     with record.stop_recording():
         # Copies: a result that is `x` itself would be its own gradient's beginning and end.

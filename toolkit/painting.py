@@ -54,33 +54,12 @@ class Painter:
         return _Whole(model)
 
     def read_style(self, picture: Any) -> np.ndarray:
-        """Makes of a style picture what `paint` takes, once for any number of contents.
-
-        Args:
-            picture: a path, a Pillow image or an array [H, W, 3], as `toolkit.inputs.as_picture` takes it.
-
-        Returns:
-            The bottleneck [1, 1, 1, D], or the square picture [1, S, S, 3] where the model has no bottleneck.
-
-        Raises:
-            InputError: there is too little memory for the size of the style.
-        """
+        """Makes of a style what `paint` takes: a bottleneck [1, 1, 1, D], or a square picture [1, S, S, 3]."""
         memory.check_painting(self._model, style_side=self.look.style_size)
         return self._form.read_style(images.square(picture, self.look.style_size)[None])
 
     def read_content(self, source: str | Path | BinaryIO, name: str | None = None) -> Picture:
-        """Reads a content picture from a file, bounded as the look says.
-
-        Args:
-            source: a path, or an open file at its start that can seek.
-            name: what an error calls it; by default its path.
-
-        Returns:
-            float32 RGB in [0, 1], shape [H, W, 3].
-
-        Raises:
-            InputError: it cannot be read, or there is too little memory for its size.
-        """
+        """Reads a content picture from a path or an open file, bounded as the look says."""
         name = name or str(source)
         with opened_picture(source) if isinstance(source, str | Path) else nullcontext(source) as stream:
             width, height = images.stored_size(stream, name, self.look.max_size)

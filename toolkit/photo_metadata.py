@@ -47,14 +47,7 @@ class PhotoMetadata:
 
 
 def read_metadata(source: str | Path | BinaryIO) -> PhotoMetadata:
-    """Reads what is kept of a photo's metadata.
-
-    Args:
-        source: the photo's path, or an open file at its start that can seek.
-
-    Returns:
-        The metadata; none where it is damaged, which is no reason to refuse the photo.
-    """
+    """Reads what is kept of a photo's metadata; none where it is damaged, which is no reason to refuse the photo."""
     try:
         if isinstance(source, str | Path):
             with open_file(source) as stream:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import InputError, WorkError
+from toolkit.errors import InputError, WorkError, reason
 from toolkit.formats import MIN_SIDE
 
 Picture = np.ndarray
@@ -16,25 +16,14 @@ SLACK = 1 / 255
 
 
 def samples_of(value: Any, name: str) -> np.ndarray:
-    """Returns what an array, a tensor or nested lists of numbers hold.
-
-    Args:
-        value: what is given for a picture.
-        name: what an error calls it.
-
-    Returns:
-        An array; of an array itself.
-
-    Raises:
-        InputError: it holds no numbers, or hides some of them.
-    """
+    """Returns what an array, a tensor or nested lists of numbers hold; refuses masked samples."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputError(f"{name} has masked samples, which have no value: give them one, as x.filled(1.0) does")
     try:
         samples = np.asarray(value)
     except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
-        told = next(iter(str(error).splitlines()), type(error).__name__)
-        raise InputError(f"{name} is a {type(value).__name__} that cannot be read as an array: {told}") from error
+        kind = type(value).__name__
+        raise InputError(f"{name} is a {kind} that cannot be read as an array: {reason(error)}") from error
     if samples.dtype.kind in "OSU" or samples.dtype.names:
         told = f"has the dtype {samples.dtype}" if hasattr(value, "dtype") else f"is of the type {type(value).__name__}"
         raise InputError(f"{name} {told}: give a picture's path, a Pillow image or an array of numbers")
@@ -46,10 +35,6 @@ def to_unit_range(samples: np.ndarray, name: str) -> np.ndarray:
 
     Integers are divided by the largest number that their type holds: bool, uint8 and uint16. Other integers are
     refused, for they hold samples of some smaller type, and which one cannot be told. Floats stay as they are.
-
-    Args:
-        samples: of any shape.
-        name: what an error calls them.
 
     Returns:
         float32 in [0, 1], of the same shape; the array itself where it is that already.
@@ -95,18 +80,7 @@ def _fault(low: float, high: float) -> str:
 
 
 def rgb(samples: np.ndarray, name: str) -> Picture:
-    """Makes a picture of an array of RGB samples.
-
-    Args:
-        samples: [H, W, 3], or a batch of one, [1, H, W, 3], as `to_unit_range` takes them.
-        name: what an error calls it.
-
-    Returns:
-        A picture; the array itself where it is one already.
-
-    Raises:
-        InputError: the shape, the dtype or the range is another.
-    """
+    """Makes a picture of samples [H, W, 3] or [1, H, W, 3], as `to_unit_range` takes them."""
     shape = samples.shape
     if samples.ndim == 4 and len(samples) == 1:
         samples = samples[0]
@@ -116,18 +90,7 @@ def rgb(samples: np.ndarray, name: str) -> Picture:
 
 
 def rgb_batch(samples: np.ndarray, name: str) -> np.ndarray:
-    """Makes a batch of pictures of an array of RGB samples.
-
-    Args:
-        samples: [B, H, W, 3], or one picture, [H, W, 3], as `to_unit_range` takes them.
-        name: what an error calls them.
-
-    Returns:
-        float32 RGB in [0, 1], shape [B, H, W, 3]; the array itself where it is that already.
-
-    Raises:
-        InputError: the shape, the dtype or the range is another.
-    """
+    """Makes a batch of pictures of samples [B, H, W, 3] or [H, W, 3], as `to_unit_range` takes them."""
     if samples.ndim == 3 and samples.shape[-1] == 3:
         samples = samples[np.newaxis]
     check_batch_shape(samples.shape, name)
@@ -135,15 +98,7 @@ def rgb_batch(samples: np.ndarray, name: str) -> np.ndarray:
 
 
 def check_batch_shape(shape: tuple[int | None, ...], name: str) -> None:
-    """Refuses a shape that is not [B, H, W, 3].
-
-    Args:
-        shape: with None for what is not known yet.
-        name: what an error calls it.
-
-    Raises:
-        InputError: it is another shape.
-    """
+    """Refuses a shape that is not [B, H, W, 3]; None stands for what is not known yet."""
     if len(shape) != 4 or shape[-1] != 3 or shape[0] == 0:
         raise InputError(f"{name} has shape {list(shape)}: give [batch, height, width, 3]{_shape_hint(shape)}")
 
@@ -160,18 +115,7 @@ def _shape_hint(shape: tuple[int | None, ...]) -> str:
 
 
 def from_array(samples: np.ndarray, name: str) -> Picture:
-    """Makes a picture of an array that may be grey or have alpha, as the arrays of picture files do.
-
-    Args:
-        samples: [H, W], [H, W, 4] or as `rgb` takes them; alpha is composited on white.
-        name: what an error calls it.
-
-    Returns:
-        A picture; the array itself where it is one already.
-
-    Raises:
-        InputError: the shape, the dtype or the range is another.
-    """
+    """Makes a picture of samples that `rgb` takes, or [H, W], or [H, W, 4] with alpha composited on white."""
     if samples.ndim == 2 and samples.size:
         return np.repeat(to_unit_range(samples, name)[..., np.newaxis], 3, axis=-1)
     if samples.ndim == 3 and samples.shape[-1] == 4 and samples.size:
@@ -182,16 +126,7 @@ def from_array(samples: np.ndarray, name: str) -> Picture:
 
 
 def check_size(width: int, height: int, name: str) -> None:
-    """Refuses a picture with a side under `MIN_SIDE`.
-
-    Args:
-        width: in pixels.
-        height: likewise.
-        name: what an error calls it.
-
-    Raises:
-        InputError: it is too small.
-    """
+    """Refuses a picture with a side under `MIN_SIDE`."""
     if min(width, height) < MIN_SIDE:
         raise InputError(f"cannot use {name}: it is {width}x{height} px; both sides must be at least {MIN_SIDE} px")
 
@@ -223,14 +158,7 @@ def to_uint8(samples: Any) -> np.ndarray:
 
 
 def check_finite(samples: np.ndarray) -> None:
-    """Refuses what a model that has diverged gives.
-
-    Args:
-        samples: of any shape and dtype.
-
-    Raises:
-        WorkError: a sample is NaN or infinite.
-    """
+    """Raises a WorkError for samples that are NaN or infinite, which a model that has diverged gives."""
     if _is_floating(samples.dtype) and not np.isfinite(samples).all():
         raise WorkError(
             "the picture holds samples that are not finite (NaN or infinity); "
@@ -239,17 +167,7 @@ def check_finite(samples: np.ndarray) -> None:
 
 
 def from_uint8(samples: np.ndarray) -> np.ndarray:
-    """Turns 8-bit samples into floats in [0, 1]; `to_uint8` gives the same samples back.
-
-    Args:
-        samples: uint8 of any shape.
-
-    Returns:
-        float32 in [0, 1], of the same shape.
-
-    Raises:
-        InputError: the dtype is another.
-    """
+    """Turns 8-bit samples into floats in [0, 1]; `to_uint8` gives the same samples back."""
     if samples.dtype != np.uint8:
         raise InputError(f"the samples have the dtype {samples.dtype}: give uint8")
     return to_unit_range(samples, "the picture")

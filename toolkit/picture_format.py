@@ -27,33 +27,14 @@ class PictureFormat:
 
     @classmethod
     def of(cls, name: str, tensor: Tensor, given: Bounds | None) -> "PictureFormat":
-        """Reads the form off a tensor.
-
-        Args:
-            name: the tensor's.
-            tensor: pictures.
-            given: the samples of black and white; by default 0 and 1, of 8-bit samples 0 and 255.
-
-        Returns:
-            The form.
-
-        Raises:
-            InputError: 8-bit samples are given another range.
-        """
+        """Reads the form off a tensor; black and white are 0 and 1, of 8-bit samples 0 and 255, unless given."""
         is_8_bit = tensor.dtype == "uint8"
         if is_8_bit and given not in (None, EIGHT_BIT):
             raise InputError(f"--range {told(given)}: {name!r} is uint8, whose range is {told(EIGHT_BIT)}")
         return cls(tensor.dtype, tensor.is_channels_first, given or (EIGHT_BIT if is_8_bit else UNIT))
 
     def from_unit(self, pictures: Any) -> Any:
-        """Brings our pictures to the model's form, in a graph, too.
-
-        Args:
-            pictures: [B, H, W, 3] float32 in [0, 1].
-
-        Returns:
-            The same in the model's form.
-        """
+        """Brings our pictures to the model's form, in a graph, too."""
         # Channels are moved by stacking: TFLite's converter takes a transposition past what follows it, and in doing so
         # turns `constant - x` into `x - constant`.
         low, high = self.bounds
@@ -66,15 +47,7 @@ class PictureFormat:
         return tf.stack([pictures[..., index] for index in range(3)], 1) if self.is_channels_first else pictures
 
     def to_unit(self, pictures: Any, is_clipped: bool = True) -> Any:
-        """Brings the model's pictures to our form, in a graph, too.
-
-        Args:
-            pictures: in the model's form.
-            is_clipped: what is darker than black or brighter than white is brought to them.
-
-        Returns:
-            [B, H, W, 3] float32 in [0, 1].
-        """
+        """Brings the model's pictures to our form, in a graph, too, clipped to black and white by default."""
         low, high = self.bounds
         if self.is_channels_first:
             pictures = tf.stack([pictures[:, index] for index in range(3)], -1)
@@ -92,19 +65,7 @@ Formats = Mapping[str, PictureFormat]
 def read_formats(
     signature: Signature, convention: Convention, ranges: Mapping[str, Bounds]
 ) -> dict[str, PictureFormat]:
-    """Reads the forms of a model's pictures off its signature.
-
-    Args:
-        signature: the one that is called.
-        convention: which of its inputs is which.
-        ranges: bounds by role, as far as they are given.
-
-    Returns:
-        The forms by role.
-
-    Raises:
-        InputError: 8-bit samples are given another range.
-    """
+    """Reads the forms of a model's pictures, by role, off the signature that is called."""
     ends = {role: (name, signature.inputs[name]) for role, name in convention.inputs.items()}
     ends["output"] = (convention.output, signature.outputs[convention.output])
     return {role: PictureFormat.of(name, tensor, ranges.get(role)) for role, (name, tensor) in ends.items()}

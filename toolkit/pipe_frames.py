@@ -18,13 +18,7 @@ Frame = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
 def write(stream: BinaryIO, words: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> None:
-    """Sends a message.
-
-    Args:
-        stream: a pipe.
-        words: values of JSON.
-        arrays: by name.
-    """
+    """Sends a message."""
     arrays = arrays or {}
     shapes = {name: [array.dtype.name, list(array.shape)] for name, array in arrays.items()}
     head = json.dumps({"words": words, "arrays": shapes}).encode()
@@ -36,9 +30,6 @@ def write(stream: BinaryIO, words: Mapping[str, Any], arrays: Mapping[str, np.nd
 
 def read(stream: BinaryIO) -> Frame:
     """Receives a message from a process that may be under somebody else's control.
-
-    Args:
-        stream: a pipe.
 
     Returns:
         The words and the arrays by name.

@@ -18,15 +18,7 @@ _MAX_STEPS = 16
 
 
 def wanted_range(graph: FrozenGraph, role: str) -> Bounds | None:
-    """Tells in which range a graph wants the samples of an input.
-
-    Args:
-        graph: a stylizer's.
-        role: `content` or `style`.
-
-    Returns:
-        The range, where what is done to the samples first makes sense for that one alone; else None.
-    """
+    """Returns the one range that what a graph does first to `content` or `style` makes sense for, else None."""
     found = set(_Reader(graph).ranges(graph.inputs[role], (1.0, 0.0), _MAX_STEPS))
     return found.pop() if len(found) == 1 else None
 

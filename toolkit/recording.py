@@ -113,11 +113,7 @@ class Animation(keras.callbacks.Callback):
 
 
 class PictureLog(keras.callbacks.Callback):
-    """Shows the picture in TensorBoard after each epoch.
-
-    Args:
-        folder: of TensorBoard's logs.
-    """
+    """Shows the picture in TensorBoard after each epoch."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -131,13 +127,7 @@ class PictureLog(keras.callbacks.Callback):
 
 
 def tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
-    """Makes what logs losses and pictures for TensorBoard.
-
-    Args:
-        folder: where the logs go.
-
-    Returns:
-        Callbacks for `fit`.
+    """Makes callbacks for `fit` that log losses and pictures for TensorBoard.
 
     Raises:
         InputError: the folder cannot be made or written.

@@ -18,15 +18,7 @@ def ordered_sum(terms: Iterable[Any]) -> Any:
 
 
 def fan_out(x: Any, count: int) -> list[Any]:
-    """Gives each of several readers its own copy of a tensor, so that their gradients are added in order.
-
-    Args:
-        x: a tensor.
-        count: of its readers, at least 1.
-
-    Returns:
-        The tensor, so many times.
-    """
+    """Gives each of several readers its own copy of a tensor, so that their gradients are added in order."""
     if count == 1:
         return [x]
     return with_gradient(x, lambda x: [x] * count, lambda *upstream: ordered_sum(upstream))

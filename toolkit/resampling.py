@@ -10,20 +10,7 @@ from toolkit.picture import MIN_SIDE, Picture
 
 
 def bounded(width: int, height: int, name: str, max_size: int | None) -> tuple[int, int]:
-    """Scales a width and a height down so that the longer is at most a bound.
-
-    Args:
-        width: in pixels.
-        height: likewise.
-        name: what an error calls the picture.
-        max_size: the bound; None for none.
-
-    Returns:
-        Width and height; those given where they are within the bound.
-
-    Raises:
-        InputError: the shorter would come under `MIN_SIDE`.
-    """
+    """Scales a width and a height down so that the longer is at most a bound, if any, and neither under `MIN_SIDE`."""
     longer = max(width, height)
     if max_size is None or longer <= max_size:
         return width, height
@@ -50,24 +37,12 @@ def resampled(
         size: width and height of the result.
         white: the largest sample.
         box: the part that is shown; by default the whole.
-
-    Returns:
-        A new picture of as many channels.
     """
     resized = [np.asarray(channel.resize(size, Image.Resampling.LANCZOS, box)) for channel in channels]
     return np.clip(np.stack(resized, axis=-1) / np.float32(white), 0.0, 1.0)
 
 
 def resampled_picture(picture: Picture, height: int, width: int) -> Picture:
-    """Resamples a picture that is known to be one.
-
-    Args:
-        picture: float32 RGB in [0, 1], shape [H, W, 3].
-        height: of the result.
-        width: likewise.
-
-    Returns:
-        A new picture.
-    """
+    """Resamples a picture that is known to be one."""
     channels = (Image.fromarray(np.ascontiguousarray(picture[..., channel], np.float32)) for channel in range(3))
     return resampled(channels, (width, height))

@@ -57,9 +57,6 @@ def quarters(picture: Any) -> list[Picture]:
         picture: RGB [H, W, 3], floats in [0, 1] or unsigned integers; or a path or a Pillow image. Of an odd side the
             last pixels are left out.
 
-    Returns:
-        Four views of it.
-
     Raises:
         InputError: the shape or the range is another.
     """

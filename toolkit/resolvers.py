@@ -33,7 +33,7 @@ with warnings.catch_warnings():
 from toolkit import module_cache
 from toolkit.archive import SUFFIXES, check_archive, unpack
 from toolkit.deadline import within
-from toolkit.downloads import Limits, Transfer, public
+from toolkit.downloads import DownloadLimits, Transfer, public
 from toolkit.errors import InputError, WorkError
 from toolkit.manifest import sha256
 from toolkit.opening import open_file, read_bounded
@@ -59,7 +59,7 @@ def bounded(transfer: Transfer) -> Iterator[Transfer]:
 
 def _current() -> Transfer:
     # hub.load called past this toolkit, after it was imported: the default bounds hold there too.
-    return _transfer.get(None) or Limits().transfer()
+    return _transfer.get(None) or Transfer(DownloadLimits())
 
 
 class _Redirections(urllib.request.HTTPRedirectHandler):
@@ -91,12 +91,12 @@ class _BoundedHttp(resolver.HttpResolverBase):
         opener = urllib.request.build_opener(_Redirections, urllib.request.HTTPSHandler(context=self._context))
         try:
             response = within(
-                transfer.timeout,
-                lambda: opener.open(request, timeout=transfer.timeout),
+                transfer.limits.timeout,
+                lambda: opener.open(request, timeout=transfer.limits.timeout),
                 lambda response: response.close(),
             )
         except urllib.error.HTTPError as error:
-            body = within(transfer.timeout, functools.partial(error.read, _MAX_TOLD_BYTES))
+            body = within(transfer.limits.timeout, functools.partial(error.read, _MAX_TOLD_BYTES))
             error.close()
             raise urllib.error.HTTPError(url, error.code, error.msg, error.headers, io.BytesIO(body)) from None
         transfer.answered = response.geturl()
@@ -128,18 +128,18 @@ def _received(response: Any, transfer: Transfer) -> IO[bytes]:
 
 
 def _kept(read: Callable[[int], bytes], name: str, expected: int | None, transfer: Transfer) -> IO[bytes]:
-    if expected is not None and expected > transfer.max_bytes:
+    if expected is not None and expected > transfer.limits.max_bytes:
         raise InputError(_too_large(name, f"{expected} bytes", transfer))
-    deadline = time.monotonic() + transfer.total_timeout
+    deadline = time.monotonic() + transfer.limits.total_timeout
     archive = tempfile.TemporaryFile(dir=_cache())  # noqa: SIM115 handed on
     try:
         received = 0
         while block := read(_CHUNK):
             received += len(block)
-            if received > transfer.max_bytes:
-                raise InputError(_too_large(name, f"more than {transfer.max_bytes} bytes", transfer))
+            if received > transfer.limits.max_bytes:
+                raise InputError(_too_large(name, f"more than {transfer.limits.max_bytes} bytes", transfer))
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not whole within {transfer.total_timeout:g} s: {received} bytes came")
+                raise TimeoutError(f"not whole within {transfer.limits.total_timeout:g} s: {received} bytes came")
             archive.write(block)
             transfer.progress(received, expected)
         if expected is not None and received != expected:
@@ -152,7 +152,8 @@ def _kept(read: Callable[[int], bytes], name: str, expected: int | None, transfe
 
 
 def _too_large(name: str, size: str, transfer: Transfer) -> str:
-    return f"{name}: refused: {size} are over the limit of {transfer.max_bytes}; `styleport fetch --max-size` raises it"
+    limit = transfer.limits.max_bytes
+    return f"{name}: refused: {size} are over the limit of {limit}; `styleport fetch --max-size` raises it"
 
 
 class BoundedGcs(resolver.Resolver):
@@ -187,8 +188,8 @@ class LocalArchive(resolver.Resolver):
         """Resolves the path of an archive into that of a folder in the cache."""
         transfer = _current()
         size = Path(handle).stat().st_size
-        if size > transfer.max_bytes:
-            raise InputError(f"{handle}: refused: {size} bytes are over the limit of {transfer.max_bytes}")
+        if size > transfer.limits.max_bytes:
+            raise InputError(f"{handle}: refused: {size} bytes are over the limit of {transfer.limits.max_bytes}")
         return _cached(handle, sha256(Path(handle)), self._fetch)
 
     def _fetch(self, handle: str, folder: str) -> None:
@@ -197,8 +198,8 @@ class LocalArchive(resolver.Resolver):
 
 
 def _unpack(archive: IO[bytes], folder: str, name: str) -> None:
-    check_archive(archive, name, _current().max_bytes)
-    unpack(archive, Path(folder), name, _current().max_bytes)
+    check_archive(archive, name, _current().limits.max_bytes)
+    unpack(archive, Path(folder), name, _current().limits.max_bytes)
 
 
 def _cache() -> Path:
@@ -210,7 +211,7 @@ def _cached(handle: str, name: str, fetch: Callable[[str, str], None]) -> str:
     folder = str(_cache() / name)
     _remove_stale_lock(Path(folder))
     transfer = _current()
-    if wrong := module_cache.discard_changed(Path(folder), transfer.max_bytes):
+    if wrong := module_cache.discard_changed(Path(folder), transfer.limits.max_bytes):
         transfer.discarded = wrong
 
     def fetch_and_record(handle: str, unpacked: str) -> None:
@@ -218,7 +219,7 @@ def _cached(handle: str, name: str, fetch: Callable[[str, str], None]) -> str:
         module_cache.write_record(Path(unpacked), Path(folder))
 
     # A download that is alive ends before: whoever holds the lock for longer has died.
-    return resolver.atomic_download(handle, fetch_and_record, folder, transfer.total_timeout)
+    return resolver.atomic_download(handle, fetch_and_record, folder, transfer.limits.total_timeout)
 
 
 def _remove_stale_lock(folder: Path) -> None:
@@ -235,12 +236,7 @@ def _remove_stale_lock(folder: Path) -> None:
 
 
 def discard(folder: Path, is_damaged: Callable[[], bool]) -> None:
-    """Removes a folder of the cache, unless another process has mended it by now.
-
-    Args:
-        folder: the folder.
-        is_damaged: tells whether it is still to be removed.
-    """
+    """Removes a folder of the cache, unless another process has mended it by now."""
     with _exclusive(folder.parent):
         if is_damaged():
             aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.damaged-", dir=folder.parent))

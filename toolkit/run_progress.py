@@ -20,12 +20,7 @@ _BUILDING = "building the graph"
 
 
 class RunProgress(keras.callbacks.Callback):
-    """Shows steps, loss and time left on a terminal; after the first steps, says how long the run takes here.
-
-    Args:
-        console: on standard error.
-        steps: of the whole run.
-    """
+    """Shows steps, loss and time left on a terminal; after the first steps, says how long the run takes here."""
 
     def __init__(self, console: Console, steps: int) -> None:
         super().__init__()
@@ -103,11 +98,7 @@ class RunProgress(keras.callbacks.Callback):
 
 
 def duration(seconds: float) -> str:
-    """Returns a time in words, such as `40 s`, `2:05 min` or `1:10 h`.
-
-    Args:
-        seconds: at least 0.
-    """
+    """Returns a time in words, such as `40 s`, `2:05 min` or `1:10 h`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

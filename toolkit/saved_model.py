@@ -42,15 +42,7 @@ class SavedModel:
         return inputs[name].shape
 
     def run(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
-        """Runs one signature.
-
-        Args:
-            signature: its name.
-            inputs: arrays by the names of the signature's inputs.
-
-        Returns:
-            The outputs by name.
-        """
+        """Runs one signature."""
         import tensorflow as tf
 
         tensors = {key: tf.constant(value) for key, value in inputs.items()}
@@ -76,15 +68,7 @@ class SavedModelStylizer(SavedModel):
         self._bottleneck_dim: int = self.input_shape("transform", "style_bottleneck")[-1]
 
     def signature(self, name: str, **inputs: Any) -> np.ndarray:
-        """Runs one signature.
-
-        Args:
-            name: one of `SIGNATURES`.
-            inputs: arrays by the names of the signature's inputs.
-
-        Returns:
-            The one output.
-        """
+        """Runs one of `SIGNATURES` on arrays by the names of its inputs, and returns its one output."""
         (output,) = self.run(name, **inputs).values()
         return output
 

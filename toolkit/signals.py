@@ -31,9 +31,6 @@ class Ending:
 def behind(error: BaseException) -> int | None:
     """Returns the exit code of the signal that an error comes from, for libraries make errors of what it raises.
 
-    Args:
-        error: that has ended the work.
-
     Returns:
         130 after Ctrl-C, that of `Terminated` after another signal; None where no signal is behind the error.
     """

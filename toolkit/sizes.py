@@ -10,11 +10,7 @@ MAX_STYLE_SIZE = 512
 
 
 def style_size_warning(side: int) -> str | None:
-    """Returns what to say of a side of styles that is too large; None where it is not.
-
-    Args:
-        side: in pixels.
-    """
+    """Returns what to say of a side of styles, in pixels, that is too large; None where it is not."""
     if side <= MAX_STYLE_SIZE:
         return None
     return (

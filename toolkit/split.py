@@ -64,14 +64,7 @@ def _is_vector(shape: Any) -> bool:
 
 
 def candidates(graph: FrozenGraph) -> list[str]:
-    """Finds the tensors at which a graph can be cut, the shortest vector first.
-
-    Args:
-        graph: a stylizer's.
-
-    Returns:
-        Their operations' names; of equally long ones the last in the graph comes first.
-    """
+    """Returns the operations at which a graph can be cut, the shortest vector first, then the last in the graph."""
     paths, shapes = _Paths(graph), graph.shapes
     on_the_way = paths.depend_on(graph.inputs["style"]) & paths.needed_by(graph.output)
     order = {node.name: index for index, node in enumerate(graph.definition.node)}
@@ -82,14 +75,7 @@ def candidates(graph: FrozenGraph) -> list[str]:
 
 
 def known_bottleneck(graph: FrozenGraph) -> str | None:
-    """Finds the tensor at which a published module's graph is known to be cut.
-
-    Args:
-        graph: a stylizer's.
-
-    Returns:
-        Its operation's name; None where the graph is another one.
-    """
+    """Returns the operation at which a published module's graph is known to be cut; None for other graphs."""
     found = candidates(graph)
     for known in KNOWN_BOTTLENECKS:
         matching = [name for name in found if _ends_in(name, known)]
@@ -172,33 +158,12 @@ class SplitStylizer:
         return cut(self._transform(content, tf.reshape(bottleneck, self._inner_shape)), content)
 
     def bottleneck(self, style: Any) -> np.ndarray:
-        """Reads the style of pictures.
-
-        Args:
-            style: [B, h, w, 3] float32 in [0, 1], sides from 16 pixels.
-
-        Returns:
-            [B, 1, 1, D] float32.
-
-        Raises:
-            InputError: the shape is another one.
-        """
+        """Returns the bottlenecks [B, 1, 1, D] of style pictures [B, h, w, 3], sides from 16 pixels."""
         with told_in_one_line("the model could not read the style"):
             return np.concatenate([np.asarray(self.predictor(one[None])) for one in as_pictures(style, "style")])
 
     def transform(self, content: Any, bottleneck: Any) -> np.ndarray:
-        """Repaints pictures in the style of a bottleneck.
-
-        Args:
-            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
-            bottleneck: [B or 1, 1, 1, D] float32.
-
-        Returns:
-            [B, H, W, 3] float32.
-
-        Raises:
-            InputError: a shape is another one.
-        """
+        """Returns content pictures [B, H, W, 3] in the style of a bottleneck [B or 1, 1, 1, D]."""
         content = as_pictures(content, "content")
         check_bottleneck(bottleneck, self.bottleneck_dim, len(content))
         styles = np.broadcast_to(bottleneck, (len(content), 1, 1, self.bottleneck_dim))

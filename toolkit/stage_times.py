@@ -39,11 +39,7 @@ class StageClock:
         self._since = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """Counts what passed since the last lap as a stage's.
-
-        Args:
-            stage: a field of `StageTimes`.
-        """
+        """Counts what passed since the last lap as that of a stage, a field of `StageTimes`."""
         now = time.perf_counter()
         self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._since
         self._since = now
@@ -53,12 +49,20 @@ class StageClock:
         return StageTimes(**self._seconds)
 
 
-class LastTimes(threading.local):
-    """The times of the last call that each thread made, so that threads which share a model see their own.
+class _LastTimes(threading.local):
+    value = StageTimes()
 
-    Attributes:
-        value: of this thread's last call; of no stage before it has made one.
-    """
+
+class Timed:
+    """A model that tells what the stages of its last call took; threads that share it see their own."""
 
     def __init__(self) -> None:
-        self.value = StageTimes()
+        self._last = _LastTimes()
+
+    @property
+    def times(self) -> StageTimes:
+        """What the stages of this thread's last call took; of no stage before it has made one."""
+        return self._last.value
+
+    def _stop(self, clock: StageClock) -> None:
+        self._last.value = clock.times()

@@ -7,11 +7,12 @@ import numpy as np
 from toolkit import images, memory
 from toolkit.images import Picture
 from toolkit.problem import Problem
+from toolkit.sizes import STYLE_SIZE
 from toolkit.stylizer import Stylizer
 
 NAMED = ("content", "noise", "stylized")
-# Paints the start `stylized`, from styles of the size it was trained on.
-PRESET, STYLE_SIZE = "magenta-mobile", 256
+# Paints the start `stylized`.
+PRESET = "magenta-mobile"
 
 Start = str | Path | np.ndarray
 
@@ -45,18 +46,7 @@ def first_picture(start: Start, problem: Problem, scale: int, seed: int) -> Pict
 
 
 def stylized(problem: Problem, content: Picture) -> Picture:
-    """Paints a content with the embedded feed-forward network.
-
-    Args:
-        problem: has the styles, which are mixed in their shares.
-        content: float32 RGB in [0, 1], shape [H, W, 3].
-
-    Returns:
-        A picture of the content's size.
-
-    Raises:
-        InputError: there is too little memory for the size of the content.
-    """
+    """Paints a content with the embedded feed-forward network, in the styles of a problem, mixed by their shares."""
     stylizer = Stylizer.from_preset(PRESET)
     memory.check_painting(stylizer, content.shape[:2])
     bottlenecks = [np.asarray(stylizer.bottleneck(images.square(style, STYLE_SIZE)[None])) for style in problem.styles]

@@ -85,14 +85,7 @@ def _open(kind: type[_Told], descriptor: int, replaced: TextIO | None, errors: s
 
 
 def told(descriptor: int) -> TextIO:
-    """Opens a text stream for people that never fails.
-
-    Args:
-        descriptor: to write to; closed with the stream.
-
-    Returns:
-        The stream; what cannot be written is dropped, what cannot be encoded is written as an escape.
-    """
+    """Opens a text stream that never fails: what cannot be written is dropped, what cannot be encoded is escaped."""
     return _open(_Told, descriptor, sys.stderr, "backslashreplace", closes=True)
 
 

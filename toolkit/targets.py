@@ -29,19 +29,11 @@ class Target(abc.ABC):
 
     @abc.abstractmethod
     def check(self) -> None:
-        """Refuses what cannot be written.
-
-        Raises:
-            InputError: something else is there, or there is no such folder, or no permission.
-        """
+        """Refuses what cannot be written: something else is there, or there is no folder, or no permission."""
 
     @abc.abstractmethod
     def files(self, others: Iterable[Path]) -> Iterator[Path]:
-        """Yields the files that are written, as far as they can meet another path.
-
-        Args:
-            others: all other paths that the command reads or writes.
-        """
+        """Yields the files that are written, as far as they can meet the others that the command reads or writes."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +64,7 @@ class File(Target):
 
 @dataclass(frozen=True)
 class NumberedFiles(Target):
-    """Files beside a path, named as `numbered` names them.
-
-    Attributes:
-        every: their numbers are its multiples.
-        last: the largest number.
-    """
+    """Files beside a path, named as `numbered` names them."""
 
     every: int
     last: int
@@ -123,6 +110,18 @@ class WholeFolder(Folder):
     """A folder that is written as a whole, and replaces what has its name."""
 
 
+def check_new_folder(folder: Path, is_replaced: Callable[[Path], bool] = lambda folder: False) -> None:
+    """Refuses a folder without a name of its own, and one where something is, unless it is empty or to be replaced."""
+    if folder.name in ("", ".."):
+        raise InputError(f"{folder}: has no name of its own; give the name of a new folder")
+    try:
+        is_plain = not folder.is_symlink() and (folder.is_dir() or not folder.exists())
+        if not is_plain or (folder.exists() and any(folder.iterdir()) and not is_replaced(folder)):
+            raise InputError(f"{folder}: exists already; choose another path")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be looked at: {error.strerror}; choose another path") from error
+
+
 def numbered(path: Path, number: int) -> Path:
     """Returns the path of a numbered file: `painting-00100.png` beside `painting.png`."""
     return path.with_name(f"{path.stem}-{number:05d}{path.suffix}")
@@ -154,7 +153,9 @@ def check(reads: Iterable[Path | None], targets: Iterable[Target | None]) -> Non
     given = [target for target in targets if target is not None]
     for target in given:
         target.check()
-    _Meetings([path for path in reads if path is not None and _exists(path)], given).refuse()
+    # Unlike Path's, it takes what can be no path: whatever reads that says so.
+    there = [path for path in reads if path is not None and os.path.exists(path)]  # noqa: PTH110
+    _Meetings(there, given).refuse()
 
 
 @dataclass(frozen=True)
@@ -261,14 +262,6 @@ def _nearest(folder: Path) -> Path:
     while _mode(folder) is None and folder != folder.parent:
         folder = folder.parent
     return folder
-
-
-def _exists(path: Path) -> bool:
-    try:
-        path.stat()
-    except (OSError, ValueError):  # whatever reads it says why it cannot be
-        return False
-    return True
 
 
 def _is_of_devices(folder: Path) -> bool:

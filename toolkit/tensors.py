@@ -8,19 +8,7 @@ from toolkit.picture import MIN_SIDE
 
 
 def as_tensor(pictures: Any, name: str, min_side: int = MIN_SIDE) -> Any:
-    """Takes a batch of pictures, in any form, as a tensor.
-
-    Args:
-        pictures: see `toolkit.inputs`.
-        name: what to call them in an error.
-        min_side: the least side in pixels.
-
-    Returns:
-        [B, H, W, 3] in [0, 1]; what is a tensor of floats already as it is, so that gradients flow through it.
-
-    Raises:
-        InputError: a file cannot be read, or the shape, dtype or range is another.
-    """
+    """Takes pictures, in any form, as a tensor; one of floats stays as it is, so that gradients flow through it."""
     batch = as_pictures(pictures, name, min_side)
     if isinstance(pictures, keras.KerasTensor):
         return pictures

@@ -88,7 +88,7 @@ _MODEL: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TFLiteTensor:
     """A tensor that is computed, or given by the caller.
 
     Attributes:
@@ -103,7 +103,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Signature:
+class TFLiteSignature:
     """How a network is called.
 
     Attributes:
@@ -113,8 +113,8 @@ class Signature:
     """
 
     name: str
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
+    inputs: tuple[TFLiteTensor, ...]
+    outputs: tuple[TFLiteTensor, ...]
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,10 @@ class TFLiteFile:
         activations: the types of all other tensors.
     """
 
-    signatures: tuple[Signature, ...]
-    first_graph: Signature
+    signatures: tuple[TFLiteSignature, ...]
+    first_graph: TFLiteSignature
     operations: dict[int | str, int]
-    computed: tuple[Tensor, ...]
+    computed: tuple[TFLiteTensor, ...]
     size: int
     constant_bytes: int
     custom_operations: tuple[str, ...]
@@ -151,12 +151,6 @@ def read_tflite(path: Path) -> TFLiteFile:
 
     What an operation is told (its options) is not looked into, nor whether its tensors have the right shapes: the
     runtime checks most of that, and a bundle holds every file against its hash.
-
-    Args:
-        path: the file.
-
-    Returns:
-        What it says of itself.
 
     Raises:
         InputError: there is no such file, it is no TFLite model, or it is damaged or cut short.
@@ -191,7 +185,7 @@ def _read(data: mmap.mmap) -> TFLiteFile:
     graphs = [_Graph(data, graph, contents) for graph in model["subgraphs"]]
     return TFLiteFile(
         tuple(_signature(one, graphs) for one in model.get("signatures", [])),
-        Signature("", graphs[0].ends("inputs"), graphs[0].ends("outputs")),
+        TFLiteSignature("", graphs[0].ends("inputs"), graphs[0].ends("outputs")),
         _operations(model),
         tuple(tensor for graph in graphs for tensor in graph.computed()),
         len(data),
@@ -209,10 +203,10 @@ class _Graph:
         self._data, self._graph, self._contents = data, graph, contents
         self._tensors = graph.get("tensors", [])
 
-    def ends(self, side: str) -> tuple[Tensor, ...]:
+    def ends(self, side: str) -> tuple[TFLiteTensor, ...]:
         return tuple(self.tensor(index) for index in _integers(self._data, self._graph.get(side, (0, 0))))
 
-    def tensor(self, index: int, name: str | None = None) -> Tensor:
+    def tensor(self, index: int, name: str | None = None) -> TFLiteTensor:
         if not 0 <= index < len(self._tensors):
             raise ValueError(f"damaged: it names the tensor {index}, and has {len(self._tensors)}")
         told = self._tensors[index]
@@ -220,9 +214,9 @@ class _Graph:
         kind = told.get("type", FLOAT32)
         dtype = TYPES[kind] if 0 <= kind < len(TYPES) else f"type {kind}"
         sides = tuple(None if side < 0 else side for side in shape)
-        return Tensor(told.get("name", "") if name is None else name, dtype, sides)
+        return TFLiteTensor(told.get("name", "") if name is None else name, dtype, sides)
 
-    def computed(self) -> Iterator[Tensor]:
+    def computed(self) -> Iterator[TFLiteTensor]:
         for index, told in enumerate(self._tensors):
             buffer = told.get("buffer", 0)
             start, end = self._contents[buffer] if buffer < len(self._contents) else (0, 0)
@@ -276,7 +270,7 @@ def _content(data: mmap.mmap, buffer: dict[str, Any]) -> tuple[int, int]:
     return start, end
 
 
-def _signature(told: dict[str, Any], graphs: list[_Graph]) -> Signature:
+def _signature(told: dict[str, Any], graphs: list[_Graph]) -> TFLiteSignature:
     index = told.get("graph", 0)
     if index >= len(graphs):
         raise ValueError(f"damaged: a signature calls the graph {index}, and there are {len(graphs)}")
@@ -284,15 +278,11 @@ def _signature(told: dict[str, Any], graphs: list[_Graph]) -> Signature:
         tuple(graphs[index].tensor(one.get("tensor", 0), one.get("name", "")) for one in told.get(side, []))
         for side in ("inputs", "outputs")
     )
-    return Signature(told.get("key", ""), inputs, outputs)
+    return TFLiteSignature(told.get("key", ""), inputs, outputs)
 
 
 class _Reader:
-    """Follows the offsets of a flatbuffer; see "FlatBuffers internals" on flatbuffers.dev.
-
-    Args:
-        data: the whole file.
-    """
+    """Follows the offsets of a flatbuffer; see "FlatBuffers internals" on flatbuffers.dev."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self._data = data

@@ -49,9 +49,6 @@ class NetworkMetadata:
         Args:
             entry: a JSON object in UTF-8.
 
-        Returns:
-            The metadata.
-
         Raises:
             ValueError: it is something else, or a field is missing or of another type.
         """

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import InputError, MissingExtraError, WorkError
+from toolkit.errors import InputError, MissingExtraError, WorkError, reason
 from toolkit.names import check_utf8
 from toolkit.tflite_file import TFLiteFile, read_tflite
 
@@ -45,11 +45,7 @@ def _interpreter_class(runtime: str) -> Any:
 
 
 def has_runtime() -> bool:
-    """Returns whether a runtime for .tflite files is installed.
-
-    Raises:
-        InputError: one is, and cannot be loaded.
-    """
+    """Returns whether a runtime for .tflite files is installed; raises an InputError where it cannot be loaded."""
     try:
         _interpreter_class("auto")
     except MissingExtraError:
@@ -98,19 +94,10 @@ class TFLiteNetwork:
             self.inputs: dict[str, Any] = self._runner.get_input_details()
             self.outputs: dict[str, Any] = self._runner.get_output_details()
         except Exception as error:  # a runtime may raise anything on a damaged file
-            raise InputError(f"{self._path}: not a TFLite model that can be run ({_first_line(error)})") from error
+            raise InputError(f"{self._path}: not a TFLite model that can be run ({reason(error)})") from error
 
     def check_role(self, role: str, inputs: set[str], output: str) -> None:
-        """Refuses a network that is not called as its role is, or that takes something else than pictures.
-
-        Args:
-            role: such as `style predictor`.
-            inputs: the names of its inputs; those that end in `_image` are pictures.
-            output: the name of its output.
-
-        Raises:
-            InputError: it is another network.
-        """
+        """Refuses a network of other inputs or output than its role's, or whose `_image` is no picture."""
         if set(self.inputs) != inputs or set(self.outputs) != {output}:
             raise InputError(
                 f"{self._path}: no {role}: its signature {self.signature!r} takes {_told(self.inputs)} and gives "
@@ -127,17 +114,7 @@ class TFLiteNetwork:
                 raise InputError(f"{self._path}: no {role}: it takes {_told({name: self.inputs[name]})}")
 
     def input_shape(self, name: str) -> tuple[int, ...]:
-        """Returns the shape of an input, with -1 for what may vary.
-
-        Args:
-            name: as the signature has it.
-
-        Returns:
-            The shape.
-
-        Raises:
-            InputError: the signature has no such input, or its rank is not four.
-        """
+        """Returns the shape of an input of rank four, with -1 for what may vary."""
         if name not in self.inputs:
             raise InputError(f"signature {self.signature!r} has no input {name!r}: it has {', '.join(self.inputs)}")
         shape = tensor_shape(self.inputs[name])
@@ -151,45 +128,24 @@ class TFLiteNetwork:
         return None if -1 in (height, width) else (height, width)
 
     def __call__(self, **arrays: np.ndarray) -> np.ndarray:
-        """Runs the network.
-
-        Args:
-            arrays: float32 inputs by name, as the signature has them.
-
-        Returns:
-            The one output, float32.
-        """
+        """Runs the network on float32 inputs by name, and returns its one output, float32."""
         (result,) = self.run(**arrays).values()
         return result
 
     def run(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs a network of several outputs.
-
-        Args:
-            arrays: float32 inputs by name, as the signature has them.
-
-        Returns:
-            The outputs by name, float32.
-        """
+        """Runs the network on float32 inputs by name, and returns its outputs by name, float32."""
         self._check_arrays(arrays)
         results = self.invoke({name: _quantize(array, self.inputs[name]) for name, array in arrays.items()})
         return {name: _dequantize(array, self.outputs[name]) for name, array in results.items()}
 
     def invoke(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Runs the network in its own types.
-
-        Args:
-            arrays: inputs by name, of the types and shapes that `inputs` tells.
-
-        Returns:
-            The outputs by name, of the types that `outputs` tells.
-        """
+        """Runs the network in its own types, those of `inputs` and `outputs`, by name."""
         try:
             with self._lock:
                 return dict(self._runner(**arrays))
         except Exception as error:  # likewise
             sizes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
-            raise WorkError(f"{self._path}: could not be run on {sizes} ({_first_line(error)})") from error
+            raise WorkError(f"{self._path}: could not be run on {sizes} ({reason(error)})") from error
 
     def _check_arrays(self, arrays: dict[str, np.ndarray]) -> None:
         if set(arrays) != set(self.inputs):
@@ -212,10 +168,6 @@ def _told(tensors: dict[str, Any]) -> str:
         name: ", ".join("?" if side < 0 else str(side) for side in tensor_shape(one)) for name, one in tensors.items()
     }
     return ", ".join(f"{name} [{shape}]" for name, shape in sorted(shapes.items())) or "nothing"
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _scale_and_zero_point(details: dict[str, Any]) -> tuple[float, int]:

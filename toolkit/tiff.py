@@ -107,14 +107,7 @@ class Layout:
 
 
 def read_layout(stream: BinaryIO) -> Layout | None:
-    """Reads the layout of a file that Pillow does not open.
-
-    Args:
-        stream: the file, which can seek.
-
-    Returns:
-        The layout of its first picture; None where it is no TIFF, or its tags are damaged.
-    """
+    """Reads the layout of a TIFF that Pillow does not open; None where it is none, or its tags are damaged."""
     try:
         stream.seek(0)
         header = stream.read(8)

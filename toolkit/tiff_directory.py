@@ -26,11 +26,7 @@ _LEAST_TILE_PIXELS = 1 << 22
 
 
 def fault(stream: BinaryIO) -> str | None:
-    """Returns of what there is too much in the first directory; None where Pillow may read it.
-
-    Args:
-        stream: starts with the header of a TIFF; anything else has no fault here.
-    """
+    """Returns of what a TIFF's first directory has too much; None where Pillow may read it, or it is no TIFF."""
     length = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     total, sides = 0, {}

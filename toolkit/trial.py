@@ -60,9 +60,6 @@ def check_batches(stylizer: LoadedStylizer) -> None:
     """Sees to it that what is painted of a picture does not depend on what else is in its batch.
 
     A model that normalizes over the batch, or that was made for one picture, is given one at a time from here on.
-
-    Args:
-        stylizer: the model.
     """
     if any(stylizer.batches.values()):
         return

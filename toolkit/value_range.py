@@ -70,15 +70,7 @@ def all_told(ranges: Mapping[str, Sequence[float]]) -> str:
 
 
 def option(ranges: Mapping[str, Bounds], roles: Sequence[str] = INPUT_ROLES) -> str:
-    """Writes ranges as the shortest option that says them all.
-
-    Args:
-        ranges: by `content`, `style` and `output`; at least one.
-        roles: of all the model's inputs.
-
-    Returns:
-        Such as `--range -1..1` or `--range output=0..255`.
-    """
+    """Writes ranges by role as the shortest option that says them all, such as `--range -1..1`."""
     inputs = {role: ranges[role] for role in roles if role in ranges}
     if len(inputs) == len(roles) and len(set(inputs.values())) == 1:
         inputs = {"input": inputs["content"]}

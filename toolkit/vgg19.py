@@ -50,17 +50,7 @@ class VGGPreprocessing(layers.Layer):
 
 
 def check_seed(seed: Any) -> int:
-    """Returns a seed.
-
-    Args:
-        seed: of random numbers.
-
-    Returns:
-        The seed, a Python integer.
-
-    Raises:
-        InputError: it is no whole number from 0 to 2^32 - 1.
-    """
+    """Returns a seed as a Python integer; refuses what is no whole number from 0 to 2^32 - 1."""
     try:
         number = operator.index(seed)
     except TypeError:
@@ -71,17 +61,7 @@ def check_seed(seed: Any) -> int:
 
 
 def check_layers(names: Sequence[str]) -> tuple[str, ...]:
-    """Returns the names in the order of the network.
-
-    Args:
-        names: names of convolutions and pools, as `keras.applications` has them.
-
-    Returns:
-        The names without repetitions, shallow ones first.
-
-    Raises:
-        InputError: there is no layer of a name, or no name.
-    """
+    """Returns the names of layers without repetitions, shallow ones first; refuses unknown ones, and none."""
     for name in names:
         if name not in LAYER_NAMES:
             raise InputError(f"VGG19 has no layer {name!r}: choose from {', '.join(LAYER_NAMES)}")

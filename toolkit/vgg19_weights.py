@@ -23,15 +23,7 @@ Published = Callable[[bool], Any]
 
 
 def check(weights: str | Path, layer_names: Sequence[str]) -> None:
-    """Refuses weights that do not reach the layers asked for.
-
-    Args:
-        weights: `vgg19-8bit`, `imagenet`, `random`, or the path of a file.
-        layer_names: of convolutions and pools, the shallowest first.
-
-    Raises:
-        InputError: a layer is deeper than the preset.
-    """
+    """Refuses weights that do not reach the layers asked for, the shallowest first."""
     last = preset.LAST_LAYER
     # The names sort as the layers follow each other.
     if str(weights) == preset.NAME and layer_names[-1] > last:
@@ -42,14 +34,7 @@ def check(weights: str | Path, layer_names: Sequence[str]) -> None:
 
 
 def read(weights: str | Path, published: Published) -> Weights:
-    """Reads weights.
-
-    Args:
-        weights: `vgg19-8bit`, `imagenet`, or the path of a file.
-        published: makes the network that files are read into.
-
-    Returns:
-        The weights of the convolutions.
+    """Reads the weights of the convolutions: `vgg19-8bit`, `imagenet`, or of a file.
 
     Raises:
         InputError: the file is missing, is not one of VGG19 weights, or is damaged.

@@ -25,15 +25,7 @@ MAX_EXCESS = MIN_SIDE - 1
 
 
 def cut(picture: Any, content: Any) -> Any:
-    """Cuts a picture down to its content's height and width, from the top left corner, in a graph.
-
-    Args:
-        picture: [B, H', W', 3], not smaller than the content.
-        content: [B, H, W, 3].
-
-    Returns:
-        [B, H, W, 3].
-    """
+    """Cuts a picture down to its content's height and width, from the top left corner, in a graph."""
     if None not in content.shape[1:3] and picture.shape[1:3] == content.shape[1:3]:
         return picture
     size = tf.shape(content)
@@ -113,11 +105,7 @@ class LoadedStylizer:
         return not any((*self.batches.values(), *(side for shape in self.shapes.values() for side in shape[1:3])))
 
     def of_any_batch(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Returns the model's function, or its graph's, for batches of any length.
-
-        Args:
-            call: takes as many contents and styles, [B, H, W, 3] tensors, as the model does, and gives pictures.
-        """
+        """Returns the model's function, or its graph's, for batches of any length."""
         fixed = next(filter(None, self.batches.values()), None)
         if fixed is None:
             return call
@@ -142,13 +130,7 @@ class LoadedStylizer:
         self.batches = dict.fromkeys(self.batches, 1)
 
     def become(self, graph: Any, function: Callable[..., Any], formats: Formats) -> None:
-        """Takes another graph's place: that of the same model in another precision.
-
-        Args:
-            graph: a `toolkit.frozen_graph.FrozenGraph`.
-            function: of pictures in the graph's own form.
-            formats: that form.
-        """
+        """Takes the graph of the same model in another precision, and its function of pictures of these formats."""
         self.graph, self._function, self.formats = graph, function, formats
 
     def painted(self, *pictures: np.ndarray) -> np.ndarray:
@@ -188,18 +170,7 @@ class WholeStylizer(LoadedStylizer):
         self.style_size = _fixed_size(self.shapes["style"])
 
     def __call__(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
-        """Repaints pictures in the style of other pictures.
-
-        Args:
-            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
-            style: [B or 1, h, w, 3] float32 in [0, 1], sides from 16 pixels.
-
-        Returns:
-            [B, H, W, 3] float32.
-
-        Raises:
-            InputError: a shape is another one, or the model gives pictures of another size than the content's.
-        """
+        """Repaints pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3], sides from 16 pixels."""
         content, style = as_pictures(content, "content"), as_pictures(style, "style")
         check_styles(len(style), len(content))
         styles = resized(self.style_size, style)
@@ -215,17 +186,7 @@ class SingleStyleStylizer(LoadedStylizer, OneStyleStylizer):
     """A stylizer of which only the call is known: content in, picture out; see `LoadedStylizer`."""
 
     def __call__(self, content: np.ndarray) -> np.ndarray:
-        """Repaints pictures in the style that is inside.
-
-        Args:
-            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
-
-        Returns:
-            [B, H, W, 3] float32 in [0, 1].
-
-        Raises:
-            InputError: the shape is another one, or the model gives pictures of another size than the content's.
-        """
+        """Repaints pictures [B, H, W, 3], sides from 16 pixels, in the style that is inside."""
         pictures = as_pictures(content, "content")
         return np.stack([paint_at(self.content_size, picture, self._paint) for picture in pictures])
 
@@ -236,18 +197,7 @@ def pixels(picture: np.ndarray) -> str:
 
 
 def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
-    """Cuts the one picture that a model gave down to its content's size.
-
-    Args:
-        painted: [1, H', W', 3].
-        content: [H, W, 3].
-
-    Returns:
-        [H, W, 3].
-
-    Raises:
-        InputError: the picture is smaller than the content, or larger by more than rounding up explains.
-    """
+    """Cuts the one picture that a model gave, if it is larger by rounding up alone, down to its content's size."""
     shape = painted.shape if painted.ndim == 4 else (0,) * 4
     excess = [got - wanted for got, wanted in zip(shape[1:3], content.shape[:2], strict=True)]
     if shape[-1] != 3 or not all(0 <= one <= MAX_EXCESS for one in excess):
@@ -273,18 +223,7 @@ def _stylizer(
 
 
 def from_saved_model(folder: Path, options: SourceOptions) -> WholeStylizer | SingleStyleStylizer:
-    """Opens a SavedModel, TF1 or TF2.
-
-    Args:
-        folder: the SavedModel.
-        options: what it does not tell itself.
-
-    Returns:
-        The stylizer.
-
-    Raises:
-        InputError: it is no SavedModel, or how it is to be called cannot be told.
-    """
+    """Opens a SavedModel, TF1 or TF2; refuses it where how it is to be called cannot be told."""
     loaded = hub.load(folder)
     described = {name: _described(function) for name, function in loaded.signatures.items()}
     convention = find(str(folder), described, options.names)
@@ -313,19 +252,7 @@ def _described(function: Any) -> Signature:
 
 
 def from_keras_model(model: Any, source: str, options: SourceOptions) -> WholeStylizer | SingleStyleStylizer:
-    """Wraps a Keras model that takes a content and a style picture, or a content alone.
-
-    Args:
-        model: a functional model.
-        source: what to call it in an error.
-        options: what it does not tell itself.
-
-    Returns:
-        The stylizer.
-
-    Raises:
-        InputError: it is of another kind, or how it is to be called cannot be told.
-    """
+    """Wraps a Keras model that takes a content and a style, or a content; refuses where that cannot be told."""
     if not isinstance(getattr(model, "inputs", None), list) or not getattr(model, "outputs", None):
         raise InputError(
             f"{source}: holds a {type(model).__name__} whose inputs are not known: save a functional model"

@@ -15,7 +15,7 @@ from toolkit.printing import print_json
 
 if TYPE_CHECKING:
     from export.style import Style
-    from toolkit.tflite_file import Signature, Tensor, TFLiteFile
+    from toolkit.tflite_file import TFLiteFile, TFLiteSignature, TFLiteTensor
     from toolkit.tflite_metadata import NetworkMetadata
 
 
@@ -112,10 +112,10 @@ def _inspect_file(path: Path, as_json: bool) -> None:
     closing.tell(follow=[["styleport", "inspect", path, "--json"]])
 
 
-def _described(file: str, signature: "Signature") -> dict[str, Any]:
+def _described(file: str, signature: "TFLiteSignature") -> dict[str, Any]:
     """A signature in the form that manifests have."""
 
-    def tensors(ends: "tuple[Tensor, ...]") -> dict[str, Any]:
+    def tensors(ends: "tuple[TFLiteTensor, ...]") -> dict[str, Any]:
         return {tensor.name: {"shape": list(tensor.shape), "dtype": tensor.dtype} for tensor in ends}
 
     return {"file": file, "inputs": tensors(signature.inputs), "outputs": tensors(signature.outputs)}

@@ -11,14 +11,7 @@ def split(value: str) -> tuple[str, ...]:
 
 
 def sizes(value: str) -> tuple[int | None, ...]:
-    """Reads sides in pixels, or `any`, which gives None.
-
-    Args:
-        value: with commas between.
-
-    Raises:
-        InputError: it is something else.
-    """
+    """Reads sides in pixels with commas between; `any` gives None."""
     parts = split(value)
     unknown = [part for part in parts if part != "any" and not re.fullmatch("[0-9]{1,9}", part)]
     if unknown or not parts:

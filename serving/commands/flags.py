@@ -94,14 +94,7 @@ class CommandLine:
 
 
 def read(arguments: list[str], options: set[str]) -> CommandLine:
-    """Reads a command line.
-
-    Args:
-        arguments: as the shell gives them; those that are no flag of TensorFlow Serving are kept as they are.
-        options: what this server has, such as `--port`.
-
-    Returns:
-        What to parse, and what to warn of.
+    """Reads a command line: what to parse, by the options that this server has, and what to warn of.
 
     Raises:
         InputError: TensorFlow Serving would not take a flag's value, or would not find its file.

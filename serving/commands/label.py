@@ -74,19 +74,7 @@ def _parse(assignment: str) -> tuple[str, int | None]:
 
 
 def moved(file: Any, name: str, version: int | None, urls: list[str], timeout: float, options: dict[str, Any]) -> Any:
-    """Moves a label behind a progress bar.
-
-    Args:
-        file: the `ModelsFile`.
-        name: the label.
-        version: the version it is to stand for; None goes back to the one before.
-        urls: of the servers.
-        timeout: seconds that the servers may take.
-        options: of the clients.
-
-    Returns:
-        The `Move`.
-    """
+    """Moves a label behind a progress bar; without a version, back to the one before."""
     from serving import labels, replicas
     from serving.replicas import Replicas
     from toolkit.console import progress_bar, quiet_libraries

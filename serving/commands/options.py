@@ -48,19 +48,7 @@ MAX_TOKEN_BYTES = 1 << 16
 
 
 def models_file(base_path: Path, path: Path | None, model: str | None) -> "ModelsFile":
-    """Finds the models.config of a base path; it must be there.
-
-    Args:
-        base_path: the folder of the versions.
-        path: of the file; by default it is beside the base path.
-        model: the model's name in it, where it is not to be found by its base path.
-
-    Returns:
-        The file and the model meant.
-
-    Raises:
-        InputError: there is none.
-    """
+    """Finds the models.config of a base path, by default beside it, and the model in it; it must be there."""
     from serving.models_file import ModelsFile, default_config
 
     path = path or default_config(base_path)
@@ -70,17 +58,7 @@ def models_file(base_path: Path, path: Path | None, model: str | None) -> "Model
 
 
 def read_token(path: Path | None) -> str | None:
-    """Reads a token from a file, which unlike an argument no other user can see.
-
-    Args:
-        path: of the file, or None.
-
-    Returns:
-        The token without the white space around it.
-
-    Raises:
-        InputError: the file cannot be read or is no token.
-    """
+    """Reads a token from a file, which unlike an argument no other user can see; refuses what is no token."""
     if path is None:
         return None
     try:

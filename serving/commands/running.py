@@ -25,12 +25,7 @@ def _what_is_open(options: ServerOptions) -> str:
 
 
 def run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
-    """Runs the server until SIGTERM or SIGINT.
-
-    Args:
-        options: where it listens and what it serves.
-        log_level: of what is logged, such as `info`.
-        line: the command line, of which some things are warned of.
+    """Runs the server until SIGTERM or SIGINT, and warns first of what its command line has in vain.
 
     Raises:
         InputError: a port is taken or an option is wrong.

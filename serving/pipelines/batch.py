@@ -13,7 +13,7 @@ from apache_beam.ml.inference.base import RunInference
 
 from serving.pipelines import files
 from serving.pipelines.inference import Painted, StylizerHandler, Task
-from serving.pipelines.outcomes import AddUp, Count, Outcome, WriteSummary
+from serving.pipelines.outcomes import AddUp, BatchOutcome, Count, WriteSummary
 from serving.pipelines.plan import Picture, Plan
 from toolkit import images
 from toolkit.errors import InputError
@@ -39,12 +39,14 @@ class Inspect(beam.DoFn):
     def __init__(self, max_size: int | None) -> None:
         self._max_size = max_size
 
-    def process(self, picture: Picture) -> Iterator[tuple[SizeKey, Task] | Outcome]:
+    def process(self, picture: Picture) -> Iterator[tuple[SizeKey, Task] | BatchOutcome]:
         """Inspects one picture."""
         try:
             width, height = self._size(picture)
         except InputError as error:
-            yield Outcome(picture.path, tuple(style for style, _ in picture.outputs), first=True, reason=str(error))
+            yield BatchOutcome(
+                picture.path, tuple(style for style, _ in picture.outputs), first=True, reason=str(error)
+            )
             return
         for index, (style, output) in enumerate(picture.outputs):
             key = (width, height, picture.number // GROUP_PICTURES)
@@ -69,32 +71,22 @@ def batches(group: tuple[SizeKey, Iterable[Task]]) -> Iterator[list[Task]]:
 
 
 class Write(beam.DoFn):
-    """Writes each result, whole or not at all.
-
-    Args:
-        output: the folder of the results.
-    """
+    """Writes each result, whole or not at all."""
 
     def __init__(self, output: str) -> None:
         self._output = output
 
-    def process(self, painted: Painted) -> Iterator[Outcome]:
+    def process(self, painted: Painted) -> Iterator[BatchOutcome]:
         """Writes one result; a failed write stops the run, for the next one would fail as well."""
         task = painted.task
         if painted.data is not None:
             files.write_whole(painted.data, task.output, FileSystems.join(self._output, task.style))
         pixels = task.pixels if painted.data is not None else 0
-        yield Outcome(task.picture, (task.style,), task.first, pixels, painted.milliseconds, painted.reason)
+        yield BatchOutcome(task.picture, (task.style,), task.first, pixels, painted.milliseconds, painted.reason)
 
 
 class Stylize(beam.PTransform):
-    """Pictures of a plan in, the outcomes of all their results out.
-
-    Args:
-        handler: paints.
-        output: the folder of the results.
-        max_size: bound on the longer side of a result, in pixels; None for the picture's own size.
-    """
+    """Pictures of a plan in, the outcomes of all their results out."""
 
     def __init__(self, handler: StylizerHandler, output: str, max_size: int | None) -> None:
         super().__init__()
@@ -103,7 +95,7 @@ class Stylize(beam.PTransform):
     def expand(self, pictures: beam.PCollection) -> beam.PCollection:
         """Builds the steps from what every engine has: DaskRunner knows no tagged outputs, and no end of a bundle."""
         inspected = pictures | "Deal out" >> beam.Reshuffle() | "Inspect" >> beam.ParDo(Inspect(self._max_size))
-        unreadable = inspected | "Unreadable" >> beam.Filter(_is_outcome).with_output_types(Outcome)
+        unreadable = inspected | "Unreadable" >> beam.Filter(_is_outcome).with_output_types(BatchOutcome)
         written = (
             inspected
             | "Readable" >> beam.Filter(_is_keyed).with_output_types(tuple[SizeKey, Task])
@@ -116,33 +108,26 @@ class Stylize(beam.PTransform):
 
 
 def _is_outcome(element: object) -> bool:
-    return isinstance(element, Outcome)
+    return isinstance(element, BatchOutcome)
 
 
 def _is_keyed(element: object) -> bool:
     return not _is_outcome(element)
 
 
-def _in_one_tally(outcome: Outcome) -> tuple[int, Outcome]:
+def _in_one_tally(outcome: BatchOutcome) -> tuple[int, BatchOutcome]:
     return 0, outcome
 
 
 def build(pipeline: beam.Pipeline, plan: Plan, bundle: str, look: Look) -> None:
-    """Adds all steps of a batch to a pipeline.
-
-    Args:
-        pipeline: of any engine.
-        plan: what to paint.
-        bundle: the bundle's folder, on any file system that the workers reach.
-        look: how pictures are read and painted.
-    """
+    """Adds all steps of a batch to a pipeline of any engine."""
     handler = StylizerHandler(bundle, plan.styles, look)
     _ = (
         pipeline
         | "Pictures" >> beam.Create(plan.pictures)
         | "Stylize" >> Stylize(handler, plan.output, look.max_size)
         | "Count" >> beam.ParDo(Count())
-        | "Key" >> beam.Map(_in_one_tally).with_output_types(tuple[int, Outcome])
+        | "Key" >> beam.Map(_in_one_tally).with_output_types(tuple[int, BatchOutcome])
         | "Add up" >> beam.CombinePerKey(AddUp())
         | "Write summary" >> beam.ParDo(WriteSummary(plan.output, plan.skipped))
     )

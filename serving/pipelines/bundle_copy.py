@@ -16,15 +16,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 def check(bundle: str) -> None:
-    """Refuses what is no bundle with a SavedModel that holds its gates.
-
-    Args:
-        bundle: the bundle's folder, on any file system that Beam has.
-
-    Raises:
-        InputError: it is no bundle, has no SavedModel, or takes no style.
-        WorkError: its verdict is not `pass`.
-    """
+    """Refuses what is no bundle with a SavedModel that takes a style, and one whose verdict is not `pass`."""
     with tempfile.TemporaryDirectory() as folder:
         manifest = manifests.read(_manifest(bundle, Path(folder)))
     record = manifests.artifact(manifest, ARTIFACT)
@@ -37,17 +29,7 @@ def check(bundle: str) -> None:
 
 @contextlib.contextmanager
 def local_bundle(bundle: str) -> Iterator[Path]:
-    """Gives a bundle's SavedModel and manifest as a local folder; nothing in it is trusted yet.
-
-    Args:
-        bundle: the bundle's folder; one on this machine is used as it is.
-
-    Yields:
-        The folder, which a copy of a remote bundle leaves with the context.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+    """Gives a bundle's SavedModel and manifest as a local folder, if need be a copy; nothing in it is trusted yet."""
     if "://" not in bundle:
         yield Path(bundle)
         return

@@ -21,11 +21,7 @@ _STAGED_PREFIX = ".styleport-"
 def absolute(path: str) -> str:
     """Makes a local path independent of the working directory, which other machines do not share.
 
-    Args:
-        path: a local path, or an address such as `gs://bucket/photos`.
-
-    Returns:
-        The absolute path; an address as it is.
+    An address, such as `gs://bucket/photos`, stays as it is.
 
     Raises:
         InputError: no installed file system takes the address.
@@ -44,16 +40,10 @@ def absolute(path: str) -> str:
 
 
 def find(pattern: str) -> dict[str, int]:
-    """Lists the files that a pattern matches.
+    """Returns the bytes of each file that a pattern matches by its path, sorted.
 
-    Args:
-        pattern: absolute; `*` and `?` stay in one folder, `**/` stands for any number of folders, or none.
-
-    Returns:
-        The bytes of each file by its path, sorted.
-
-    Raises:
-        InputError: the folder cannot be listed.
+    In the pattern, which is absolute, `*` and `?` stay in one folder, and `**/` stands for any number of folders, or
+    none.
     """
     try:
         results = FileSystems.match(variants(pattern))
@@ -75,17 +65,7 @@ def exists(path: str) -> bool:
 
 @contextlib.contextmanager
 def reading(path: str) -> Iterator[BinaryIO]:
-    """Opens a file as it is stored.
-
-    Args:
-        path: of the file.
-
-    Yields:
-        The file, which can seek.
-
-    Raises:
-        InputError: it is missing or cannot be read.
-    """
+    """Opens a file as it is stored, which can seek; refuses one that is missing or cannot be read."""
     try:
         with (
             FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
@@ -134,11 +114,7 @@ def _make_parent(path: str) -> None:
 
 
 def remove(path: str) -> None:
-    """Removes a file, if it is there.
-
-    Raises:
-        WorkError: it cannot be removed.
-    """
+    """Removes a file, if it is there; raises a WorkError where it cannot be removed."""
     try:
         if FileSystems.exists(path):
             FileSystems.delete([path])

@@ -58,12 +58,7 @@ class Painted:
 
 
 class Studio:
-    """A loaded model with the styles it has read, shared by the threads of a worker process.
-
-    Args:
-        painter: paints with the model.
-        styles: the path of each style's picture by its name.
-    """
+    """A loaded model with the styles it has read, shared by the threads of a worker process."""
 
     def __init__(self, painter: Painter, styles: Mapping[str, str]) -> None:
         self._painter, self._styles = painter, styles

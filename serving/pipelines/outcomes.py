@@ -19,7 +19,7 @@ _MAX_SUMMARY_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BatchOutcome:
     """What became of one result, or of all results of a picture that cannot be read.
 
     Attributes:
@@ -69,7 +69,7 @@ class Count(beam.DoFn):
         }
         self._latency = Metrics.distribution(METRICS_NAMESPACE, "latency_ms")
 
-    def process(self, outcome: Outcome) -> Iterator[Outcome]:
+    def process(self, outcome: BatchOutcome) -> Iterator[BatchOutcome]:
         """Counts one outcome and passes it on."""
         if outcome.reason is not None:
             self._counters["failed"].inc(len(outcome.styles))
@@ -90,7 +90,7 @@ class Tally:
     pixels: int = 0
     milliseconds: int = 0
     extremes: tuple[int, ...] = ()
-    failures: list[Outcome] = field(default_factory=list)
+    failures: list[BatchOutcome] = field(default_factory=list)
 
 
 class AddUp(beam.CombineFn):
@@ -100,7 +100,7 @@ class AddUp(beam.CombineFn):
         """Returns the tally of nothing."""
         return Tally()
 
-    def add_input(self, mutable_accumulator: Tally, element: Outcome) -> Tally:
+    def add_input(self, mutable_accumulator: Tally, element: BatchOutcome) -> Tally:
         """Adds one outcome."""
         tally = mutable_accumulator
         if element.reason is not None:
@@ -138,10 +138,6 @@ class WriteSummary(beam.DoFn):
     """Writes `_failed.jsonl` and `_summary.json` into the folder of the results.
 
     The numbers travel by a file, and not by the engine's metrics, for a file is the same on every engine.
-
-    Args:
-        output: the folder.
-        skipped: how many results were there already.
     """
 
     def __init__(self, output: str, skipped: int) -> None:
@@ -154,14 +150,6 @@ class WriteSummary(beam.DoFn):
 
 def write(output: str, tally: Tally, skipped: int) -> Summary:
     """Writes what a run has come to; `_failed.jsonl` is there only where something failed.
-
-    Args:
-        output: the folder of the results.
-        tally: all outcomes.
-        skipped: how many results were there already.
-
-    Returns:
-        The summary.
 
     Raises:
         WorkError: a file cannot be written.
@@ -183,7 +171,7 @@ def write(output: str, tally: Tally, skipped: int) -> Summary:
     return summary
 
 
-def _failures(outcomes: list[Outcome]) -> list[dict[str, Any]]:
+def _failures(outcomes: list[BatchOutcome]) -> list[dict[str, Any]]:
     """One line for a picture and a reason, whatever the number of styles."""
     styles: dict[tuple[str, str], list[str]] = {}
     for outcome in outcomes:
@@ -195,17 +183,7 @@ def _failures(outcomes: list[Outcome]) -> list[dict[str, Any]]:
 
 
 def read(output: str) -> Summary:
-    """Reads what `write` has written.
-
-    Args:
-        output: the folder of the results.
-
-    Returns:
-        The summary.
-
-    Raises:
-        WorkError: there is none, or it is none of ours.
-    """
+    """Reads what `write` has written; raises a WorkError where there is none of ours."""
     path = FileSystems.join(output, SUMMARY_FILE)
     try:
         with files.reading(path) as stream:

@@ -63,9 +63,6 @@ def make(pattern: str, styles: list[str], output: str, keep_folders: bool = Fals
         keep_folders: a name keeps the folders below the fixed part of the pattern.
         suffix: of all names, with its dot; by default that of each picture, as `toolkit.formats.result_suffix` has it.
 
-    Returns:
-        The plan.
-
     Raises:
         InputError: no file matches, a style is no picture, two results would have one name, or the results would lie
             among the pictures.

@@ -20,12 +20,7 @@ _FIRST_SECONDS, _LINE_SECONDS = 1.0, 30.0
 
 @contextlib.contextmanager
 def watching(console: Console, plan: Plan) -> Iterator[None]:
-    """Shows how many results are there while an engine works: a bar, or now and then a line where there is no terminal.
-
-    Args:
-        console: on standard error.
-        plan: what is made.
-    """
+    """Shows how many results are there while an engine works: a bar, or a line now and then if there is no terminal."""
     over = threading.Event()
     with counting_bar(console, plan.missing + plan.skipped, _LINE_SECONDS) as show:
         thread = threading.Thread(target=_watch, args=(plan, show, over), daemon=True)

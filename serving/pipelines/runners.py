@@ -25,17 +25,7 @@ def names() -> list[str]:
 
 
 def open_runner(name: str) -> PipelineRunner:
-    """Opens a runner.
-
-    Args:
-        name: one of `names`, with or without `Runner`, in any case; or the full name of a class.
-
-    Returns:
-        The runner.
-
-    Raises:
-        InputError: there is none of this name, or what it needs is not installed.
-    """
+    """Opens one of `names`, with or without `Runner` and in any case, or a class by its full name."""
     if is_local(name):
         name = LOCAL
     elif name.lower() in ("dask", "daskrunner"):
@@ -58,14 +48,7 @@ def is_local(name: str) -> bool:
 
 
 def split(words: list[str], runner: str) -> tuple[PipelineOptions, list[str]]:
-    """Takes Beam's options out of what a command line has left over.
-
-    Args:
-        words: names, and options of which the command knows nothing.
-        runner: the name of the runner, whose own options are known as well.
-
-    Returns:
-        Beam's options, and the words that are none.
+    """Takes Beam's options, and those of a runner, out of what a command line has left over; returns both.
 
     Raises:
         InputError: Beam has no such option, or takes another value.
@@ -110,12 +93,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def set_workers(options: PipelineOptions, workers: int) -> None:
-    """Has the local runner work in processes beside this one.
-
-    Args:
-        options: of the pipeline; changed.
-        workers: how many processes.
-    """
+    """Has the local runner work in so many processes beside this one."""
     direct = options.view_as(DirectOptions)
     direct.direct_num_workers = workers
     direct.direct_running_mode = "multi_processing"

@@ -24,18 +24,7 @@ _OURS = re.compile(r"^toolkit\.errors\.(InputError|WorkError): (.*)$", re.MULTIL
 def run(
     plan: Plan, bundle: str, look: Look, runner: PipelineRunner, options: PipelineOptions, console: Console
 ) -> Summary:
-    """Runs a batch to its end.
-
-    Args:
-        plan: what to paint.
-        bundle: the bundle's folder.
-        look: how pictures are read and painted.
-        runner: of Beam.
-        options: of Beam.
-        console: where progress is shown, on standard error.
-
-    Returns:
-        The numbers.
+    """Runs a batch to its end, its progress shown on a console, and returns its numbers.
 
     Raises:
         InputError: a style or the bundle cannot be read by the workers.

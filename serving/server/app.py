@@ -55,23 +55,14 @@ class _RestServer(uvicorn.Server):
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where a server listens.
-
-    Attributes:
-        grpc: host and port.
-        rest: a URL, or None.
-    """
+    """Where a server listens: host and port for gRPC, and a URL for REST or None."""
 
     grpc: str
     rest: str | None
 
 
 class ModelServer:
-    """A running server.
-
-    Args:
-        options: where it listens and what it serves.
-    """
+    """A running server."""
 
     def __init__(self, options: ServerOptions) -> None:
         self._options = options
@@ -94,10 +85,6 @@ class ModelServer:
         """Serves until told to stop, then lets the requests in flight end.
 
         As in TensorFlow Serving, no port answers before the models of the first configuration are available.
-
-        Args:
-            stop: set when the server is to end.
-            on_ready: called once requests are answered.
 
         Raises:
             InputError: a port is taken or an option is wrong.

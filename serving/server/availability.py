@@ -4,19 +4,15 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable
 
 from serving.server.status import ServingError
-from serving.server.version import AVAILABLE, END, Version
+from serving.server.version import AVAILABLE, END, ServedVersion
 
 
 class Availability:
-    """Those who wait, and what they wait for.
+    """Those who wait, and what they wait for."""
 
-    Args:
-        versions: returns the versions of a model by its name.
-    """
-
-    def __init__(self, versions: Callable[[str], Iterable[Version]]) -> None:
+    def __init__(self, versions: Callable[[str], Iterable[ServedVersion]]) -> None:
         self._versions = versions
-        self._waiting: list[tuple[Collection[str], asyncio.Future[list[Version]]]] = []
+        self._waiting: list[tuple[Collection[str], asyncio.Future[list[ServedVersion]]]] = []
 
     def changed(self) -> None:
         """Looks who need not wait any longer, once a version has changed its state."""
@@ -28,16 +24,12 @@ class Availability:
     async def wait(self, names: Collection[str], kind: str) -> None:
         """Waits until every model has a version that is AVAILABLE or has failed: for ever, where it has none.
 
-        Args:
-            names: of the models.
-            kind: what the error calls them.
-
         Raises:
             ServingError: UNKNOWN, the newest such version of a model is one that failed.
         """
         found = self._reached(names)
         if found is None:
-            future: asyncio.Future[list[Version]] = asyncio.get_running_loop().create_future()
+            future: asyncio.Future[list[ServedVersion]] = asyncio.get_running_loop().create_future()
             entry = names, future
             self._waiting.append(entry)
             try:
@@ -49,7 +41,7 @@ class Availability:
             told = "".join(f"{{{_described(version)}}}, " for version in failed)
             raise ServingError("UNKNOWN", f"{len(failed)} {kind}(s) did not become available: {{{told}}}")
 
-    def _reached(self, names: Collection[str]) -> list[Version] | None:
+    def _reached(self, names: Collection[str]) -> list[ServedVersion] | None:
         found = []
         for name in names:
             newest_first = sorted(self._versions(name), key=lambda version: version.number, reverse=True)
@@ -60,6 +52,6 @@ class Availability:
         return found
 
 
-def _described(version: Version) -> str:
+def _described(version: ServedVersion) -> str:
     reason = f" due to error: {version.error.code}: {version.error.message}" if version.error else ""
     return f"{{name: {version.model} version: {version.number}}}{reason}"

@@ -17,7 +17,7 @@ import numpy as np
 from serving.server.batch_options import BatchOptions
 from serving.server.loader import Arrays, Call, Servable
 from serving.server.metrics import Metrics
-from serving.server.scheduling import Job
+from serving.server.scheduling import PredictJob
 from serving.server.status import ServingError, from_exception, invalid
 from serving.server.threads import in_thread
 
@@ -63,7 +63,7 @@ class BatchScheduler:
         self._timer: asyncio.TimerHandle | None = None
         self._running: set[asyncio.Task[None]] = set()
 
-    async def answer(self, job: Job[T]) -> T:
+    async def answer(self, job: PredictJob[T]) -> T:
         """Answers one request; see `Scheduler.answer`."""
         call = await in_thread(self._codecs, job.read)
         job.remaining()
@@ -72,7 +72,7 @@ class BatchScheduler:
         self._metrics.run(job.model, time.perf_counter() - started)
         return await in_thread(self._codecs, lambda: job.write(call, outputs))
 
-    async def _run(self, job: Job[T], call: Call) -> Arrays:
+    async def _run(self, job: PredictJob[T], call: Call) -> Arrays:
         size = _batch_size(call)
         if size > self._options.max_batch_size:
             raise invalid(f"Task size {size} is larger than maximum input batch size {self._options.max_batch_size}")
@@ -90,7 +90,7 @@ class BatchScheduler:
             return parts[0]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _enqueue(self, job: Job[T], call: Call, size: int) -> list[_Task]:
+    def _enqueue(self, job: PredictJob[T], call: Call, size: int) -> list[_Task]:
         key: Hashable = (id(job.servable), call.signature, call.outputs)
         if self._by_shape:
             key = (key, tuple(sorted((name, array.shape[1:]) for name, array in call.inputs.items())))

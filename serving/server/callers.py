@@ -35,15 +35,7 @@ class Callers:
         self._any_address = address is not None and address.is_unspecified
 
     def check(self, headers: Sequence[tuple[bytes, bytes]], preflight: bool) -> None:
-        """Refuses a request that a foreign web page may have sent.
-
-        Args:
-            headers: of the request, their names in lower case.
-            preflight: the request only asks what a page may do, and the answer tells it.
-
-        Raises:
-            ServingError: PERMISSION_DENIED.
-        """
+        """Refuses what a foreign web page may have sent; a preflight only asks what a page may do, and is told."""
         hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
         for host in hosts:
             if not self._is_own(host):

@@ -28,21 +28,13 @@ from serving.server.metrics import Metrics
 from serving.server.options import Limits
 from serving.server.predict import Predictor
 from serving.server.status import ServingError, from_exception, invalid, to_proto
-from serving.server.version import Version
+from serving.server.version import ServedVersion
 
 SIGNATURE_DEF = "signature_def"
 
 
 def model_metadata(manager: ModelManager, spec: Any) -> Any:
-    """Describes a version's signatures.
-
-    Args:
-        manager: has the models.
-        spec: a tensorflow.serving.ModelSpec.
-
-    Returns:
-        A GetModelMetadataResponse with `signature_def`.
-    """
+    """Describes a version's signatures as a GetModelMetadataResponse."""
     version = manager.find(spec)
     response = get_model_metadata_pb2.GetModelMetadataResponse()
     response.model_spec.name = version.model
@@ -70,12 +62,7 @@ def model_status(manager: ModelManager, spec: Any) -> Any:
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Predict and GetModelMetadata; the other methods answer UNIMPLEMENTED.
 
-    Args:
-        predictor: answers Predict.
-        manager: has the models.
-        metrics: where Predict is counted.
-        limits: of requests.
-        as_content: outputs are sent as raw content, not in their typed fields.
+    With `as_content`, outputs are sent as raw content, not in their typed fields.
     """
 
     def __init__(
@@ -105,7 +92,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         finally:
             self._metrics.request(request.model_spec.name, code, time.perf_counter() - started, "Predict", "GRPC")
 
-    def _predict_response(self, version: Version, call: Call, outputs: Arrays) -> bytes:
+    def _predict_response(self, version: ServedVersion, call: Call, outputs: Arrays) -> bytes:
         """Makes the answer to a PredictRequest, telling which version gave it."""
         spec = model_pb2.ModelSpec(name=version.model, signature_name=call.signature)
         spec.version.value = version.number

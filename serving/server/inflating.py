@@ -21,16 +21,10 @@ class TooLargeError(ServingError):
 def inflate(body: bytes | bytearray, limit: int, deadline: float | None = None) -> bytearray:
     """Decompresses a gzip body, and gives up as soon as it is larger, or takes longer, than allowed.
 
-    Args:
-        body: gzip data, of one member or several.
-        limit: the most bytes to return.
-        deadline: when to give up, on the clock of time.perf_counter; None for never.
-
-    Returns:
-        The decompressed bytes.
+    It may be of several members. `deadline` is on the clock of time.perf_counter; None is never.
 
     Raises:
-        TooLargeError: there are more than `limit`.
+        TooLargeError: there are more bytes than `limit`.
         ServingError: the data is not gzip, ends too early, has too many members, or the deadline has passed.
     """
     whole, place, members = bytearray(), 0, 0

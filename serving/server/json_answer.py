@@ -14,14 +14,7 @@ _SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 def write_predict(outputs: Arrays, row: bool) -> str:
-    """Writes a Predict answer.
-
-    Args:
-        outputs: arrays by name.
-        row: in the form of `predictions`, a list of one item for each instance; else of `outputs`.
-
-    Returns:
-        JSON; a single output has no name.
+    """Writes a Predict answer: `predictions`, one item an instance, for `row`, else `outputs`.
 
     Raises:
         ServingError: INVALID_ARGUMENT, the outputs cannot be told in this form, or a type not in JSON.

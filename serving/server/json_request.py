@@ -4,7 +4,6 @@ import codecs
 import json
 import math
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from serving.server.json_tensor import Column, Repeated, is_named, shown
@@ -12,20 +11,6 @@ from serving.server.limits import check_elements, check_pictures
 from serving.server.loader import DEFAULT_SIGNATURE, Arrays, Call, Servable, check_shape
 from serving.server.options import Limits
 from serving.server.status import ServingError, invalid
-
-
-@dataclass(frozen=True)
-class JsonCall:
-    """A Predict request that came as JSON.
-
-    Attributes:
-        call: the request itself.
-        row: it was in row form (`instances`), and so must be the answer.
-    """
-
-    call: Call
-    row: bool
-
 
 # Whether a number may be there that no double holds: those are looked at one by one, which takes twice as long.
 _LARGE = re.compile(r"[eE]\+?[0-9]{2}|[0-9]{300}")
@@ -43,9 +28,6 @@ def parse(body: bytes | bytearray, max_values: int) -> dict[str, Any]:
     Args:
         body: JSON.
         max_values: how many values it may have, each of which takes memory.
-
-    Returns:
-        The object.
 
     Raises:
         ServingError: INVALID_ARGUMENT, it is no JSON, too deep, has too many values, or is no object.
@@ -95,16 +77,8 @@ def _integer(text: str) -> int | float:
     return int(text) if len(text) < 300 else _double(text)
 
 
-def read_predict(body: bytes | bytearray, servable: Servable, limits: Limits) -> JsonCall:
-    """Reads a Predict body.
-
-    Args:
-        body: JSON.
-        servable: the model that is asked.
-        limits: held before memory is taken for tensors.
-
-    Returns:
-        The request, all outputs wanted.
+def read_predict(body: bytes | bytearray, servable: Servable, limits: Limits) -> Call:
+    """Reads a Predict body as a request of all outputs, and keeps the limits before it takes memory for tensors.
 
     Raises:
         ServingError: INVALID_ARGUMENT, or UNIMPLEMENTED for an input type that JSON does not carry.
@@ -127,7 +101,7 @@ def read_predict(body: bytes | bytearray, servable: Servable, limits: Limits) ->
     for alias, array in inputs.items():
         check_shape(alias, array.shape, infos[alias])
     check_pictures(inputs, limits)
-    return JsonCall(Call(name, inputs, tuple(sorted(servable.signatures[name].outputs))), row)
+    return Call(name, inputs, tuple(sorted(servable.signatures[name].outputs)), row)
 
 
 def _is_row(document: dict[str, Any]) -> bool:

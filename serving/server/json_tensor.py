@@ -46,12 +46,7 @@ def is_base64(value: Any) -> bool:
 
 
 class Column:
-    """The values of one input, of one instance after the other.
-
-    Args:
-        alias: the input's name.
-        info: its TensorInfo.
-    """
+    """The values of one input, of one instance after the other."""
 
     def __init__(self, alias: str, info: Any) -> None:
         self._alias, self._dtype = alias, type_name(info.dtype)
@@ -61,9 +56,6 @@ class Column:
 
     def add(self, value: Any) -> None:
         """Adds one instance, or the whole tensor.
-
-        Args:
-            value: parsed JSON.
 
         Raises:
             ServingError: it is no tensor of this type, or of another shape than those before.
@@ -99,12 +91,7 @@ class Column:
             self._fill(item, level + 1, shape)
 
     def array(self, limits: Limits, rows: int | None = None) -> np.ndarray:
-        """Returns what was added as one array.
-
-        Args:
-            limits: of the server.
-            rows: how many instances were added; None when it was the whole tensor.
-        """
+        """Returns what was added as one array: that of so many instances, or the whole tensor."""
         shape = (self._shape or []) if rows is None else [rows, *(self._shape or [])]
         check_elements(self._alias, shape, limits)
         dtype: Any = object if self._dtype == "string" else _FLOATS.get(self._dtype, self._dtype)

@@ -20,19 +20,7 @@ _MAX_RANK = 32
 
 
 def check_elements(name: str, shape: list[int], limits: Limits) -> int:
-    """Holds a tensor's shape against the limits.
-
-    Args:
-        name: the input's.
-        shape: as the request has it.
-        limits: of the server.
-
-    Returns:
-        The number of elements.
-
-    Raises:
-        ServingError: a dimension is negative, or there are too many dimensions or elements.
-    """
+    """Returns how many elements an input's shape has; refuses too many, and negative dimensions."""
     if len(shape) > _MAX_RANK:
         raise invalid(f"input {name} has rank {len(shape)}; at most {_MAX_RANK} are taken")
     if any(size < 0 for size in shape):
@@ -54,16 +42,7 @@ def check_elements(name: str, shape: list[int], limits: Limits) -> int:
 
 
 def check_fields(content: bytes, descriptor: Any, limits: Limits) -> None:
-    """Counts the fields of an encoded message, each of which takes memory once it is parsed, before it is parsed.
-
-    Args:
-        content: the message.
-        descriptor: of its type.
-        limits: of the server.
-
-    Raises:
-        ServingError: there are too many, or the bytes are no message.
-    """
+    """Refuses an encoded message of too many fields, each of which takes memory, before it is parsed."""
     most = limits.max_request_fields
     # A number that is packed in a byte takes up to eight, and no tensor has more numbers than elements.
     weight = most / limits.max_tensor_elements
@@ -86,15 +65,7 @@ def no_message() -> ServingError:
 
 
 def check_pictures(inputs: Mapping[str, np.ndarray], limits: Limits) -> None:
-    """Reads the headers of encoded pictures and refuses a request of too many pixels, before any is decoded.
-
-    Args:
-        inputs: of the request; those that are no pictures, by their names, pass.
-        limits: of the server.
-
-    Raises:
-        ServingError: the pictures have too many pixels together, or one is none or costs more than its pixels.
-    """
+    """Refuses a request of too many pixels by the headers of its encoded pictures, before any is decoded."""
     total = 0
     for name, values in inputs.items():
         if values.dtype != object or not name.endswith(PICTURE_SUFFIX):
@@ -123,11 +94,7 @@ def _pixels(name: str, content: bytes) -> int:
 
 
 class Gate:
-    """Counts the requests that run or wait, and refuses one more than allowed at once.
-
-    Args:
-        places: how many there are.
-    """
+    """Counts the requests that run or wait, and refuses one more than allowed at once."""
 
     def __init__(self, places: int) -> None:
         self._places = places
@@ -135,11 +102,7 @@ class Gate:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """Takes a place for the length of the block.
-
-        Raises:
-            ServingError: RESOURCE_EXHAUSTED, there is none.
-        """
+        """Takes a place for the length of the block; RESOURCE_EXHAUSTED where there is none."""
         if self._taken >= self._places:
             raise ServingError(
                 "RESOURCE_EXHAUSTED", f"The queue is full: {self._taken} requests run or wait (--max_queue_length)"

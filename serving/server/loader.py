@@ -32,11 +32,13 @@ class Call:
         signature: its name.
         inputs: an array for each input of the signature.
         outputs: the names of the outputs wanted.
+        row: it came as JSON in row form (`instances`), and so must be the answer.
     """
 
     signature: str
     inputs: Arrays
     outputs: tuple[str, ...]
+    row: bool = False
 
 
 def _refusal(path: Path, tags: Sequence[str], error: BaseException) -> ServingError:
@@ -65,10 +67,6 @@ class Servable:
     takes models without variables and models of TensorFlow 1, gives up at a deadline, fetches nothing but the
     outputs asked for, and fails with the same codes.
 
-    Args:
-        path: the version's folder.
-        options: how many threads TensorFlow may use.
-
     Raises:
         ServingError: it is no SavedModel, or cannot be loaded.
     """
@@ -96,29 +94,14 @@ class Servable:
             raise _refusal(path, options.tags, error) from error
 
     def signature(self, name: str) -> Any:
-        """Returns a SignatureDef by its name; the empty name is `serving_default`.
-
-        Raises:
-            ServingError: FAILED_PRECONDITION, there is none.
-        """
+        """Returns a SignatureDef by its name, `serving_default` for none; FAILED_PRECONDITION where there is none."""
         name = name or DEFAULT_SIGNATURE
         if name not in self.signatures:
             raise ServingError("FAILED_PRECONDITION", f'Serving signature key "{name}" not found.')
         return self.signatures[name]
 
     def call(self, request: Any, limits: Limits) -> Call:
-        """Checks a request against its signature and reads its tensors.
-
-        Args:
-            request: a tensorflow.serving.PredictRequest.
-            limits: held before memory is taken.
-
-        Returns:
-            What `run` takes.
-
-        Raises:
-            ServingError: the request does not fit the signature, or breaks a limit.
-        """
+        """Checks a PredictRequest against its signature and the limits, and reads its tensors."""
         name = request.model_spec.signature_name or DEFAULT_SIGNATURE
         signature = self.signature(name)
         protos = _with_defaults(signature, request.inputs)
@@ -127,18 +110,7 @@ class Servable:
         return Call(name, inputs, _outputs(signature, list(request.output_filter)))
 
     def run(self, call: Call, timeout_seconds: float | None = None) -> Arrays:
-        """Runs one request in the calling thread.
-
-        Args:
-            call: as `call` returns it.
-            timeout_seconds: gives up after these.
-
-        Returns:
-            An array for each output wanted.
-
-        Raises:
-            ServingError: with TensorFlow's own code and message.
-        """
+        """Runs one request in the calling thread; fails with TensorFlow's own code and message."""
         import tensorflow as tf
 
         order, runner = self._runner(call)
@@ -240,16 +212,7 @@ def _known(dtype: int) -> str:
 
 
 def check_shape(alias: str, shape: tuple[int, ...], info: Any) -> None:
-    """Holds an input's shape against its signature.
-
-    Args:
-        alias: the input's name.
-        shape: the shape sent.
-        info: its TensorInfo.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT, they differ in rank or in a dimension that is fixed.
-    """
+    """Refuses an input that differs from its TensorInfo in rank or in a dimension that is fixed."""
     if info.tensor_shape.unknown_rank:
         return
     wanted = [dim.size for dim in info.tensor_shape.dim]
@@ -271,15 +234,6 @@ def _outputs(signature: Any, wanted: list[str]) -> tuple[str, ...]:
 
 def warm_up(servable: Servable, path: Path, limits: Limits, iterations: int = 1) -> int:
     """Runs a version's warmup records, if it has any.
-
-    Args:
-        servable: just loaded.
-        path: the version's folder.
-        limits: as for any request.
-        iterations: how often each is run.
-
-    Returns:
-        How many records were run.
 
     Raises:
         ServingError: there are too many, one cannot be parsed, or one fails: the version is not to be served.

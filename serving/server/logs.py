@@ -43,14 +43,7 @@ def set_up(level: str) -> None:
 
 
 def event(name: str, level: int = logging.INFO, exc_info: BaseException | None = None, **fields: Any) -> None:
-    """Logs one event.
-
-    Args:
-        name: what happened, such as `version_available`.
-        level: of the logging module.
-        exc_info: an exception whose traceback is wanted in the log.
-        fields: what goes with it; None is left out.
-    """
+    """Logs one event, such as `version_available`, and what goes with it but for None."""
     if _LOGGER.isEnabledFor(level):
         told = {key: value for key, value in fields.items() if value is not None}
         _LOGGER.log(level, name, exc_info=exc_info, extra={"fields": told})

@@ -13,25 +13,20 @@ from serving.server.loader import Servable, warm_up
 from serving.server.logs import event
 from serving.server.metrics import Metrics
 from serving.server.options import Limits, LoadOptions
-from serving.server.status import ServingError, from_exception, invalid, one_line
-from serving.server.version import AVAILABLE, END, LOADING, START, UNLOADING, Model, Version
+from serving.server.status import ServingError, from_exception, invalid
+from serving.server.version import AVAILABLE, END, LOADING, START, UNLOADING, ServedModel, ServedVersion
 from serving.server.version_labels import VersionLabels
 from serving.server.version_policy import aspired, versions_on_disk
+from toolkit.errors import one_line
 
 
 class ModelManager:
-    """All models; everything but loading itself happens in the event loop's thread.
-
-    Args:
-        options: how models are found and loaded.
-        limits: that warmup requests keep like any other.
-        metrics: where loads are counted.
-    """
+    """All models; everything but loading itself happens in the event loop's thread."""
 
     def __init__(self, options: LoadOptions, limits: Limits, metrics: Metrics) -> None:
         self._options, self._limits, self._metrics = options, limits, metrics
-        self._models: dict[str, Model] = {}
-        self._retired: dict[str, Model] = {}
+        self._models: dict[str, ServedModel] = {}
+        self._retired: dict[str, ServedModel] = {}
         self._loaders = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
         self._reloading = asyncio.Lock()
         self._configured = False
@@ -43,9 +38,6 @@ class ModelManager:
         """Replaces the configuration in TensorFlow Serving's order: labels are assigned, then models are changed.
 
         Models left out are unloaded, and those that are new are waited for.
-
-        Args:
-            config: a tensorflow.serving.ModelServerConfig with a list of models.
 
         Raises:
             ServingError: INVALID_ARGUMENT or FAILED_PRECONDITION, the configuration or a label in it is refused and
@@ -76,7 +68,7 @@ class ModelManager:
             model.wanted = {}
             self._reconcile(model)
         for name, config in wanted.items():
-            self._models.setdefault(name, Model(config)).config = config
+            self._models.setdefault(name, ServedModel(config)).config = config
 
     def changes(self) -> int:
         """Returns how often a version has changed its state."""
@@ -89,7 +81,7 @@ class ModelManager:
     def _available(self, name: str) -> list[int]:
         return self._models[name].available() if name in self._models else []
 
-    def _versions(self, name: str) -> list[Version]:
+    def _versions(self, name: str) -> list[ServedVersion]:
         return list(self._models[name].versions.values()) if name in self._models else []
 
     async def poll(self) -> None:
@@ -112,13 +104,13 @@ class ModelManager:
                 model.tell_if_empty()
                 self._reconcile(model)
 
-    def _reconcile(self, model: Model) -> None:
+    def _reconcile(self, model: ServedModel) -> None:
         wanted = model.wanted
         for number, path in wanted.items():
             version = model.versions.get(number)
             # A version that failed is not tried again until it was not wanted for a while.
             if version is None or (version.state == END and (version.error is None or version.dropped)):
-                model.versions[number] = version = Version(model.config.name, number, path, self._changed)
+                model.versions[number] = version = ServedVersion(model.config.name, number, path, self._changed)
                 version.task = asyncio.create_task(self._load(model, version))
         for number, version in model.versions.items():
             version.dropped = version.state == END and number not in wanted
@@ -126,7 +118,7 @@ class ModelManager:
         if serving or not wanted:  # an old version answers until a new one does
             self._unload(model, [number for number in model.versions if number not in wanted])
 
-    async def _load(self, model: Model, version: Version) -> None:
+    async def _load(self, model: ServedModel, version: ServedVersion) -> None:
         version.move(LOADING)
         attempts = 0
         while True:
@@ -135,9 +127,8 @@ class ModelManager:
                 servable = await asyncio.get_running_loop().run_in_executor(self._loaders, self._load_now, version)
             except Exception as failure:
                 error = from_exception(failure)
-                event(
-                    "load_failed", logging.WARNING, model=version.model, version=version.number, error=one_line(error)
-                )
+                told = f"{error.code}: {one_line(error)}"
+                event("load_failed", logging.WARNING, model=version.model, version=version.number, error=told)
                 self._metrics.load(version.name, "fail", time.perf_counter() - started)
                 attempts += 1
                 if attempts > self._options.max_retries:
@@ -151,7 +142,7 @@ class ModelManager:
                 break
         self._reconcile(model)
 
-    def _load_now(self, version: Version) -> Servable:
+    def _load_now(self, version: ServedVersion) -> Servable:
         servable = Servable(version.path, self._options)
         try:
             if self._options.enable_warmup:
@@ -164,7 +155,7 @@ class ModelManager:
             raise
         return servable
 
-    def _unload(self, model: Model, numbers: list[int]) -> None:
+    def _unload(self, model: ServedModel, numbers: list[int]) -> None:
         for number in numbers:
             version = model.versions[number]
             if version.state in (START, LOADING):
@@ -175,7 +166,7 @@ class ModelManager:
                 version.move(UNLOADING)
                 version.task = asyncio.create_task(self._drain(version))
 
-    async def _drain(self, version: Version) -> None:
+    async def _drain(self, version: ServedVersion) -> None:
         await version.idle()
         servable, version.servable = version.servable, None
         if servable:
@@ -191,18 +182,8 @@ class ModelManager:
             except Exception as error:
                 event("poll_failed", logging.ERROR, exc_info=error)
 
-    def find(self, spec: Any) -> Version:
-        """Finds the version that a request means.
-
-        Args:
-            spec: a tensorflow.serving.ModelSpec: by version, by label, or the latest.
-
-        Returns:
-            A version that is AVAILABLE.
-
-        Raises:
-            ServingError: there is none, or no such label.
-        """
+    def find(self, spec: Any) -> ServedVersion:
+        """Finds the AVAILABLE version that a ModelSpec means: by version, by label, or the latest."""
         if not spec.name:
             raise invalid("ModelSpec has no name specified.")
         model = self._models.get(spec.name)
@@ -220,19 +201,12 @@ class ModelManager:
             raise ServingError("NOT_FOUND", f"Servable not found for request: Specific({spec.name}, {number})")
         return model.versions[number]
 
-    def status(self, spec: Any) -> list[Version]:
-        """Lists the versions of a model, newest first; those that were unloaded stay in the list.
+    def status(self, spec: Any) -> list[ServedVersion]:
+        """Lists the versions of a model, unloaded ones too, newest first, or the one that a ModelSpec names.
 
-        Args:
-            spec: a tensorflow.serving.ModelSpec; its label is ignored, as TensorFlow Serving does.
-
-        Returns:
-            One version when the spec names one, otherwise all.
-
-        Raises:
-            ServingError: NOT_FOUND.
+        Its label is ignored, as TensorFlow Serving does.
         """
-        versions: dict[int, Version] = {}
+        versions: dict[int, ServedVersion] = {}
         for models in (self._retired, self._models):
             if spec.name in models:
                 versions.update(models[spec.name].versions)
@@ -245,11 +219,7 @@ class ModelManager:
         return [versions[number] for number in sorted(versions, reverse=True)]
 
     async def close(self, seconds: float) -> None:
-        """Unloads everything.
-
-        Args:
-            seconds: that requests in flight have to end; what runs longer is stopped.
-        """
+        """Unloads everything; requests in flight have so many seconds to end, and what runs longer is stopped."""
         models = [*self._models.values(), *self._retired.values()]
         for model in models:
             model.wanted = {}

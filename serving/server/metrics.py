@@ -22,10 +22,6 @@ class Counter:
     """A number that only grows, for each combination of labels.
 
     prometheus-client would append `_total` to its name, which the real server's metrics do not have.
-
-    Args:
-        name: as exposed.
-        labels: the names of its labels.
     """
 
     def __init__(self, name: str, labels: Sequence[str]) -> None:
@@ -48,13 +44,7 @@ class Counter:
 
 
 class Histogram:
-    """A distribution, for each combination of labels.
-
-    Args:
-        name: as exposed.
-        labels: the names of its labels.
-        bounds: the upper bound of each bucket, increasing.
-    """
+    """A distribution, for each combination of labels; its buckets have increasing upper bounds."""
 
     def __init__(self, name: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
         self.name, self.labels, self._bounds = name, labels, [*bounds, float("inf")]

@@ -12,43 +12,23 @@ from serving.server.limits import Gate
 from serving.server.loader import Arrays, Call, Servable
 from serving.server.logs import event
 from serving.server.manager import ModelManager
-from serving.server.scheduling import Job, Scheduler
+from serving.server.scheduling import PredictJob, Scheduler
 from serving.server.status import ServingError, from_exception
-from serving.server.version import Version
+from serving.server.version import ServedVersion
 
 T = TypeVar("T")
 Read = Callable[[Servable], Call]
-Write = Callable[[Version, Call, Arrays], T]
+Write = Callable[[ServedVersion, Call, Arrays], T]
 
 
 class Predictor:
-    """Answers Predict requests.
-
-    Args:
-        manager: has the models.
-        scheduler: runs them.
-        gate: bounds how many requests are in here.
-    """
+    """Answers Predict requests."""
 
     def __init__(self, manager: ModelManager, scheduler: Scheduler, gate: Gate) -> None:
         self._manager, self._scheduler, self._gate = manager, scheduler, gate
 
     async def predict(self, spec: Any, read: Read, write: Write[T], timeout: float | None, entrypoint: str) -> T:
-        """Answers one request.
-
-        Args:
-            spec: a tensorflow.serving.ModelSpec.
-            read: reads the request's tensors, in a thread.
-            write: makes the answer, in a thread.
-            timeout: seconds to answer in, or None.
-            entrypoint: `GRPC` or `REST`, for the log.
-
-        Returns:
-            What `write` returned.
-
-        Raises:
-            ServingError: whatever went wrong.
-        """
+        """Answers one request, which came by `GRPC` or `REST`; `read` and `write` are called in a thread."""
         started = time.perf_counter()
         version, failure = None, None
         try:
@@ -57,7 +37,7 @@ class Predictor:
                 version = self._manager.find(spec)
                 servable = held.enter_context(version.in_use())
                 deadline = None if timeout is None else started + timeout
-                job = Job(
+                job = PredictJob(
                     version.model,
                     servable,
                     functools.partial(read, servable),

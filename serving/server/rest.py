@@ -20,7 +20,7 @@ from serving.server.grpc_service import SIGNATURE_DEF, model_metadata, model_sta
 from serving.server.held_bytes import HeldBytes, Share
 from serving.server.inflating import TooLargeError, inflate
 from serving.server.json_answer import write_predict
-from serving.server.json_request import JsonCall, read_predict
+from serving.server.json_request import read_predict
 from serving.server.loader import Arrays, Call, Servable
 from serving.server.logs import event
 from serving.server.manager import ModelManager
@@ -28,7 +28,7 @@ from serving.server.metrics import CONTENT_TYPE, Metrics
 from serving.server.options import Limits
 from serving.server.predict import Predictor
 from serving.server.status import HTTP_STATUS, ServingError, from_exception, invalid
-from serving.server.version import Version
+from serving.server.version import ServedVersion
 
 # Names are matched as they were sent, and percent-decoded afterwards (model_servers/http_rest_api_util.cc).
 _CHOICE = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -52,15 +52,7 @@ _INT64_MAX = 2**63 - 1
 class RestApi:
     """Answers HTTP requests.
 
-    Args:
-        predictor: answers Predict.
-        manager: has the models.
-        metrics: shown at `metrics_path`, and where requests are counted.
-        limits: of requests.
-        held: what all requests hold together.
-        callers: who may call.
-        metrics_path: of the Prometheus page, or None.
-        cors: web pages of any origin may read the answers.
+    `metrics_path` is that of the Prometheus page. With `cors`, web pages of any origin may read the answers.
     """
 
     def __init__(
@@ -153,21 +145,15 @@ class RestApi:
 
     async def _predict(self, request: Request, spec: Any, share: Share, deadline: float | None) -> str:
         body = await self._body(request, share, deadline)
-        form: JsonCall | None = None
 
         def read(servable: Servable) -> Call:
-            nonlocal form
             content = body
             if request.headers.get("content-encoding", "identity").lower() in ("gzip", "x-gzip"):
                 content = inflate(body, self._limits.max_rest_body_bytes, deadline)
-            form = read_predict(content, servable, self._limits)
-            return form.call
-
-        def write(version: Version, call: Call, outputs: Arrays) -> str:
-            return write_predict(outputs, form is not None and form.row)
+            return read_predict(content, servable, self._limits)
 
         timeout = None if deadline is None else max(0.0, deadline - time.perf_counter())
-        return await self._predictor.predict(spec, read, write, timeout, "REST")
+        return await self._predictor.predict(spec, read, _predictions, timeout, "REST")
 
     async def _body(self, request: Request, share: Share, deadline: float | None) -> bytearray:
         limit = self._limits.max_rest_body_bytes
@@ -210,6 +196,10 @@ class _SlowSenderError(ServingError):
 
 class _WordlessError(ServingError):
     """A failure whose message the real server keeps to itself: the body of its answer is empty."""
+
+
+def _predictions(version: ServedVersion, call: Call, outputs: Arrays) -> str:
+    return write_predict(outputs, call.row)
 
 
 def _match(method: str, path: str) -> "re.Match[str] | None":

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Job(Generic[T]):
+class PredictJob(Generic[T]):
     """A request and all that it takes to answer it.
 
     Attributes:
@@ -33,11 +33,7 @@ class Job(Generic[T]):
     deadline: float | None
 
     def remaining(self) -> float | None:
-        """Returns the seconds to the deadline; None when there is none.
-
-        Raises:
-            ServingError: DEADLINE_EXCEEDED, the deadline has passed.
-        """
+        """Returns the seconds to the deadline, None where there is none; DEADLINE_EXCEEDED where it has passed."""
         if self.deadline is None:
             return None
         left = self.deadline - time.perf_counter()
@@ -49,18 +45,8 @@ class Job(Generic[T]):
 class Scheduler(Protocol):
     """Runs requests on loaded models."""
 
-    async def answer(self, job: Job[T]) -> T:
-        """Answers one request.
-
-        Args:
-            job: the request.
-
-        Returns:
-            What its `write` makes of the outputs.
-
-        Raises:
-            ServingError: it failed.
-        """
+    async def answer(self, job: PredictJob[T]) -> T:
+        """Answers one request with what its `write` makes of the outputs."""
         ...
 
     def close(self) -> None:
@@ -69,18 +55,13 @@ class Scheduler(Protocol):
 
 
 class DirectScheduler:
-    """Runs each request by itself, a few at the same time, from tensors to answer in one thread.
-
-    Args:
-        running: how many.
-        metrics: where runs are timed.
-    """
+    """Runs each request by itself, a few at the same time, from tensors to answer in one thread."""
 
     def __init__(self, running: int, metrics: Metrics) -> None:
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(running, thread_name_prefix="run")
 
-    async def answer(self, job: Job[T]) -> T:
+    async def answer(self, job: PredictJob[T]) -> T:
         """Answers one request; see `Scheduler.answer`."""
 
         def work() -> T:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from toolkit.errors import first_of
-
 # As the REST API of TensorFlow Serving answers them (model_servers/http_server.cc).
 HTTP_STATUS = {
     "OK": 200,
@@ -52,14 +50,7 @@ def invalid(message: str) -> ServingError:
 
 
 def from_exception(error: BaseException) -> ServingError:
-    """Turns whatever running or loading a model raised into a failure that a client may read.
-
-    Args:
-        error: of TensorFlow, or unforeseen.
-
-    Returns:
-        The error itself when it is a ServingError, TensorFlow's code and message, or INTERNAL without any detail.
-    """
+    """Turns what a model raised into what a client may read: TensorFlow's code and message, or INTERNAL alone."""
     import tensorflow as tf
 
     if isinstance(error, ServingError):
@@ -101,8 +92,3 @@ def _code_proto() -> Any:
     from tensorflow.core.protobuf import error_codes_pb2
 
     return error_codes_pb2.Code
-
-
-def one_line(error: BaseException) -> str:
-    """Returns an exception as one line for the log."""
-    return f"{type(error).__name__}: {first_of(str(error).splitlines() or [''])}"

@@ -17,19 +17,7 @@ def type_name(dtype: int) -> str:
 
 
 def to_array(name: str, proto: Any, limits: Limits) -> np.ndarray:
-    """Reads a tensor from a request.
-
-    Args:
-        name: the input's, for errors.
-        proto: a TensorProto.
-        limits: held before memory is taken.
-
-    Returns:
-        The array; strings are an object array of bytes.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT, the proto contradicts itself or breaks a limit.
-    """
+    """Reads a TensorProto, strings as an object array of bytes; refuses one that contradicts itself."""
     import tensorflow as tf
 
     if proto.tensor_shape.unknown_rank:

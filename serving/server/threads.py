@@ -18,10 +18,6 @@ T = TypeVar("T")
 async def in_thread(pool: Executor, work: Callable[[], T]) -> T:
     """Runs a function in a pool.
 
-    Args:
-        pool: of threads.
-        work: the function.
-
     Returns:
         What it returns. When the awaiting task is cancelled, work that waits is dropped; work that runs is waited
         for first, since it uses what the task keeps in place.
@@ -39,11 +35,7 @@ async def in_thread(pool: Executor, work: Callable[[], T]) -> T:
 
 
 def leave(seconds: float) -> None:
-    """Ends the process where a thread does not end: Python would wait for it, and nothing can stop it.
-
-    Args:
-        seconds: that threads have to end. Where they do, this returns, and the process ends as any other.
-    """
+    """Ends the process where threads do not end in time: Python would wait for them, and nothing can stop them."""
     until = time.monotonic() + seconds
     others = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
     for thread in others:

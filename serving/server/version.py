@@ -15,15 +15,8 @@ from serving.server.status import ServingError
 START, LOADING, AVAILABLE, UNLOADING, END = "START", "LOADING", "AVAILABLE", "UNLOADING", "END"
 
 
-class Version:
-    """One version of one model, from the moment it is asked for.
-
-    Args:
-        model: the model's name.
-        number: the version.
-        path: its folder.
-        changed: told of each new state.
-    """
+class ServedVersion:
+    """One version of one model, from the moment it is asked for."""
 
     def __init__(self, model: str, number: int, path: Path, changed: Callable[[], None]) -> None:
         self.model, self.number, self.path = model, number, path
@@ -70,17 +63,13 @@ class Version:
         self._changed()
 
 
-class Model:
-    """A model of the configuration.
-
-    Args:
-        config: a tensorflow.serving.ModelConfig.
-    """
+class ServedModel:
+    """A model of the configuration."""
 
     def __init__(self, config: Any) -> None:
         self.config = config
         self.wanted: dict[int, Path] = {}
-        self.versions: dict[int, Version] = {}
+        self.versions: dict[int, ServedVersion] = {}
         self._told_empty = False
 
     def available(self) -> list[int]:

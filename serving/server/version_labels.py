@@ -23,10 +23,6 @@ class VersionLabels:
 
         This comes before any model is changed, so that a version cannot be asked for and labelled in one step.
 
-        Args:
-            models: the tensorflow.serving.ModelConfig messages.
-            available: tells the versions of a model that are AVAILABLE now.
-
         Raises:
             ServingError: FAILED_PRECONDITION, a label names a version that is not AVAILABLE.
         """
@@ -48,15 +44,7 @@ class VersionLabels:
         self._versions = wanted
 
     def version(self, model: str, label: str) -> int:
-        """Returns the version that a label stands for.
-
-        Args:
-            model: the model's name.
-            label: the label.
-
-        Raises:
-            ServingError: INVALID_ARGUMENT, there is no such label.
-        """
+        """Returns the version that a label of a model stands for; INVALID_ARGUMENT where there is no such label."""
         try:
             return self._versions[model][label]
         except KeyError:

@@ -33,15 +33,7 @@ def versions_on_disk(base_path: str) -> dict[int, list[Path]]:
 
 
 def picked(numbers: Collection[int], policy: Any) -> list[int]:
-    """Picks the versions to serve.
-
-    Args:
-        numbers: the versions on disk.
-        policy: a tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy; unset is latest 1.
-
-    Returns:
-        The versions picked.
-    """
+    """Picks the versions to serve by a ServableVersionPolicy; unset is latest 1."""
     choice = policy.WhichOneof("policy_choice")
     if choice == "all":
         return list(numbers)
@@ -52,26 +44,17 @@ def picked(numbers: Collection[int], policy: Any) -> list[int]:
 
 
 def aspired(found: dict[int, list[Path]], policy: Any) -> dict[int, Path]:
-    """Picks the versions to serve, each with its folder.
+    """Picks the versions to serve, each with its folder, from what `versions_on_disk` found.
 
-    Args:
-        found: as `versions_on_disk` returns them.
-        policy: as for `picked`.
-
-    Returns:
-        The versions picked. Of 7 and 007 the last by name is taken, which is 7; the policy `all` asks for each child
-        in turn, and so takes the first.
+    Of 7 and 007 the last by name is taken, which is 7; the policy `all` asks for each child in turn, and so takes the
+    first.
     """
     taken = 0 if policy.WhichOneof("policy_choice") == "all" else -1
     return {version: found[version][taken] for version in picked(found, policy)}
 
 
 def missing_graph(path: Path) -> str | None:
-    """Returns what TensorFlow Serving says of a version's folder without a SavedModel, or None where there is one.
-
-    Args:
-        path: the version's folder.
-    """
+    """Returns what TensorFlow Serving says of a version's folder without a SavedModel, or None where there is one."""
     if any(os.access(path / name, os.F_OK) for name in ("saved_model.pb", "saved_model.pbtxt")):
         return None
     return (

@@ -33,15 +33,7 @@ _Parts = list[bytes | memoryview]
 
 
 def predict_response(spec: Any, outputs: Mapping[str, np.ndarray], as_content: bool = False) -> bytes:
-    """Writes a tensorflow.serving.PredictResponse.
-
-    Args:
-        spec: a tensorflow.serving.ModelSpec: what was asked, and which version answered.
-        outputs: an array for each output; strings are objects that are bytes.
-        as_content: values go as raw content; by default in the typed fields, as the C++ server has them.
-
-    Returns:
-        The serialised message.
+    """Writes a PredictResponse, its values in the typed fields as the C++ server has them, or as raw content.
 
     Raises:
         ServingError: UNIMPLEMENTED, an array is of a type that no response carries.
@@ -57,15 +49,7 @@ def predict_response(spec: Any, outputs: Mapping[str, np.ndarray], as_content: b
 
 
 def tensor(array: np.ndarray, as_content: bool = False) -> _Parts:
-    """Writes a TensorProto, in parts that are still to be joined.
-
-    Args:
-        array: numbers, or objects that are bytes.
-        as_content: see `predict_response`.
-
-    Raises:
-        ServingError: UNIMPLEMENTED, the type is none that a response carries.
-    """
+    """Writes a TensorProto, in parts that are still to be joined; see `predict_response`."""
     import tensorflow as tf
     from tensorflow.core.framework import tensor_pb2
 

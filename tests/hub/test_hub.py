@@ -22,7 +22,7 @@ from toolkit.errors import InputError, WorkError
 
 MODEL = member("saved_model.pb", b"a graph")
 GOOD = packed(member("variables", type=tarfile.DIRTYPE, mode=0o755), MODEL, member("variables/index", b"weights"))
-SHORT = hub.Limits(timeout=1, total_timeout=1, max_bytes=1 << 20)
+SHORT = hub.DownloadLimits(timeout=1, total_timeout=1, max_bytes=1 << 20)
 # Fetches a handle in a process of its own, and prints the folder.
 FETCH = "import sys; from toolkit import hub; print(hub.resolve(sys.argv[1]).path)"
 

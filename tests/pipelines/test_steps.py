@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from serving.pipelines import batch, outcomes
 from serving.pipelines.inference import Painted, Task
-from serving.pipelines.outcomes import AddUp, Outcome
+from serving.pipelines.outcomes import AddUp, BatchOutcome
 from serving.pipelines.plan import Picture
 from toolkit import images
 
@@ -55,7 +55,7 @@ def test_what_was_not_painted_is_not_written(tmp_path):
 
 OUTCOMES = st.lists(
     st.builds(
-        Outcome,
+        BatchOutcome,
         picture=st.sampled_from(["a.jpg", "b.jpg"]),
         styles=st.just(("starry_night",)),
         first=st.booleans(),
@@ -81,10 +81,10 @@ def test_outcomes_add_up_to_the_same_wherever_they_are_cut(found, cut):
 def test_the_summary_and_the_failures_are_written_and_a_whole_run_clears_the_failures(tmp_path):
     tally = AddUp().create_accumulator()
     for one in (
-        Outcome("a.jpg", ("starry_night",), True, 100, 8),
-        Outcome("a.jpg", ("composition_vii",), False, 100, 4),
-        Outcome("b.jpg", ("starry_night",), True, reason="broken"),
-        Outcome("b.jpg", ("composition_vii",), False, reason="broken"),
+        BatchOutcome("a.jpg", ("starry_night",), True, 100, 8),
+        BatchOutcome("a.jpg", ("composition_vii",), False, 100, 4),
+        BatchOutcome("b.jpg", ("starry_night",), True, reason="broken"),
+        BatchOutcome("b.jpg", ("composition_vii",), False, reason="broken"),
     ):
         AddUp().add_input(tally, one)
     written = outcomes.write(str(tmp_path), tally, skipped=3)

@@ -125,7 +125,7 @@ def test_a_write_that_breaks_leaves_the_old_file(tmp_path, monkeypatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(config_files.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(config_files.WorkError, match="No space left"):
         config_files.write_models(file, config)
     assert file.read_text(encoding="utf-8") == MODEL

@@ -142,7 +142,7 @@ def test_it_ends_with_the_command_that_uses_the_files(run, place, monkeypatch):
         (("kubernetes", "live", "--base-path", "/models/My_Net"), "Kubernetes takes names of"),
         (("config", "live", "--rest-port", 1), "--rest-port has no effect for config"),
         (("kubernetes", "live", "--grafana-port", 1), "--grafana-port has no effect for kubernetes"),
-        (("compose", "full"), "full: is there already and not empty; give a new folder"),
+        (("compose", "full"), "full: exists already; choose another path"),
         (("compose", "full/file/live"), "full/file is not a folder"),
     ],
 )

@@ -102,10 +102,10 @@ def test_a_file_without_a_model_is_told_from_one_with_others(tmp_path, base, tex
 def test_a_failed_write_leaves_the_file_as_it_was(file, monkeypatch):
     before = file.path.read_text()
 
-    def full(path, text, mode):
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(config_files, "_replace", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(WorkError, match="No space left on device"), file.changing() as model:
         model.history["stable"] = [1]
     assert file.path.read_text() == before

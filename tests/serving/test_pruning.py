@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from google.protobuf import text_format
 
-from export import bundle as bundles
 from serving import labels, pruning
 from serving.versions import version_numbers
 from tests.serving.polling_server import PollingServer, move
@@ -73,8 +72,8 @@ def test_the_models_config_is_free_again_while_files_are_deleted(file):
 
 def test_thousands_of_versions_cost_no_more_looks_and_flushes_than_one(file, base, monkeypatch):
     flushed, looks = [], []
-    listed, sync = Path.iterdir, bundles.sync
-    monkeypatch.setattr(bundles, "sync", lambda path: (flushed.append(path), sync(path)))
+    listed, sync = Path.iterdir, pruning.sync
+    monkeypatch.setattr(pruning, "sync", lambda path: (flushed.append(path), sync(path)))
     monkeypatch.setattr(Path, "iterdir", lambda path: (looks.append(path), listed(path))[1])
 
     def cost():

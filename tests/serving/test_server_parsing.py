@@ -62,8 +62,8 @@ def test_a_json_body_makes_tensors_or_one_error(body) -> None:
         assert error.code in ("INVALID_ARGUMENT", "UNIMPLEMENTED")
         assert len(error.message) < 2000
         return
-    inputs = SERVABLE.signatures[read.call.signature].inputs
-    assert set(read.call.inputs) == set(inputs)
+    inputs = SERVABLE.signatures[read.signature].inputs
+    assert set(read.inputs) == set(inputs)
 
 
 @given(st.binary())
@@ -77,7 +77,7 @@ def test_float32_written_and_read_is_the_same_float32(values) -> None:
     values[(values != 0) & (abs(values) < 1e-37)] = 0  # JSON's readers differ on what is next to nothing
     body = {"inputs": json.loads(write_predict({"y": values}, row=False))["outputs"]}
     read = read_predict(json.dumps(body).encode(), SERVABLE, LIMITS)
-    assert np.array_equal(read.call.inputs["x"], values, equal_nan=True)
+    assert np.array_equal(read.inputs["x"], values, equal_nan=True)
 
 
 @given(arrays.arrays(np.float64, arrays.array_shapes(min_dims=1, max_dims=3, min_side=1)))

@@ -209,7 +209,15 @@ def test_a_state_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch
 
 
 def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
-    (tmp_path / f".{checkpoints.STATE_FILE}-00.tmp").write_bytes(b"half")
+    code = f"""
+        import os
+        from pathlib import Path
+        from toolkit.whole_files import replacing
+        with replacing(Path({str(tmp_path / checkpoints.STATE_FILE)!r})) as stream:
+            os._exit(0)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, check=True)
+    assert len(list(tmp_path.iterdir())) == 1
     assert Checkpoints(tmp_path, {}).read() is None
     assert not list(tmp_path.iterdir())
 

@@ -46,7 +46,7 @@ def test_what_is_not_installed_is_not_chosen(monkeypatch, small_bundle, missing,
     if missing == "ai_edge_litert":
         monkeypatch.setattr("toolkit.choice.has_runtime", lambda: False)
     else:
-        monkeypatch.setattr("toolkit.choice._is_installed", lambda package: package != missing)
+        monkeypatch.setattr("toolkit.choice.is_installed", lambda package: package != missing)
     assert default_artifact(small_bundle("saved_model", "tflite/float32_384")) == expected
 
 

@@ -28,11 +28,7 @@ def artifacts(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def lists_of(names: Iterable[str]) -> Callable[[str], list[str]]:
-    """Returns what completes the last of several names with commas between.
-
-    Args:
-        names: what may stand there.
-    """
+    """Returns what completes the last of several names with commas between."""
 
     def complete(incomplete: str) -> list[str]:
         before, comma, last = incomplete.rpartition(",")

@@ -39,7 +39,7 @@ def fetch(
     """Download a module through the cache of TensorFlow Hub, and keep a copy with its SHA-256 hash."""
     from toolkit import hub, targets
     from toolkit.console import bytes_bar, quiet_libraries
-    from toolkit.copies import check_target, keep, record_path
+    from toolkit.copies import keep, record_path
     from toolkit.names import check_utf8
 
     archive = None if hub.is_handle(handle) else Path(handle)
@@ -47,10 +47,10 @@ def fetch(
         raise InputError(f"{handle}: give an address such as https://tfhub.dev/…, or the path of a .tar.gz")
     refuse_idle(context, dict.fromkeys(("timeout", "total_timeout"), "on a file" if archive else None))
     check_utf8(archive)
-    check_target(folder)
+    targets.check_new_folder(folder)
     targets.check([archive], [targets.WholeFolder("DIR", folder, [record_path(folder)])])
     with quiet_libraries() as console:
-        limits = hub.Limits(timeout, total_timeout, max_size * 1_000_000)
+        limits = hub.DownloadLimits(timeout, total_timeout, max_size * 1_000_000)
         with bytes_bar(console, handle) as progress:
             resolved = hub.resolve(handle, limits, progress)
         record = keep(resolved, folder)

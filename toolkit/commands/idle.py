@@ -6,16 +6,7 @@ from toolkit.errors import InputError
 
 
 def refuse_idle(context: typer.Context, idle: dict[str, str | None]) -> None:
-    """Refuses options that have no effect beside the others.
-
-    Args:
-        context: of the command.
-        idle: by the name of the parameter, when it is that it has no effect, such as `without --checkpoint`; None
-            where it has one.
-
-    Raises:
-        InputError: one is given.
-    """
+    """Refuses options that are given and have no effect beside the others; `idle` says when, or None, by parameter."""
     for name, reason in idle.items():
         if reason is not None and is_given(context, name):
             raise InputError(f"{option(context, name)} has no effect {reason}: leave it out")

@@ -51,9 +51,6 @@ class Output:
             suffix: see the attribute; its dot may be missing.
             keep_folders: see the attribute.
 
-        Returns:
-            Where the results go.
-
         Raises:
             InputError: nothing is given, or standard output, the suffix is of no kind of picture, or the path cannot
                 be looked at.
@@ -68,14 +65,7 @@ class Output:
         return cls(path, is_folder, suffix, keep_folders)
 
     def refuse_inside(self, folders: Sequence[Path]) -> None:
-        """Refuses a place among pictures that are walked: the next run would paint its results again.
-
-        Args:
-            folders: what is walked; files count for nothing.
-
-        Raises:
-            InputError: the place is one of the folders, or lies in one.
-        """
+        """Refuses a place among folders that are walked: the next run would paint its results again."""
         place = Path(os.path.realpath(self.path))
         for folder in folders:
             if _is_folder(folder) and place.is_relative_to(os.path.realpath(folder)):
@@ -85,19 +75,7 @@ class Output:
                 )
 
     def jobs(self, contents: list[Path], styles: Sequence[Path | None], given: Sequence[Path] = ()) -> list[Job]:
-        """Lays down what is to be painted.
-
-        Args:
-            contents: at least one.
-            styles: at least one; None for that which the model has inside.
-            given: what the contents were found in: files and folders.
-
-        Returns:
-            A job for each content and style.
-
-        Raises:
-            InputError: two results would have one name, or several are to go into one picture.
-        """
+        """Lays down a job for each content and style; refuses two results of one name, and several for one picture."""
         if self.is_folder:
             return self._in_folder(contents, styles)
         if folder := next((path for path in given if _is_folder(path)), None):
@@ -139,16 +117,7 @@ class Output:
 
 
 def unread(given: Path, found: list[Path], recursive: bool = False) -> list[Path]:
-    """Lists what a folder of pictures holds besides.
-
-    Args:
-        given: a picture or a folder.
-        found: the pictures that it stands for.
-        recursive: the folders below it are walked, too.
-
-    Returns:
-        The files of a folder, but for hidden ones, that are of no kind that is read; sorted.
-    """
+    """Lists what a folder of pictures holds besides those found: no hidden files, and none of a kind that is read."""
     if not _is_folder(given):
         return []
     there = {path for path in files_in(given, recursive) if not path.name.startswith(".") and path.is_file()}

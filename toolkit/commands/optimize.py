@@ -182,35 +182,14 @@ def optimize(
 
 
 def load_pictures(content: Path, styles: list[Path], size: int) -> tuple[Any, list[Any]]:
-    """Loads a content and styles, each at most `size` pixels on its longer side.
-
-    Args:
-        content: path of the content picture.
-        styles: paths of the style pictures.
-        size: pixels.
-
-    Returns:
-        The content and the styles, each [H, W, 3] float32 in [0, 1].
-
-    Raises:
-        InputError: a file is missing or no picture.
-    """
+    """Loads a content and styles, each at most `size` pixels on its longer side."""
     from toolkit import images
 
     return images.load_image(content, size), [images.load_image(style, size) for style in styles]
 
 
 def check_memory(content: Any, layers: list[str], optimizer: str) -> None:
-    """Refuses a run that the machine has no memory for.
-
-    Args:
-        content: the picture [H, W, 3].
-        layers: names of the layers used.
-        optimizer: `lbfgs` or `adam`.
-
-    Raises:
-        InputError: a layer is unknown, or there is too little memory; the arithmetic is told.
-    """
+    """Refuses a run that the machine has no memory for, with the arithmetic, and unknown layers."""
     from toolkit import memory
     from toolkit.vgg19 import check_layers
 

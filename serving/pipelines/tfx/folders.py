@@ -14,14 +14,7 @@ def _is_remote(uri: str) -> bool:
 
 @contextlib.contextmanager
 def reading(uri: str) -> Iterator[Path]:
-    """Gives an input artifact's folder; one in a bucket is copied here for as long as the block runs.
-
-    Args:
-        uri: of the artifact.
-
-    Yields:
-        A folder to read.
-    """
+    """Gives an input artifact's folder; one in a bucket is copied here for as long as the block runs."""
     if not _is_remote(uri):
         yield Path(uri)
         return
@@ -32,14 +25,7 @@ def reading(uri: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def writing(uri: str) -> Iterator[Path]:
-    """Gives an output artifact's folder; one in a bucket is filled when the block ends well.
-
-    Args:
-        uri: of the artifact.
-
-    Yields:
-        A folder to write to.
-    """
+    """Gives an output artifact's folder; one in a bucket is filled when the block ends well."""
     if not _is_remote(uri):
         Path(uri).mkdir(parents=True, exist_ok=True)
         yield Path(uri)

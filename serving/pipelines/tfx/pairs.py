@@ -19,17 +19,7 @@ MAX_PAIRS = 256
 
 
 def find_pairs(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Finds the pictures of a folder of pairs.
-
-    Args:
-        folder: with `contents/` and `styles/`; each content is paired with each style.
-
-    Returns:
-        The contents and the styles, each sorted by name.
-
-    Raises:
-        InputError: there are none, or more pairs than are measured.
-    """
+    """Returns the contents and the styles of a folder of pairs, sorted; refuses none, and more than are measured."""
     contents, styles = images.find_images(folder / CONTENTS), images.find_images(folder / STYLES)
     _check_count(len(contents) * len(styles), folder)
     return contents, styles
@@ -47,33 +37,13 @@ def fingerprint(folder: Path) -> str:
 
 
 def from_folder(folder: Path) -> Pairs:
-    """Pairs each content of a folder with each style.
-
-    Args:
-        folder: with `contents/` and `styles/`.
-
-    Returns:
-        The pairs.
-
-    Raises:
-        InputError: there are none, or too many, or a picture cannot be read.
-    """
+    """Pairs each picture in `contents/` of a folder with each in `styles/`; refuses none, and too many."""
     contents, styles = ([(path.stem, images.load_image(path)) for path in paths] for paths in find_pairs(folder))
     return [(*content, *style) for content in contents for style in styles]
 
 
 def from_examples(files: Iterable[Path]) -> Pairs:
-    """Reads pairs from tf.Examples, one pair each.
-
-    Args:
-        files: gzipped TFRecords, as ExampleGen writes them.
-
-    Returns:
-        The pairs, named by their places.
-
-    Raises:
-        InputError: there are none, or too many, a record is no such example, or a picture cannot be read.
-    """
+    """Reads pairs, named by their places, from the tf.Examples of gzipped TFRecords, one pair each."""
     found = []
     for number, (content, style) in enumerate(_encoded([str(path) for path in files]), start=1):
         _check_count(number, "the examples")

@@ -97,13 +97,7 @@ def create_pipeline(settings: Settings, examples: Any = None, **options: Any) ->
 
 
 def exporting_components(settings: Settings) -> tuple[Any, Any, Any]:
-    """Makes the components up to the model as it is to be pushed.
-
-    Args:
-        settings: what they make.
-
-    Returns:
-        StylizerSource, BundleExporter and WarmupWriter.
+    """Makes the components up to the model that is pushed: StylizerSource, BundleExporter and WarmupWriter.
 
     Raises:
         InputError: a setting is out of range, or a local source is not there.
@@ -143,16 +137,7 @@ def exporting_components(settings: Settings) -> tuple[Any, Any, Any]:
 
 
 def pushing_components(settings: Settings, model: Any, bundle: Any, examples: Any = None) -> tuple[Any, Any]:
-    """Makes the components that bless and push a model.
-
-    Args:
-        settings: gates, pictures and the base path.
-        model: the channel of the model.
-        bundle: the channel of the bundle that it is from.
-        examples: an ExampleGen component, as `create_pipeline` takes it.
-
-    Returns:
-        ParityEvaluator and Pusher.
+    """Makes ParityEvaluator and Pusher, given the channels of a model and the bundle that it is from.
 
     Raises:
         InputError: a gate is wider than the project's own, or the pictures are not there.
@@ -170,17 +155,7 @@ def pushing_components(settings: Settings, model: Any, bundle: Any, examples: An
 
 
 def fingerprint(source: str) -> str:
-    """Returns what TFX's cache tells a source by, beside its name.
-
-    Args:
-        source: as `Settings` has it.
-
-    Returns:
-        The SHA-256 of a preset or of what is on this machine; nothing for a handle.
-
-    Raises:
-        InputError: there is no such model.
-    """
+    """Returns the SHA-256 by which TFX's cache tells a preset or a local source; nothing for a handle."""
     if source in presets.names():
         return presets.provenance(source)["sha256"]
     if hub.is_handle(source):  # names one version for good, and is not fetched to find out

@@ -35,15 +35,7 @@ class Run:
 
 
 def last_run(connection: Any, pipeline: str) -> Run:
-    """Reads what the last run of a pipeline did.
-
-    Args:
-        connection: of the metadata.
-        pipeline: its name.
-
-    Returns:
-        The run.
-    """
+    """Reads from the metadata what the last run of a pipeline did."""
     with metadata.Metadata(connection) as handle:
         store = handle.store
         of_pipeline = store.get_context_by_type_and_name("pipeline", pipeline)

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from toolkit import images
-from toolkit.errors import StyleportError, WorkError
+from toolkit.errors import StyleportError, WorkError, one_line
 
 SIGNATURE = "image_bytes"
 # Neither square nor a multiple of four, as users' pictures are; height and width.
@@ -23,14 +23,7 @@ TIMEOUT_SECONDS = 600
 
 
 def check(version: Path) -> str | None:
-    """Runs the smoke test in a fresh process.
-
-    Args:
-        version: the folder of a SavedModel.
-
-    Returns:
-        What went wrong, in one line; None where nothing did.
-    """
+    """Runs the smoke test in a fresh process, and returns in one line what went wrong; None where nothing did."""
     command = [sys.executable, "-m", __name__, str(version)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
@@ -44,9 +37,6 @@ def check(version: Path) -> str | None:
 
 def answer(version: Path) -> None:
     """Loads a version, runs its warmup requests, and has it paint one picture from bytes.
-
-    Args:
-        version: the folder of a SavedModel.
 
     Raises:
         WorkError: it cannot be loaded, or its answer is no picture of the content's size.
@@ -88,7 +78,7 @@ def main() -> None:
         answer(Path(sys.argv[1]))
     except StyleportError as error:
         # In one line, for the one that `check` reads is the last.
-        sys.exit(" ".join(str(error).split()))
+        sys.exit(one_line(error))
 
 
 if __name__ == "__main__":

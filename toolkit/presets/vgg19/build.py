@@ -38,14 +38,7 @@ LAYERS = tuple(
 
 
 def read_weights(content: bytes) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Reads the kernels and biases of the preset's layers.
-
-    Args:
-        content: of the file of weights.
-
-    Returns:
-        A float32 kernel [3, 3, input, output] and bias [output] by the layer's name.
-    """
+    """Reads a float32 kernel [3, 3, input, output] and bias [output] of each of the preset's layers, by name."""
     found = {}
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         for layer in LAYERS:
@@ -85,18 +78,7 @@ def _rounded(rows: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 
 def build(folder: Path, path: Path) -> Path:
-    """Writes the preset's archive and its provenance.
-
-    Args:
-        folder: where `vgg19-8bit.npz` and `vgg19-8bit.json` are written.
-        path: the file of weights.
-
-    Returns:
-        The archive's path.
-
-    Raises:
-        InputError: the file is missing, or is not the one that the preset was made from.
-    """
+    """Writes `vgg19-8bit.npz` from the file of weights, and its provenance beside it; returns the archive's path."""
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)

@@ -1,0 +1,20 @@
+"""A package's public names, each loaded with its module on first use (PEP 562)."""
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from toolkit import keras_settings
+
+
+def on_first_use(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Returns the `__getattr__` and the `__dir__` of a package, given the module that each public name is in."""
+
+    def load(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        with keras_settings.guarded():
+            return getattr(importlib.import_module(homes[name]), name)
+
+    return load, lambda: [*vars(sys.modules[package]), *homes]

@@ -10,12 +10,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from export.exchange import exchange
+from export.schema import schema as manifest_schema
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
-from toolkit.manifest import MANIFEST_FILE, Manifest, Record
+from toolkit.manifest import MANIFEST_FILE
+from toolkit.manifest_types import FileRecord, Manifest
 from toolkit.opening import open_file
 
 # In the form of sha256sum, so that `sha256sum --check` reads it: the manifest accounts for every other file.
@@ -243,7 +244,7 @@ def set_aside(staging: Path, target: Path, reasons: list[str]) -> Path:
     return failed
 
 
-def records(bundle: Path, folder: str = "") -> list[Record]:
+def records(bundle: Path, folder: str = "") -> list[FileRecord]:
     """Describes every file below a folder of the bundle.
 
     Args:
@@ -269,7 +270,7 @@ def _is_plain_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def digest(files: list[Record]) -> str:
+def digest(files: list[FileRecord]) -> str:
     """Returns one SHA-256 for several files: that of their listing in the form of sha256sum."""
     listing = "".join(f"{file['sha256']}  {file['path']}\n" for file in files)
     return hashlib.sha256(listing.encode()).hexdigest()
@@ -280,19 +281,13 @@ def write_manifest(bundle: Path, manifest: Manifest) -> None:
 
     Args:
         bundle: the bundle's folder.
-        manifest: follows `manifest.schema.json`.
+        manifest: as its types have it.
     """
     validate(manifest)
     text = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
     (bundle / MANIFEST_FILE).write_text(text, encoding="utf-8")
     line = f"{hashlib.sha256(text.encode()).hexdigest()}  {MANIFEST_FILE}\n"
     (bundle / DIGEST_FILE).write_text(line, encoding="utf-8")
-
-
-def schema() -> dict[str, Any]:
-    """Returns the JSON schema of the manifest."""
-    path = Path(__file__).with_name("manifest.schema.json")
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def validate(manifest: Manifest) -> None:
@@ -304,7 +299,7 @@ def validate(manifest: Manifest) -> None:
     import jsonschema
 
     try:
-        jsonschema.validate(manifest, schema())
+        jsonschema.validate(manifest, manifest_schema())
     except jsonschema.ValidationError as error:
         place = "/".join(map(str, error.absolute_path)) or "the top"
         raise InputError(f"the manifest breaks its schema at {place}: {error.message[:200]}") from error
@@ -321,7 +316,7 @@ def _holds_just(path: Path, content: bytes) -> bool:
         return stream.read(len(content) + 1) == content
 
 
-def _added_folders(bundle: Path, recorded: list[Record]) -> list[Path]:
+def _added_folders(bundle: Path, recorded: list[FileRecord]) -> list[Path]:
     """The folders without a file; TensorFlow makes one for assets, whether there are any or not."""
     files = [bundle / record["path"] for record in recorded]
     known = {parent for file in files for parent in file.parents}

@@ -193,15 +193,18 @@ def measure(
             yield Measurement(case, compare(expected, picture), expected, picture)
 
 
-def hold(runner: Callable[..., Any], artifact: Artifact, reference: Reference) -> Parity:
-    """Holds an artifact's pictures against the reference's, at every size that its gate asks for.
+def hold(
+    runner: Callable[..., Any], artifact: Artifact, reference: Reference, sizes: Iterable[tuple[int, int]] | None = None
+) -> Parity:
+    """Holds an artifact's pictures against the reference's.
 
     Args:
         runner: the artifact, called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32.
         artifact: what runs.
         reference: the float32 model's pictures.
+        sizes: heights and widths of the contents; by default all that the artifact's gate asks for.
 
     Returns:
         Figures and verdict.
     """
-    return judge(measure(runner, reference, sizes_of(artifact)), gate_of(artifact))
+    return judge(measure(runner, reference, sizes_of(artifact) if sizes is None else sizes), gate_of(artifact))

@@ -18,7 +18,6 @@ from toolkit.errors import told_in_one_line
 
 # What the predictor was trained on, and what a fixed-size predictor takes.
 STYLE_SIZE = 256
-SIGNATURE_NAMES = {"predictor": "bottleneck", "transformer": "transform"}
 
 RECIPES = Path(__file__).parent / "recipes"
 

@@ -9,7 +9,7 @@ import numpy as np
 from export.artifact import Artifact
 from export.gates import MORE_IS_BETTER, Parity
 from toolkit import images, value_range
-from toolkit.manifest import Manifest
+from toolkit.manifest_types import Manifest
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIGURE_NAMES = {
@@ -143,36 +143,31 @@ def render(template: str, rows: list[dict[str, Any]], templates: Path = TEMPLATE
     )
 
 
-def write(bundle: Path, manifest: Manifest, measured: dict[Artifact, Parity], sizes: dict[str, int]) -> None:
+def write(bundle: Path, manifest: Manifest, measured: dict[Artifact, Parity]) -> None:
     """Writes `report/index.html`, its pictures, and `MODEL_CARD.md`.
 
     Args:
         bundle: the bundle's folder.
-        manifest: source, toolchain and options of the export.
+        manifest: the bundle's, but for its files.
         measured: the parity of each artifact.
-        sizes: bytes of each artifact by path.
     """
     card = f"model_card_{manifest['source']['method']}.md"
-    write_page(bundle / "report", manifest, measured, sizes, {card: bundle / "MODEL_CARD.md"})
+    write_page(bundle / "report", manifest, measured, {card: bundle / "MODEL_CARD.md"})
 
 
 def write_page(
-    folder: Path,
-    manifest: Manifest,
-    measured: dict[Artifact, Parity],
-    sizes: dict[str, int],
-    beside: Mapping[str, Path] | None = None,
+    folder: Path, manifest: Manifest, measured: dict[Artifact, Parity], beside: Mapping[str, Path] | None = None
 ) -> None:
     """Writes `index.html` and its pictures.
 
     Args:
         folder: made by this.
-        manifest: source, toolchain and options of the export.
+        manifest: the bundle's.
         measured: the parity of each artifact.
-        sizes: bytes of each artifact by path.
         beside: further files by their templates, filled with the same.
     """
     folder.mkdir()
+    sizes = {record["path"]: record["bytes"] for record in manifest["artifacts"]}
     rows = [
         {**row(folder, artifact.path, parity), "artifact": artifact, "bytes": sizes[artifact.path]}
         for artifact, parity in measured.items()

@@ -1,6 +1,6 @@
 """Tables of results, on a terminal or in a notebook: as many columns as fit, and every name whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +77,7 @@ def _width(table: Table, console: Console) -> int:
     return Measurement.get(console, roomy, table).maximum
 
 
-def parity_table(records: list[dict[str, Any]], console: Console | None = None) -> Table:
+def parity_table(records: Sequence[Mapping[str, Any]], console: Console | None = None) -> Table:
     """Lists the artifacts of a bundle with their sizes and figures.
 
     Args:
@@ -110,7 +110,7 @@ def parity_table(records: list[dict[str, Any]], console: Console | None = None) 
     return fitted(columns, console or Console(width=10_000), caption)
 
 
-def print_table(records: list[dict[str, Any]], console: Console) -> None:
+def print_table(records: Sequence[Mapping[str, Any]], console: Console) -> None:
     """Prints the artifacts of a bundle with their sizes and figures.
 
     Args:

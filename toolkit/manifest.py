@@ -4,20 +4,18 @@ import hashlib
 import json
 import math
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from toolkit.errors import InputError
+from toolkit.manifest_types import ArtifactRecord, FileRecord, Manifest
 from toolkit.opening import open_file, read_bounded
 
 MANIFEST_FILE = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 # The method of models made elsewhere that take a content alone.
-SINGLE_STYLE = "single-style"
+SINGLE_STYLE: Final = "single-style"
 # A manifest is some tens of kilobytes; anything far beyond is not one and is not read into memory.
 MAX_MANIFEST_BYTES = 4 << 20
-
-Manifest = dict[str, Any]
-Record = dict[str, Any]
 
 
 def is_bundle(path: Path) -> bool:
@@ -74,7 +72,7 @@ def _parsed(text: bytes) -> Any:
     return json.loads(text.decode(), parse_float=number, parse_constant=number, object_pairs_hook=unique)
 
 
-def artifact(manifest: Manifest, name: str) -> Record:
+def artifact(manifest: Manifest, name: str) -> ArtifactRecord:
     """Finds an artifact by its path in the bundle.
 
     Args:
@@ -143,7 +141,7 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def check_file(bundle: Path, record: Record) -> None:
+def check_file(bundle: Path, record: FileRecord) -> None:
     """Holds one file against its record.
 
     Args:
@@ -167,12 +165,13 @@ def check_file(bundle: Path, record: Record) -> None:
         raise InputError(f"{path}: changed: its sha256 is {actual}, {record['sha256']} is recorded")
 
 
-def open_artifact(bundle: Path, name: str) -> Path:
+def open_artifact(bundle: Path, name: str, manifest: Manifest | None = None) -> Path:
     """Finds an artifact's folder and checks every file in it, so that nothing damaged is loaded.
 
     Args:
         bundle: the bundle's folder.
         name: the artifact's path in the bundle.
+        manifest: the bundle's; read by default.
 
     Returns:
         The artifact's folder.
@@ -180,7 +179,7 @@ def open_artifact(bundle: Path, name: str) -> Path:
     Raises:
         InputError: there is no such artifact, or one of its files is missing, changed or added.
     """
-    record = artifact(read(bundle), name)
+    record = artifact(manifest or read(bundle), name)
     try:
         for file in record["files"]:
             check_file(bundle, file)

@@ -155,7 +155,7 @@ paintings: $(READY) ## scale the sample paintings again, from the reproductions 
 
 .PHONY: schema
 schema: $(READY) ## write the manifest's JSON schema again, from its types
-	$(BIN)/python -m export.schema
+	$(BIN)/python -m export.schema > docs/manifest.schema.json
 
 .PHONY: install-sizes
 install-sizes: $(READY) ## install each extra into a fresh environment, and print what it takes on disk and in seconds

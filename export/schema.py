@@ -1,13 +1,12 @@
-"""Makes the JSON schema of manifests from the types in `toolkit.manifest_types`: `python -m export.schema`."""
+"""Makes the JSON schema of manifests from their types in `toolkit.manifest_types`: `python -m export.schema`."""
 
 import json
+import sys
 import types
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
 
 from toolkit.manifest_types import ArtifactRecord, BundleSourceRecord, Manifest
 
-FILE = Path(__file__).with_name("manifest.schema.json")
 Schema = dict[str, Any]
 _NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
@@ -70,4 +69,4 @@ def schema() -> Schema:
 
 
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(schema(), indent=2) + "\n", encoding="utf-8")
+    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")

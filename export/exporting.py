@@ -8,21 +8,21 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import tensorflow as tf
 
 from export import bundle as bundles
-from export import claims, parity, report, sources
+from export import claims, report, sources
 from export.artifact import Artifact, ExportOptions, Origin, Progress
-from export.exportable import Exportable
+from export.exportable import Exportable, Sizes
 from export.gates import Pairs, Parity
 from export.optimisation.exportable import METHOD as OPTIMISATION
 from export.signing import BundleSigner
 from toolkit import manifest as manifests
 from toolkit import memory
 from toolkit.errors import InputError, WorkError, first_of
-from toolkit.manifest import Manifest
+from toolkit.manifest_types import ArtifactRecord, Manifest
 from toolkit.names import check_utf8
 
 # What a step of the optimisation is estimated by: its network goes no deeper.
@@ -47,13 +47,14 @@ def _created() -> str:
 
 
 def _export_and_measure(
-    exportable: Exportable, bundle: Path, options: ExportOptions, progress: Progress
+    exportable: Exportable, bundle: Path, options: ExportOptions, progress: Progress, sizes: Sizes
 ) -> dict[Artifact, Parity]:
     measured = {}
     for name in dict.fromkeys(options.formats):
-        for artifact in exportable.exporters[name].export(exportable.model, bundle, options, progress):
+        exporter = exportable.exporters[name](exportable.model, options)
+        for artifact in exporter.export(bundle, progress):
             progress(f"verifying {artifact.path}")
-            measured[artifact] = exportable.measure(artifact, manifests.resolve(bundle, artifact.path))
+            measured[artifact] = exportable.measure(artifact, bundle / artifact.path, sizes(artifact))
     return measured
 
 
@@ -61,9 +62,9 @@ def _failures(measured: dict[Artifact, Parity]) -> list[str]:
     return [f"{artifact.path}: {line}" for artifact, result in measured.items() for line in result.failures]
 
 
-def _artifact_record(artifact: Artifact, result: Parity, exportable: Exportable, bundle: Path) -> dict[str, Any]:
+def _artifact_record(artifact: Artifact, result: Parity, exportable: Exportable, bundle: Path) -> ArtifactRecord:
     files = bundles.records(bundle, artifact.path)
-    return {
+    record = {
         "path": artifact.path,
         "format": artifact.format,
         "quantization": artifact.quantization,
@@ -75,6 +76,7 @@ def _artifact_record(artifact: Artifact, result: Parity, exportable: Exportable,
         "signatures": exportable.exporters[artifact.format].signatures(bundle / artifact.path),
         **result.to_json(),
     }
+    return cast("ArtifactRecord", record)
 
 
 def export_bundle(
@@ -84,6 +86,7 @@ def export_bundle(
     force: bool = False,
     progress: Progress = lambda step: None,
     signer: BundleSigner | None = None,
+    sizes: Sizes | None = None,
 ) -> Manifest:
     """Exports a model in every form asked for, verifies each, and writes the bundle whole or not at all.
 
@@ -94,6 +97,8 @@ def export_bundle(
         force: an older bundle at the target is replaced.
         progress: told what is being made.
         signer: signs the bundle; by default it is not signed.
+        sizes: gives the heights and widths of the contents that an artifact is measured on; by default those that its
+            method and format ask for. `verify_bundle` takes the same.
 
     Returns:
         The bundle's manifest.
@@ -106,12 +111,13 @@ def export_bundle(
     options = options or ExportOptions()
     if options.method not in (None, method):
         raise InputError(f"the model is of the method {method}, not {options.method}: it cannot be exported as that")
-    _check_memory(exportable, options)
+    sizes = sizes or exportable.sizes_of
+    _check_memory(exportable, options, sizes)
     known = {key: exportable.source[key] for key in ("name", "licence") if key in exportable.source}
     options = replace(options, method=method, origin=Origin(**known))
     with bundles.staged(target, force) as staging:
         try:
-            manifest = _fill(staging, target, exportable, options, progress)
+            manifest = _fill(staging, target, exportable, options, progress, sizes)
         except tf.errors.OpError as error:
             raise WorkError(f"{target}: could not be exported: {error.message.splitlines()[0]}") from error
         if signer:
@@ -119,43 +125,44 @@ def export_bundle(
         return manifest
 
 
-def _check_memory(exportable: Exportable, options: ExportOptions) -> None:
+def _check_memory(exportable: Exportable, options: ExportOptions, sizes: Sizes) -> None:
     """Refuses sizes that there is no memory for."""
     artifacts = options.artifacts()
     if exportable.source["method"] == OPTIMISATION:
         for side in {artifact.size for artifact in artifacts if artifact.size}:
             memory.check(memory.estimate(side, side, _DEEPEST_LAYER, memory.PICTURES["adam"]))
     elif "inputs" not in exportable.source:  # what the layers of a model made elsewhere take, nobody knows
-        sides = {artifact: max(map(max, parity.sizes_of(artifact))) for artifact in artifacts}
+        sides = {artifact: max(map(max, sizes(artifact))) for artifact in artifacts}
         calibrated = [side for artifact, side in sides.items() if artifact.quantization == "int8"]
         memory.check(memory.exporting(list(sides.values()), calibrated))
 
 
-def _fill(staging: Path, target: Path, exportable: Exportable, options: ExportOptions, progress: Progress) -> Manifest:
-    manifest: Manifest = {
-        "schema_version": manifests.SCHEMA_VERSION,
-        "created": _created(),
-        "source": {**exportable.source, "reference": exportable.reference},
-        "toolchain": toolchain(),
-        "options": {"max_size": options.max_size, "integer_io": options.integer_io},
-    }
+def _fill(
+    staging: Path, target: Path, exportable: Exportable, options: ExportOptions, progress: Progress, sizes: Sizes
+) -> Manifest:
+    created = _created()
     reference = staging / exportable.reference
     reference.parent.mkdir()
     exportable.save_reference(reference)
-    measured = _export_and_measure(exportable, staging, options, progress)
+    measured = _export_and_measure(exportable, staging, options, progress, sizes)
     progress("writing the report")
-    artifacts = [_artifact_record(artifact, result, exportable, staging) for artifact, result in measured.items()]
-    report.write(staging, manifest, measured, {record["path"]: record["bytes"] for record in artifacts})
+    manifest: Manifest = {
+        "schema_version": manifests.SCHEMA_VERSION,
+        "created": created,
+        "source": {**exportable.source, "reference": exportable.reference},
+        "toolchain": toolchain(),
+        "options": {"max_size": options.max_size, "integer_io": options.integer_io},
+        "artifacts": [_artifact_record(artifact, result, exportable, staging) for artifact, result in measured.items()],
+        "files": [],
+        "verdict": "pass",
+    }
+    report.write(staging, manifest, measured)
     if failures := _failures(measured):
         kept = bundles.set_aside(staging, target, failures)
         told = first_of(failures)
         raise WorkError(f"parity gate missed: {told}; no bundle was written, what failed is in {kept}")
-    known = {file["path"] for record in artifacts for file in record["files"]}
-    manifest |= {
-        "artifacts": artifacts,
-        "files": [file for file in bundles.records(staging) if file["path"] not in known],
-        "verdict": "pass",
-    }
+    known = {file["path"] for record in manifest["artifacts"] for file in record["files"]}
+    manifest["files"] = [file for file in bundles.records(staging) if file["path"] not in known]
     bundles.write_manifest(staging, manifest)
     return manifest
 
@@ -195,6 +202,8 @@ def verify_bundle(
     progress: Progress = lambda step: None,
     trial: Trial | None = None,
     only: str | None = None,
+    sizes: Sizes | None = None,
+    manifest: Manifest | None = None,
 ) -> Verification:
     """Recomputes every hash and every parity figure of a bundle from its files.
 
@@ -204,6 +213,8 @@ def verify_bundle(
         trial: what it is measured on and from, and how strictly; the samples, itself and its own gates by default.
         only: the path of the one artifact to measure, such as `saved_model`; all by default. The hash of every file
             and what the manifest says of the model are checked in any case.
+        sizes: as `export_bundle` was given them, if it was: recorded figures are of these sizes.
+        manifest: the bundle's, as it was read already; read by default.
 
     Returns:
         The figures and the gates they miss.
@@ -214,7 +225,7 @@ def verify_bundle(
     """
     bundle = Path(bundle)
     check_utf8(bundle)
-    manifest = manifests.read(bundle)
+    manifest = manifest or manifests.read(bundle)
     bundles.validate(manifest)
     records = manifest["artifacts"] if only is None else [manifests.artifact(manifest, only)]
     problems = bundles.check_files(bundle, manifest)
@@ -228,7 +239,7 @@ def verify_bundle(
         artifact = Artifact.from_record(record)
         progress(f"verifying {artifact.path}")
         folder = trial.elsewhere.get(artifact.path) or manifests.resolve(bundle, artifact.path)
-        result = exportable.measure(artifact, folder)
+        result = exportable.measure(artifact, folder, (sizes or exportable.sizes_of)(artifact))
         signatures = exportable.exporters[artifact.format].signatures(folder)
         false += claims.false_claims(record, artifact, result, folder, signatures)
         if trial.pairs is None:

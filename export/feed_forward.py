@@ -1,39 +1,66 @@
-"""The feed-forward stylizer as the exporting mechanism sees it: predictor and transformer (Ghiasi et al. 2017)."""
+"""A stylizer, embedded or made elsewhere, as the exporting mechanism sees it (Ghiasi et al. 2017)."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from export import baked, parity, saved_model, tflite, web
+from export import parity
 from export.artifact import Artifact
-from export.exportable import Exporter, Source
+from export.baked import BakedExporter
+from export.exportable import Size
+from export.exporter import Exporter
 from export.gates import Pairs, Parity
 from export.references import References
-from toolkit.stylizer import Stylizer
+from export.saved_model import SavedModelExporter
+from export.tflite import PairExporter
+from export.web import PageExporter
+from toolkit import graph_file
+from toolkit.errors import told_in_one_line
+from toolkit.manifest_types import Method, SourceRecord
 
-METHOD = "feed-forward"
+METHOD: Method = "feed-forward"
 REFERENCE = "source/stylizer.keras"
-EXPORTERS: dict[str, Exporter] = {"saved_model": saved_model, "tflite": tflite, "web": web, "baked": baked}
+EXPORTERS: dict[str, type[Exporter]] = {
+    one.format: one for one in (SavedModelExporter, PairExporter, PageExporter, BakedExporter)
+}
 
 
-class FeedForward:
+class ExportableStylizer:
     """A stylizer to export; see `export.exportable.Exportable`.
 
     Args:
-        stylizer: the model, in float32.
+        model: the stylizer in float32: whole, of a predictor and a transformer, or of one style.
         source: what the manifest says of its origin.
+        exporters: by format; by default those of the embedded stylizer's networks.
+        reference: where a bundle keeps the model.
+        path: the file or folder that the bundle keeps as it is; by default the model is saved as a `.keras` file.
     """
 
-    reference = REFERENCE
-
-    def __init__(self, stylizer: Stylizer, source: Source) -> None:
-        self.model = stylizer
-        self.source: Source = {"method": METHOD, **source}
-        self.exporters: Mapping[str, Exporter] = EXPORTERS
-        self._references = References(stylizer, stylizer)
+    def __init__(
+        self,
+        model: Any,
+        source: SourceRecord,
+        exporters: Mapping[str, type[Exporter]] = EXPORTERS,
+        reference: str = REFERENCE,
+        path: Path | None = None,
+    ) -> None:
+        self.model, self.exporters, self.reference = model, exporters, reference
+        self.source: SourceRecord = {"method": METHOD, **source}
+        self._path = path
+        self._references = References(model, source["name"])
 
     def save_reference(self, path: Path) -> None:
-        """Writes the stylizer as a `.keras` file."""
-        self.model.save(path)
+        """Writes the stylizer, or copies what it was loaded from."""
+        if self._path is None:
+            self.model.save(path)
+        elif self._path.is_file():
+            shutil.copyfile(self._path, path)
+        else:
+            for file in graph_file.files(self._path):
+                target = path / file.relative_to(self._path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)
 
     def measure_on(self, pairs: Pairs) -> None:
         """Measures on other pairs of pictures than the samples from here on.
@@ -41,17 +68,23 @@ class FeedForward:
         Args:
             pairs: contents and styles with their names, as `export.gates.Pairs` has them.
         """
-        self._references = References(self.model, self.model, pairs)
+        self._references = References(self.model, self.source["name"], pairs)
 
-    def measure(self, artifact: Artifact, folder: Path) -> Parity:
+    def sizes_of(self, artifact: Artifact) -> list[Size]:
+        """Returns the sizes that an artifact's gate asks for; see `export.parity.sizes_of`."""
+        return parity.sizes_of(artifact)
+
+    def measure(self, artifact: Artifact, folder: Path, sizes: Sequence[Size]) -> Parity:
         """Holds an artifact's pictures against the stylizer's.
 
         Args:
             artifact: what to load.
             folder: its files.
+            sizes: heights and widths of the contents.
 
         Returns:
             Figures and verdict.
         """
-        runner = self.exporters[artifact.format].load(folder)
-        return parity.hold(runner, artifact, self._references.of(artifact, folder))
+        with told_in_one_line(f"{artifact.path} could not be run"):
+            runner = self.exporters[artifact.format].load(folder)
+            return parity.hold(runner, artifact, self._references.of(artifact, folder), sizes)

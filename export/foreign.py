@@ -1,148 +1,100 @@
 """Stylizers made elsewhere as the exporting mechanism sees them: held against the source itself, as it was loaded."""
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
-from export import baked, mirrors, parity, policy, saved_model, tflite, web
-from export.artifact import Artifact, ExportOptions, Progress
-from export.exportable import Exportable, Exporter, Source
+from export import mirrors, policy
+from export.artifact import ExportOptions
+from export.baked import BakedExporter
+from export.exporter import Exporter
 from export.feed_forward import METHOD as FEED_FORWARD
-from export.gates import Pairs, Parity
-from export.one_piece import saved_model as whole_saved_model
-from export.one_piece import tflite as whole_tflite
-from export.references import OneStyleReferences, References
+from export.feed_forward import ExportableStylizer
+from export.one_piece.saved_model import OnePieceSavedModelExporter
+from export.one_piece.tflite import OnePieceExporter
+from export.saved_model import SavedModelExporter
+from export.tflite import PairExporter
+from export.web import PageExporter
 from toolkit import custom_objects, graph_file, keras_file, models
 from toolkit import manifest as manifests
-from toolkit.errors import InputError, told_in_one_line
+from toolkit.errors import InputError
 from toolkit.locate import Located
 from toolkit.manifest import SINGLE_STYLE
+from toolkit.manifest_types import Method, RangeRecord, SourceRecord
 from toolkit.source_options import NO_SPLIT, SourceOptions
 from toolkit.split import SplitStylizer
 from toolkit.whole import LoadedStylizer, SingleStyleStylizer
 
-ONE_PIECE = "one-piece"
+ONE_PIECE: Method = "one-piece"
 REFERENCES = {"keras": "source/model.keras", "saved_model": "source/saved_model", "hub": "source/saved_model"}
 
 
-def _as_it_is(transformer: Any) -> Callable[[Any, Any], Any]:
-    return lambda content, bottleneck: transformer([content, bottleneck])
+class SplitPairExporter(PairExporter):
+    """Exports a pair of whose layers nothing is known: in the form it has, by rules drawn from the graph."""
+
+    def __init__(self, model: SplitStylizer, options: ExportOptions) -> None:
+        super().__init__(SplitStylizer(model.whole, mirrors.sliced(model.graph), model.tensor), options)
+
+    def form(self) -> Callable[[Any, Any], Any]:
+        """Returns the transformer as it is."""
+        return lambda content, bottleneck: self.model.transformer([content, bottleneck])
+
+    def rules(self, model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
+        """Draws the rules from the graph; see `export.policy.rules`."""
+        return policy.rules(model, mode, None if network == "predictor" else "content_image")
 
 
-def _rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
-    return policy.rules(model, mode, None if network == "predictor" else "content_image")
+class SplitBakedExporter(SplitPairExporter, BakedExporter):
+    """Exports the transformer of such a pair with a style inside."""
 
 
-# Nothing is known of the networks' layers: no deployment form, and rules drawn from the graph.
-_TREATMENT = tflite.Treatment(_as_it_is, _rules)
+class SplitPageExporter(PageExporter):
+    """Exports the page with such a pair."""
+
+    pairs = SplitPairExporter
 
 
-def _on_device(model: SplitStylizer) -> SplitStylizer:
-    return SplitStylizer(model.whole, mirrors.sliced(model.graph), model.tensor)
-
-
-def _export_pairs(model: SplitStylizer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
-    return tflite.export(_on_device(model), bundle, options, progress, _TREATMENT)
-
-
-def _export_baked(model: SplitStylizer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
-    return baked.export(_on_device(model), bundle, options, progress, _TREATMENT)
-
-
-_PAIRS = SimpleNamespace(export=_export_pairs, load=tflite.load, signatures=tflite.signatures)
-
-
-def _export_page(model: SplitStylizer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
-    return web.export(model, bundle, options, progress, _PAIRS)
-
-
-_PAGE = SimpleNamespace(export=_export_page, load=web.load, signatures=web.signatures)
-_BAKED = SimpleNamespace(export=_export_baked, load=baked.load, signatures=baked.signatures)
-_IN_ONE_PIECE: dict[str, Exporter] = {"saved_model": whole_saved_model, "tflite": whole_tflite}
-EXPORTERS: dict[str, dict[str, Exporter]] = {
-    FEED_FORWARD: {"saved_model": saved_model, "tflite": _PAIRS, "web": _PAGE, "baked": _BAKED},
-    ONE_PIECE: _IN_ONE_PIECE,
-    SINGLE_STYLE: _IN_ONE_PIECE,
+_IN_ONE_PIECE = (OnePieceSavedModelExporter, OnePieceExporter)
+EXPORTERS: dict[str, dict[str, type[Exporter]]] = {
+    method: {one.format: one for one in exporters}
+    for method, exporters in {
+        FEED_FORWARD: (SavedModelExporter, SplitPairExporter, SplitPageExporter, SplitBakedExporter),
+        ONE_PIECE: _IN_ONE_PIECE,
+        SINGLE_STYLE: _IN_ONE_PIECE,
+    }.items()
 }
 
 
-class Foreign:
-    """A stylizer made elsewhere, to export; see `export.exportable.Exportable`.
+def exportable(model: LoadedStylizer | SplitStylizer, source: SourceRecord, path: Path) -> ExportableStylizer:
+    """Makes a stylizer made elsewhere exportable.
 
     Args:
         model: the stylizer, in one piece, cut in two, or of one style.
         source: what the manifest says of its origin.
         path: the file or folder that it was loaded from; the bundle keeps a copy.
+
+    Returns:
+        The stylizer, with what the manifest says of it.
     """
-
-    def __init__(self, model: LoadedStylizer | SplitStylizer, source: Source, path: Path) -> None:
-        whole = model.whole if isinstance(model, SplitStylizer) else model
-        method = _method(model)
-        cut = {"split_at": model.tensor} if isinstance(model, SplitStylizer) else {}
-        modules = keras_file.custom_modules(path) if source["kind"] == "keras" else []
-        imports = {"imports": modules} if modules else {}
-        self.model = model
-        self.source: Source = {
-            "method": method,
-            **source,
-            "inputs": whole.convention.to_json(),
-            "range": {role: list(form.bounds) for role, form in whole.formats.items()},
-            **cut,
-            **imports,
-        }
-        self.exporters: Mapping[str, Exporter] = EXPORTERS[method]
-        self.reference = REFERENCES[source["kind"]]
-        self._path = path
-        self._whole: Any = whole
-        self._references = self._referred_to()
-
-    def save_reference(self, path: Path) -> None:
-        """Copies the source as it is."""
-        if self._path.is_file():
-            shutil.copyfile(self._path, path)
-            return
-        for file in graph_file.files(self._path):
-            target = path / file.relative_to(self._path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
-
-    def measure_on(self, pairs: Pairs) -> None:
-        """Measures on other pairs of pictures than the samples from here on.
-
-        Args:
-            pairs: contents and styles with their names, as `export.gates.Pairs` has them.
-        """
-        self._references = self._referred_to(pairs)
-
-    def _referred_to(self, pairs: Pairs | None = None) -> References | OneStyleReferences:
-        if isinstance(self.model, SingleStyleStylizer):
-            return OneStyleReferences(self.model, self.source["name"], pairs)
-        return References(self._whole, self.model, pairs)
-
-    def measure(self, artifact: Artifact, folder: Path) -> Parity:
-        """Holds an artifact's pictures against the source's.
-
-        Args:
-            artifact: what to load.
-            folder: its files.
-
-        Returns:
-            Figures and verdict.
-        """
-        with told_in_one_line(f"{artifact.path} could not be run"):
-            runner = self.exporters[artifact.format].load(folder)
-            return parity.hold(runner, artifact, self._references.of(artifact, folder))
-
-
-def _method(model: LoadedStylizer | SplitStylizer) -> str:
+    whole: LoadedStylizer = model.whole if isinstance(model, SplitStylizer) else model
+    method: Method = SINGLE_STYLE if isinstance(model, SingleStyleStylizer) else ONE_PIECE
     if isinstance(model, SplitStylizer):
-        return FEED_FORWARD
-    return SINGLE_STYLE if isinstance(model, SingleStyleStylizer) else ONE_PIECE
+        method = FEED_FORWARD
+    ranges = {role: list(form.bounds) for role, form in whole.formats.items()}
+    told: SourceRecord = {
+        "method": method,
+        **source,
+        "inputs": whole.convention.to_json(),
+        "range": cast("RangeRecord", ranges),
+    }
+    if isinstance(model, SplitStylizer):
+        told["split_at"] = model.tensor
+    if source["kind"] == "keras" and (modules := keras_file.custom_modules(path)):
+        told["imports"] = modules
+    return ExportableStylizer(model, told, EXPORTERS[method], REFERENCES[source["kind"]], path)
 
 
-def reopen(path: Path, source: Source) -> Exportable:
+def reopen(path: Path, source: SourceRecord) -> ExportableStylizer:
     """Reads back a stylizer made elsewhere from the copy in a bundle.
 
     Args:
@@ -161,7 +113,7 @@ def reopen(path: Path, source: Source) -> Exportable:
         raise InputError(
             f"{path}: not the model that the manifest names: its sha256 is {sha256}, not {source['sha256']}"
         )
-    options = SourceOptions(source["inputs"], source.get("split_at", NO_SPLIT), source.get("range"))
+    options = SourceOptions(source["inputs"], source.get("split_at", NO_SPLIT), cast("Any", source.get("range")))
     try:
         # What it paints was looked at when it was exported.
         model = models.load(Located(source["kind"], source["name"], path), options, is_tried=False)
@@ -170,6 +122,7 @@ def reopen(path: Path, source: Source) -> Exportable:
             raise
         named = " ".join(f"--import {module}" for module in missing)
         raise InputError(f"{path}: this bundle's model needs {named}") from error
-    told = ("method", "inputs", "range", "split_at", "imports")
-    kept = {key: value for key, value in source.items() if key not in told}
-    return Foreign(model, kept, path)
+    # What is read off the model, and held against what was said of it.
+    anew = ("method", "inputs", "range", "split_at", "imports")
+    kept = {key: value for key, value in source.items() if key not in anew}
+    return exportable(model, cast("SourceRecord", kept), path)

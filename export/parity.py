@@ -175,6 +175,15 @@ def measure(
             yield Measurement(case, compare(expected, picture), expected, picture)
 
 
-def hold(runner: Callable[..., Any], artifact: Artifact, reference: Reference) -> Parity:
-    """Holds an artifact's pictures against the reference's, at every size that its gate asks for; see `measure`."""
-    return judge(measure(runner, reference, sizes_of(artifact)), gate_of(artifact))
+def hold(
+    runner: Callable[..., Any], artifact: Artifact, reference: Reference, sizes: Iterable[tuple[int, int]] | None = None
+) -> Parity:
+    """Holds an artifact's pictures against the reference's; see `measure`.
+
+    Args:
+        runner: what paints, as `measure` takes it.
+        artifact: what runs.
+        reference: the float32 model's pictures.
+        sizes: heights and widths of the contents; by default all that the artifact's gate asks for.
+    """
+    return judge(measure(runner, reference, sizes_of(artifact) if sizes is None else sizes), gate_of(artifact))

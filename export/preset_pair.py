@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from export import parity, tflite, tflite_metadata
-from export.artifact import Artifact
-from export.quantization import SIGNATURE_NAMES, apply_rules
+from export.artifact import Artifact, ExportOptions
+from export.quantization import apply_rules
 from toolkit import presets
 from toolkit.device import DeviceStylizer
 from toolkit.errors import StyleportError, WorkError
@@ -55,9 +55,9 @@ _ARTIFACT = Artifact("tflite/float32_any", "tflite", "float32", None)
 
 def convert(stylizer: Stylizer, network: str, licence: str) -> bytes:
     """Converts `predictor` or `transformer` to a .tflite file that takes pictures of any size."""
-    model = tflite.convert(stylizer, network, size=None)
+    model = tflite.PairExporter(stylizer, ExportOptions()).convert(network, size=None)
     if network == "predictor":
-        model = apply_rules(model, [_INT8_WEIGHTS], SIGNATURE_NAMES[network], [])
+        model = apply_rules(model, [_INT8_WEIGHTS], tflite.NETWORKS[network].signature, [])
     name = f"{PRESET} {network}, {'int8 weights' if network == 'predictor' else 'float32'}"
     described = NetworkMetadata(name, tflite_metadata.DESCRIPTIONS[network], licence, input_range=(0, 1))
     return tflite_metadata.with_metadata(model, described)
@@ -85,9 +85,9 @@ def build(folder: Path) -> dict[str, Any]:
     """
     source = presets.provenance(PRESET)
     stylizer = Stylizer.from_preset(PRESET)
-    models = {network: convert(stylizer, network, source["licence"]) for network in tflite.FILES}
+    models = {network: convert(stylizer, network, source["licence"]) for network in tflite.NETWORKS}
     with tempfile.TemporaryDirectory() as made:
-        paths = {network: Path(made, tflite.FILES[network]) for network in models}
+        paths = {network: Path(made, tflite.NETWORKS[network].file) for network in models}
         for network, model in models.items():
             paths[network].write_bytes(model)
         size = sum(map(len, models.values()))
@@ -105,7 +105,7 @@ def build(folder: Path) -> dict[str, Any]:
         }
     folder.mkdir(parents=True, exist_ok=True)
     for network, model in models.items():
-        (folder / tflite.FILES[network]).write_bytes(model)
+        (folder / tflite.NETWORKS[network].file).write_bytes(model)
     (folder / presets.PAIR_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return record
 

@@ -17,8 +17,6 @@ from toolkit import images, samples
 from toolkit.errors import told_in_one_line
 from toolkit.sizes import STYLE_SIZE
 
-SIGNATURE_NAMES = {"predictor": "bottleneck", "transformer": "transform"}
-
 RECIPES = Path(__file__).parent / "recipes"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from export.artifact import Artifact
 from export.gates import MORE_IS_BETTER, Parity
 from toolkit import images, value_range
-from toolkit.manifest import Manifest
+from toolkit.manifest_types import Manifest
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIGURE_NAMES = {
@@ -130,21 +130,18 @@ def render(template: str, rows: list[dict[str, Any]], templates: Path = TEMPLATE
     )
 
 
-def write(bundle: Path, manifest: Manifest, measured: dict[Artifact, Parity], sizes: dict[str, int]) -> None:
+def write(bundle: Path, manifest: Manifest, measured: dict[Artifact, Parity]) -> None:
     """Writes `report/index.html`, its pictures, and `MODEL_CARD.md`, by the parity and the bytes of each artifact."""
     card = f"model_card_{manifest['source']['method']}.md"
-    write_page(bundle / "report", manifest, measured, sizes, {card: bundle / "MODEL_CARD.md"})
+    write_page(bundle / "report", manifest, measured, {card: bundle / "MODEL_CARD.md"})
 
 
 def write_page(
-    folder: Path,
-    manifest: Manifest,
-    measured: dict[Artifact, Parity],
-    sizes: dict[str, int],
-    beside: Mapping[str, Path] | None = None,
+    folder: Path, manifest: Manifest, measured: dict[Artifact, Parity], beside: Mapping[str, Path] | None = None
 ) -> None:
     """Writes `index.html` and its pictures, and further files, by their templates, filled with the same."""
     folder.mkdir()
+    sizes = {record["path"]: record["bytes"] for record in manifest["artifacts"]}
     rows = [
         {**row(folder, artifact.path, parity), "artifact": artifact, "bytes": sizes[artifact.path]}
         for artifact, parity in measured.items()

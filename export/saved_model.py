@@ -1,15 +1,16 @@
 """Exports a stylizer as a SavedModel: a drop-in for the TensorFlow Hub module, with signatures for serving."""
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from export import image_bytes
-from export.artifact import Artifact, ExportOptions, Progress
+from export.artifact import Artifact
 from export.exportable import Pair
+from export.exporter import Exporter
 from export.signatures import of_saved_model
 from toolkit.bottleneck import interpolate
 from toolkit.errors import told_in_one_line
@@ -160,23 +161,21 @@ def save_functions(functions: dict[str, Any], variables: list[Any], folder: Path
         tf.saved_model.save(module, str(folder), concrete, SAVE_OPTIONS)
 
 
-def export(stylizer: Pair, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
-    """Exports the SavedModel into a bundle.
+class SavedModelExporter(Exporter):
+    """Exports the SavedModel of a predictor and a transformer."""
 
-    Args:
-        stylizer: the model.
-        bundle: the bundle's folder.
-        options: what to export.
-        progress: told what is being made.
+    format = "saved_model"
 
-    Yields:
-        The artifact, once its files are written.
-    """
-    for artifact in options.artifacts("saved_model"):
-        progress(f"exporting {artifact.path}")
-        save(stylizer, bundle / artifact.path, options.max_size)
-        yield artifact
+    def write(self, artifact: Artifact, folder: Path) -> None:
+        """Writes the SavedModel; see `export.exporter.Exporter`."""
+        save(self.model, folder, self.options.max_size)
 
+    @staticmethod
+    def load(folder: Path) -> Any:
+        """Opens the SavedModel, to be called as a stylizer."""
+        return SavedModelStylizer(folder)
 
-load = SavedModelStylizer
-signatures = of_saved_model
+    @staticmethod
+    def signatures(folder: Path) -> dict[str, Any]:
+        """Reads the signatures of the SavedModel."""
+        return of_saved_model(folder)

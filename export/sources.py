@@ -2,27 +2,28 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from export import bundle as bundles
 from export import foreign
-from export.exportable import Exportable, Source
+from export.exportable import Exportable
 from export.feed_forward import METHOD as FEED_FORWARD
-from export.feed_forward import FeedForward
-from export.foreign import ONE_PIECE, SINGLE_STYLE, Foreign
+from export.feed_forward import ExportableStylizer
+from export.foreign import ONE_PIECE, SINGLE_STYLE
 from export.optimisation.exportable import METHOD as OPTIMISATION
 from export.optimisation.exportable import Optimisation
 from toolkit import manifest as manifests
 from toolkit import models, presets
 from toolkit.errors import InputError
 from toolkit.locate import locate
-from toolkit.manifest import Manifest
+from toolkit.manifest_types import Manifest, SourceRecord
 from toolkit.source_options import SourceOptions
 from toolkit.stylizer import Stylizer
 
 
-def preset_source(name: str) -> Source:
+def preset_source(name: str) -> SourceRecord:
     """Returns what a manifest says of a preset.
 
     Args:
@@ -35,11 +36,16 @@ def preset_source(name: str) -> Source:
         InputError: there is no preset of that name.
     """
     provenance = presets.provenance(name)
-    kept = {key: provenance[key] for key in ("sha256", "licence", "description")}
-    return {"kind": "preset", "name": name, **kept}
+    return {
+        "kind": "preset",
+        "name": name,
+        "sha256": provenance["sha256"],
+        "licence": provenance["licence"],
+        "description": provenance["description"],
+    }
 
 
-def from_preset(name: str) -> FeedForward:
+def from_preset(name: str) -> ExportableStylizer:
     """Opens an embedded stylizer to export.
 
     Args:
@@ -51,7 +57,7 @@ def from_preset(name: str) -> FeedForward:
     Raises:
         InputError: there is no preset of that name.
     """
-    return FeedForward(Stylizer.from_preset(name), preset_source(name))
+    return ExportableStylizer(Stylizer.from_preset(name), preset_source(name))
 
 
 def open_source(model: str | Path, options: SourceOptions | None = None) -> Exportable:
@@ -73,10 +79,10 @@ def open_source(model: str | Path, options: SourceOptions | None = None) -> Expo
         models.refuse(located, options)
         return _from_bundle(Path(model))
     opened = models.load(located, options)
-    source = {"kind": located.kind, "name": located.name, **located.origin}
+    source = cast("SourceRecord", {"kind": located.kind, "name": located.name, **located.origin})
     if isinstance(opened, Stylizer):
-        return FeedForward(opened, preset_source(located.name) if located.kind == "preset" else source)
-    return Foreign(opened, source, located.path or Path(model))
+        return ExportableStylizer(opened, preset_source(located.name) if located.kind == "preset" else source)
+    return foreign.exportable(opened, source, located.path or Path(model))
 
 
 open_optimisation = Optimisation.open
@@ -108,21 +114,21 @@ def reopen(bundle: Path, manifest: Manifest) -> Exportable:
     Raises:
         InputError: the model is damaged, or is not the preset it is said to be.
     """
-    source = {key: value for key, value in manifest["source"].items() if key != "reference"}
     path = manifests.resolve(bundle, manifest["source"]["reference"])
+    source = cast("SourceRecord", {key: value for key, value in manifest["source"].items() if key != "reference"})
     return REOPENERS[source.get("method", FEED_FORWARD)](path, source)
 
 
-def _reopen_feed_forward(path: Path, source: Source) -> Exportable:
+def _reopen_feed_forward(path: Path, source: SourceRecord) -> Exportable:
     if "inputs" in source:
         return foreign.reopen(path, source)
     stylizer = Stylizer.from_file(path)
     if source["kind"] == "preset" and source["name"] in presets.names():
         _check_against_preset(path, stylizer, source)
-    return FeedForward(stylizer, source)
+    return ExportableStylizer(stylizer, source)
 
 
-def _check_against_preset(path: Path, stylizer: Stylizer, source: Source) -> None:
+def _check_against_preset(path: Path, stylizer: Stylizer, source: SourceRecord) -> None:
     if source.get("sha256") != presets.provenance(source["name"])["sha256"]:
         raise InputError(f"{path}: its manifest names another release of the preset {source['name']!r}")
     expected = Stylizer.from_preset(source["name"]).get_weights()
@@ -131,7 +137,7 @@ def _check_against_preset(path: Path, stylizer: Stylizer, source: Source) -> Non
         raise InputError(f"{path}: its weights are not those of the preset {source['name']!r}")
 
 
-REOPENERS: dict[str, Callable[[Path, Source], Exportable]] = {
+REOPENERS: dict[str, Callable[[Path, SourceRecord], Exportable]] = {
     FEED_FORWARD: _reopen_feed_forward,
     ONE_PIECE: foreign.reopen,
     SINGLE_STYLE: foreign.reopen,

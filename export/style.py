@@ -13,6 +13,7 @@ import numpy as np
 from toolkit import images
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
+from toolkit.manifest_types import StylePictureRecord, StyleRecord
 from toolkit.names import readable
 from toolkit.sizes import STYLE_SIZE
 
@@ -38,7 +39,7 @@ class StylePicture:
     share: float
     pixels: np.ndarray | None = field(default=None, compare=False, repr=False)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> StylePictureRecord:
         """Returns what the manifest says of it."""
         return {"name": self.name, "sha256": self.sha256, "share": self.share}
 
@@ -80,11 +81,11 @@ class Style:
         return cls(_slug(pictures), pictures, strength)
 
     @classmethod
-    def from_json(cls, record: dict[str, Any]) -> "Style":
+    def from_json(cls, record: StyleRecord) -> "Style":
         """Reads what `to_json` gave."""
         return cls(record["slug"], tuple(StylePicture(**one) for one in record["pictures"]), record["strength"])
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> StyleRecord:
         """Returns what the manifest says of it."""
         return {
             "slug": self.slug,

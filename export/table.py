@@ -117,7 +117,7 @@ def wrapped(text: str, width: int, indent: int) -> list[str]:
     return rows or [""]
 
 
-def parity_table(records: list[dict[str, Any]], console: Console | None = None) -> Table:
+def parity_table(records: Sequence[Mapping[str, Any]], console: Console | None = None) -> Table:
     """Lists the artifacts of a bundle with their sizes and figures.
 
     Args:
@@ -146,7 +146,7 @@ def parity_table(records: list[dict[str, Any]], console: Console | None = None) 
     return fitted(columns, console or Console(width=10_000), caption)
 
 
-def print_table(records: list[dict[str, Any]], console: Console) -> None:
+def print_table(records: Sequence[Mapping[str, Any]], console: Console) -> None:
     """Prints the artifacts of a bundle, as in the manifest, with their sizes and figures."""
     console.print(parity_table(records, console))
 

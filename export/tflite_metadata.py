@@ -32,9 +32,7 @@ DESCRIPTIONS = {
 }
 
 
-def write(
-    path: Path, model: bytes, network: str, artifact: Artifact, options: ExportOptions, style: str | None = None
-) -> None:
+def write(path: Path, model: bytes, network: str, artifact: Artifact, options: ExportOptions) -> None:
     """Writes a .tflite file that says what it is.
 
     Args:
@@ -43,7 +41,6 @@ def write(
         network: one of `DESCRIPTIONS`.
         artifact: what the file is part of.
         options: what to export.
-        style: the one that the network paints in; None where that is an input.
     """
     is_integer = options.integer_io and artifact.quantization == "int8"
     metadata = NetworkMetadata(
@@ -51,7 +48,7 @@ def write(
         description=DESCRIPTIONS[network],
         licence=options.origin.licence,
         input_range=(0, 255) if is_integer else (0, 1),
-        style=style,
+        style=str(artifact.style) if artifact.style else None,
     )
     path.write_bytes(with_metadata(model, metadata))
 

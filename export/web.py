@@ -6,16 +6,16 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from export import litert_js, tflite
-from export.artifact import PAGE_SIZES, Artifact, ExportOptions, Progress
-from export.exportable import Exporter
+from export import litert_js
+from export.artifact import PAGE_SIZES, Artifact
+from export.exporter import Exporter
 from export.signatures import of_network
+from export.tflite import PairExporter
 from toolkit import images, manifest, samples
 from toolkit.bottleneck import interpolate
 from toolkit.detail import paint_at_detail
@@ -83,41 +83,54 @@ class PageStylizer:
         return np.stack([painted(picture, one) for picture, one in zip(content, bottlenecks, strict=True)])
 
 
-def export(
-    stylizer: Any, bundle: Path, options: ExportOptions, progress: Progress, pairs: Exporter = tflite
-) -> Iterator[Artifact]:
-    """Exports the page into a bundle.
+class PageExporter(Exporter):
+    """Exports the page.
 
-    Yields:
-        The artifact, once its files are written.
+    Attributes:
+        pairs: exports the model's .tflite files.
 
     Raises:
         InputError: npm is not installed.
         WorkError: LiteRT.js could not be fetched, or is not what it is pinned to be.
     """
-    for artifact in options.artifacts("web"):
-        folder = bundle / artifact.path
-        progress(f"exporting {artifact.path}")
+
+    format = "web"
+    pairs: type[Exporter] = PairExporter
+
+    def write(self, artifact: Artifact, folder: Path) -> None:
+        """Writes the page; see `export.exporter.Exporter`."""
         # First what may fail for reasons outside, then what takes long.
         litert_js.write(folder / "litert")
         for source in sorted(SOURCES.iterdir()):
             if source.is_file():
                 shutil.copyfile(source, folder / source.name)
-        _write_networks(stylizer, folder, options, pairs)
+        self._write_networks(folder)
         pictures = _write_samples(folder / "samples")
         _write_settings(folder, pictures)
         _write_release(folder)
-        yield artifact
 
+    def _write_networks(self, folder: Path) -> None:
+        """Writes one predictor, which reads styles of one size, and a transformer for each size of contents."""
+        options = dataclasses.replace(
+            self.options, formats=("tflite",), quantizations=("float16",), sizes=PAGE_SIZES, bakes=()
+        )
+        with tempfile.TemporaryDirectory(prefix=".networks-", dir=folder) as scratch:
+            for pair in self.pairs(self.model, options).export(Path(scratch), lambda step: None):
+                made = Path(scratch, pair.path)
+                (made / PREDICTOR_FILE).replace(folder / PREDICTOR_FILE)
+                (made / TRANSFORMER_FILE).replace(folder / transformer_file(pair.size or PAGE_SIZES[0]))
 
-def _write_networks(stylizer: Any, folder: Path, options: ExportOptions, pairs: Exporter) -> None:
-    """Writes one predictor, which reads styles of one size, and a transformer for each size of contents."""
-    options = dataclasses.replace(options, formats=("tflite",), quantizations=("float16",), sizes=PAGE_SIZES)
-    with tempfile.TemporaryDirectory(prefix=".networks-", dir=folder) as scratch:
-        for pair in pairs.export(stylizer, Path(scratch), options, lambda step: None):
-            made = Path(scratch, pair.path)
-            (made / PREDICTOR_FILE).replace(folder / PREDICTOR_FILE)
-            (made / TRANSFORMER_FILE).replace(folder / transformer_file(pair.size or PAGE_SIZES[0]))
+    @staticmethod
+    def load(folder: Path) -> PageStylizer:
+        """Opens the page's networks, to be called as a stylizer."""
+        return PageStylizer(folder)
+
+    @staticmethod
+    def signatures(folder: Path) -> dict[str, Any]:
+        """Reads the signatures of the page's networks, that of a transformer with its side."""
+        files = {PREDICTOR_FILE: "", **{transformer_file(side): f"_{side}" for side in PAGE_SIZES}}
+        opened = {file: TFLiteNetwork(folder / file) for file in files}
+        return {network.signature + files[file]: of_network(file, network) for file, network in opened.items()}
 
 
 def _write_samples(folder: Path) -> dict[str, list[dict[str, str]]]:
@@ -162,13 +175,3 @@ def _write_release(folder: Path) -> None:
 def _integrity(path: Path) -> str:
     """The SHA-256 of a file as web pages have it."""
     return "sha256-" + base64.b64encode(bytes.fromhex(manifest.sha256(path))).decode()
-
-
-load = PageStylizer
-
-
-def signatures(folder: Path) -> dict[str, Any]:
-    """Reads the signatures of the page's networks, that of a transformer by its side."""
-    files = {PREDICTOR_FILE: "", **{transformer_file(side): f"_{side}" for side in PAGE_SIZES}}
-    opened = {file: TFLiteNetwork(folder / file) for file in files}
-    return {network.signature + files[file]: of_network(file, network) for file, network in opened.items()}

@@ -22,7 +22,7 @@ from serving.server.version_policy import versions_on_disk
 from toolkit import manifest as manifests
 from toolkit import strict_json, targets
 from toolkit.errors import InputError, WorkError, first_of
-from toolkit.manifest import Record
+from toolkit.manifest_types import ArtifactRecord, FileRecord, Manifest
 from toolkit.opening import read_bounded
 from toolkit.whole_files import sync
 
@@ -206,7 +206,7 @@ def _make_base(base_path: Path, mode: int | None) -> None:
         raise InputError(f"{base_path}: cannot be created: {reason}") from error
 
 
-def copy_artifact(bundle: Path, record: Record, folder: Path) -> None:
+def copy_artifact(bundle: Path, record: ArtifactRecord, folder: Path) -> None:
     """Copies a SavedModel's files, and holds the copies, not what was verified a while ago, against its record."""
     source = manifests.resolve(bundle, ARTIFACT)
     for file in _inner_files(record):
@@ -216,7 +216,7 @@ def copy_artifact(bundle: Path, record: Record, folder: Path) -> None:
         manifests.check_file(folder, file)
 
 
-def _inner_files(record: Record) -> list[Record]:
+def _inner_files(record: ArtifactRecord) -> list[FileRecord]:
     """The files of an artifact with paths inside it, not inside the bundle."""
     return [{**file, "path": file["path"].removeprefix(f"{record['path']}/")} for file in record["files"]]
 
@@ -224,8 +224,8 @@ def _inner_files(record: Record) -> list[Record]:
 def write_provenance(
     folder: Path,
     bundle: Path,
-    manifest: Record,
-    record: Record,
+    manifest: Manifest,
+    record: ArtifactRecord,
     warmup_requests: int,
     run: dict[str, str] | None = None,
 ) -> None:

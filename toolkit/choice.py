@@ -6,13 +6,13 @@ from toolkit import manifest as manifests
 from toolkit.device import tflite_artifacts
 from toolkit.errors import InputError
 from toolkit.extras import is_installed
-from toolkit.manifest import Manifest
+from toolkit.manifest_types import Manifest
 from toolkit.tflite_network import has_runtime
 
 SAVED_MODEL = "saved_model"
 
 
-def default_artifact(bundle: Path) -> str:
+def default_artifact(bundle: Path, manifest: Manifest | None = None) -> str:
     """Chooses the artifact that `open_model` opens where none is named.
 
     A TFLite artifact of any size is first: it starts in a second, needs no TensorFlow, and paints at the size of the
@@ -24,7 +24,7 @@ def default_artifact(bundle: Path) -> str:
     Raises:
         InputError: there is no such bundle, or it holds nothing that is run unnamed.
     """
-    manifest = manifests.read(bundle)
+    manifest = manifest or manifests.read(bundle)
     pairs = tflite_artifacts(manifest)
     any_size = [name for name, size in pairs if size is None]
     one_size = [name for name, size in pairs if size is not None]

@@ -13,6 +13,7 @@ from toolkit.bottleneck_cache import BottleneckCache
 from toolkit.errors import InputError
 from toolkit.fitting import paint_timed, resized
 from toolkit.inputs import Pictures, as_picture, as_pictures, check_bottleneck, check_styles
+from toolkit.manifest_types import Manifest
 from toolkit.stage_times import StageClock, Timed
 from toolkit.tflite_network import TFLiteNetwork, tensor_shape
 
@@ -46,13 +47,14 @@ def _pair_in(folder: Path) -> tuple[Path, Path]:
 
 
 def _pair_of_bundle(bundle: Path, artifact: str | None) -> tuple[Path, Path]:
-    pairs = tflite_artifacts(manifests.read(bundle))
+    manifest = manifests.read(bundle)
+    pairs = tflite_artifacts(manifest)
     if artifact is None and not pairs:
         raise InputError(f"{bundle}: holds no TFLite pair: export it with --formats tflite")
-    return _pair_in(manifests.open_artifact(bundle, artifact or pairs[0][0]))
+    return _pair_in(manifests.open_artifact(bundle, artifact or pairs[0][0], manifest))
 
 
-def tflite_artifacts(manifest: manifests.Manifest) -> list[tuple[str, int | None]]:
+def tflite_artifacts(manifest: Manifest) -> list[tuple[str, int | None]]:
     """Lists the TFLite artifacts of a bundle that take a content and, unless the model has one inside, a style.
 
     Args:

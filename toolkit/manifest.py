@@ -3,21 +3,19 @@
 import hashlib
 import os
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Final
 
 from toolkit import strict_json
 from toolkit.errors import InputError, told_as_input
+from toolkit.manifest_types import ArtifactRecord, FileRecord, Manifest
 from toolkit.opening import open_file, read_bounded
 
 MANIFEST_FILE = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 # The method of models made elsewhere that take a content alone.
-SINGLE_STYLE = "single-style"
+SINGLE_STYLE: Final = "single-style"
 # A manifest is some tens of kilobytes; anything far beyond is not one and is not read into memory.
 MAX_MANIFEST_BYTES = 4 << 20
-
-Manifest = dict[str, Any]
-Record = dict[str, Any]
 
 
 def is_bundle(path: Path) -> bool:
@@ -44,7 +42,7 @@ def read(bundle: Path) -> Manifest:
     return manifest
 
 
-def artifact(manifest: Manifest, name: str) -> Record:
+def artifact(manifest: Manifest, name: str) -> ArtifactRecord:
     """Finds an artifact by its path in the bundle.
 
     Args:
@@ -63,7 +61,7 @@ def artifact(manifest: Manifest, name: str) -> Record:
     return records[name]
 
 
-def artifacts(manifest: Manifest) -> dict[str, Record]:
+def artifacts(manifest: Manifest) -> dict[str, ArtifactRecord]:
     """Returns the records of the artifacts by their paths; what is no such record is passed over.
 
     Args:
@@ -108,7 +106,7 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def check_file(bundle: Path, record: Record) -> None:
+def check_file(bundle: Path, record: FileRecord) -> None:
     """Refuses a file that is missing, or does not have the `bytes` and `sha256` of its record."""
     path = resolve(bundle, record["path"])
     try:
@@ -124,9 +122,9 @@ def check_file(bundle: Path, record: Record) -> None:
         raise InputError(f"{path}: changed: its sha256 is {actual}, {record['sha256']} is recorded")
 
 
-def open_artifact(bundle: Path, name: str) -> Path:
+def open_artifact(bundle: Path, name: str, manifest: Manifest | None = None) -> Path:
     """Finds an artifact's folder; refuses it where a file is missing, changed or added: nothing damaged is loaded."""
-    record = artifact(read(bundle), name)
+    record = artifact(manifest or read(bundle), name)
     with told_as_input(f"{bundle}: the manifest's record of {name!r} is incomplete"):
         for file in record["files"]:
             check_file(bundle, file)

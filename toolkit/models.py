@@ -79,7 +79,7 @@ def open_model(
     if located.kind == "bundle":
         refuse(located, options)
         bundle: Any = located.path
-        return _open_artifact(bundle, artifact or default_artifact(bundle), threads, isolated)
+        return _open_artifact(bundle, artifact, threads, isolated)
     if located.kind == "preset" and chosen_artifact(source, artifact) == "tflite":
         refuse(located, options)
         return DeviceStylizer.from_preset(located.name, threads=threads, isolated=isolated)
@@ -124,9 +124,12 @@ def refuse(located: Located, options: SourceOptions | None) -> None:
         options.refuse(f"{located.name} is called as all of ours are")
 
 
-def _open_artifact(bundle: Path, artifact: str, threads: int | None, isolated: bool) -> StylizerLike | OneStyleStylizer:
-    folder = manifests.open_artifact(bundle, artifact)
-    method = manifests.method(manifests.read(bundle))
+def _open_artifact(
+    bundle: Path, artifact: str | None, threads: int | None, isolated: bool
+) -> StylizerLike | OneStyleStylizer:
+    manifest = manifests.read(bundle)
+    folder = manifests.open_artifact(bundle, artifact or default_artifact(bundle, manifest), manifest)
+    method = manifests.method(manifest)
     if method == "optimisation":
         raise InputError(
             f"{bundle}: holds style transfer by optimisation, not a stylizer: call its optimize signature, "

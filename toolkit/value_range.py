@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from toolkit.errors import InputError
 
@@ -64,7 +65,7 @@ def told(bounds: Bounds) -> str:
     return f"{bounds[0]:g}..{bounds[1]:g}"
 
 
-def all_told(ranges: Mapping[str, Sequence[float]]) -> str:
+def all_told(ranges: Mapping[str, Any]) -> str:
     """Writes the ranges of all ends, as a manifest has them, for people."""
     return ", ".join(f"{role} {low:g}..{high:g}" for role, (low, high) in ranges.items())
 

@@ -11,6 +11,7 @@ import typer
 
 from toolkit.commands import closing
 from toolkit.errors import told_as_input
+from toolkit.manifest_types import ArtifactRecord, Manifest
 from toolkit.printing import print_json
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def inspect(
     closing.tell(follow=[["styleport", "verify", bundle]])
 
 
-def _about(bundle: Path, manifest: dict[str, Any]) -> Iterator[str | list[dict[str, Any]]]:
+def _about(bundle: Path, manifest: Manifest) -> Iterator[str | list[ArtifactRecord]]:
     """Yields lines, and the records to print as a table."""
     from export.table import parity_table
     from toolkit.value_range import all_told
@@ -146,7 +147,7 @@ def _lines(
         yield "GPU: takes all of it, as far as the file tells: the delegate has every operation"
 
 
-def _metadata_of(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+def _metadata_of(bundle: Path, manifest: Manifest) -> dict[str, Any]:
     """What the .tflite files of a bundle say of themselves, by path."""
     from toolkit.manifest import resolve
     from toolkit.tflite_metadata import read_metadata
@@ -166,7 +167,7 @@ def _ends(signature: dict[str, Any]) -> Iterator[str]:
         yield f"{side:<3}  {name:<{names}}  {tensor['dtype']:<{dtypes}}  [{_shape(tensor)}]"
 
 
-def _styles(manifest: dict[str, Any]) -> "list[Style]":
+def _styles(manifest: Manifest) -> "list[Style]":
     """The styles that are baked into artifacts, each once."""
     from export.artifact import Artifact
 
@@ -174,7 +175,7 @@ def _styles(manifest: dict[str, Any]) -> "list[Style]":
     return list(dict.fromkeys(artifact.style for artifact in artifacts if artifact.style))
 
 
-def _distinct_signatures(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _distinct_signatures(manifest: Manifest) -> dict[str, dict[str, Any]]:
     """Groups artifacts that are called in the same way: most TFLite pairs are."""
     groups: dict[str, list[str]] = {}
     for record in manifest["artifacts"]:

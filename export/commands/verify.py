@@ -34,13 +34,13 @@ def verify(
         from export.signing import check_signature
 
         check_signature(bundle, key)
-    count = len(manifests.read(bundle)["artifacts"])
-    with quiet_libraries() as console, progress_bar(console, count) as step, trusted(trust):
+    manifest = manifests.read(bundle)
+    with quiet_libraries() as console, progress_bar(console, len(manifest["artifacts"])) as step, trusted(trust):
         from export.exporting import verify_bundle
         from toolkit.custom_objects import import_modules
 
         import_modules(imports or [])
-        result = verify_bundle(bundle, step)
+        result = verify_bundle(bundle, step, manifest=manifest)
     sizes = {record["path"]: record["bytes"] for record in result.manifest["artifacts"]}
     records = [
         {"path": artifact.path, "bytes": sizes[artifact.path], **measured.to_json()}

@@ -1,14 +1,12 @@
 """Exports a stylizer in one piece as a SavedModel that is called as the Hub module is."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from export.artifact import Artifact, ExportOptions, Progress
-from export.saved_model import bytes_function, checked, function_of, save_functions
-from export.signatures import of_saved_model
+from export.artifact import Artifact
+from export.saved_model import SavedModelExporter, bytes_function, checked, function_of, save_functions
 from toolkit.frozen_graph import freeze
 from toolkit.source_options import SourceOptions
 from toolkit.whole import LoadedStylizer, SingleStyleStylizer, WholeStylizer, cut, from_saved_model
@@ -37,27 +35,14 @@ def serving_functions(whole: LoadedStylizer, max_size: int) -> dict[str, Any]:
     return functions
 
 
-def export(whole: LoadedStylizer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
-    """Exports the SavedModel into a bundle.
+class OnePieceSavedModelExporter(SavedModelExporter):
+    """Exports the SavedModel of a stylizer in one piece."""
 
-    Args:
-        whole: the model.
-        bundle: the bundle's folder.
-        options: what to export.
-        progress: told what is being made.
+    def write(self, artifact: Artifact, folder: Path) -> None:
+        """Writes the SavedModel; see `export.exporter.Exporter`."""
+        save_functions(serving_functions(self.model, self.options.max_size), [], folder)
 
-    Yields:
-        The artifact, once its files are written.
-    """
-    for artifact in options.artifacts("saved_model"):
-        progress(f"exporting {artifact.path}")
-        save_functions(serving_functions(whole, options.max_size), [], bundle / artifact.path)
-        yield artifact
-
-
-def load(folder: Path) -> WholeStylizer | SingleStyleStylizer:
-    """Opens the SavedModel from its files."""
-    return from_saved_model(folder, SourceOptions())
-
-
-signatures = of_saved_model
+    @staticmethod
+    def load(folder: Path) -> WholeStylizer | SingleStyleStylizer:
+        """Opens the SavedModel, to be called as a stylizer."""
+        return from_saved_model(folder, SourceOptions())

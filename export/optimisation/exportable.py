@@ -1,24 +1,28 @@
 """Style transfer by optimisation as the exporting mechanism sees it (Gatys et al. 2015)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from export.artifact import Artifact
-from export.exportable import Exporter, Source
+from export.exportable import Size
+from export.exporter import Exporter
 from export.gates import Pairs, Parity, judge
-from export.optimisation import parity, saved_model, tflite
+from export.optimisation import parity
+from export.optimisation.saved_model import OptimisationSavedModelExporter
+from export.optimisation.tflite import FeaturesExporter
 from toolkit.commands.objective_options import NAMED_WEIGHTS
 from toolkit.errors import InputError
 from toolkit.lbfgs import LBFGS
+from toolkit.manifest_types import Method, SettingsRecord, SourceRecord, Vgg19Weights
 from toolkit.presets import vgg19 as preset
 from toolkit.problem import fingerprint
 from toolkit.transfer import StyleTransfer
 from toolkit.vgg19 import VGG19Features
 
-METHOD = "optimisation"
+METHOD: Method = "optimisation"
 REFERENCE = "source/features.keras"
-EXPORTERS: dict[str, Exporter] = {"saved_model": saved_model, "tflite": tflite}
+EXPORTERS: dict[str, type[Exporter]] = {one.format: one for one in (OptimisationSavedModelExporter, FeaturesExporter)}
 LICENCE = "CC-BY-4.0 (Visual Geometry Group, University of Oxford)"
 
 
@@ -32,15 +36,15 @@ class Optimisation:
 
     reference = REFERENCE
 
-    def __init__(self, transfer: StyleTransfer, source: Source) -> None:
+    def __init__(self, transfer: StyleTransfer, source: SourceRecord) -> None:
         optimizer = transfer.optimizer
         if not isinstance(optimizer, LBFGS):
             raise InputError(f"the optimizer is {type(optimizer).__name__}: what is exported steps by lbfgs")
         self.model = transfer
         rates = {key: optimizer.get_config()[key] for key in ("learning_rate", "memory", "smoothing")}
         settings = {**transfer.objective.settings(), "pooling": transfer.features.pooling, **rates}
-        self.source: Source = {"method": METHOD, **source, "settings": settings}
-        self.exporters: Mapping[str, Exporter] = EXPORTERS
+        self.source: SourceRecord = {"method": METHOD, **source, "settings": cast("SettingsRecord", settings)}
+        self.exporters: Mapping[str, type[Exporter]] = EXPORTERS
         self._keras = parity.Reference(transfer)
 
     @classmethod
@@ -61,10 +65,10 @@ class Optimisation:
         """
         transfer = StyleTransfer(vgg_weights=weights, winograd=False, **options)
         transfer.compile("lbfgs", learning_rate)
-        source = {
+        source: SourceRecord = {
             "kind": "vgg19",
             "name": "vgg19-style-transfer",
-            "weights": weights if weights in NAMED_WEIGHTS else "file",
+            "weights": cast("Vgg19Weights", weights if weights in NAMED_WEIGHTS else "file"),
             "fingerprint": fingerprint(transfer.features.get_weights()),
             "description": "Neural style transfer by optimisation, on the features of VGG19.",
         }
@@ -75,7 +79,7 @@ class Optimisation:
         return cls(transfer, source)
 
     @classmethod
-    def reopen(cls, path: Path, source: Source) -> "Optimisation":
+    def reopen(cls, path: Path, source: SourceRecord) -> "Optimisation":
         """Reads back the model that a bundle was made from.
 
         Args:
@@ -91,7 +95,7 @@ class Optimisation:
         features = VGG19Features.from_file(path)
         if fingerprint(features.get_weights()) != source["fingerprint"]:
             raise InputError(f"{path}: its weights are not those of fingerprint {source['fingerprint']}")
-        settings = dict(source["settings"])
+        settings: dict[str, Any] = {**source["settings"]}
         settings.pop("pooling")  # the extractor brings its own
         optimizer = LBFGS(**{key: settings.pop(key) for key in ("learning_rate", "memory", "smoothing")})
         transfer = StyleTransfer(features, winograd=False, **settings)
@@ -110,19 +114,24 @@ class Optimisation:
         """
         raise InputError("style transfer by optimisation is measured on the samples only")
 
-    def measure(self, artifact: Artifact, folder: Path) -> Parity:
+    def sizes_of(self, artifact: Artifact) -> list[Size]:
+        """Returns the sizes of both pictures of a pair; see `export.optimisation.parity.sizes_of`."""
+        return parity.sizes_of(artifact)
+
+    def measure(self, artifact: Artifact, folder: Path, sizes: Sequence[Size]) -> Parity:
         """Holds an artifact's features and steps against Keras's.
 
         Args:
             artifact: what to load.
             folder: its files.
+            sizes: heights and widths of the pictures.
 
         Returns:
             Figures and verdict.
         """
         loaded = self.exporters[artifact.format].load(folder)
         if artifact.format == "saved_model":
-            measurements = parity.measure_steps(loaded, self._keras)
+            measurements = parity.measure_steps(loaded, self._keras, sizes)
         else:
-            measurements = parity.measure_features(lambda image: loaded.run(image=image), self._keras, artifact)
+            measurements = parity.measure_features(lambda image: loaded.run(image=image), self._keras, sizes)
         return judge(measurements, parity.gate_of(artifact))

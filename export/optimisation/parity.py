@@ -2,13 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from export.artifact import Artifact
+from export.exportable import Size
 from export.gates import Case, Figures, Gate, Measurement
 from export.optimisation.functions import GRAM, Functions, packed
 from export.parity import cases, compare
@@ -37,6 +38,13 @@ Features = dict[str, np.ndarray]
 def gate_of(artifact: Artifact) -> Gate:
     """Returns the bounds of an artifact's format and quantisation."""
     return GATES[artifact.kind]
+
+
+def sizes_of(artifact: Artifact) -> list[Size]:
+    """Returns the heights and widths of the pictures that an artifact is measured on."""
+    if artifact.format == "saved_model":
+        return [SIZE]
+    return [(artifact.size, artifact.size)] if artifact.size else [*FEATURE_SIZES]
 
 
 def cosine(reference: np.ndarray, features: np.ndarray) -> float:
@@ -95,19 +103,21 @@ class Reference:
         return self._seen[key]
 
 
-def measure_features(run: Callable[[np.ndarray], Features], reference: Reference, artifact: Artifact) -> Iterator[Any]:
+def measure_features(
+    run: Callable[[np.ndarray], Features], reference: Reference, sizes: Iterable[Size]
+) -> Iterator[Measurement]:
     """Compares features of both pictures of every pair.
 
     Args:
         run: gives features by name for a picture [1, H, W, 3].
         reference: Keras.
-        artifact: what runs; its size decides that of the pictures.
+        sizes: heights and widths of the pictures.
 
     Yields:
         One measurement a pair; the picture is the worst layer's.
     """
     seen: dict[bytes, Features] = {}
-    for size in ((artifact.size, artifact.size),) if artifact.size else FEATURE_SIZES:
+    for size in sizes:
         for case in cases(size, size):
             found = []
             for picture in (case.content, case.style):
@@ -122,17 +132,18 @@ def measure_features(run: Callable[[np.ndarray], Features], reference: Reference
             yield Measurement(case, Figures(cosine=worst), *_draw(expected_layer, layer_found))
 
 
-def measure_steps(model: SavedModel, reference: Reference) -> Iterator[Measurement]:
+def measure_steps(model: SavedModel, reference: Reference, sizes: Iterable[Size]) -> Iterator[Measurement]:
     """Compares features, twenty steps from Keras's own states, and the first steps of the loop, on every pair.
 
     Args:
         model: the exported SavedModel.
         reference: Keras.
+        sizes: heights and widths of the pictures.
 
     Yields:
         One measurement a pair; the picture is that of the last step.
     """
-    for case in cases(SIZE, SIZE):
+    for case in (case for size in sizes for case in cases(size, size)):
         seen = {role: model.run("features", image=getattr(case, role)) for role in ("content", "style")}
         likeness = [
             _worst_layer(reference.features(getattr(case, role)), features)[1] for role, features in seen.items()

@@ -1,13 +1,12 @@
 """Exports style transfer by optimisation as a SavedModel: features, one step, and the whole loop."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
-from export.artifact import Artifact, ExportOptions, Progress
+from export.artifact import Artifact
 from export.optimisation.functions import SIGNATURES, Functions
-from export.signatures import of_saved_model
+from export.saved_model import SavedModelExporter
 from toolkit.saved_model import SavedModel
 from toolkit.transfer import StyleTransfer
 
@@ -28,27 +27,14 @@ def save(transfer: StyleTransfer, folder: Path) -> None:
     )
 
 
-def export(transfer: StyleTransfer, bundle: Path, options: ExportOptions, progress: Progress) -> Iterator[Artifact]:
-    """Exports the SavedModel into a bundle.
+class OptimisationSavedModelExporter(SavedModelExporter):
+    """Exports the SavedModel of style transfer by optimisation."""
 
-    Args:
-        transfer: compiled with L-BFGS.
-        bundle: the bundle's folder.
-        options: what to export.
-        progress: told what is being made.
+    def write(self, artifact: Artifact, folder: Path) -> None:
+        """Writes the SavedModel; see `export.exporter.Exporter`."""
+        save(self.model, folder)
 
-    Yields:
-        The artifact, once its files are written.
-    """
-    for artifact in options.artifacts("saved_model"):
-        progress(f"exporting {artifact.path}")
-        save(transfer, bundle / artifact.path)
-        yield artifact
-
-
-def load(folder: Path) -> SavedModel:
-    """Opens an exported SavedModel, to be called by signature."""
-    return SavedModel(folder, SIGNATURES, "style transfer by optimisation")
-
-
-signatures = of_saved_model
+    @staticmethod
+    def load(folder: Path) -> SavedModel:
+        """Opens the SavedModel, to be called by signature."""
+        return SavedModel(folder, SIGNATURES, "style transfer by optimisation")

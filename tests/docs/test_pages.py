@@ -71,25 +71,22 @@ def verify(saved_model_bundle):
 @pytest.fixture
 def quick(monkeypatch, bundle, verify):
     """Puts the shared bundle where an export would, exports for one size of picture, and verifies one SavedModel."""
-    from export import exporting, parity
+    from export import exporting
 
-    in_full, sizes = exporting.export_bundle, parity.sizes_of
+    in_full = exporting.export_bundle
 
     def exported(exportable, target, options, force=False, progress=None, signer=None):
         if options.formats == ("baked",):
-            return in_full(exportable, target, options, force)
+            return in_full(exportable, target, options, force, sizes=lambda artifact: [(40, 52)])
         if exportable.source["method"] == "feed-forward" and not Path(target).exists():
             shutil.copytree(bundle, target)
         return manifests.read(bundle)
 
-    def verified(bundle, progress):
-        with monkeypatch.context() as recorded:  # on the pictures that its manifest's figures are of
-            recorded.setattr(parity, "sizes_of", sizes)
-            return verify()
+    def verified(bundle, progress, **arguments):
+        return verify()
 
     monkeypatch.setattr(exporting, "export_bundle", exported)
     monkeypatch.setattr(exporting, "verify_bundle", verified)
-    monkeypatch.setattr(parity, "sizes_of", lambda artifact: [(40, 52)])
 
 
 def run_styleport(words):

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.artifact import Artifact
+from export.exporter import Exporter
 from tests.conftest import made_once
+from tests.export import measuring
 from toolkit import cli
 
 SMALL_SIZE = 128
@@ -56,31 +57,30 @@ def small_copy(small_bundle: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(small_bundle, tmp_path / "small"))
 
 
-class KerasForm:
-    """An exporter after `export.saved_model`'s shape whose artifact is a stylizer in memory: exported at once.
+def keras_form(runner, on_export=lambda folder: None) -> type[Exporter]:
+    """Makes an exporter of SavedModels whose artifact is a stylizer in memory: exported at once.
 
     Args:
         runner: called with a content and a style; what the artifact computes.
         on_export: called with the artifact's folder once it is written.
     """
 
-    def __init__(self, runner, on_export=lambda folder: None) -> None:
-        self.runner, self.on_export = runner, on_export
+    class KerasForm(Exporter):
+        format = "saved_model"
 
-    def export(self, stylizer, bundle, options, progress):
-        artifact = Artifact("saved_model", "saved_model", "float32", None)
-        progress(f"exporting {artifact.path}")
-        folder = bundle / artifact.path
-        folder.mkdir()
-        (folder / "model.json").write_text(json.dumps({"answer": 42}))
-        self.on_export(folder)
-        yield artifact
+        def write(self, artifact, folder):
+            (folder / "model.json").write_text(json.dumps({"answer": 42}))
+            on_export(folder)
 
-    def load(self, folder):
-        return self.runner
+        @staticmethod
+        def load(folder):
+            return runner
 
-    def signatures(self, folder):
-        return {"serving_default": {"inputs": {}, "outputs": {}}}
+        @staticmethod
+        def signatures(folder):
+            return {"serving_default": {"inputs": {}, "outputs": {}}}
+
+    return KerasForm
 
 
 class Remembering:
@@ -106,20 +106,16 @@ def painted(stylizer):
 def quick_export(monkeypatch, painted):
     """Replaces the SavedModel exporter by one that writes a line, and measures on pictures of 32 pixels.
 
-    Only for the embedded stylizer, whose pictures are remembered from one export to the next.
-
     Returns:
-        A function that takes the runner and the hook of a `KerasForm`.
+        A function that takes the runner and the hook of a `keras_form`.
     """
 
     def replace(runner=painted, on_export=lambda folder: None):
-        from export import feed_forward, parity
+        from export import feed_forward
 
-        reference = parity.Reference(painted)
-        monkeypatch.setitem(feed_forward.EXPORTERS, "saved_model", KerasForm(runner, on_export))
-        monkeypatch.setattr(parity, "sizes_of", lambda artifact: [(32, 32)])
-        monkeypatch.setattr(parity, "Reference", lambda stylizer, cases_of=None: reference)
+        monkeypatch.setitem(feed_forward.EXPORTERS, "saved_model", keras_form(runner, on_export))
 
+    measuring.at_one(monkeypatch, 32, 32)
     return replace
 
 

@@ -14,7 +14,7 @@ from export import bundle as bundles
 from export.artifact import Artifact, ExportOptions
 from export.references import References
 from export.style import MAX_SLUG, Style
-from tests.export import forging, tflite_graph
+from tests.export import forging, measuring, tflite_graph
 from toolkit import cli, images, manifest, samples
 from toolkit.baked import BakedStylizer
 from toolkit.errors import InputError
@@ -40,7 +40,7 @@ def paintings(tmp_path_factory):
 def small_pictures():
     """What takes any size is held against the model on small pictures."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parity, "sizes_of", lambda artifact: [(artifact.size or 64, artifact.size or 64)])
+        measuring.at(patch, lambda artifact: [(artifact.size or 64, artifact.size or 64)])
         yield
 
 
@@ -348,7 +348,7 @@ def test_a_style_that_is_damaged_is_told(stylizer, copy, change, said):
     change_style(copy / FLOAT32, change)
     artifact = Artifact.from_record(manifest.artifact(manifest.read(copy), FLOAT32))
     with pytest.raises(InputError, match=re.escape(said)):
-        References(stylizer, stylizer).of(artifact, copy / FLOAT32)
+        References(stylizer, "magenta-mobile").of(artifact, copy / FLOAT32)
 
 
 @pytest.mark.parametrize(

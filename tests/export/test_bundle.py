@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from export import bundle as bundles
+from export.schema import schema
 from tests.export import forging
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
@@ -437,7 +438,7 @@ def real_manifest(bundle):
 def test_the_schema_is_itself_valid():
     import jsonschema
 
-    jsonschema.Draft202012Validator.check_schema(bundles.schema())
+    jsonschema.Draft202012Validator.check_schema(schema())
 
 
 def test_the_real_manifest_follows_the_schema(real_manifest):
@@ -505,7 +506,7 @@ def required_places(schema, place=()):
         yield from required_places(schema["items"], (*place, 0))
 
 
-@pytest.mark.parametrize("place", list(required_places(bundles.schema())), ids=str)
+@pytest.mark.parametrize("place", list(required_places(schema())), ids=str)
 def test_a_missing_value_is_refused(real_manifest, place):
     manifest = copy.deepcopy(real_manifest)
     holder, last = at(manifest, place)

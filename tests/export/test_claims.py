@@ -8,7 +8,6 @@ import pytest
 
 from export import claims, exporting, parity
 from export.artifact import Artifact, ExportOptions
-from export.exporting import verify_bundle
 from export.gates import Case, Measurement, judge
 from tests.export import forging
 from tests.export.conftest import SMALL_SIZE
@@ -82,7 +81,7 @@ def test_an_artifact_that_a_manifest_has_twice_is_refused(small_copy):
     manifest["artifacts"].append(manifest["artifacts"][0])
     forging.write(small_copy, manifest)
     with pytest.raises(InputError, match=r"the manifest has the artifact '.*' twice"):
-        verify_bundle(small_copy)
+        exporting.verify_bundle(small_copy)
 
 
 def test_a_figure_raised_by_two_decibels_is_found_and_one_that_another_processor_gives_is_taken():
@@ -121,17 +120,17 @@ def test_a_key_is_in_a_manifest_once(tmp_path):
 
 
 def test_verify_refuses_a_bundle_whose_figures_were_changed(tmp_path, stylizer, quick_export):
-    from export.feed_forward import FeedForward
+    from export.feed_forward import ExportableStylizer
     from export.sources import preset_source
 
     quick_export()
-    exportable = FeedForward(stylizer, preset_source("magenta-mobile"))
+    exportable = ExportableStylizer(stylizer, preset_source("magenta-mobile"))
     manifest = exporting.export_bundle(exportable, tmp_path / "bundle", ExportOptions(formats=("saved_model",)))
     manifest = json.loads(json.dumps(manifest))
     manifest["artifacts"][0]["parity"]["psnr"] = 90.0
     forging.write(tmp_path / "bundle", manifest)
     with pytest.raises(InputError, match=r"not verified: saved_model: its recorded psnr is 90\.0, measured anew"):
-        verify_bundle(tmp_path / "bundle")
+        exporting.verify_bundle(tmp_path / "bundle")
 
 
 def test_float32_does_not_pass_as_int8(small_copy):
@@ -143,4 +142,4 @@ def test_float32_does_not_pass_as_int8(small_copy):
     forging.write(small_copy, manifest)
     forging.rehash(small_copy)
     with pytest.raises(InputError, match=f"tflite/int8_{SMALL_SIZE}: its networks are not int8"):
-        verify_bundle(small_copy)
+        exporting.verify_bundle(small_copy)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from export import bundle as bundles
 from export import exporting, parity, tflite
 from export.artifact import ExportOptions
-from export.feed_forward import REFERENCE, FeedForward
+from export.feed_forward import EXPORTERS, REFERENCE, ExportableStylizer
 from export.gates import Figures, Gate
 from export.sources import preset_source
 from tests.export import forging
@@ -27,8 +27,8 @@ ONE = ExportOptions(formats=("saved_model",))
 SOURCE = preset_source("magenta-mobile")
 
 
-def export(stylizer, target, options=ONE, **arguments):
-    return exporting.export_bundle(FeedForward(stylizer, SOURCE), target, options, **arguments)
+def export(stylizer, target, options=ONE, exporters=EXPORTERS, **arguments):
+    return exporting.export_bundle(ExportableStylizer(stylizer, SOURCE, exporters), target, options, **arguments)
 
 
 def failure(stylizer, target, options=ONE, **arguments):
@@ -94,7 +94,7 @@ def test_no_file_of_an_export_is_closed_to_those_the_umask_lets_in(small_bundle)
 def test_sizes_that_there_is_no_memory_for_are_refused_before_the_work(tmp_path, stylizer, monkeypatch, options, said):
     monkeypatch.setattr("toolkit.memory.available", lambda: 10**10)
     with pytest.raises(InputError, match=said + r".* 10\.0 GB are free: take a smaller --size"):
-        exporting.export_bundle(FeedForward(stylizer, preset_source("magenta-mobile")), tmp_path / "bundle", options)
+        export(stylizer, tmp_path / "bundle", options)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -181,14 +181,13 @@ def test_an_artifact_that_gives_no_comparable_picture_fails_like_any_other(tmp_p
     assert (tmp_path / "bundle.failed" / "report" / "index.html").is_file()
 
 
-def test_a_tflite_pair_of_other_weights_fails_the_export(tmp_path, stylizer, scaled_stylizer, monkeypatch):
-    def export_scaled(model, *arguments):
-        return tflite_export(scaled_stylizer, *arguments)
+def test_a_tflite_pair_of_other_weights_fails_the_export(tmp_path, stylizer, scaled_stylizer):
+    class ScaledExporter(tflite.PairExporter):
+        def __init__(self, model, options):
+            super().__init__(scaled_stylizer, options)
 
-    tflite_export = tflite.export
-    monkeypatch.setattr(tflite, "export", export_scaled)
     options = ExportOptions(formats=("tflite",), quantizations=("float32",), sizes=(32,))
-    message = failure(stylizer, tmp_path / "bundle", options)
+    message = failure(stylizer, tmp_path / "bundle", options, exporters={"tflite": ScaledExporter})
     assert message.startswith("parity gate missed: tflite/float32_32: astronaut + starry_night, 32x32: max_abs 0."), (
         message
     )
@@ -257,6 +256,16 @@ def test_a_quick_bundle_verifies(tmp_path, stylizer, quick_export):
     verification = exporting.verify_bundle(tmp_path / "bundle")
     assert verification.failures == []
     assert [artifact.path for artifact in verification.measured] == ["saved_model"]
+
+
+def test_artifacts_are_measured_at_the_sizes_that_are_asked_for(tmp_path, stylizer, quick_export):
+    quick_export()
+    manifest = export(stylizer, tmp_path / "bundle", sizes=lambda artifact: [(32, 32), (24, 40)])
+    (record,) = manifest["artifacts"]
+    assert record["parity"]["pairs"] == 24
+    assert record["parity"]["worst_pair"].endswith((", 32x32", ", 40x24"))
+    with pytest.raises(InputError, match="its recorded pairs is 24, measured anew it is 12"):
+        exporting.verify_bundle(tmp_path / "bundle", sizes=lambda artifact: [(24, 40)])
 
 
 def refusal(folder):

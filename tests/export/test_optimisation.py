@@ -17,7 +17,7 @@ from export.artifact import Artifact, ExportOptions
 from export.optimisation import parity
 from export.optimisation.exportable import REFERENCE, Optimisation
 from export.optimisation.functions import GRAM, STATE
-from export.optimisation.saved_model import load
+from export.optimisation.saved_model import OptimisationSavedModelExporter
 from export.optimisation.tflite import FEATURES_FILE
 from export.sources import open_source
 from tests.export import forging, saved_model_files
@@ -64,7 +64,7 @@ def exported(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(exported):
-    return load(exported[0] / "saved_model")
+    return OptimisationSavedModelExporter.load(exported[0] / "saved_model")
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +269,8 @@ def test_one_layer_a_tenth_too_strong_fails_every_gate_of_the_savedmodel(exporte
     kernel, bias = layer.get_weights()
     kernel[..., :32] *= 1.1
     layer.set_weights([kernel, bias])
-    measured = other.measure(Artifact("saved_model", "saved_model", "float32", None), exported[0] / "saved_model")
+    artifact = Artifact("saved_model", "saved_model", "float32", None)
+    measured = other.measure(artifact, exported[0] / "saved_model", other.sizes_of(artifact))
     assert measured.verdict == "fail"
     assert {line.split(": ")[1].split()[0] for line in measured.failures} == {"max_abs", "cosine"}
 
@@ -293,7 +294,7 @@ def test_an_artifact_that_gives_nothing_comparable_fails(keras_form, damage):
 
     reference = parity.Reference(keras_form.model)
     artifact = Artifact("tflite/float32_48", "tflite", "float32", 48)
-    for measurement in parity.measure_features(broken, reference, artifact):
+    for measurement in parity.measure_features(broken, reference, parity.sizes_of(artifact)):
         assert parity.gate_of(artifact).failures(measurement.figures) == ["cosine nan < 0.9999"]
         assert measurement.picture.shape == measurement.reference.shape
 

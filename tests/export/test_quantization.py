@@ -7,6 +7,7 @@ import pytest
 
 from export import parity, quantization
 from export.artifact import QUANTIZATIONS
+from export.tflite import NETWORKS
 from tests.export import tflite_graph
 from toolkit import images, samples
 
@@ -15,7 +16,7 @@ SIZES = ["384", "any"]
 RULES = [
     (mode, network, index)
     for mode in MODES
-    for network in quantization.SIGNATURE_NAMES
+    for network in NETWORKS
     for index in range(len(quantization.recipe(mode)[network]))
 ]
 
@@ -50,7 +51,7 @@ def test_every_rule_decides_for_at_least_one_operation(graph, mode, network, ind
     assert decided, f"rule {index} ({rule['regex']} on {rule['operation']}) decides for nothing in the {network}"
 
 
-@pytest.mark.parametrize("network", quantization.SIGNATURE_NAMES)
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("mode", MODES)
 def test_a_recipe_treats_both_sizes_alike(graph, mode, network):
     def precisions(size):
@@ -72,7 +73,7 @@ def kernel_type(graph, operation):
     return kernel.dtype
 
 
-@pytest.mark.parametrize("network", quantization.SIGNATURE_NAMES)
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     ("mode", "dtype"), [("float32", "FLOAT32"), ("float16", "FLOAT16"), ("dynamic", "INT8"), ("int8", "INT8")]
@@ -90,7 +91,7 @@ def by_kernel(graph):
     return {one.scope.split(";")[0]: one for one in graph.convolutions()}
 
 
-@pytest.mark.parametrize("network", quantization.SIGNATURE_NAMES)
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("size", SIZES)
 def test_int8_computes_in_integers_what_its_recipe_says_and_the_rest_in_floats(graph, size, network):
     quantized = graph("int8", size, network)

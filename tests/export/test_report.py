@@ -123,8 +123,9 @@ def write_report(folder, reference, picture, name="a pair"):
     measurement = gates.Measurement(case, parity.compare(reference, picture), reference, picture)
     judged = gates.judge([measurement], parity.GATES["tflite/int8"])
     source = {"method": "feed-forward", "kind": "preset", "name": name}
-    toolchain = {"styleport": "1.0"}
-    report.write(folder, {"source": source, "toolchain": toolchain}, {ARTIFACT: judged}, {ARTIFACT.path: 1_500_000})
+    records = [{"path": ARTIFACT.path, "bytes": 1_500_000}]
+    manifest = {"source": source, "toolchain": {"styleport": "1.0"}, "artifacts": records}
+    report.write(folder, manifest, {ARTIFACT: judged})
     return Page((folder / "report" / "index.html").read_text(encoding="utf-8")), judged
 
 

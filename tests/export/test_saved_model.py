@@ -99,7 +99,7 @@ def test_the_signatures_are_those_of_the_design(graph):
 
 def test_the_manifest_records_the_signatures_of_the_files(bundle, folder):
     assert manifest.artifact(manifest.read(bundle), "saved_model")["signatures"] == SIGNATURES
-    assert saved_model.signatures(folder) == SIGNATURES
+    assert saved_model.SavedModelExporter.signatures(folder) == SIGNATURES
 
 
 @pytest.mark.parametrize(

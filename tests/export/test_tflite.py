@@ -64,12 +64,12 @@ def test_each_file_has_one_named_signature_with_the_names_of_the_design(bundle, 
 
 @pytest.mark.parametrize("mode", QUANTIZATIONS)
 def test_a_fixed_pair_takes_its_size_and_gives_it(bundle, mode):
-    assert tflite.signatures(bundle / f"tflite/{mode}_384") == tensors_of(384, 256)
+    assert tflite.PairExporter.signatures(bundle / f"tflite/{mode}_384") == tensors_of(384, 256)
 
 
 @pytest.mark.parametrize("mode", QUANTIZATIONS)
 def test_an_any_size_pair_says_so(bundle, mode):
-    signatures = tflite.signatures(bundle / f"tflite/{mode}_any")
+    signatures = tflite.PairExporter.signatures(bundle / f"tflite/{mode}_any")
     assert without_output_shapes(signatures) == without_output_shapes(tensors_of(None, None))
 
 
@@ -78,7 +78,7 @@ def test_the_manifest_records_the_signatures_of_the_files(bundle):
     pairs = {record["path"]: record["signatures"] for record in records if record["format"] == "tflite"}
     assert set(pairs) == set(PAIRS)
     for path, signatures in pairs.items():
-        assert signatures == json.loads(json.dumps(tflite.signatures(bundle / path))), path
+        assert signatures == json.loads(json.dumps(tflite.PairExporter.signatures(bundle / path))), path
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_a_second_fixed_size_is_exported_and_keeps_its_gates(small_bundle):
 
 def test_integer_pictures_are_uint8_in_and_out_and_the_bottleneck_stays_float(small_bundle):
     folder = small_bundle / f"tflite/int8_{SMALL_SIZE}"
-    assert tflite.signatures(folder) == tensors_of(SMALL_SIZE, 256, "uint8")
+    assert tflite.PairExporter.signatures(folder) == tensors_of(SMALL_SIZE, 256, "uint8")
     for file in FILES:
         operations = tflite_graph.read(folder / file).operations
         assert not [one for one in operations if one.custom or one.name in ("CUSTOM", "DELEGATE")], file

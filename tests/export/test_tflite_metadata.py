@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from export import tflite_metadata
 from export.artifact import Artifact, ExportOptions, Origin
+from export.style import Style, StylePicture
 from tests.toolkit import tiny_pairs
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
@@ -126,12 +127,13 @@ def test_a_file_with_integer_pictures_tells_their_range(tiny, tmp_path):
     options = ExportOptions(integer_io=True, origin=Origin("mine", "MIT"))
     for quantization, expected in (("int8", (0, 255)), ("float32", (0, 1))):
         path = tmp_path / f"{quantization}.tflite"
-        artifact = Artifact("tflite/any", "tflite", quantization, None)
-        tflite_metadata.write(path, tiny, "transformer", artifact, options, style="swirls")
+        style = Style("swirls", (StylePicture("swirls.png", "0" * 64, 1.0),))
+        artifact = Artifact("tflite/any", "baked", quantization, None, style)
+        tflite_metadata.write(path, tiny, "transformer", artifact, options)
         told = read_metadata(path)
-        assert (told.input_range, told.style) == (expected, "swirls")
+        assert (told.input_range, told.style) == (expected, "swirls.png")
         assert str(told) == (
-            f"mine transformer, {quantization}; licence MIT; samples in [0, {expected[1]}]; style swirls"
+            f"mine transformer, {quantization}; licence MIT; samples in [0, {expected[1]}]; style swirls.png"
         )
 
 

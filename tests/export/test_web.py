@@ -12,6 +12,7 @@ import pytest
 
 from export import foreign, litert_js, parity, web
 from export.artifact import Artifact, ExportOptions
+from export.style import Style, StylePicture
 from tests.export.fake_npm import FakeNpm
 from toolkit import cli, images, manifest, samples
 from toolkit.errors import InputError, WorkError
@@ -66,16 +67,20 @@ def record(page_bundle):
     return manifest.artifact(manifest.read(page_bundle), "web")
 
 
-class FormerNetworks:
-    """An exporter of pairs that takes them out of a bundle."""
+def former_networks(exporter: type[web.PageExporter], folder: Path) -> type[web.PageExporter]:
+    """Makes an exporter of pages that takes the networks out of a bundle."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    class Former(exporter.pairs):
+        def __init__(self, model, options):
+            self.artifacts = options.artifacts("tflite")
 
-    def export(self, model, bundle, options, progress):
-        for artifact in options.artifacts("tflite"):
-            shutil.copytree(self.folder, bundle / artifact.path)
-            yield artifact
+        def write(self, artifact, target):
+            shutil.copytree(folder, target, dirs_exist_ok=True)
+
+    class Page(exporter):
+        pairs = Former
+
+    return Page
 
 
 @pytest.mark.slow
@@ -283,29 +288,35 @@ def test_a_missing_npm_is_told_before_anything_is_exported(fake, tmp_path, monke
     assert "leave web out" in capsys.readouterr().err
 
 
-def test_a_stylizer_made_elsewhere_gets_a_page_of_its_own_networks(fake, bundle, tmp_path, monkeypatch):
-    former = bundle / "tflite" / "float16_384"
-    monkeypatch.setattr(foreign, "_PAIRS", FormerNetworks(former))
-    (artifact,) = foreign.EXPORTERS["feed-forward"]["web"].export(
-        None, tmp_path, ExportOptions(formats=("web",)), print
-    )
+WEB = ExportOptions(formats=("web",))
+
+
+def test_a_stylizer_made_elsewhere_gets_a_page_of_its_own_networks(fake, bundle, tmp_path):
+    former, exporter = bundle / "tflite" / "float16_384", foreign.EXPORTERS["feed-forward"]["web"]
+    assert issubclass(exporter.pairs, foreign.SplitPairExporter)
+    (artifact,) = former_networks(exporter, former)(None, WEB).export(tmp_path, print)
     made = tmp_path / artifact.path / "predictor.tflite"
     assert made.read_bytes() == (former / "predictor.tflite").read_bytes()
 
 
 def test_another_litert_than_the_pinned_one_is_refused(fake, bundle, tmp_path, monkeypatch):
     pack_runtime(fake, monkeypatch, index='import { createWasmLib } from "elsewhere";')
-    networks = FormerNetworks(bundle / "tflite" / "float16_384")
+    exporter = former_networks(web.PageExporter, bundle / "tflite" / "float16_384")
     with pytest.raises(WorkError, match="does not import @litertjs/wasm-utils once"):
-        list(web.export(None, tmp_path, ExportOptions(formats=("web",)), print, networks))
+        list(exporter(None, WEB).export(tmp_path, print))
 
 
 def test_networks_of_another_exporter_make_a_page_too(fake, bundle, tmp_path):
-    networks = FormerNetworks(bundle / "tflite" / "float16_384")
-    options = ExportOptions(formats=("web",))
-    assert list(web.export(None, tmp_path, options, print, networks)) == [Artifact("web", "web", "float16", None)]
+    exporter = former_networks(web.PageExporter, bundle / "tflite" / "float16_384")
+    assert list(exporter(None, WEB).export(tmp_path, print)) == [Artifact("web", "web", "float16", None)]
     assert (tmp_path / "web" / "transformer_96.tflite").is_file()
     assert not [path for path in (tmp_path / "web").iterdir() if path.name.startswith(".")]
+
+
+def test_a_page_may_be_asked_for_beside_a_style_to_bake(fake, bundle, tmp_path):
+    style = Style("swirls", (StylePicture("swirls.png", "0" * 64, 1.0),))
+    exporter = former_networks(web.PageExporter, bundle / "tflite" / "float16_384")
+    assert list(exporter(None, ExportOptions(("web", "baked"), bakes=(style,))).export(tmp_path, print))
 
 
 def test_the_optimisation_has_no_page():

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import foreign, mirrors, policy
+from export import mirrors, policy
 from export.artifact import ExportOptions
 from export.exporting import export_bundle
 from export.sources import open_source
-from tests.export import forging
+from tests.export import forging, measuring
 from tests.hub import layer_kinds, modules, servers
 from toolkit import graph_file, images, samples
 from toolkit import manifest as manifests
@@ -28,9 +28,7 @@ STYLE = images.square(samples.styles()["starry_night"], 64)[None]
 @pytest.fixture
 def small(monkeypatch):
     """Measures on pictures of 40x52 pixels, not on the gates' own sizes: every step of the way, in less time."""
-    from export import parity
-
-    monkeypatch.setattr(parity, "sizes_of", lambda artifact: [(40, 52)])
+    measuring.at_one(monkeypatch, 40, 52)
 
 
 @pytest.fixture(scope="module")
@@ -153,11 +151,11 @@ def test_what_is_quantised_keeps_its_gate_because_of_the_policy(tf2_module, tmp_
     from export.gates import judge
     from export.one_piece import tflite
     from export.quantization import apply_rules
-    from toolkit.frozen_graph import freeze
 
     whole = open_model(tf2_module, options=SourceOptions(split_at="none"))
-    model = tflite.convert(whole, mirrors.sliced(freeze(whole)), 128)
-    inputs, reference, psnr = tflite.calibration_inputs(whole, 128), parity.Reference(whole), {}
+    exporter = tflite.OnePieceExporter(whole, ExportOptions())
+    model, inputs = exporter.convert("stylizer", 128), exporter.calibration_inputs(128, False)["stylizer"]
+    reference, psnr = parity.Reference(whole), {}
     chosen = policy.rules(model, "int8", "content_image")
     everything = [
         {
@@ -170,7 +168,7 @@ def test_what_is_quantised_keeps_its_gate_because_of_the_policy(tf2_module, tmp_
         folder = tmp_path / name
         folder.mkdir()
         (folder / "stylizer.tflite").write_bytes(apply_rules(model, rules, tflite.SIGNATURE, inputs))
-        measured = parity.measure(tflite.load(folder), reference, [(128, 128)])
+        measured = parity.measure(tflite.OnePieceExporter.load(folder), reference, [(128, 128)])
         psnr[name] = judge(measured, parity.GATES["tflite/int8"]).extremes().psnr
     assert psnr["policy"] > 28 > psnr["everything"], psnr
 
@@ -285,10 +283,10 @@ def test_a_manifest_names_modules_by_names_alone(keras_bundle, tmp_path, run, mo
     assert run("verify", copy)[0] == 2
 
 
-@pytest.mark.usefixtures("small")
 def test_options_take_the_method_from_the_source(two_inputs, tmp_path):
     options = ExportOptions(formats=("saved_model",))
-    assert export_bundle(open_source(two_inputs), tmp_path / "bundle", options)["source"]["method"] == "one-piece"
+    manifest = export_bundle(open_source(two_inputs), tmp_path / "bundle", options, sizes=lambda artifact: [(40, 52)])
+    assert manifest["source"]["method"] == "one-piece"
     with pytest.raises(InputError, match="unknown format 'web': choose from saved_model, tflite"):
         export_bundle(open_source(two_inputs), tmp_path / "page", ExportOptions(formats=("web",)))
 
@@ -376,7 +374,6 @@ def test_verify_measures_against_the_source_as_it_is(run, keras_bundle, tmp_path
 
 def test_a_bundle_is_exported_again_with_its_convention_and_its_cut(pair_bundle):
     again = open_source(pair_bundle)
-    assert isinstance(again, foreign.Foreign)
     assert {**again.source, "reference": again.reference} == manifests.read(pair_bundle)["source"]
 
 

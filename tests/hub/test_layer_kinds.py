@@ -5,9 +5,8 @@ import re
 
 import pytest
 
-from export import parity
 from export.one_piece import tflite
-from tests.export import tflite_graph
+from tests.export import measuring, tflite_graph
 from tests.hub import layer_kinds
 
 SIDE = layer_kinds.SIDE
@@ -37,7 +36,7 @@ def small(monkeypatch):
     """Measures on pictures of the models' size, and calibrates on four pairs: every step of the way, in less time."""
     pairs = tflite.calibration_pairs()[:4]
     monkeypatch.setattr(tflite, "calibration_pairs", lambda: pairs)
-    monkeypatch.setattr(parity, "sizes_of", lambda artifact: [(SIDE, SIDE)])
+    measuring.at_one(monkeypatch, SIDE, SIDE)
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from export import artifact, parity
+from export import artifact
 from tests.docs import pages
+from tests.export import measuring
 from tests.hub import modules
 from toolkit import images, samples
 from toolkit import manifest as manifests
@@ -36,7 +37,7 @@ def workplace(started, tmp_path, monkeypatch, cache, tf2_module):
     images.save_image(images.resize(samples.photos()["chelsea"], 50, 70), tmp_path / "photo.jpg")
     images.save_image(images.square(samples.styles()["starry_night"], 64), tmp_path / "painting.jpg")
     # Every step of each command, on smaller pictures, in fewer modes.
-    monkeypatch.setattr(parity, "sizes_of", lambda one: [(40, 52)])
+    measuring.at_one(monkeypatch, 40, 52)
     method = artifact.Method(("float32",), (None,), 16)
     monkeypatch.setattr(artifact, "METHODS", dict.fromkeys(("feed-forward", "one-piece", "single-style"), method))
     yield tmp_path

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from tests.export import measuring
 from tests.hub import modules, negatives
 from toolkit import images, samples
 from toolkit import manifest as manifests
@@ -201,9 +202,7 @@ def test_a_model_that_cannot_be_run_is_refused_with_the_reason(tmp_path):
 @pytest.fixture
 def small(monkeypatch):
     """Measures on pictures of 48x48 pixels, not on the gates' own sizes: every step of the way, in less time."""
-    from export import parity
-
-    monkeypatch.setattr(parity, "sizes_of", lambda artifact: [(48, 48)])
+    measuring.at_one(monkeypatch, 48, 48)
 
 
 @pytest.mark.usefixtures("small")

@@ -1,12 +1,14 @@
 """A network of one style takes a content alone: it is exported, verified, run, published and called as such."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
+from tests.export import forging, measuring
 from tests.hub import modules, negatives
 from toolkit import images, samples
 from toolkit import manifest as manifests
@@ -23,9 +25,7 @@ CONTENT = images.resize(samples.photos()["chelsea"], 45, 62)[None]
 @pytest.fixture
 def small(monkeypatch):
     """Measures on pictures of 64x64 pixels, not on the gates' own sizes: every step of the way, in less time."""
-    from export import parity
-
-    monkeypatch.setattr(parity, "sizes_of", lambda artifact: [(64, 64)])
+    measuring.at_one(monkeypatch, 64, 64)
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +42,7 @@ def exported(network, tmp_path_factory):
     target = tmp_path_factory.mktemp("bundles") / "johnson"
     arguments = ["--range", "0..255", "--size", "64"]
     with pytest.MonkeyPatch.context() as patch:
-        from export import parity
-
-        patch.setattr(parity, "sizes_of", lambda artifact: [(64, 64)])
+        measuring.at_one(patch, 64, 64)
         assert cli.run(["export", str(target), "--model", str(network), *arguments]) == 0
     return target
 
@@ -111,10 +109,6 @@ def test_every_artifact_paints_what_the_network_paints(exported, network):
 
 @pytest.mark.usefixtures("small")
 def test_it_is_verified_and_exported_again(run, exported, tmp_path):
-    import shutil
-
-    from tests.export import forging
-
     copy = shutil.copytree(exported, tmp_path / "copy")
     manifest = manifests.read(copy)
     manifest["artifacts"] = manifest["artifacts"][:2]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export.one_piece.tflite import convert
+from export.artifact import ExportOptions
+from export.one_piece.tflite import OnePieceExporter
 from tests.hub import layer_kinds, servers
 from toolkit import graph_file, hub, images, samples
 from toolkit.device import DeviceWholeStylizer
@@ -163,7 +164,7 @@ def test_a_model_of_batches_of_one_length_paints_any_number_of_pictures(source, 
 def test_a_model_of_batches_of_one_length_and_free_size_becomes_a_file_for_devices(tmp_path):
     layer_kinds.KINDS["batches of 4"]().save(tmp_path / "model.keras")
     opened = open_model(tmp_path / "model.keras")
-    (tmp_path / "stylizer.tflite").write_bytes(convert(opened, freeze(opened), None))
+    (tmp_path / "stylizer.tflite").write_bytes(OnePieceExporter(opened, ExportOptions()).convert("stylizer", None))
     painted = DeviceWholeStylizer(tmp_path)(CONTENT, STYLE)
     np.testing.assert_allclose(painted, opened(CONTENT, STYLE), atol=1e-5)
 

@@ -6,8 +6,9 @@ import subprocess
 import numpy as np
 import pytest
 
-from export import baked, parity
+from export import parity
 from export.artifact import Artifact, ExportOptions
+from export.baked import BakedExporter
 from export.style import Style
 from tests.runtimes.runtime import ROOT
 from tests.runtimes.tflite_runtime import HAS_WHEEL, TFLiteRuntime
@@ -60,7 +61,7 @@ def test_a_file_of_one_style_paints_the_same_picture(runtime_python, stylizer, c
     images.save_image(samples.styles()["stained_tissue"], tmp_path / "stained_tissue.png")
     style = Style.read(str(tmp_path / "stained_tissue.png"))
     options = ExportOptions(("baked",), ("float32",), (None,), bakes=(style,))
-    (artifact,) = baked.export(stylizer, tmp_path, options, lambda step: None)
+    (artifact,) = BakedExporter(stylizer, options).export(tmp_path, lambda step: None)
     np.save(tmp_path / "content.npy", content)
     files = tmp_path / "content.npy", tmp_path / "painted.npy"
     done = run(runtime_python, "-c", PAINT_IN_ITS_STYLE, tmp_path / artifact.path, *files)

@@ -1,5 +1,6 @@
 """What `publish` writes, `serve` serves and `request` asks for meet without an option, and say what is missing."""
 
+import functools
 import socket
 import sys
 
@@ -89,9 +90,8 @@ def test_publish_ends_with_the_command_that_follows(run, tmp_path, monkeypatch):
     from serving import versions
     from tests.serving import small_bundles
 
-    defaults = versions.publish.__defaults__
-    replaced = tuple(small_bundles.verified if value is versions._verify else value for value in defaults)
-    monkeypatch.setattr(versions.publish, "__defaults__", replaced)
+    publish = functools.partial(versions.publish, verify=small_bundles.verified)
+    monkeypatch.setattr(versions, "publish", publish)
     bundle, base = small_bundles.make(tmp_path / "bundle"), tmp_path / "my models" / "stylizer"
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert f"next: styleport serve '{base}'" in run("publish", bundle, base)[2].splitlines()

@@ -90,8 +90,7 @@ def _evaluate(
         failures, records = [broken], []
     else:
         result = verify_bundle(bundle, trial=Trial(pictures, gates, {ARTIFACT: version}))
-        sizes = {record["path"]: record["bytes"] for record in result.manifest["artifacts"]}
-        reports.write_page(report / "report", result.manifest, result.measured, sizes)
+        reports.write_page(report / "report", result.manifest, result.measured)
         failures = result.failures
         records = [{"path": artifact.path, **parity.to_json()} for artifact, parity in result.measured.items()]
     told = {"blessed": not failures, "failures": failures, "artifacts": records}

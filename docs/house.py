@@ -34,7 +34,7 @@ class Part:
         imports: names of other parts.
         is_package: it stands for all modules in it.
         level: 0 for one that imports no other of its room.
-        x: of its centre, in pixels.
+        x: of its center, in pixels.
         y: likewise.
     """
 

@@ -6,14 +6,14 @@ Public names load on first use: `import export` alone costs no TensorFlow.
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "BundleSigner": "export.signing",
+    "BundleSigner": "export.bundle.signing",
     "ExportOptions": "export.artifact",
-    "Style": "export.style",
-    "check_signature": "export.signing",
+    "Style": "export.baked_style",
+    "check_signature": "export.bundle.signing",
     "export_bundle": "export.exporting",
-    "open_optimisation": "export.sources",
-    "open_source": "export.sources",
-    "parity_table": "export.table",
+    "open_optimization": "export.sources.loader",
+    "open_source": "export.sources.loader",
+    "parity_table": "export.bundle.table",
     "verify_bundle": "export.exporting",
 }
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from toolkit.errors import InputError
-from toolkit.formats import MIN_SIDE
+from toolkit.imaging.formats.file_types import MIN_SIDE
 from toolkit.manifest_types import ArtifactRecord, Format, Quantization
 
 if TYPE_CHECKING:
-    from export.style import Style
+    from export.baked_style import Style
 
 # In the order they are exported.
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -50,7 +50,7 @@ class Artifact:
     @classmethod
     def from_record(cls, record: ArtifactRecord) -> "Artifact":
         """Reads what a manifest, valid by the schema, says of an artifact."""
-        from export.style import Style
+        from export.baked_style import Style
 
         style = Style.from_json(record["style"]) if "style" in record else None
         return cls(record["path"], record["format"], record["quantization"], record["size"], style)
@@ -62,7 +62,7 @@ class Artifact:
 
     @property
     def kind(self) -> str:
-        """What its gate is listed under: its format and, where there are several, its quantisation."""
+        """What its gate is listed under: its format and, where there are several, its quantization."""
         return self.format if self.format == "saved_model" else f"{self.format}/{self.quantization}"
 
 
@@ -95,7 +95,7 @@ METHODS = {
     "one-piece": Method(QUANTIZATIONS, (DEFAULT_SIZE, None), MIN_SIDE),
     "single-style": Method(QUANTIZATIONS, (DEFAULT_SIZE, None), MIN_SIDE),
     # Four halvings must leave block 5 of VGG19 something to look at. Weights of 60 MB are exported for one size.
-    "optimisation": Method(("float32", "float16", "dynamic"), (None,), 32),
+    "optimization": Method(("float32", "float16", "dynamic"), (None,), 32),
 }
 
 

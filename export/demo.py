@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from toolkit import images, samples
 from toolkit.cli import run
 from toolkit.errors import StyleportError
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
+from toolkit.imaging.montage import side_by_side
+from toolkit.inference.model_loader import in_given_styles, open_model
 from toolkit.manifest_types import Manifest
-from toolkit.models import in_given_styles, open_model
-from toolkit.panels import side_by_side
 from toolkit.printing import print_lines, print_path, print_remark
 
 PRESET = "magenta-mobile"

@@ -12,20 +12,21 @@ from typing import cast
 
 import tensorflow as tf
 
-from export import bundle as bundles
-from export import claims, report, sources
 from export.artifact import Artifact, ExportOptions, Origin, Progress
+from export.bundle import claims, report
+from export.bundle import folder as bundles
+from export.bundle.signing import BundleSigner
 from export.exportable import Exportable, Sizes
 from export.gates import Pairs, Parity
-from export.optimisation.exportable import METHOD as OPTIMISATION
-from export.signing import BundleSigner
+from export.sources import loader
+from export.sources.optimization import METHOD as OPTIMIZATION
 from toolkit import manifest as manifests
-from toolkit import memory
 from toolkit.errors import InputError, WorkError, first_of
+from toolkit.files.names import check_utf8
 from toolkit.manifest_types import ArtifactRecord, Manifest
-from toolkit.names import check_utf8
+from toolkit.process import memory
 
-# What a step of the optimisation is estimated by: its network goes no deeper.
+# What a step of the optimization is estimated by: its network goes no deeper.
 _DEEPEST_LAYER = "block5_conv4"
 TOOLS = ("styleport", "tensorflow", "keras", "numpy", "ai-edge-litert", "litert-quantizer", "scikit-image", "pillow")
 
@@ -91,7 +92,7 @@ def export_bundle(
     """Exports a model in every form asked for, verifies each, and writes the bundle whole or not at all.
 
     Args:
-        exportable: the model, as `export.sources.open_source` gives it.
+        exportable: the model, as `export.sources.loader.open_source` gives it.
         target: where the bundle is to be.
         options: what to export; everything by default.
         force: an older bundle at the target is replaced.
@@ -128,7 +129,7 @@ def export_bundle(
 def _check_memory(exportable: Exportable, options: ExportOptions, sizes: Sizes) -> None:
     """Refuses sizes that there is no memory for."""
     artifacts = options.artifacts()
-    if exportable.source["method"] == OPTIMISATION:
+    if exportable.source["method"] == OPTIMIZATION:
         for side in {artifact.size for artifact in artifacts if artifact.size}:
             memory.check(memory.estimate(side, side, _DEEPEST_LAYER, memory.PICTURES["adam"]))
     elif "inputs" not in exportable.source:  # what the layers of a model made elsewhere take, nobody knows
@@ -231,7 +232,7 @@ def verify_bundle(
     problems = bundles.check_files(bundle, manifest)
     if problems:
         raise InputError(first_of(problems))
-    exportable, trial, measured = sources.reopen(bundle, manifest), trial or Trial(), {}
+    exportable, trial, measured = loader.reopen(bundle, manifest), trial or Trial(), {}
     false = claims.false_source(manifest["source"], exportable.source)
     if trial.pairs is not None:
         exportable.measure_on(trial.pairs)

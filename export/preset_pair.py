@@ -15,16 +15,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from export import parity, tflite, tflite_metadata
 from export.artifact import Artifact, ExportOptions
-from export.quantization import apply_rules
+from export.formats import feed_forward_tflite, tflite_metadata
+from export.parity import metrics
+from export.quantization.post_training import apply_rules
 from toolkit import presets
-from toolkit.device import DeviceStylizer
 from toolkit.errors import StyleportError, WorkError
+from toolkit.feed_forward.stylizer import Stylizer
 from toolkit.manifest import sha256
 from toolkit.printing import print_lines, print_remark
-from toolkit.stylizer import Stylizer
-from toolkit.tflite_metadata import NetworkMetadata
+from toolkit.runtimes.litert import DeviceStylizer
+from toolkit.runtimes.tflite_metadata import NetworkMetadata
 
 PRESET = "magenta-mobile"
 # The whole of what ships, in bytes.
@@ -55,9 +56,9 @@ _ARTIFACT = Artifact("tflite/float32_any", "tflite", "float32", None)
 
 def convert(stylizer: Stylizer, network: str, licence: str) -> bytes:
     """Converts `predictor` or `transformer` to a .tflite file that takes pictures of any size."""
-    model = tflite.PairExporter(stylizer, ExportOptions()).convert(network, size=None)
+    model = feed_forward_tflite.PairExporter(stylizer, ExportOptions()).convert(network, size=None)
     if network == "predictor":
-        model = apply_rules(model, [_INT8_WEIGHTS], tflite.NETWORKS[network].signature, [])
+        model = apply_rules(model, [_INT8_WEIGHTS], feed_forward_tflite.NETWORKS[network].signature, [])
     name = f"{PRESET} {network}, {'int8 weights' if network == 'predictor' else 'float32'}"
     described = NetworkMetadata(name, tflite_metadata.DESCRIPTIONS[network], licence, input_range=(0, 1))
     return tflite_metadata.with_metadata(model, described)
@@ -67,7 +68,7 @@ def check(pair: Callable[..., Any], stylizer: Stylizer, size: int) -> None:
     """Raises a WorkError where a pair is too large in bytes, or paints another picture than the Keras model."""
     if size > MAX_BYTES:
         raise WorkError(f"the pair takes {size} bytes, at most {MAX_BYTES} ship")
-    if failures := parity.hold(pair, _ARTIFACT, parity.Reference(stylizer)).failures:
+    if failures := metrics.hold(pair, _ARTIFACT, metrics.Reference(stylizer)).failures:
         raise WorkError(f"the pair paints another picture than the Keras model: {failures[0]}")
 
 
@@ -85,9 +86,9 @@ def build(folder: Path) -> dict[str, Any]:
     """
     source = presets.provenance(PRESET)
     stylizer = Stylizer.from_preset(PRESET)
-    models = {network: convert(stylizer, network, source["licence"]) for network in tflite.NETWORKS}
+    models = {network: convert(stylizer, network, source["licence"]) for network in feed_forward_tflite.NETWORKS}
     with tempfile.TemporaryDirectory() as made:
-        paths = {network: Path(made, tflite.NETWORKS[network].file) for network in models}
+        paths = {network: Path(made, feed_forward_tflite.NETWORKS[network].file) for network in models}
         for network, model in models.items():
             paths[network].write_bytes(model)
         size = sum(map(len, models.values()))
@@ -105,7 +106,7 @@ def build(folder: Path) -> dict[str, Any]:
         }
     folder.mkdir(parents=True, exist_ok=True)
     for network, model in models.items():
-        (folder / tflite.NETWORKS[network].file).write_bytes(model)
+        (folder / feed_forward_tflite.NETWORKS[network].file).write_bytes(model)
     (folder / presets.PAIR_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return record
 

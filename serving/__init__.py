@@ -6,11 +6,11 @@ Public names load on first use: `import serving` alone costs neither TensorFlow 
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "StylizerClient": "serving.client",
-    "Version": "serving.versions",
-    "find_versions": "serving.versions",
-    "publish": "serving.versions",
-    "rollback": "serving.labels",
+    "StylizerClient": "serving.client.stylizer_client",
+    "Version": "serving.versions.publishing",
+    "find_versions": "serving.versions.publishing",
+    "publish": "serving.versions.publishing",
+    "rollback": "serving.versions.labels",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -50,7 +50,7 @@ def server_command(models: Path, container: bool) -> list[str]:
 
 def is_published(bundle: Path, base_path: Path) -> bool:
     """Returns whether a version of a base path was made from a bundle."""
-    from serving.versions import find_versions
+    from serving.versions.publishing import find_versions
     from toolkit import manifest as manifests
 
     manifest = bundle / manifests.MANIFEST_FILE
@@ -79,7 +79,7 @@ def main() -> int:
     parser.add_argument("bundle", type=Path, help="the bundle's folder")
     parser.add_argument("models", type=Path, help="the folder of models.config and the base path")
     arguments = parser.parse_args()
-    from serving.base_path import spelled
+    from serving.config.base_path import spelled
 
     models = spelled(arguments.models)
     try:

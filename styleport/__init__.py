@@ -11,40 +11,40 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from export.artifact import ExportOptions as ExportOptions
+    from export.baked_style import Style as Style
+    from export.bundle.signing import BundleSigner as BundleSigner
+    from export.bundle.signing import check_signature as check_signature
+    from export.bundle.table import parity_table as parity_table
     from export.exporting import export_bundle as export_bundle
     from export.exporting import verify_bundle as verify_bundle
-    from export.signing import BundleSigner as BundleSigner
-    from export.signing import check_signature as check_signature
-    from export.sources import open_optimisation as open_optimisation
-    from export.sources import open_source as open_source
-    from export.style import Style as Style
-    from export.table import parity_table as parity_table
-    from serving.client import StylizerClient as StylizerClient
-    from serving.labels import rollback as rollback
-    from serving.versions import Version as Version
-    from serving.versions import find_versions as find_versions
-    from serving.versions import publish as publish
-    from toolkit.baked import BakedStylizer as BakedStylizer
-    from toolkit.detail import paint_at_detail as paint_at_detail
-    from toolkit.device import DeviceStylizer as DeviceStylizer
+    from export.sources.loader import open_optimization as open_optimization
+    from export.sources.loader import open_source as open_source
+    from serving.client.stylizer_client import StylizerClient as StylizerClient
+    from serving.versions.labels import rollback as rollback
+    from serving.versions.publishing import Version as Version
+    from serving.versions.publishing import find_versions as find_versions
+    from serving.versions.publishing import publish as publish
     from toolkit.errors import InputError as InputError
     from toolkit.errors import StyleportError as StyleportError
     from toolkit.errors import WorkError as WorkError
-    from toolkit.gate import trusted as trusted
-    from toolkit.images import load_image as load_image
-    from toolkit.images import save_image as save_image
-    from toolkit.images import square as square
-    from toolkit.images import to_pillow as to_pillow
-    from toolkit.losses import gram_matrix as gram_matrix
-    from toolkit.models import open_model as open_model
-    from toolkit.panels import feature_maps as feature_maps
-    from toolkit.panels import side_by_side as side_by_side
-    from toolkit.saved_model import SavedModelStylizer as SavedModelStylizer
-    from toolkit.source_options import SourceOptions as SourceOptions
-    from toolkit.stylizer import Stylizer as Stylizer
-    from toolkit.tflite_metadata import read_metadata as read_metadata
-    from toolkit.transfer import StyleTransfer as StyleTransfer
-    from toolkit.vgg19 import VGG19Features as VGG19Features
+    from toolkit.external.source_options import SourceOptions as SourceOptions
+    from toolkit.feed_forward.stylizer import Stylizer as Stylizer
+    from toolkit.imaging.io import load_image as load_image
+    from toolkit.imaging.io import save_image as save_image
+    from toolkit.imaging.io import square as square
+    from toolkit.imaging.io import to_pillow as to_pillow
+    from toolkit.imaging.montage import feature_maps as feature_maps
+    from toolkit.imaging.montage import side_by_side as side_by_side
+    from toolkit.inference.model_loader import open_model as open_model
+    from toolkit.interface.detail import paint_at_detail as paint_at_detail
+    from toolkit.optimization.features.vgg19 import VGG19Features as VGG19Features
+    from toolkit.optimization.losses import gram_matrix as gram_matrix
+    from toolkit.optimization.style_transfer import StyleTransfer as StyleTransfer
+    from toolkit.runtimes.baked import BakedStylizer as BakedStylizer
+    from toolkit.runtimes.litert import DeviceStylizer as DeviceStylizer
+    from toolkit.runtimes.saved_model import SavedModelStylizer as SavedModelStylizer
+    from toolkit.runtimes.tflite_metadata import read_metadata as read_metadata
+    from toolkit.safe_loading.gate import trusted as trusted
 
     __version__: str
 

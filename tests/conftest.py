@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit import cli, images, manifest, samples
+from toolkit import cli, manifest
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -28,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stylizer():
-    from toolkit.stylizer import Stylizer
+    from toolkit.feed_forward.stylizer import Stylizer
 
     return Stylizer.from_preset("magenta-mobile")
 
@@ -62,7 +64,7 @@ def _export(folder: Path) -> None:
         shutil.copytree(ready, target)
         return
     from export.exporting import export_bundle
-    from export.sources import from_preset
+    from export.sources.loader import from_preset
 
     export_bundle(from_preset("magenta-mobile"), target)
 

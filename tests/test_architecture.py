@@ -39,7 +39,7 @@ def test_make_says_which_python_is_needed_where_there_is_none(tmp_path: Path) ->
 
 
 # What may speak to a terminal: the one module, what draws tables and bars by its rule, what has nothing but Python.
-SPEAKING = {"toolkit/printing.py", "toolkit/console.py", "export/table.py", "styleport/__main__.py"}
+SPEAKING = {"toolkit/printing.py", "toolkit/console.py", "export/bundle/table.py", "styleport/__main__.py"}
 PRINTING = re.compile(
     r"print|.*\.print|(typer|click)\.s?echo|sys\.(__)?std(out|err)(__)?\.write(lines)?|(rich\.console\.)?Console"
 )

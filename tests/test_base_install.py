@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from toolkit import images, samples
-from toolkit.device import DeviceStylizer
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
+from toolkit.runtimes.litert import DeviceStylizer
 
 pytestmark = pytest.mark.slow
 # What only an extra brings.

@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.conftest import PACKAGES, ROOT, copy_of_source
-from toolkit import paintings
+from toolkit.imaging import paintings
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,9 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: zipfile.ZipFile) -> N
 
 def test_the_wheel_holds_the_paintings_as_they_are_recorded(wheel: zipfile.ZipFile) -> None:
     for name, painting in paintings.PAINTINGS.items():
-        data = wheel.read(f"toolkit/paintings/{name}.jpg")
+        data = wheel.read(f"toolkit/imaging/paintings/{name}.jpg")
         assert hashlib.sha256(data).hexdigest() == painting.sha256
-    sizes = [entry.file_size for entry in wheel.infolist() if entry.filename.startswith("toolkit/paintings/")]
+    sizes = [entry.file_size for entry in wheel.infolist() if entry.filename.startswith("toolkit/imaging/paintings/")]
     assert sum(sizes) < 300_000
 
 

@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
-from toolkit import images, samples
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
 from toolkit.presets import vgg19 as preset
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -85,7 +86,7 @@ def test_optimize_compare_and_export_take_the_embedded_weights(styleport, tmp_pa
     styleport("compare", *pair, "-o", "both.png", *small)
     assert images.load_image(tmp_path / "both.png").shape[1] == 4 * 64
 
-    manifest = json.loads(styleport("export", "bundle", "--method", "optimisation", "--quantize", "float16", "--json"))
+    manifest = json.loads(styleport("export", "bundle", "--method", "optimization", "--quantize", "float16", "--json"))
     assert {record["path"]: record["verdict"] for record in manifest["artifacts"]} == {
         "saved_model": "pass",
         "tflite/float16_any": "pass",

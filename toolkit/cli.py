@@ -13,12 +13,13 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit import aborts, keras_settings, signals, streams
+from toolkit import keras_settings
 from toolkit.commands import closing
+from toolkit.commands.help_page import HelpfulCommand, first_paragraph
 from toolkit.errors import InputError, MissingExtraError, StyleportError, WorkError, out_of_memory, reason
 from toolkit.extras import install, is_installed
-from toolkit.help_page import HelpfulCommand, first_paragraph
 from toolkit.printing import LOGS_VARIABLE, print_lines, print_remark
+from toolkit.process import aborts, signals, streams
 
 # Commands by their group in `styleport --help`, each with the module that has it.
 GROUPS = {

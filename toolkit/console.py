@@ -21,11 +21,11 @@ from rich.progress import (
 )
 from rich.segment import Segment
 
-from toolkit import streams
-from toolkit.aborts import watched
 from toolkit.errors import StyleportError, out_of_memory
-from toolkit.names import readable
+from toolkit.files.names import readable
 from toolkit.printing import LOGS_VARIABLE, printable, printable_lines
+from toolkit.process import streams
+from toolkit.process.aborts import watched
 
 
 class TextConsole(Console):

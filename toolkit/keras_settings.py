@@ -1,7 +1,7 @@
 """The user's `keras.json`, looked through before TensorFlow and Keras read it as they are imported.
 
 Both break off at values that they do not know, and wait at a pipe. What they take changes no picture; that is the
-matter of `toolkit.backend`.
+matter of `toolkit.framework.backend`.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from toolkit.errors import InputError
 
 # Takes precedence over the file.
 BACKEND_VARIABLE = "KERAS_BACKEND"
-# What may stand in the file; of another backend than TensorFlow's, `toolkit.backend` tells.
+# What may stand in the file; of another backend than TensorFlow's, `toolkit.framework.backend` tells.
 _KNOWN = {
     "backend": ("tensorflow", "jax", "torch", "numpy", "openvino"),
     "floatx": ("float16", "float32", "float64"),

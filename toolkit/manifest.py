@@ -5,10 +5,10 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from toolkit import strict_json
 from toolkit.errors import InputError, told_as_input
+from toolkit.files import strict_json
+from toolkit.files.opening import open_file, read_bounded
 from toolkit.manifest_types import ArtifactRecord, FileRecord, Manifest
-from toolkit.opening import open_file, read_bounded
 
 MANIFEST_FILE = "manifest.json"
 SCHEMA_VERSION: Final = 1

@@ -1,11 +1,11 @@
-"""What a bundle's manifest holds, as types; the JSON schema is made from them: see `export.schema`.
+"""What a bundle's manifest holds, as types; the JSON schema is made from them: see `export.bundle.schema`.
 
 A manifest is a plain dictionary, as JSON is. What is annotated to a type are keywords of JSON Schema.
 """
 
 from typing import Annotated, Literal, TypedDict
 
-Method = Literal["feed-forward", "one-piece", "single-style", "optimisation"]
+Method = Literal["feed-forward", "one-piece", "single-style", "optimization"]
 Format = Literal["saved_model", "tflite", "web", "baked"]
 Quantization = Literal["float32", "float16", "dynamic", "int8"]
 Vgg19Weights = Literal["vgg19-8bit", "imagenet", "random", "file"]
@@ -110,7 +110,7 @@ class ArtifactRecord(_Artifact, total=False):
 
 
 class SettingsRecord(TypedDict):
-    """How the optimisation is set: layers with their shares, weights, rates."""
+    """How the optimization is set: layers with their shares, weights, rates."""
 
     style_layers: LayerShares
     content_layers: LayerShares

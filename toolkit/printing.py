@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from toolkit.names import readable
+from toolkit.files.names import readable
 
 # Set to see all that TensorFlow and its like print, and where in the program an error comes from.
 LOGS_VARIABLE = "STYLEPORT_LOGS"

@@ -13,12 +13,12 @@ from toolkit.commands import closing, completion, objective_options
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError
-from toolkit.gate import trusted
 from toolkit.printing import print_json, print_lines
+from toolkit.safe_loading.gate import trusted
 
 if TYPE_CHECKING:
+    from export.baked_style import Style
     from export.exportable import Exportable
-    from export.style import Style
 
 # What each method takes beyond what all of them take.
 OPTIONS = {
@@ -26,7 +26,7 @@ OPTIONS = {
         *("model", "inputs", "split_at", "value_range", "imports", "max_size", "integer_io", "bake", "bake_strength"),
         "trust",
     ),
-    "optimisation": (
+    "optimization": (
         *("vgg_weights", "style_layer", "content_layer", "content_weight", "style_weight", "variation_weight"),
         *("pooling", "learning_rate"),
     ),
@@ -45,7 +45,7 @@ def export(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder to write the bundle to.")],
     method: Annotated[
         str,
-        typer.Option(help="Method of the model: feed-forward (a stylizer) or optimisation (VGG19 and its train_step)."),
+        typer.Option(help="Method of the model: feed-forward (a stylizer) or optimization (VGG19 and its train_step)."),
     ] = "feed-forward",
     model: Annotated[str, typer.Option(help=MODEL_HELP, autocompletion=completion.models)] = "magenta-mobile",
     inputs: Inputs = None,
@@ -63,7 +63,7 @@ def export(
     quantize: Annotated[
         str | None,
         typer.Option(
-            help="Quantizations of TFLite files, separated by commas. --method optimisation has no int8.",
+            help="Quantizations of TFLite files, separated by commas. --method optimization has no int8.",
             show_default=",".join(QUANTIZATIONS),
             autocompletion=completion.lists_of(QUANTIZATIONS),
         ),
@@ -72,7 +72,7 @@ def export(
         str | None,
         typer.Option(
             help="Sizes of TFLite files, separated by commas: the side of the content picture in pixels, or any.",
-            show_default="384,any; any with --method optimisation",
+            show_default="384,any; any with --method optimization",
         ),
     ] = None,
     max_size: Annotated[
@@ -123,10 +123,10 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Export a model as a bundle of artifacts, and verify each against the float32 model."""
-    from export import litert_js
+    from export.web import litert_js
     from toolkit.console import progress_bar, quiet_libraries
-    from toolkit.locate import local_path
-    from toolkit.source_options import SourceOptions
+    from toolkit.external.source_options import SourceOptions
+    from toolkit.sources.locator import local_path
 
     _refuse_options_of_others(context, method)
     refuse_idle(context, of_models_made_elsewhere(model))
@@ -144,11 +144,11 @@ def export(
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
     _refuse_idle(context, options)
-    source = objective_options.weights_file(vgg_weights) if method == "optimisation" else local_path(model)
+    source = objective_options.weights_file(vgg_weights) if method == "optimization" else local_path(model)
     _check_targets(bundle, force, source, bake or [], sign)
     signer = None
     if sign:
-        from export.signing import BundleSigner
+        from export.bundle.signing import BundleSigner
 
         signer = BundleSigner(sign)
     if "web" in options.formats:
@@ -161,11 +161,11 @@ def export(
         from export.exporting import export_bundle
 
         exportable: Exportable
-        if method == "optimisation":
-            from export.sources import open_optimisation
+        if method == "optimization":
+            from export.sources.loader import open_optimization
 
             layers = {"style_layers": style_layers, "content_layers": content_layers}
-            exportable = open_optimisation(
+            exportable = open_optimization(
                 vgg_weights,
                 learning_rate,
                 **{name: given for name, given in layers.items() if given},
@@ -175,8 +175,8 @@ def export(
                 pooling=pooling,
             )
         else:
-            from export.sources import open_source
-            from toolkit.custom_objects import import_modules
+            from export.sources.loader import open_source
+            from toolkit.framework.custom_objects import import_modules
 
             step(f"opening {model}")
             import_modules(imports or [])
@@ -185,7 +185,7 @@ def export(
     if as_json:
         print_json(manifest)
         return
-    from export.table import print_table, stdout_console
+    from export.bundle.table import print_table, stdout_console
 
     print_table(manifest["artifacts"], stdout_console())
     print_lines(f"bundle: {bundle}", f"report: {bundle / 'report' / 'index.html'}")
@@ -202,18 +202,18 @@ def export(
 
 def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[str], key: Path | None) -> None:
     """Finds out before the work, not after it, whether the bundle can be written."""
-    from export.bundle import check_target, failed_folder
-    from export.style import style_paths
-    from toolkit import targets
-    from toolkit.names import check_utf8
+    from export.baked_style import style_paths
+    from export.bundle.folder import check_target, failed_folder
+    from toolkit.files import output_paths
+    from toolkit.files.names import check_utf8
 
     # What converts models needs one, and says so only after all else.
     tempfile.gettempdir()
     check_utf8(bundle)
     check_target(bundle, force)
-    targets.check(
+    output_paths.check(
         [source, key, *(path for text in bake for path in style_paths(text))],
-        [targets.WholeFolder("BUNDLE", bundle), targets.WholeFolder("BUNDLE", failed_folder(bundle))],
+        [output_paths.WholeFolder("BUNDLE", bundle), output_paths.WholeFolder("BUNDLE", failed_folder(bundle))],
     )
 
 
@@ -245,6 +245,6 @@ def _styles(context: typer.Context, bake: list[str], strength: float) -> "tuple[
     if not bake:
         refuse_idle(context, {"bake_strength": "without --bake STYLE"})
         return ()
-    from export.style import Style
+    from export.baked_style import Style
 
     return tuple(Style.read(text, strength) for text in bake)

@@ -15,9 +15,9 @@ from toolkit.manifest_types import ArtifactRecord, Manifest
 from toolkit.printing import print_json
 
 if TYPE_CHECKING:
-    from export.style import Style
-    from toolkit.tflite_file import TFLiteFile, TFLiteSignature, TFLiteTensor
-    from toolkit.tflite_metadata import NetworkMetadata
+    from export.baked_style import Style
+    from toolkit.runtimes.tflite_file import TFLiteFile, TFLiteSignature, TFLiteTensor
+    from toolkit.runtimes.tflite_metadata import NetworkMetadata
 
 
 EXAMPLES = ("styleport inspect bundle", "styleport inspect bundle/tflite/float32_384/transformer.tflite")
@@ -37,7 +37,7 @@ def inspect(
     if bundle.suffix == ".tflite" and not bundle.is_dir():
         _inspect_file(bundle, as_json)
         return
-    from export import bundle as bundles
+    from export.bundle import folder as bundles
     from toolkit import manifest as manifests
 
     manifest = manifests.read(bundle)
@@ -49,7 +49,7 @@ def inspect(
     with told_as_input(f"{bundle}: its manifest cannot be read"):
         # All of it before any of it is printed: without the schema, anything may be missing.
         told = list(_about(bundle, manifest))
-    from export.table import print_table, print_wrapped, stdout_console
+    from export.bundle.table import print_table, print_wrapped, stdout_console
 
     console = stdout_console()
     for one in told:
@@ -62,8 +62,8 @@ def inspect(
 
 def _about(bundle: Path, manifest: Manifest) -> Iterator[str | list[ArtifactRecord]]:
     """Yields lines, and the records to print as a table."""
-    from export.table import parity_table
-    from toolkit.value_range import all_told
+    from export.bundle.table import parity_table
+    from toolkit.external.value_range import all_told
 
     source = manifest["source"]
     yield f"{source['kind']} {source['name']}, made {manifest['created']}"
@@ -85,11 +85,11 @@ def _about(bundle: Path, manifest: Manifest) -> Iterator[str | list[ArtifactReco
 
 
 def _inspect_file(path: Path, as_json: bool) -> None:
-    from toolkit.gpu_delegate import obstacles
-    from toolkit.names import check_utf8
-    from toolkit.operation_names import named
-    from toolkit.tflite_file import read_tflite
-    from toolkit.tflite_metadata import read_metadata
+    from toolkit.files.names import check_utf8
+    from toolkit.runtimes.gpu_delegate import obstacles
+    from toolkit.runtimes.tflite_file import read_tflite
+    from toolkit.runtimes.tflite_metadata import read_metadata
+    from toolkit.runtimes.tflite_operations import named
 
     check_utf8(path)
     file, metadata = read_tflite(path), read_metadata(path)
@@ -107,7 +107,7 @@ def _inspect_file(path: Path, as_json: bool) -> None:
         }
         print_json(told)
         return
-    from export.table import print_wrapped, stdout_console
+    from export.bundle.table import print_wrapped, stdout_console
 
     print_wrapped(_lines(file, metadata, signatures, operations, in_the_way), stdout_console())
     closing.tell(follow=[["styleport", "inspect", path, "--json"]])
@@ -129,7 +129,7 @@ def _lines(
     operations: dict[str, int],
     in_the_way: list[str],
 ) -> Iterator[str]:
-    from export.report import megabytes
+    from export.bundle.report import megabytes
 
     yield f"{megabytes(file.size)}, of which {megabytes(file.constant_bytes)} are weights and other constants"
     yield from (str(metadata), metadata.description) if metadata else ("no metadata of styleport",)
@@ -150,7 +150,7 @@ def _lines(
 def _metadata_of(bundle: Path, manifest: Manifest) -> dict[str, Any]:
     """What the .tflite files of a bundle say of themselves, by path."""
     from toolkit.manifest import resolve
-    from toolkit.tflite_metadata import read_metadata
+    from toolkit.runtimes.tflite_metadata import read_metadata
 
     named = [file["path"] for record in manifest["artifacts"] for file in record["files"]]
     paths = {name: resolve(bundle, name) for name in named if name.endswith(".tflite")}

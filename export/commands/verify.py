@@ -8,8 +8,8 @@ import typer
 from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import WorkError, first_of
-from toolkit.gate import trusted
 from toolkit.printing import print_json
+from toolkit.safe_loading.gate import trusted
 
 EXAMPLES = ("styleport verify bundle", "styleport verify bundle --json")
 
@@ -26,18 +26,18 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Recompute every hash and every parity figure of a bundle from its files."""
-    from export.table import print_table, print_wrapped, stdout_console
+    from export.bundle.table import print_table, print_wrapped, stdout_console
     from toolkit import manifest as manifests
     from toolkit.console import progress_bar, quiet_libraries
 
     if key:
-        from export.signing import check_signature
+        from export.bundle.signing import check_signature
 
         check_signature(bundle, key)
     manifest = manifests.read(bundle)
     with quiet_libraries() as console, progress_bar(console, len(manifest["artifacts"])) as step, trusted(trust):
         from export.exporting import verify_bundle
-        from toolkit.custom_objects import import_modules
+        from toolkit.framework.custom_objects import import_modules
 
         import_modules(imports or [])
         result = verify_bundle(bundle, step, manifest=manifest)
@@ -53,7 +53,7 @@ def verify(
     if result.failures:
         raise WorkError(f"parity gate missed: {first_of(result.failures)}")
     if not as_json:
-        from export.bundle import SIGNATURE_FILE
+        from export.bundle.folder import SIGNATURE_FILE
 
         is_signed = (bundle / SIGNATURE_FILE).exists()
         signature = (

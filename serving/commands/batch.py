@@ -9,9 +9,9 @@ import typer
 from toolkit.commands import closing
 from toolkit.commands.options import Detail, MaxSize, PreserveColor, Strength, StyleSize, Trust, warn_of_style_size
 from toolkit.errors import InputError, WorkError
-from toolkit.gate import trusted
+from toolkit.interface.sizes import DETAIL
 from toolkit.printing import print_json
-from toolkit.sizes import DETAIL
+from toolkit.safe_loading.gate import trusted
 
 # What is no option of ours is one of Beam's, and is checked by its parser.
 CONTEXT = {"ignore_unknown_options": True}
@@ -64,18 +64,18 @@ def batch(
     Results that exist are skipped, so running the same command again finishes a run that was stopped. Pictures that
     cannot be read are listed in OUTPUT/_failed.jsonl.
     """
-    from toolkit import targets
     from toolkit.console import quiet_libraries
-    from toolkit.formats import writable_suffix
-    from toolkit.look import Look
+    from toolkit.files import output_paths
+    from toolkit.imaging.formats.file_types import writable_suffix
+    from toolkit.interface.paint_options import Look
 
     chosen = writable_suffix(suffix)
     look = Look(strength, max_size, style_size, preserve_color, detail)
     warn_of_style_size(style_size)
     with quiet_libraries() as console, trusted(trust):
-        from serving.pipelines import bundle_copy, files, plan, runners
-        from serving.pipelines.outcomes import FAILED_FILE
-        from serving.pipelines.running import run
+        from serving.pipelines.beam import bundle_copy, files, plan, runners
+        from serving.pipelines.beam.outcomes import FAILED_FILE
+        from serving.pipelines.beam.running import run
 
         opened = runners.open_runner(runner)
         options, styles = runners.split(words, runner)
@@ -85,7 +85,7 @@ def batch(
             runners.set_workers(options, workers)
         bundle = files.absolute(model)
         if "://" not in output:
-            targets.check([Path(bundle)], [targets.Folder("--output", Path(output))])
+            output_paths.check([Path(bundle)], [output_paths.Folder("--output", Path(output))])
         bundle_copy.check(bundle)
         planned = plan.make(pattern, styles, output, keep_folders, chosen)
         summary = run(planned, bundle, look, opened, options, console)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from serving.commands.options import AsJson
-from serving.deployment import GRAFANA_PORT, GRPC_PORT, IMAGE_TAG, KINDS, PROMETHEUS_PORT, REST_PORT
+from serving.deploy.deployment import GRAFANA_PORT, GRPC_PORT, IMAGE_TAG, KINDS, PROMETHEUS_PORT, REST_PORT
 from toolkit.commands import closing
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError
@@ -52,9 +52,9 @@ def deploy(
     compose: TensorFlow Serving, Prometheus and Grafana on this machine. kubernetes: a folder for `kubectl apply
     --kustomize`. config: models.config, batching.pbtxt and monitoring.pbtxt, for a server that you start yourself.
     """
-    from serving.deployment import Deployment, write
-    from toolkit import targets
-    from toolkit.names import check_utf8
+    from serving.deploy.deployment import Deployment, write
+    from toolkit.files import output_paths
+    from toolkit.files.names import check_utf8
 
     if kind not in KINDS:
         raise InputError(f"unknown deployment {kind!r}: choose from {', '.join(KINDS)}")
@@ -63,7 +63,7 @@ def deploy(
         base_path or Path(_BASE_PATHS[kind]), image_tag, grpc_port, rest_port, prometheus_port, grafana_port
     )
     check_utf8(folder)
-    targets.check([], [targets.Folder("DIR", folder)])
+    output_paths.check([], [output_paths.Folder("DIR", folder)])
     written = write(kind, folder, deployment)
     if as_json:
         result = {"model": deployment.model, "base_path": str(deployment.base_path), "files": [str(p) for p in written]}

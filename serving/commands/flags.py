@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from toolkit.commands.help_page import HelpfulCommand
 from toolkit.errors import InputError
-from toolkit.help_page import HelpfulCommand
 
 # Where a command finds its command line in its context.
 COMMAND_LINE = "serving.commands.flags"

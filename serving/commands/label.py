@@ -18,8 +18,8 @@ from serving.commands.options import (
     TokenFile,
 )
 from toolkit.commands import closing
+from toolkit.commands.option_numbers import LARGEST
 from toolkit.errors import InputError
-from toolkit.option_numbers import LARGEST
 from toolkit.printing import print_json, print_lines
 
 EXAMPLES = (
@@ -51,8 +51,8 @@ def label(
     label, and to unload the old version. The servers must read the file every few seconds
     (--model_config_file_poll_wait_seconds).
     """
-    from serving import labels
     from serving.commands.options import models_file, read_token
+    from serving.versions import labels
 
     name, version = _parse(assignment)
     file = models_file(base_path, model_config, model)
@@ -75,8 +75,9 @@ def _parse(assignment: str) -> tuple[str, int | None]:
 
 def moved(file: Any, name: str, version: int | None, urls: list[str], timeout: float, options: dict[str, Any]) -> Any:
     """Moves a label behind a progress bar; without a version, back to the one before."""
-    from serving import labels, replicas
-    from serving.replicas import Replicas
+    from serving.client import replicas
+    from serving.client.replicas import Replicas
+    from serving.versions import labels
     from toolkit.console import progress_bar, quiet_libraries
 
     model = file.read().config.name
@@ -85,11 +86,11 @@ def moved(file: Any, name: str, version: int | None, urls: list[str], timeout: f
         quiet_libraries() as console,
         progress_bar(console, looks) as step,
         Replicas(urls, model, **options) as servers,
-        Replicas(urls, model, name, **options) as labelled,
+        Replicas(urls, model, name, **options) as labeled,
     ):
         if version is None:
-            return labels.rollback(file, name, servers, labelled, timeout, step)
-        return labels.move(file, name, version, servers, labelled, timeout, step)
+            return labels.rollback(file, name, servers, labeled, timeout, step)
+        return labels.move(file, name, version, servers, labeled, timeout, step)
 
 
 def report(context: typer.Context, move: Any, as_json: bool, base_path: Path) -> None:

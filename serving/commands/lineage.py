@@ -20,7 +20,7 @@ def lineage(
 
     Everything is read from the folder of the version. Its files are compared with their recorded hashes.
     """
-    from serving.lineage import lineage as lineage_of
+    from serving.versions.lineage import lineage as lineage_of
 
     found = lineage_of(base_path, version)
     if as_json:
@@ -31,7 +31,7 @@ def lineage(
 
 
 def _print(found: dict[str, Any]) -> None:
-    from export.table import print_wrapped, stdout_console
+    from export.bundle.table import print_wrapped, stdout_console
 
     told = _lines(found)
     width = max(len(name) for name, _ in told)
@@ -62,6 +62,6 @@ def _told(record: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    from export.report import number
+    from export.bundle.report import number
 
     return number(value) if isinstance(value, float) else str(value)

@@ -8,7 +8,7 @@ import typer
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
-    from serving.models_file import ModelsFile
+    from serving.versions.models_config import ModelsFile
 
 BasePath = Annotated[
     Path, typer.Argument(metavar="BASE_PATH", help="Folder of the versions; its name is the model's name.")
@@ -49,7 +49,7 @@ MAX_TOKEN_BYTES = 1 << 16
 
 def models_file(base_path: Path, path: Path | None, model: str | None) -> "ModelsFile":
     """Finds the models.config of a base path, by default beside it, and the model in it; it must be there."""
-    from serving.models_file import ModelsFile, default_config
+    from serving.versions.models_config import ModelsFile, default_config
 
     path = path or default_config(base_path)
     if not path.is_file():

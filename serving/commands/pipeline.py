@@ -8,14 +8,14 @@ import typer
 from export.artifact import DEFAULT_FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from serving.commands.options import AsJson
-from toolkit import strict_json
 from toolkit.commands import closing, completion
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError, WorkError, first_of, told_as_input
-from toolkit.gate import trusted
-from toolkit.opening import read_bounded
+from toolkit.external.source_options import SourceOptions
+from toolkit.files import strict_json
+from toolkit.files.opening import read_bounded
 from toolkit.printing import print_json, print_lines, print_path
-from toolkit.source_options import SourceOptions
+from toolkit.safe_loading.gate import trusted
 
 if TYPE_CHECKING:
     from serving.pipelines.tfx.runs import Run
@@ -82,9 +82,9 @@ def pipeline(
     Steps whose inputs have not changed since the last run are taken from the cache of TFX. The metadata record the
     lineage of every artifact. A model is pushed only after it has answered a request.
     """
-    from toolkit import targets
     from toolkit.console import quiet_libraries
-    from toolkit.locate import local_path
+    from toolkit.files import output_paths
+    from toolkit.sources.locator import local_path
 
     if (compile_to is None) != (image is None):
         raise InputError("--compile and --image go together: give the YAML to write and the container to run")
@@ -94,16 +94,16 @@ def pipeline(
     quantizations, sides = (None if quantize is None else split(quantize)), (None if size is None else sizes(size))
     elsewhere = SourceOptions(inputs, split_at, value_range)
     options = ExportOptions(split(formats), quantizations, sides, max_size)
-    yaml = targets.File("--compile", compile_to, {".yaml", ".yml"}) if compile_to else None
+    yaml = output_paths.File("--compile", compile_to, {".yaml", ".yml"}) if compile_to else None
     folders = [
-        targets.Folder(name, Path(path))
+        output_paths.Folder(name, Path(path))
         for name, path in (("ROOT", root), ("BASE_PATH", base_path))
         if "://" not in path
     ]
-    targets.check([local_path(model), gates, pictures], [yaml] if yaml else folders)
+    output_paths.check([local_path(model), gates, pictures], [yaml] if yaml else folders)
     with quiet_libraries(), trusted(trust):
         from serving.pipelines.tfx.pipeline import Settings, compile_for_kubeflow, run_locally
-        from toolkit.custom_objects import import_modules
+        from toolkit.framework.custom_objects import import_modules
 
         import_modules(imports or [])
         narrower = {} if gates is None else _read_gates(gates)

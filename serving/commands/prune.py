@@ -24,9 +24,9 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Remove old versions that have no label, are not loaded by number, and are not the target of a rollback."""
-    from export.table import print_wrapped, stdout_console
-    from serving import pruning
+    from export.bundle.table import print_wrapped, stdout_console
     from serving.commands.options import models_file
+    from serving.versions import pruning
     from toolkit.console import progress_bar, quiet_libraries
 
     file = models_file(base_path, model_config, model)

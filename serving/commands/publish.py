@@ -10,8 +10,8 @@ from serving.commands.options import AsJson, BasePath, ModelConfig
 from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import InputError
-from toolkit.gate import trusted
 from toolkit.printing import print_json, print_remark
+from toolkit.safe_loading.gate import trusted
 
 EXAMPLES = (
     "styleport publish bundle models/stylizer",
@@ -58,23 +58,23 @@ def publish(
     Where there is no models.config yet, one is written that serves this version as `stable` and `canary`. A later
     version takes no traffic until `styleport label` moves a label to it.
     """
-    from export.table import print_wrapped, stdout_console
-    from serving import warmup
-    from serving.models_file import ModelsFile, default_config
-    from serving.versions import ARTIFACT, closed_to_others
-    from serving.versions import publish as publish_version
+    from export.bundle.table import print_wrapped, stdout_console
+    from serving.versions import warmup
+    from serving.versions.models_config import ModelsFile, default_config
+    from serving.versions.publishing import ARTIFACT, closed_to_others
+    from serving.versions.publishing import publish as publish_version
     from toolkit import manifest as manifests
-    from toolkit import targets
     from toolkit.console import progress_bar, quiet_libraries
-    from toolkit.custom_objects import import_modules
-    from toolkit.names import check_utf8
-    from toolkit.whole_files import make_folder
+    from toolkit.files import output_paths
+    from toolkit.files.atomic_write import make_folder
+    from toolkit.files.names import check_utf8
+    from toolkit.framework.custom_objects import import_modules
 
     sizes, permissions = warmup.parse_sizes(warmup_size), _parse_mode(mode)
     manifests.artifact(manifests.read(bundle), ARTIFACT)
     check_utf8(bundle, base_path)
-    config = targets.File("--model-config", model_config) if model_config else None
-    targets.check([bundle, key], [targets.Folder("BASE_PATH", base_path), config])
+    config = output_paths.File("--model-config", model_config) if model_config else None
+    output_paths.check([bundle, key], [output_paths.Folder("BASE_PATH", base_path), config])
     if key:
         from export import check_signature
 

@@ -12,8 +12,8 @@ from serving.commands.options import DEFAULT_SERVER, AsJson, RootCertificates, T
 from toolkit.commands import closing
 from toolkit.commands.options import STRENGTH_HELP, Detail, MaxSize, StyleSize, warn_of_style_size
 from toolkit.errors import WorkError
+from toolkit.interface.sizes import DETAIL, STYLE_SIZE
 from toolkit.printing import print_json, print_path
-from toolkit.sizes import DETAIL, STYLE_SIZE
 
 EXAMPLES = (
     "styleport request photo.jpg painting.jpg -o painted.png",
@@ -57,16 +57,17 @@ def request(
     as_json: AsJson = False,
 ) -> None:
     """Paint a picture on TensorFlow Serving, or on `styleport serve`."""
-    from serving.client import StylizerClient
+    from serving.client.stylizer_client import StylizerClient
     from serving.commands.options import read_token
-    from toolkit import images, targets
     from toolkit.console import quiet_libraries
-    from toolkit.photo_metadata import read_metadata
-    from toolkit.whole_files import make_folder
+    from toolkit.files import output_paths
+    from toolkit.files.atomic_write import make_folder
+    from toolkit.imaging import io as images
+    from toolkit.imaging.photo_metadata import read_metadata
 
-    targets.check(
+    output_paths.check(
         [content, style, token_file, root_certificates],
-        [targets.File("--output", output, images.WRITABLE_SUFFIXES)],
+        [output_paths.File("--output", output, images.WRITABLE_SUFFIXES)],
     )
     warn_of_style_size(style_size)
     with (
@@ -107,7 +108,7 @@ def request(
 @contextlib.contextmanager
 def _hinted(server: str, model: str) -> Iterator[None]:
     """Adds to an error what to start, or which name to give."""
-    from serving.transport import ServerError
+    from serving.client.transport import ServerError
 
     try:
         yield

@@ -34,7 +34,8 @@ def run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
     import asyncio
     import signal
 
-    from serving.server import callers, descriptors, logs, memory
+    from serving.server import descriptors, logs, memory
+    from serving.server.http import callers
     from serving.server.threads import leave
     from toolkit.console import quiet_libraries
 

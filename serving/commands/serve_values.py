@@ -23,7 +23,7 @@ def published_config(base_path: Path) -> Path:
     Raises:
         InputError: there is none, or it does not serve this base path.
     """
-    from serving.models_file import ModelsFile, default_config
+    from serving.versions.models_config import ModelsFile, default_config
 
     file = default_config(base_path)
     if not file.is_file():
@@ -82,14 +82,14 @@ def grpc_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
 
 def ssl(file: Path | None) -> Any:
     """Reads a tensorflow.serving.SSLConfig; None where there is no file."""
-    from serving.config_files import read_ssl
+    from serving.config.text_files import read_ssl
 
     return read_ssl(file) if file else None
 
 
 def check_models(file: Path) -> None:
     """Refuses a file before TensorFlow is loaded, which takes seconds."""
-    from serving.config_files import read_first_models
+    from serving.config.text_files import read_first_models
 
     read_first_models(file)
 
@@ -119,7 +119,7 @@ def one_model(name: str, base_path: Path) -> Any:
 
 def batching(enabled: bool, file: Path | None) -> Any:
     """Reads a tensorflow.serving.BatchingParameters; all defaults where there is no file, None where it is off."""
-    from serving.config_files import parse_batching, read_batching
+    from serving.config.text_files import parse_batching, read_batching
 
     if not enabled:
         return None
@@ -128,7 +128,7 @@ def batching(enabled: bool, file: Path | None) -> Any:
 
 def metrics_path(file: Path | None) -> str | None:
     """Reads where the page of metrics is from a file with a MonitoringConfig; None where there is none."""
-    from serving.config_files import DEFAULT_METRICS_PATH, read_monitoring
+    from serving.config.text_files import DEFAULT_METRICS_PATH, read_monitoring
 
     config = read_monitoring(file).prometheus_config if file else None
     return (config.path or DEFAULT_METRICS_PATH) if config is not None and config.enable else None

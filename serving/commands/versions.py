@@ -17,8 +17,8 @@ def versions(
     as_json: AsJson = False,
 ) -> None:
     """List the versions in a base path with their labels, sizes and sources."""
-    from serving.models_file import ModelsFile, default_config
-    from serving.versions import find_versions
+    from serving.versions.models_config import ModelsFile, default_config
+    from serving.versions.publishing import find_versions
 
     found = find_versions(base_path)
     path = model_config or default_config(base_path)
@@ -46,8 +46,8 @@ def versions(
 
 
 def _print(records: list[dict[str, Any]], base_path: Path) -> None:
-    from export.report import megabytes
-    from export.table import Column, print_columns
+    from export.bundle.report import megabytes
+    from export.bundle.table import Column, print_columns
 
     loaded = {True: "yes", False: "no", None: "-"}
 

@@ -14,24 +14,24 @@ import uvicorn
 from grpc_health.v1 import health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
-from serving.config_files import read_first_models, read_models
-from serving.server.batch_options import BatchOptions
-from serving.server.batching import BatchScheduler
-from serving.server.callers import Callers
+from serving.config.text_files import read_first_models, read_models
+from serving.server.batching.options import BatchOptions
+from serving.server.batching.queues import BatchScheduler
+from serving.server.batching.scheduling import DirectScheduler, Scheduler
 from serving.server.descriptors import Listener
-from serving.server.grpc_service import ModelService, PredictionService, SafeHandlers
-from serving.server.health_service import HealthService
+from serving.server.grpc.health import HealthService
+from serving.server.grpc.service import ModelService, PredictionService, SafeHandlers
 from serving.server.held_bytes import HeldBytes
-from serving.server.http_protocol import bounded_protocol
+from serving.server.http.callers import Callers
+from serving.server.http.http_protocol import bounded_protocol
+from serving.server.http.rest import RestApi, application
 from serving.server.limits import Gate
 from serving.server.logs import event
-from serving.server.manager import ModelManager
 from serving.server.memory import give_back_when_idle
 from serving.server.metrics import Metrics
+from serving.server.models.manager import ModelManager
 from serving.server.options import ServerOptions
 from serving.server.predict import Predictor
-from serving.server.rest import RestApi, application
-from serving.server.scheduling import DirectScheduler, Scheduler
 from serving.server.status import ServingError
 from toolkit.errors import InputError, StyleportError, WorkError
 

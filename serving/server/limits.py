@@ -11,8 +11,8 @@ from PIL import Image
 
 from serving.server.options import Limits
 from serving.server.status import ServingError, invalid
-from toolkit import message_fields
-from toolkit.header_limits import HeaderError, check_header
+from toolkit.imaging.formats.header_limits import HeaderError, check_header
+from toolkit.safe_loading import message_fields
 
 # How inputs that hold encoded pictures are named, here and in the exported SavedModels.
 PICTURE_SUFFIX = "image_bytes"

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from toolkit.header_limits import MAX_PIXELS
+from toolkit.imaging.formats.header_limits import MAX_PIXELS
 
 # What the gRPC server of TensorFlow Serving takes.
 INT32_MAX = 2**31 - 1
@@ -60,7 +60,8 @@ class LoadOptions:
         tags: of the graph in a SavedModel that is loaded; it has these and no others.
         intra_op_threads: of TensorFlow, within one operation; 0 leaves it to TensorFlow.
         inter_op_threads: of TensorFlow, between operations; 0 leaves it to TensorFlow.
-        check_operations: a version passes `toolkit.gate` before it is loaded; TensorFlow Serving loads any.
+        check_operations: a version passes `toolkit.safe_loading.gate` before it is loaded; TensorFlow Serving loads
+            any.
     """
 
     poll_seconds: float = 1.0

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from serving.server.batching.scheduling import PredictJob, Scheduler
 from serving.server.limits import Gate
-from serving.server.loader import Arrays, Call, Servable
 from serving.server.logs import event
-from serving.server.manager import ModelManager
-from serving.server.scheduling import PredictJob, Scheduler
+from serving.server.models.loader import Arrays, Call, Servable
+from serving.server.models.manager import ModelManager
+from serving.server.models.version import ServedVersion
 from serving.server.status import ServingError, from_exception
-from serving.server.version import ServedVersion
 
 T = TypeVar("T")
 Read = Callable[[Servable], Call]

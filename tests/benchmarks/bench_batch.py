@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure, Run, run
-from toolkit import images, samples
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
 
 STYLEPORT = str(Path(sys.executable).with_name("styleport"))
 SIDE, PICTURES, MANY = 256, 200, 1000
@@ -46,9 +47,9 @@ def _write_pictures(folder: Path) -> None:
 
 def _plain_loop(folder: Path, output: Path) -> float:
     """The seconds a picture takes in a loop over the SavedModel in this process, after the first."""
-    from toolkit.look import Look
-    from toolkit.models import open_model
-    from toolkit.painting import Painter
+    from toolkit.inference.model_loader import open_model
+    from toolkit.inference.painting import Painter
+    from toolkit.interface.paint_options import Look
 
     painter = Painter(open_model(folder / "bundle", "saved_model"), Look())
     style = painter.read_style(images.load_image(folder / "style.png"))

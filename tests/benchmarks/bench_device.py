@@ -11,10 +11,11 @@ import numpy as np
 
 from tests.benchmarks.figures import Figure, run
 from tests.conftest import SHARED
-from toolkit import images, samples
-from toolkit.baked import BAKED_FILE
-from toolkit.device import PREDICTOR_FILE, DeviceStylizer
-from toolkit.tflite_network import TFLiteNetwork
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
+from toolkit.runtimes.baked import BAKED_FILE
+from toolkit.runtimes.litert import PREDICTOR_FILE, DeviceStylizer
+from toolkit.runtimes.tflite_network import TFLiteNetwork
 
 PEERS = SHARED / "weights" / "magenta_tflite"
 STYLEPORT = str(Path(sys.executable).with_name("styleport"))
@@ -23,7 +24,7 @@ ROUNDS = 20
 LARGE_PICTURE = """
 import sys
 import numpy as np
-from toolkit.tflite_network import TFLiteNetwork
+from toolkit.runtimes.tflite_network import TFLiteNetwork
 network = TFLiteNetwork(__import__("pathlib").Path(sys.argv[1]), threads=2)
 network(content_image=np.zeros((1, 1024, 1024, 3), np.float32), style_bottleneck=np.zeros((1, 1, 1, 100), np.float32))
 """

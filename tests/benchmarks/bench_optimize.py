@@ -1,4 +1,4 @@
-"""How fast style transfer by optimisation is, against the recipe of TensorFlow's tutorial, in one run.
+"""How fast style transfer by optimization is, against the recipe of TensorFlow's tutorial, in one run.
 
     python -m tests.benchmarks optimize [--json FILE]
     python -m tests.benchmarks.bench_optimize [--size 384] [--long]
@@ -77,7 +77,7 @@ def tutorial(content: Any, style: Any, network: Any, picture: Any = None) -> Cal
     import keras
     import tensorflow as tf
 
-    from toolkit.vgg19 import CONTENT_LAYERS, STYLE_LAYERS
+    from toolkit.optimization.features.vgg19 import CONTENT_LAYERS, STYLE_LAYERS
 
     names = [*STYLE_LAYERS, *CONTENT_LAYERS]
     tap = keras.Model(network.input, [network.get_layer(name).output for name in names])
@@ -125,7 +125,7 @@ def ours(content: Any, style: Any, features: Any) -> Callable[[], Any]:
     """
     import tensorflow as tf
 
-    from toolkit.transfer import StyleTransfer
+    from toolkit.optimization.style_transfer import StyleTransfer
 
     transfer = StyleTransfer(features)
     transfer.prepare(content, style)
@@ -160,7 +160,8 @@ def _seconds_to(run: Run, loss: float) -> float:
 
 
 def _pictures(size: int) -> tuple[Any, Any, str]:
-    from toolkit import images, samples
+    from toolkit.imaging import io as images
+    from toolkit.imaging import samples
 
     content = samples.photos()["chelsea"]
     style = samples.styles()[STYLE]
@@ -196,7 +197,7 @@ def compare(size: int, repeats: int, steps: list[int]) -> tuple[dict[str, list[f
     Returns:
         The ratios of each repeat by name, and rows of a table.
     """
-    from toolkit.vgg19 import VGG19Features
+    from toolkit.optimization.features.vgg19 import VGG19Features
 
     content, style, style_name = _pictures(size)
     network, features = published_network(), VGG19Features()
@@ -225,7 +226,7 @@ def _peak_memory_gb(size: int) -> float:
 
 
 def _report_peak(size: int) -> None:
-    from toolkit.vgg19 import VGG19Features
+    from toolkit.optimization.features.vgg19 import VGG19Features
 
     content, style, _ = _pictures(size)
     step = ours(content, style, VGG19Features())
@@ -261,7 +262,7 @@ def command_ratio(size: int, repeats: int) -> float:
         size: longer side of the pictures, pixels.
         repeats: runs of each side, in turns.
     """
-    from toolkit import images
+    from toolkit.imaging import io as images
 
     with tempfile.TemporaryDirectory() as folder:
         content, style, painted = (Path(folder) / f"{name}.png" for name in ("content", "style", "painted"))
@@ -292,7 +293,7 @@ def command_ratio(size: int, repeats: int) -> float:
 def _paint_tutorial(content: str, style: str, painted: str) -> None:
     import tensorflow as tf
 
-    from toolkit import images
+    from toolkit.imaging import io as images
 
     pictures = images.load_image(content), images.load_image(style)
     picture = tf.Variable(pictures[0][None])
@@ -310,7 +311,7 @@ def _print_table(rows: list[Any]) -> None:
 
 def main() -> int:
     """Prints the figures; returns 1 if one is missed."""
-    parser = argparse.ArgumentParser(description="Style transfer by optimisation against the tutorial's recipe.")
+    parser = argparse.ArgumentParser(description="Style transfer by optimization against the tutorial's recipe.")
     parser.add_argument("--size", type=int, default=256, help="longer side of the pictures, pixels")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each side")
     parser.add_argument("--long", action="store_true", help="reach the loss of 1000 steps of the baseline too")

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.figures import Figure, run
-from toolkit import images, samples
-from toolkit.detail import painted_size
-from toolkit.sizes import DETAIL
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
+from toolkit.interface.detail import painted_size
+from toolkit.interface.sizes import DETAIL
 
 STYLEPORT = str(Path(sys.executable).with_name("styleport"))
 SIZE = (2000, 3000)

@@ -17,11 +17,12 @@ import numpy as np
 from tensorflow_serving.apis import predict_pb2
 
 import serving
-from serving.grpc_transport import read_tensor, write_tensor
+from serving.client.grpc_transport import read_tensor, write_tensor
 from serving.server.options import Limits
 from tests.benchmarks.figures import Figure, run
 from tests.contract import servers
-from toolkit import images, samples
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
 
 CONFIG = Path(serving.__file__).parent / "config"
 STYLEPORT = str(Path(sys.executable).with_name("styleport"))

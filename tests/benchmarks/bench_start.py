@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure, Run, run
-from toolkit import images, samples
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
 
 STYLEPORT = str(Path(sys.executable).with_name("styleport"))
 ROUNDS = 5

@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser import chromium
 from tests.browser.in_browser import PATIENCE
-from toolkit import images
+from toolkit.imaging import io as images
 
 
 @pytest.fixture(scope="session")

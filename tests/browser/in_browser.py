@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 
-from toolkit import images
+from toolkit.imaging import io as images
 
 PATIENCE = 180_000  # milliseconds; a busy machine is slow, and nothing here asserts a time
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from export.web import SERVICE_WORKER
+from export.web.exporter import SERVICE_WORKER
 from tests.browser import chromium
 from tests.browser.chromium import FAILED, PAINTED, wait_for, wait_until_painted
 from tests.browser.test_page import result_of

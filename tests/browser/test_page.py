@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export import parity
-from export.web import PageStylizer
+from export.parity import metrics
+from export.web.exporter import PageStylizer
 from tests.browser.chromium import PAINTED, wait_for, wait_until_painted
 from tests.browser.in_browser import PATIENCE
-from toolkit import images, samples
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
 
 RESULT = """() => {
   const { width, height } = document.getElementById("result");
@@ -112,7 +113,7 @@ def test_a_large_photo_is_saved_at_its_own_size_and_as_python_paints_it(painted,
     content, style = load(files["large"]), load(page_folder / "samples" / "starry_night.webp")
     assert saved.shape == content.shape == (1, 1234, 1851, 3)
     # The style is a WebP, which browsers and Pillow may decode a little differently.
-    assert parity.compare(PageStylizer(page_folder, 384)(content, style)[0], saved[0]).psnr >= 40
+    assert metrics.compare(PageStylizer(page_folder, 384)(content, style)[0], saved[0]).psnr >= 40
 
 
 def test_a_dropped_picture_is_taken(painted, files):
@@ -313,7 +314,7 @@ def test_text_stands_out_from_its_background(painted, scheme):
 
 
 def _luminance(color: str) -> float:
-    """Relative luminance of a CSS colour, as WCAG 2.2 defines it."""
+    """Relative luminance of a CSS color, as WCAG 2.2 defines it."""
     channels = np.array([float(value) / 255 for value in re.findall(r"[\d.]+", color)[:3]])
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])

@@ -27,14 +27,14 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.config_files import parse_batching, parse_models
+from serving.config.text_files import parse_batching, parse_models
 from serving.server.app import ModelServer
 from serving.server.options import LoadOptions, ServerOptions
 
 STYLEPORT = str(Path(sys.executable).with_name("styleport"))
 QUICK = LoadOptions(poll_seconds=0.05, max_retries=0, retry_seconds=0.05)
 # Labels are given at the start, where no version is available yet.
-LABELLED = LoadOptions(poll_seconds=0.05, max_retries=0, retry_seconds=0.05, allow_labels_for_unavailable=True)
+LABELED = LoadOptions(poll_seconds=0.05, max_retries=0, retry_seconds=0.05, allow_labels_for_unavailable=True)
 # Where the models of a real server lie: see tests/contract/tiny_models.py.
 REAL_BASE_PATH = Path("/models/half_plus")
 

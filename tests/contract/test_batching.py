@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from serving.config_files import parse_batching
-from serving.server.batch_options import BatchOptions
+from serving.config.text_files import parse_batching
+from serving.server.batching.options import BatchOptions
 from tests.contract import servers
 from toolkit.errors import InputError
 

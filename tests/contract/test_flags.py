@@ -13,10 +13,10 @@ import yaml
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 import serving
-from serving.client import StylizerClient
+from serving.client.grpc_transport import read_tensor
+from serving.client.stylizer_client import StylizerClient
 from serving.commands.flags import COMMAND_LINE, FLAGS, SWITCH
-from serving.config_files import parse_ssl
-from serving.grpc_transport import read_tensor
+from serving.config.text_files import parse_ssl
 from tests.contract import servers
 from toolkit import cli
 from toolkit.errors import InputError, WorkError

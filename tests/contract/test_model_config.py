@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.config_files import parse_models
+from serving.config.text_files import parse_models
 from tests.contract import servers
 from toolkit.errors import InputError
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("local_only")
         ("name: 'm' base_path: '/models/m' model_platform: 'onnx'", "write 'tensorflow'"),
         ("name: 'm' base_path: '/models/m'", "write 'tensorflow'"),
         ("base_path: '/models/m' model_platform: 'tensorflow'", "has no name"),
-        ("name: 'm' colour: 'red'", "colour"),
+        ("name: 'm' color: 'red'", "color"),
     ],
 )
 def test_base_path_is_absolute_or_a_uri_and_model_platform_is_tensorflow(model, problem) -> None:
@@ -68,7 +68,7 @@ def test_to_move_traffic_load_both_move_the_label_then_drop_the_old(base_path, a
         return client.rest({"instances": [2.0]}, choice="/labels/stable").json["predictions"]
 
     config = servers.config(base_path, "specific { versions: 1 }", {"stable": 1})
-    with servers.in_thread(config, load=servers.LABELLED) as client:
+    with servers.in_thread(config, load=servers.LABELED) as client:
         assert answer() == [3.0]
         add_version(2)
         client.reload(servers.config(base_path, "specific { versions: 1 versions: 2 }", {"stable": 1}))

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from serving.config_files import DEFAULT_METRICS_PATH, parse_monitoring
+from serving.config.text_files import DEFAULT_METRICS_PATH, parse_monitoring
 from serving.server.metrics import MAX_NAMES, Metrics
 from serving.server.options import ServerOptions
 from tests.contract import servers

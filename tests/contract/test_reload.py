@@ -89,7 +89,7 @@ def test_without_the_flag_a_label_that_stays_is_refused_too_once_its_version_is_
 
 
 def test_allow_version_labels_for_unavailable_models_helps_labels_that_are_new(local_only, base_path) -> None:
-    with servers.in_thread(servers.config(base_path, labels={"canary": 2}), load=servers.LABELLED) as client:
+    with servers.in_thread(servers.config(base_path, labels={"canary": 2}), load=servers.LABELED) as client:
         answer = client.rest({"instances": [1.0]}, choice="/labels/canary")
         assert (answer.status, answer.error) == (404, "Servable not found for request: Specific(half_plus, 2)")
         client.reload(servers.config(base_path, labels={"canary": 2}))
@@ -126,7 +126,7 @@ def polled(local_only, base_path, add_version, tmp_path):
         (tmp_path / "new").replace(file)
 
     write(servers.config(base_path, BOTH, {"stable": 1}))
-    with servers.in_thread(file, model_config_poll_seconds=0.05, load=servers.LABELLED) as client:
+    with servers.in_thread(file, model_config_poll_seconds=0.05, load=servers.LABELED) as client:
         client.wait({1: "AVAILABLE", 2: "AVAILABLE"})
         yield client, write
 

@@ -79,7 +79,7 @@ def test_labels_at_the_start_need_allow_version_labels_for_unavailable_models(ba
         pass
     assert "FAILED_PRECONDITION: Request to assign label to version 1 of model half_plus" in str(caught.value)
     assert "--allow_version_labels_for_unavailable_models" in str(caught.value)
-    with servers.in_thread(config, load=servers.LABELLED) as client:
+    with servers.in_thread(config, load=servers.LABELED) as client:
         assert client.rest({"instances": [2.0]}, choice="/labels/stable").json == {"predictions": [3.0]}
 
 

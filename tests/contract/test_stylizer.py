@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.contract import servers
-from toolkit import images
+from toolkit.imaging import io as images
 
 CODE = grpc.StatusCode
 
@@ -27,7 +27,7 @@ def stylizer_path(bundle, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def in_process(bundle):
-    from toolkit.saved_model import SavedModelStylizer
+    from toolkit.runtimes.saved_model import SavedModelStylizer
 
     return SavedModelStylizer(bundle / "saved_model")
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from tensorflow_serving.apis import prediction_log_pb2
 
-from serving.server.loader import MAX_WARMUP_RECORDS, WARMUP_FILE, warm_up
+from serving.server.models.loader import MAX_WARMUP_RECORDS, WARMUP_FILE, warm_up
 from serving.server.options import Limits
 from tests.contract import servers
 from toolkit.errors import WorkError

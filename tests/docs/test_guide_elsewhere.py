@@ -85,6 +85,6 @@ def test_an_uploaded_picture_is_the_one_that_is_painted(executed) -> None:
     (picture,) = pictures(cell)
     assert picture.size == (320, 213)
     shades = np.asarray(picture, np.int16)
-    # What is uploaded is grey; the picture that stands in for one's own is not.
+    # What is uploaded is gray; the picture that stands in for one's own is not.
     assert np.ptp(shades, axis=-1).max() <= 3
     assert shades.std() > 12

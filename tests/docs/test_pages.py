@@ -19,16 +19,18 @@ import pytest
 from serving.server.options import Limits
 from tests.docs import pages
 from tests.docs.pages import DOCS, ROOT
-from toolkit import cli, images, samples
+from toolkit import cli
 from toolkit import manifest as manifests
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
 
-PAGES = ["index", "install", "stylize", "optimise", "export", "bundle", "device", "on-device", "batch"]
+PAGES = ["index", "install", "stylize", "optimize", "export", "bundle", "device", "on-device", "batch"]
 # Their commands take more than ten seconds, with a network to export or a process to start.
-LARGE = dict.fromkeys(["optimise", "export", "device", "batch"], pytest.mark.slow)
+LARGE = dict.fromkeys(["optimize", "export", "device", "batch"], pytest.mark.slow)
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-# Signing, of security, is tested by tests/export/test_signing.py, with keys of its own.
+# Signing, of security, is tested by tests/export/bundle/test_signing.py, with keys of its own.
 ELSEWHERE = ["own-model", "serve", "tfx", "web", "runtimes", "security"]
-# What makes a command of optimisation take seconds; of two options of a name the last one counts.
+# What makes a command of optimization take seconds; of two options of a name the last one counts.
 FEW_STEPS = ["--steps", "1", "--vgg-weights", "random", "--size", "64"]
 
 

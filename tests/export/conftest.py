@@ -111,7 +111,7 @@ def quick_export(monkeypatch, painted):
     """
 
     def replace(runner=painted, on_export=lambda folder: None):
-        from export import feed_forward
+        from export.sources import feed_forward
 
         monkeypatch.setitem(feed_forward.EXPORTERS, "saved_model", keras_form(runner, on_export))
 
@@ -122,10 +122,10 @@ def quick_export(monkeypatch, painted):
 @pytest.fixture(scope="session")
 def scaled_stylizer():
     """The embedded stylizer with the weights of one layer scaled by 1.1."""
-    from toolkit.stylizer import Stylizer
+    from toolkit.feed_forward.stylizer import Stylizer
 
     stylizer = Stylizer.from_preset("magenta-mobile")
-    # One without a normalisation behind it, which would undo the scaling.
+    # One without a normalization behind it, which would undo the scaling.
     layer = stylizer.transformer.get_layer("contract_conv2")
     layer.set_weights([1.1 * np.asarray(value) for value in layer.get_weights()])
     return stylizer

@@ -7,7 +7,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from export.npm import Package
+from export.web.npm import Package
 
 SCRIPT = """#!{python}
 import pathlib, shutil, sys

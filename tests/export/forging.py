@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from export import bundle as bundles
+from export.bundle import folder as bundles
 from toolkit import manifest as manifests
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.artifact import FORMATS, QUANTIZATIONS, Artifact, ExportOptions
-from export.style import Style, StylePicture
+from export.baked_style import Style, StylePicture
 from toolkit.errors import InputError
 
 STYLES = tuple(Style(slug, (StylePicture(f"{slug}.png", "0" * 64, 1.0),)) for slug in ("waves", "night"))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from export import demo
-from toolkit import images, samples
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
 
 
 @pytest.fixture

@@ -11,17 +11,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export import bundle as bundles
-from export import exporting, parity, tflite
+from export import exporting
 from export.artifact import ExportOptions
-from export.feed_forward import EXPORTERS, REFERENCE, ExportableStylizer
+from export.bundle import folder as bundles
+from export.formats import feed_forward_tflite
 from export.gates import Figures, Gate
-from export.sources import preset_source
+from export.parity import metrics
+from export.sources.feed_forward import EXPORTERS, REFERENCE, ExportableStylizer
+from export.sources.loader import preset_source
 from tests.export import forging
 from tests.export.conftest import CREATED, SMALL_SIZE
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
-from toolkit.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import Stylizer
 
 ONE = ExportOptions(formats=("saved_model",))
 SOURCE = preset_source("magenta-mobile")
@@ -60,7 +62,7 @@ def test_every_artifact_of_the_bundle_keeps_the_gate_it_records(bundle):
         gate = Gate(**record["gate"])
         assert (
             gate
-            == parity.GATES["saved_model" if record["format"] == "saved_model" else f"tflite/{record['quantization']}"]
+            == metrics.GATES["saved_model" if record["format"] == "saved_model" else f"tflite/{record['quantization']}"]
         )
         figures = Figures(**{name: record["parity"].get(name) for name in Figures.__annotations__})
         assert gate.failures(figures) == [], record["path"]
@@ -92,7 +94,7 @@ def test_no_file_of_an_export_is_closed_to_those_the_umask_lets_in(small_bundle)
     ],
 )
 def test_sizes_that_there_is_no_memory_for_are_refused_before_the_work(tmp_path, stylizer, monkeypatch, options, said):
-    monkeypatch.setattr("toolkit.memory.available", lambda: 10**10)
+    monkeypatch.setattr("toolkit.process.memory.available", lambda: 10**10)
     with pytest.raises(InputError, match=said + r".* 10\.0 GB are free: take a smaller --size"):
         export(stylizer, tmp_path / "bundle", options)
     assert list(tmp_path.iterdir()) == []
@@ -160,7 +162,7 @@ def test_a_gate_that_is_too_narrow_names_its_figure_and_bound(
 ):
     wide = Gate(max_abs=None, mean_abs=1.0, psnr=0.0, ssim=-1.0)
     bound = 1e-9 if name in ("max_abs", "mean_abs") else 300.0
-    monkeypatch.setitem(parity.GATES, "saved_model", dataclasses.replace(wide, **{name: bound}))
+    monkeypatch.setitem(metrics.GATES, "saved_model", dataclasses.replace(wide, **{name: bound}))
     quick_export(lambda content, style: painted(content, style) + np.float32(1e-4))
     assert f"saved_model: astronaut + starry_night, 32x32: {name} " in failure(stylizer, tmp_path / "bundle")
     assert f" {bound:g}\n" in (tmp_path / "bundle.failed" / "FAILED.txt").read_text()
@@ -182,7 +184,7 @@ def test_an_artifact_that_gives_no_comparable_picture_fails_like_any_other(tmp_p
 
 
 def test_a_tflite_pair_of_other_weights_fails_the_export(tmp_path, stylizer, scaled_stylizer):
-    class ScaledExporter(tflite.PairExporter):
+    class ScaledExporter(feed_forward_tflite.PairExporter):
         def __init__(self, model, options):
             super().__init__(scaled_stylizer, options)
 

@@ -4,19 +4,20 @@ import json
 
 import pytest
 
-from export import sources
 from export.exporting import verify_bundle
-from serving import config_files
-from serving.lineage import lineage
-from serving.models_file import ModelsFile, default_config
-from serving.versions import PROVENANCE_FILE, find_versions
+from export.sources import loader
+from serving.config import text_files
+from serving.versions.lineage import lineage
+from serving.versions.models_config import ModelsFile, default_config
+from serving.versions.publishing import PROVENANCE_FILE, find_versions
 from tests.export import forging
 from tests.fuzzing.mutations import Mutator, endings
 from tests.serving import small_bundles
-from toolkit import cli, models
+from toolkit import cli
 from toolkit import manifest as manifests
-from toolkit.choice import default_artifact
 from toolkit.errors import WorkError
+from toolkit.inference import model_loader
+from toolkit.inference.artifact_choice import default_artifact
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +65,7 @@ def test_mutated_manifests(whole, capfd, monkeypatch, form):
     def reached(bundle, manifest):
         raise ReachedError("it would be loaded")
 
-    monkeypatch.setattr(sources, "reopen", reached)
+    monkeypatch.setattr(loader, "reopen", reached)
     with pytest.raises(ReachedError):
         verify_bundle(whole)
     mutator, text = Mutator(SEED), (whole / manifests.MANIFEST_FILE).read_bytes()
@@ -74,7 +75,11 @@ def test_mutated_manifests(whole, capfd, monkeypatch, form):
             forging.write(whole, mutator.value(json.loads(text), 1))
         else:
             (whole / manifests.MANIFEST_FILE).write_bytes(mutator.bytes(text))
-        for call in (lambda: verify_bundle(whole), lambda: models.open_model(whole), lambda: default_artifact(whole)):
+        for call in (
+            lambda: verify_bundle(whole),
+            lambda: model_loader.open_model(whole),
+            lambda: default_artifact(whole),
+        ):
             endings(1, lambda number, call=call: call())
         json.loads(in_one_line(capfd, "inspect", whole, "--json"))
 
@@ -84,7 +89,7 @@ def test_mutated_manifests(whole, capfd, monkeypatch, form):
 
 
 def test_mutated_manifests_are_told_without_a_schema_too(whole, capfd, monkeypatch):
-    monkeypatch.setattr("export.bundle.validate", lambda manifest: None)
+    monkeypatch.setattr("export.bundle.folder.validate", lambda manifest: None)
     mutator, manifest = Mutator(SEED + 1), manifests.read(whole)
 
     def read(number):
@@ -124,9 +129,9 @@ def test_mutated_configurations(whole, tmp_path, capfd):
     batching = b"max_batch_size { value: 8 }\nallowed_batch_sizes: [2, 8]\nthread_pool_name { value: 'a' }"
     tls = b"server_key: '-----BEGIN KEY'\nserver_cert: '-----BEGIN CERT'\nclient_verify: false"
     others = {
-        config_files.read_batching: batching,
-        config_files.read_monitoring: b"prometheus_config { enable: true, path: '/metrics' }",
-        config_files.read_ssl: tls,
+        text_files.read_batching: batching,
+        text_files.read_monitoring: b"prometheus_config { enable: true, path: '/metrics' }",
+        text_files.read_ssl: tls,
     }
 
     def read(number):

@@ -14,11 +14,14 @@ from PIL import Image
 from tests.fuzzing.mutations import Mutator, endings
 from tests.toolkit import tiny_pairs
 from tests.toolkit.made_pictures import noise
-from toolkit import archive, images, keras_file, models
-from toolkit.device import DeviceStylizer
-from toolkit.photo_metadata import read_metadata
-from toolkit.tflite_file import read_tflite
-from toolkit.tflite_metadata import read_metadata as read_network_metadata
+from toolkit.framework import keras_file
+from toolkit.imaging import io as images
+from toolkit.imaging.photo_metadata import read_metadata
+from toolkit.inference import model_loader
+from toolkit.runtimes.litert import DeviceStylizer
+from toolkit.runtimes.tflite_file import read_tflite
+from toolkit.runtimes.tflite_metadata import read_metadata as read_network_metadata
+from toolkit.safe_loading import archive
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +44,7 @@ PICTURES = {
     "jpeg.tif": ("RGB", {"format": "TIFF", "compression": "jpeg"}),
     "float.tif": ("F", {"format": "TIFF"}),
     "rgb.bmp": ("RGB", {"format": "BMP"}),
-    "grey.bmp": ("P", {"format": "BMP"}),
+    "gray.bmp": ("P", {"format": "BMP"}),
     "picture.avif": ("RGB", {"format": "AVIF"}),
 }  # fmt: skip
 
@@ -183,5 +186,5 @@ def test_mutated_names_of_models_are_refused(tmp_path, monkeypatch):
     def name(number):
         return os.fsdecode(mutator.bytes(b"./models/bundle.keras", 8))
 
-    found = endings(300, lambda number: models.open_model(name(number)))
+    found = endings(300, lambda number: model_loader.open_model(name(number)))
     assert found == {"refused": 300}

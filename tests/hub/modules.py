@@ -14,9 +14,9 @@ from pathlib import Path
 import tensorflow as tf
 
 from toolkit import presets
-from toolkit.custom_objects import import_modules
-from toolkit.predictor import INVERTED_RESIDUALS
-from toolkit.transformer import CONTRACT, EXPAND, RESIDUAL_BLOCKS
+from toolkit.feed_forward.predictor import INVERTED_RESIDUALS
+from toolkit.feed_forward.transformer import CONTRACT, EXPAND, RESIDUAL_BLOCKS
+from toolkit.framework.custom_objects import import_modules
 
 v1 = tf.compat.v1
 PRESET = "magenta-mobile"

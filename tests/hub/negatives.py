@@ -43,7 +43,7 @@ def write(
         given = tf.as_dtype(output_dtype or dtype)
         return {"painted": tf.cast(tf.round(painted) if given.is_integer else painted, given)}
 
-    from export.saved_model import function_of
+    from export.formats.feed_forward_saved_model import function_of
 
     module = tf.Module()
     tf.saved_model.save(module, str(folder), {"paint": function_of(paint, specs).get_concrete_function()})

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.convention import Convention, Signature, Tensor, find, parse
 from toolkit.errors import InputError
+from toolkit.external.signature_binding import Convention, Signature, Tensor, find, parse
 
 PICTURES = Tensor((None, None, None, 3), "float32")
 

@@ -8,18 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import mirrors, policy
 from export.artifact import ExportOptions
 from export.exporting import export_bundle
-from export.sources import open_source
+from export.quantization import rules as policy
+from export.rewrites import mirror_padding
+from export.sources.loader import open_source
 from tests.export import forging, measuring
 from tests.hub import layer_kinds, modules, servers
-from toolkit import graph_file, images, samples
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.models import open_model
-from toolkit.source_options import SourceOptions
-from toolkit.tflite_metadata import read_metadata
+from toolkit.external.source_options import SourceOptions
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
+from toolkit.inference.model_loader import open_model
+from toolkit.runtimes.tflite_metadata import read_metadata
+from toolkit.safe_loading import graph_file
 
 CONTENT = images.resize(samples.photos()["chelsea"], 45, 62)[None]
 STYLE = images.square(samples.styles()["starry_night"], 64)[None]
@@ -145,17 +148,17 @@ def test_the_hub_module_is_cut_into_a_pair_at_its_known_tensor(pair_bundle, styl
 
 
 @pytest.mark.slow
-def test_what_is_quantised_keeps_its_gate_because_of_the_policy(tf2_module, tmp_path, run):
+def test_what_is_quantized_keeps_its_gate_because_of_the_policy(tf2_module, tmp_path, run):
     """With every layer in integers the same file is worse by decibels: the policy is what makes the difference."""
-    from export import parity
+    from export.formats import end_to_end_tflite
     from export.gates import judge
-    from export.one_piece import tflite
-    from export.quantization import apply_rules
+    from export.parity import metrics
+    from export.quantization.post_training import apply_rules
 
     whole = open_model(tf2_module, options=SourceOptions(split_at="none"))
-    exporter = tflite.OnePieceExporter(whole, ExportOptions())
+    exporter = end_to_end_tflite.OnePieceExporter(whole, ExportOptions())
     model, inputs = exporter.convert("stylizer", 128), exporter.calibration_inputs(128, False)["stylizer"]
-    reference, psnr = parity.Reference(whole), {}
+    reference, psnr = metrics.Reference(whole), {}
     chosen = policy.rules(model, "int8", "content_image")
     everything = [
         {
@@ -167,9 +170,9 @@ def test_what_is_quantised_keeps_its_gate_because_of_the_policy(tf2_module, tmp_
     for name, rules in (("policy", chosen), ("everything", everything)):
         folder = tmp_path / name
         folder.mkdir()
-        (folder / "stylizer.tflite").write_bytes(apply_rules(model, rules, tflite.SIGNATURE, inputs))
-        measured = parity.measure(tflite.OnePieceExporter.load(folder), reference, [(128, 128)])
-        psnr[name] = judge(measured, parity.GATES["tflite/int8"]).extremes().psnr
+        (folder / "stylizer.tflite").write_bytes(apply_rules(model, rules, end_to_end_tflite.SIGNATURE, inputs))
+        measured = metrics.measure(end_to_end_tflite.OnePieceExporter.load(folder), reference, [(128, 128)])
+        psnr[name] = judge(measured, metrics.GATES["tflite/int8"]).extremes().psnr
     assert psnr["policy"] > 28 > psnr["everything"], psnr
 
 
@@ -334,9 +337,9 @@ def test_one_piece_is_no_method_to_ask_for(run, tmp_path):
 
 
 def test_a_gate_that_is_missed_is_reported_as_always(run, two_inputs, tmp_path, small, monkeypatch):
-    from export import parity
+    from export.parity import metrics
 
-    monkeypatch.setitem(parity.GATES, "tflite/float16", parity.Gate(mean_abs=1e-9, psnr=28, ssim=0.9))
+    monkeypatch.setitem(metrics.GATES, "tflite/float16", metrics.Gate(mean_abs=1e-9, psnr=28, ssim=0.9))
     arguments = ["--formats", "tflite", "--quantize", "float16", "--size", "64"]
     code, output, error = run("export", tmp_path / "bundle", "--model", two_inputs, *arguments)
     assert (code, output) == (1, "")
@@ -385,14 +388,16 @@ def test_mirrored_borders_are_the_same_as_slices(paddings):
     import tensorflow as tf
 
     x = np.random.default_rng(0).normal(size=(2, 6, 7, 3)).astype(np.float32)
-    np.testing.assert_array_equal(mirrors.reflect(tf.constant(x), np.array(paddings)), tf.pad(x, paddings, "REFLECT"))
+    np.testing.assert_array_equal(
+        mirror_padding.reflect(tf.constant(x), np.array(paddings)), tf.pad(x, paddings, "REFLECT")
+    )
 
 
 def test_a_graph_with_mirrored_borders_is_rewritten_without_and_paints_the_same(tf1_module):
-    from toolkit.frozen_graph import freeze
+    from toolkit.external.frozen_graph import freeze
 
     graph = freeze(open_model(tf1_module, options=SourceOptions(split_at="none")))
-    rewritten = mirrors.sliced(graph)
+    rewritten = mirror_padding.sliced(graph)
     kinds = [{node.op for node in one.definition.node} for one in (graph, rewritten)]
     assert "MirrorPad" in kinds[0]
     assert "MirrorPad" not in kinds[1]

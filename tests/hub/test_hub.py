@@ -17,14 +17,15 @@ import pytest
 
 from tests.hub import servers
 from tests.hub.servers import member, packed
-from toolkit import graph_file, hub
 from toolkit.errors import InputError, WorkError
+from toolkit.safe_loading import graph_file
+from toolkit.sources import hub
 
 MODEL = member("saved_model.pb", b"a graph")
 GOOD = packed(member("variables", type=tarfile.DIRTYPE, mode=0o755), MODEL, member("variables/index", b"weights"))
 SHORT = hub.DownloadLimits(timeout=1, total_timeout=1, max_bytes=1 << 20)
 # Fetches a handle in a process of its own, and prints the folder.
-FETCH = "import sys; from toolkit import hub; print(hub.resolve(sys.argv[1]).path)"
+FETCH = "import sys; from toolkit.sources import hub; print(hub.resolve(sys.argv[1]).path)"
 
 
 def left_in(cache):
@@ -295,7 +296,7 @@ def test_a_redirection_leads_to_web_addresses_alone(cache, server, address):
 
 
 def test_a_redirection_never_leaves_a_protected_connection(cache):
-    from toolkit.resolvers import _Redirections
+    from toolkit.sources.resolvers import _Redirections
 
     request = urllib.request.Request("https://tfhub.dev/a?token=secret")
     headers = {"location": "http://tfhub.dev/a?token=secret"}

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from export.one_piece import tflite
+from export.formats import end_to_end_tflite
 from tests.export import measuring, tflite_graph
 from tests.hub import layer_kinds
 
@@ -34,8 +34,8 @@ MISSES_ITS_GATE = {
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Measures on pictures of the models' size, and calibrates on four pairs: every step of the way, in less time."""
-    pairs = tflite.calibration_pairs()[:4]
-    monkeypatch.setattr(tflite, "calibration_pairs", lambda: pairs)
+    pairs = end_to_end_tflite.calibration_pairs()[:4]
+    monkeypatch.setattr(end_to_end_tflite, "calibration_pairs", lambda: pairs)
     measuring.at_one(monkeypatch, SIDE, SIDE)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tests.hub import servers
-from toolkit import images, samples
-from toolkit.models import open_model
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
+from toolkit.inference.model_loader import open_model
 
 # As in the TensorFlow tutorial, in a Python that finds nothing of this project.
 TUTORIAL = """

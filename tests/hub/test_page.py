@@ -12,8 +12,9 @@ from export import artifact
 from tests.docs import pages
 from tests.export import measuring
 from tests.hub import modules
-from toolkit import images, samples
 from toolkit import manifest as manifests
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
 
 HANDLE = "https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2"
 
@@ -25,7 +26,7 @@ def commands():
 @pytest.fixture
 def workplace(started, tmp_path, monkeypatch, cache, tf2_module):
     """The files that the page speaks of, and TensorFlow Hub's cache as it is after the handle was fetched."""
-    from toolkit import resolvers
+    from toolkit.sources import resolvers
 
     monkeypatch.chdir(tmp_path)
     shutil.copytree(tf2_module, Path(resolvers.compressed_module_resolver._module_dir(HANDLE)))

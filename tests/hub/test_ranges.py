@@ -10,12 +10,13 @@ from keras import layers
 
 from tests.export import measuring
 from tests.hub import modules, negatives
-from toolkit import images, samples
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.models import open_model
-from toolkit.source_options import SourceOptions
-from toolkit.split import SplitStylizer
+from toolkit.external.source_options import SourceOptions
+from toolkit.external.splitting import SplitStylizer
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
+from toolkit.inference.model_loader import open_model
 
 CONTENT = images.resize(samples.photos()["chelsea"], 48, 64)[None]
 STYLE = images.square(samples.styles()["starry_night"], 48)[None]
@@ -257,8 +258,8 @@ def test_a_range_of_ours_is_refused(run, bundle, tmp_path, pictures):
         code, _, error = run(*arguments, "--model", model, "--range", "-1..1")
         assert code == 2
         assert error.startswith("--range -1..1: magenta-mobile is called as all of ours are")
-    code, _, error = run("export", tmp_path / "bundle", "--method", "optimisation", "--range", "-1..1")
-    assert (code, error) == (2, "--range has no effect with --method optimisation: leave it out")
+    code, _, error = run("export", tmp_path / "bundle", "--method", "optimization", "--range", "-1..1")
+    assert (code, error) == (2, "--range has no effect with --method optimization: leave it out")
 
 
 # Several outputs

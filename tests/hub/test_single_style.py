@@ -10,14 +10,15 @@ from keras import layers
 
 from tests.export import forging, measuring
 from tests.hub import modules, negatives
-from toolkit import images, samples
 from toolkit import manifest as manifests
-from toolkit.baked import BakedStylizer
 from toolkit.errors import InputError
-from toolkit.models import open_model
-from toolkit.source_options import SourceOptions
-from toolkit.tflite_metadata import read_metadata
-from toolkit.whole import SingleStyleStylizer
+from toolkit.external.end_to_end import SingleStyleStylizer
+from toolkit.external.source_options import SourceOptions
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
+from toolkit.inference.model_loader import open_model
+from toolkit.runtimes.baked import BakedStylizer
+from toolkit.runtimes.tflite_metadata import read_metadata
 
 CONTENT = images.resize(samples.photos()["chelsea"], 45, 62)[None]
 
@@ -176,12 +177,12 @@ def test_what_it_cannot_be_exported_as_is_refused(run, network, tmp_path, pictur
 
 
 def test_it_is_published_warmed_up_and_called_without_a_style(run, exported, tmp_path):
-    from serving import versions
-    from serving.server.loader import Servable, warm_up
+    from serving.server.models.loader import Servable, warm_up
     from serving.server.options import Limits, LoadOptions
+    from serving.versions import publishing
     from tests.serving import small_bundles
 
-    version = versions.publish(exported, tmp_path / "models", 1, [(32, 48)], verify=small_bundles.verified)
+    version = publishing.publish(exported, tmp_path / "models", 1, [(32, 48)], verify=small_bundles.verified)
     assert version.provenance["warmup_requests"] == 2
     servable = Servable(version.folder, LoadOptions())
     assert warm_up(servable, version.folder, Limits()) == 2

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import InputError
-from toolkit.source_options import SourceOptions
-from toolkit.value_range import option, parse
+from toolkit.external.source_options import SourceOptions
+from toolkit.external.value_range import option, parse
 
 
 @pytest.mark.parametrize("bounds", [(0, 1), (-1, 1), (0, 255), (-127.5, 127.5)])

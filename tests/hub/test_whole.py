@@ -10,17 +10,20 @@ import pytest
 import tensorflow as tf
 
 from export.artifact import ExportOptions
-from export.one_piece.tflite import OnePieceExporter
+from export.formats.end_to_end_tflite import OnePieceExporter
 from tests.hub import layer_kinds, servers
-from toolkit import graph_file, hub, images, samples
-from toolkit.device import DeviceWholeStylizer
 from toolkit.errors import InputError, WorkError
-from toolkit.frozen_graph import freeze
-from toolkit.locate import locate
-from toolkit.models import open_model
-from toolkit.source_options import SourceOptions
-from toolkit.split import SplitStylizer
-from toolkit.whole import WholeStylizer, from_keras_model
+from toolkit.external.end_to_end import WholeStylizer, from_keras_model
+from toolkit.external.frozen_graph import freeze
+from toolkit.external.source_options import SourceOptions
+from toolkit.external.splitting import SplitStylizer
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
+from toolkit.inference.model_loader import open_model
+from toolkit.runtimes.litert import DeviceWholeStylizer
+from toolkit.safe_loading import graph_file
+from toolkit.sources import hub
+from toolkit.sources.locator import locate
 
 CONTENT = images.resize(samples.photos()["chelsea"], 48, 64)[None]
 STYLE = images.square(samples.styles()["starry_night"], 64)[None]

@@ -32,7 +32,7 @@ def main() -> int:
     except StyleportError as error:
         sys.stderr.write(f"runtimes: {error}\n")
         return error.exit_code
-    from export.table import stdout_console
+    from export.bundle.table import stdout_console
 
     proof.show(arguments.bundle, held, stdout_console())
     if arguments.report:

@@ -26,7 +26,7 @@ PLATFORMS = ("manylinux_2_34_aarch64", "manylinux_2_28_aarch64", "manylinux_2_27
 # That of a Raspberry Pi 5.
 CPU = "cortex-a76"
 # Emulation is some hundred times as slow as the machine it runs on. Styles are not made smaller: of ones that show
-# less than what it was trained on, a quantised predictor tells less.
+# less than what it was trained on, a quantized predictor tells less.
 CONTENT_SIZE = (48, 64)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from export import litert_js
 from export.artifact import Artifact
+from export.web import litert_js
 from tests.browser import chromium
 from tests.browser.in_browser import PATIENCE, InBrowser
 from tests.runtimes.runtime import MissingRuntimeError, Opened, Runtime

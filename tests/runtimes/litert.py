@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.runtimes.painter import version_of
 from tests.runtimes.runtime import Opened, Runtime
-from toolkit.device import DeviceStylizer
+from toolkit.runtimes.litert import DeviceStylizer
 
 
 class LiteRT(Runtime):

@@ -23,7 +23,7 @@ def painting(
     Args:
         python: its command.
         folder: the pair's.
-        runtime: one of `toolkit.tflite_network.RUNTIMES`.
+        runtime: one of `toolkit.runtimes.tflite_network.RUNTIMES`.
         packages: searched for NumPy, Pillow and the runtime, where that Python does not have them itself.
 
     Yields:

@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from toolkit.device import DeviceStylizer
-from toolkit.tflite_network import RUNTIMES
+from toolkit.runtimes.litert import DeviceStylizer
+from toolkit.runtimes.tflite_network import RUNTIMES
 
 PACKAGES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
 _LENGTH = struct.Struct("<Q")

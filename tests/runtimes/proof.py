@@ -10,11 +10,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from export import parity, report, sources
 from export.artifact import QUANTIZATIONS, Artifact
-from export.bundle import work_folder
-from export.report import number
-from export.table import parity_table
+from export.bundle import report
+from export.bundle.folder import work_folder
+from export.bundle.report import number
+from export.bundle.table import parity_table
+from export.parity import metrics as parity
+from export.sources import loader
 from tests.runtimes.arm64 import ARM64
 from tests.runtimes.browser import Browser
 from tests.runtimes.litert import LiteRT
@@ -53,7 +55,7 @@ def hold(bundle: Path, runtimes: Sequence[Runtime], progress: Callable[[str], No
     for runtime in runtimes:
         progress(f"{runtime.name}: making ready")
         runtime.ready()
-    reference = parity.Reference(sources.reopen(bundle, manifests.read(bundle)).model)
+    reference = parity.Reference(loader.reopen(bundle, manifests.read(bundle)).model)
     found = []
     for runtime in runtimes:
         for artifact in artifacts_of(bundle, runtime):
@@ -81,7 +83,7 @@ def verdict(held: Iterable[Held]) -> str:
 
 
 def summary(held: list[Held]) -> Table:
-    """Lists the runtimes, each with the worst PSNR of each quantisation."""
+    """Lists the runtimes, each with the worst PSNR of each quantization."""
     table = Table(caption="PSNR in dB of the worst pair, against the float32 model; its gate in the last line")
     for name in ("runtime", "version", "machine", "pictures", "pairs"):
         table.add_column(name)

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from export import parity
 from export.artifact import Artifact
 from export.gates import Parity, judge
+from export.parity import metrics as parity
 from toolkit.errors import InputError, WorkError
 
 ROOT = Path(__file__).resolve().parents[2]

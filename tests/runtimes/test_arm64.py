@@ -2,8 +2,8 @@
 
 import pytest
 
-from export import parity
 from export.artifact import Artifact, ExportOptions
+from export.parity import metrics
 from tests.runtimes.arm64 import ARM64
 from tests.runtimes.runtime import MissingRuntimeError
 
@@ -24,7 +24,7 @@ def runtime():
 
 @pytest.fixture(scope="module")
 def reference(stylizer):
-    return parity.Reference(stylizer)
+    return metrics.Reference(stylizer)
 
 
 @pytest.mark.parametrize("artifact", ARTIFACTS, ids=lambda artifact: artifact.path)

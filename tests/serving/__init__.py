@@ -1,1 +1,1 @@
-"""Tests of the export package."""
+"""Tests of the serving package."""

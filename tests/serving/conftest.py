@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.models_file import ModelsFile, default_config
+from serving.versions.models_config import ModelsFile, default_config
 from tests.contract.conftest import add_version, base_path, saved
 from tests.serving import small_bundles
 

@@ -1,8 +1,8 @@
 """A server that polls models.config, simulated: it takes and refuses what TensorFlow Serving does, in its order."""
 
-from serving import labels
-from serving.transport import ServerError, VersionStatus
-from serving.versions import version_numbers
+from serving.client.transport import ServerError, VersionStatus
+from serving.versions import labels
+from serving.versions.publishing import version_numbers
 
 
 class PollingServer:
@@ -19,7 +19,7 @@ class PollingServer:
 
     Attributes:
         refused: how often it refused the file.
-        seen: what it had loaded and labelled, at each look.
+        seen: what it had loaded and labeled, at each look.
     """
 
     def __init__(self, file, slow=0, broken=(), deaf=False, every=1, url="http://simulated:8501"):

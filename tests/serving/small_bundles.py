@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
-from export import bundle as bundles
-from serving import versions
+from export.bundle import folder as bundles
+from serving.versions import publishing
 from toolkit import manifest as manifests
 
 PICTURE = {"shape": [None, None, None, 3], "dtype": "float32"}
@@ -57,7 +57,7 @@ def verified(bundle, progress, failures=()):
 
 def publish(bundle, base_path, version=None, **options):
     """Publishes without measuring."""
-    return versions.publish(bundle, base_path, version, [(32, 48)], verify=verified, **options)
+    return publishing.publish(bundle, base_path, version, [(32, 48)], verify=verified, **options)
 
 
 def problems(version) -> list[str]:

@@ -6,11 +6,12 @@ import sys
 
 import pytest
 
-from serving import models_file
 from serving.commands import serve as command
+from serving.versions import models_config
 from tests.contract import servers
 from tests.contract.tiny_models import save_half_plus
-from toolkit import images, samples
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def base(tmp_path):
     """A base path as `publish` leaves it, of a model that is loaded at once."""
     base = tmp_path / "models" / "stylizer"
     save_half_plus(base / "1", 2)
-    models_file.ModelsFile(tmp_path / "models" / "models.config", base).write_first(1)
+    models_config.ModelsFile(tmp_path / "models" / "models.config", base).write_first(1)
     return base
 
 
@@ -87,11 +88,11 @@ def test_request_names_the_model_that_a_server_does_not_have(run, base, photo, t
 
 
 def test_publish_ends_with_the_command_that_follows(run, tmp_path, monkeypatch):
-    from serving import versions
+    from serving.versions import publishing
     from tests.serving import small_bundles
 
-    publish = functools.partial(versions.publish, verify=small_bundles.verified)
-    monkeypatch.setattr(versions, "publish", publish)
+    publish = functools.partial(publishing.publish, verify=small_bundles.verified)
+    monkeypatch.setattr(publishing, "publish", publish)
     bundle, base = small_bundles.make(tmp_path / "bundle"), tmp_path / "my models" / "stylizer"
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert f"next: styleport serve '{base}'" in run("publish", bundle, base)[2].splitlines()

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from serving import demo, models_file, versions
+from serving import demo
+from serving.versions import models_config, publishing
 from tests.contract.servers import Client
 from tests.serving import small_bundles
 
@@ -57,7 +58,7 @@ def models(tmp_path):
     """A bundle that was published already, so that nothing has to be measured."""
     bundle, models = small_bundles.make(tmp_path / "bundle"), tmp_path / "models"
     small_bundles.publish(bundle, models / "stylizer")
-    models_file.ModelsFile(models / "models.config", models / "stylizer").write_first(1)
+    models_config.ModelsFile(models / "models.config", models / "stylizer").write_first(1)
     return bundle, models
 
 
@@ -78,14 +79,14 @@ def test_a_bundle_is_published_once(models):
     small_bundles.make(bundle, "other weights")
     assert not demo.is_published(bundle, folder / "stylizer")
     assert not demo.is_published(bundle, folder / "nothing")
-    assert len(versions.find_versions(folder / "stylizer")) == 1
+    assert len(publishing.find_versions(folder / "stylizer")) == 1
 
 
 def test_the_local_server_is_started_as_the_command_says(bundle, tmp_path):
     """With free ports in place of its own, which somebody may be using."""
     base = tmp_path / "models" / "stylizer"
-    versions.publish(bundle, base, warmup_sizes=[], verify=small_bundles.verified)
-    models_file.ModelsFile(tmp_path / "models" / "models.config", base).write_first(1)
+    publishing.publish(bundle, base, warmup_sizes=[], verify=small_bundles.verified)
+    models_config.ModelsFile(tmp_path / "models" / "models.config", base).write_first(1)
     command = demo.server_command(tmp_path / "models", container=False)
     for flag in ("--port=8500", "--rest_api_port=8501"):
         command[command.index(flag)] = flag.partition("=")[0] + "=0"

@@ -9,12 +9,12 @@ import yaml
 from tensorflow import __version__ as tensorflow_version
 
 import serving
-from serving.server.loader import Call, Servable
+from serving.server.models.loader import Call, Servable
 from serving.server.options import LoadOptions
 from tests.runtimes.runtime import PIP_INSTALL, ROOT, call, keep
 from tests.serving import older_tensorflow
-from toolkit import images
 from toolkit.errors import WorkError
+from toolkit.imaging import io as images
 
 COMPOSE = Path(serving.__file__).parent / "deploy" / "compose.yaml"
 TAG = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]["serving"]["image"].rpartition(":")[2]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from serving.models_file import default_config
+from serving.versions.models_config import default_config
 from tests.serving import small_bundles
 from toolkit import cli
 

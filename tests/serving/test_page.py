@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serving import versions
+from serving.versions import publishing
 from tests.contract import servers
 from tests.serving import small_bundles
-from toolkit import images
+from toolkit.imaging import io as images
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def place(saved_model_bundle, tmp_path_factory):
     """A folder with the files that the commands name."""
     place = tmp_path_factory.mktemp("readme")
     shutil.copytree(saved_model_bundle, place / "build" / "bundle")
-    from toolkit import samples
+    from toolkit.imaging import samples
 
     images.save_image(images.resize(samples.photos()["chelsea"], 90, 133), place / "photo.jpg")
     images.save_image(images.square(samples.styles()["starry_night"], 128), place / "painting.jpg")
@@ -107,7 +107,7 @@ def test_the_export_is_one_that_the_command_takes():
 
 
 def test_the_published_version_is_whole_and_was_verified(published):
-    (version,) = versions.find_versions(published)
+    (version,) = publishing.find_versions(published)
     assert version.number == 1
     assert small_bundles.problems(version) == []
     assert version.told("verdict") == "pass"
@@ -155,7 +155,7 @@ def test_the_next_version_goes_live_and_back(place, published, running):
     lines = [line.partition("#")[0].strip() for line in commands(section(NEXT))]
     assert lines[0] == commands(LIVE)[1]
     # Measured once above: here it is only copied.
-    versions.publish(place / "build" / "bundle", published, verify=small_bundles.verified)
+    publishing.publish(place / "build" / "bundle", published, verify=small_bundles.verified)
     told = []
     for line in lines[1:]:
         waits = line.split()[1] in ("label", "rollback")

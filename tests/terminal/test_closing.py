@@ -8,7 +8,8 @@ import pytest
 
 from tests.serving import small_bundles
 from tests.terminal.screen import COLUMNS
-from toolkit import cli, images
+from toolkit import cli
+from toolkit.imaging import io as images
 
 DONE = re.compile(r"^(made .+: [\d.]+ (GB|MB|kB|bytes)|done) in [\d.]+ s$")
 
@@ -27,7 +28,7 @@ def followed(session):
 @pytest.fixture
 def base(tmp_path):
     """Three versions in a base path with a long source, of which the first is stable and canary."""
-    from serving.models_file import ModelsFile, default_config
+    from serving.versions.models_config import ModelsFile, default_config
 
     bundle = small_bundles.make(tmp_path / "bundle", text=SOURCE)
     base_path = tmp_path / "models" / "stylizer"
@@ -125,6 +126,6 @@ def test_a_missing_folder_is_created_and_an_unwritable_one_refused_before_the_wo
     assert cli.run([*arguments, "-o", str(place)]) == 0
     assert images.load_image(place).ndim == 3
     capfd.readouterr()
-    monkeypatch.setattr("toolkit.models.open_model", lambda *_: pytest.fail("the model was opened"))
+    monkeypatch.setattr("toolkit.inference.model_loader.open_model", lambda *_: pytest.fail("the model was opened"))
     assert cli.run([*arguments, "-o", str(painting / "out.png")]) == 2
     assert "painting.png is not a folder; choose another path" in capfd.readouterr().err

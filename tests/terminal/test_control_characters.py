@@ -9,8 +9,8 @@ import flatbuffers
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from serving.models_file import ModelsFile, default_config
-from serving.versions import PROVENANCE_FILE
+from serving.versions.models_config import ModelsFile, default_config
+from serving.versions.publishing import PROVENANCE_FILE
 from tests.export import forging
 from tests.serving import small_bundles
 from tests.toolkit import tiny_pairs
@@ -71,7 +71,7 @@ def test_a_manifest(clean, bundle, monkeypatch):
     assert clean("export", bundle.with_name("other"), "--model", bundle)[0] == 2
     assert clean("publish", bundle, bundle.parent / "models")[0] == 2
     # The small install has no schema to hold it to, and prints it.
-    monkeypatch.setattr("export.bundle.validate", lambda manifest: None)
+    monkeypatch.setattr("export.bundle.folder.validate", lambda manifest: None)
     code, output = clean("inspect", bundle)
     assert code == 0
     assert output.count("owned") > 8

@@ -6,7 +6,8 @@ import signal
 import pytest
 
 from tests.terminal.screen import CtrlC
-from toolkit import images, samples
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
 
 
 @pytest.fixture(autouse=True)

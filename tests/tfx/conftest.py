@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.docs import pages
-from toolkit import images, samples
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
 
 if importlib.util.find_spec("tfx") is None:
     collect_ignore_glob = ["test_*.py"]

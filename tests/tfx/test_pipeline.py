@@ -9,7 +9,6 @@ from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 
-from serving.lineage import lineage
 from serving.pipelines.tfx import runs
 from serving.pipelines.tfx.pipeline import (
     METADATA_FILE,
@@ -20,10 +19,11 @@ from serving.pipelines.tfx.pipeline import (
     run_locally,
 )
 from serving.pipelines.tfx.stylizer_source import StylizerSource
+from serving.versions.lineage import lineage
 from tests.tfx.planting import Planting
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import Stylizer
 
 NAMES = ["StylizerSource", "BundleExporter", "WarmupWriter", "ParityEvaluator", "Pusher"]
 

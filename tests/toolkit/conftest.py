@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import images, samples
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
 
 
 @pytest.fixture

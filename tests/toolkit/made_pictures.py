@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from toolkit import images
 from toolkit.errors import InputError
+from toolkit.imaging import io as images
 
 light = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 sides = st.integers(images.MIN_SIDE, 40)

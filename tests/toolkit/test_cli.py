@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import cli, images
+from toolkit import cli
 from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.extras import install
-from toolkit.signals import Terminated
+from toolkit.imaging import io as images
+from toolkit.process.signals import Terminated
 
 HEAVY = {"tensorflow", "keras", "numpy", "PIL", "ai_edge_litert", "skimage"}
 # Runs the command in a Python where some packages are not installed.
@@ -28,7 +29,7 @@ class Missing(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Missing())
-from toolkit import cli, images
+from toolkit import cli; from toolkit.imaging import io as images
 sys.exit(cli.run(sys.argv[2:]))
 """
 
@@ -343,7 +344,7 @@ def test_the_script_tells_bad_input_in_one_line(script, pictures, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures"]
 
 
-def test_the_script_can_be_read_by_a_program_that_wants_no_colours(script):
+def test_the_script_can_be_read_by_a_program_that_wants_no_colors(script):
     environment = {**os.environ, "NO_COLOR": "1", "TERM": "dumb"}
     result = subprocess.run([script, "--help"], capture_output=True, env=environment, check=True, timeout=60)
     assert b"\x1b" not in result.stdout

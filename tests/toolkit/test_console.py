@@ -15,7 +15,7 @@ from toolkit import cli
 from toolkit.console import TextConsole, bytes_bar, progress_bar, quiet_libraries
 from toolkit.errors import InputError, WorkError
 from toolkit.printing import LOGS_VARIABLE, print_json, print_lines, print_path
-from toolkit.signals import Terminated
+from toolkit.process.signals import Terminated
 
 
 @pytest.fixture(autouse=True)

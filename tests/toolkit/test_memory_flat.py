@@ -42,9 +42,9 @@ from styleport import DeviceStylizer, ExportOptions, SavedModelStylizer, export_
 options = ExportOptions(quantizations=("float16",), sizes=(64,))
 """
 EXPORT_OPTIMIZATION = """
-from export.sources import open_optimisation
+from export.sources.loader import open_optimization
 from styleport import ExportOptions, export_bundle
-options = ExportOptions(quantizations=("float16",), method="optimisation")
+options = ExportOptions(quantizations=("float16",), method="optimization")
 few = {"style_layers": ["block1_conv1"], "content_layers": ["block2_conv1"], "content_weight": 1.0}
 """
 BUNDLE = EXPORT + 'export_bundle(open_source("magenta-mobile"), Path("bundle"), options)'
@@ -62,7 +62,7 @@ WORK = {
     "export": (EXPORT, 'export_bundle(open_source("magenta-mobile"), Path(f"bundle{turn}"), options)'),
     "export optimization": (
         EXPORT_OPTIMIZATION,
-        'export_bundle(open_optimisation("vgg19-8bit", **few), Path(f"bundle{turn}"), options)',
+        'export_bundle(open_optimization("vgg19-8bit", **few), Path(f"bundle{turn}"), options)',
     ),
     "verify": (BUNDLE, 'verify_bundle(Path("bundle"))'),
     "device": (BUNDLE, 'DeviceStylizer(Path("bundle/tflite/float16_64"))(noise(64)[None], noise(side, 1)[None])'),

@@ -10,15 +10,16 @@ import pytest
 import tensorflow as tf
 
 from tests.toolkit import tiny_pairs
-from toolkit import SourceOptions, StyleTransfer, VGG19Features, images, open_model
-from toolkit.baked import BakedStylizer
-from toolkit.bottleneck_cache import BottleneckCache
-from toolkit.device import DeviceStylizer, DeviceWholeStylizer
+from toolkit import SourceOptions, StyleTransfer, VGG19Features, open_model
 from toolkit.errors import InputError
-from toolkit.look import Look
-from toolkit.painting import Painter
-from toolkit.saved_model import SavedModelStylizer
-from toolkit.stage_times import StageTimes
+from toolkit.imaging import io as images
+from toolkit.inference.painting import Painter
+from toolkit.interface.bottleneck_cache import BottleneckCache
+from toolkit.interface.paint_options import Look
+from toolkit.process.stage_times import StageTimes
+from toolkit.runtimes.baked import BakedStylizer
+from toolkit.runtimes.litert import DeviceStylizer, DeviceWholeStylizer
+from toolkit.runtimes.saved_model import SavedModelStylizer
 
 THREADS = 4
 # One size for each thread: what is left of another's call has the wrong shape or shows another picture.

@@ -1,4 +1,4 @@
-"""Makes .tflite pairs whose answer a reader can compute: a picture halfway between content and mean style colour."""
+"""Makes .tflite pairs whose answer a reader can compute: a picture halfway between content and mean style color."""
 
 import shutil
 
@@ -30,7 +30,7 @@ def transformer(side, dtype=tf.float32):
 
 
 def write(path, functions, samples_of_inputs=None):
-    """Converts functions to a .tflite file with one signature each; quantised to int8 if samples are given."""
+    """Converts functions to a .tflite file with one signature each; quantized to int8 if samples are given."""
     module = tf.Module()
     for function, specs in functions:
         setattr(module, function.__name__, tf.function(function, specs))

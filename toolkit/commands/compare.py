@@ -9,12 +9,12 @@ from toolkit.commands import closing, completion, interruption, objective_option
 from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.optimize import MAX_STEPS, check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
-from toolkit.gate import trusted
 from toolkit.printing import print_path
+from toolkit.safe_loading.gate import trusted
 
 if TYPE_CHECKING:
-    from toolkit.images import Picture
-    from toolkit.models import StylizerLike
+    from toolkit.imaging.io import Picture
+    from toolkit.inference.model_loader import StylizerLike
 
 
 EXAMPLES = (
@@ -58,29 +58,30 @@ def compare(
     trust: Trust = False,
 ) -> None:
     """Paint a picture by both methods, and show the results beside the content and the style."""
-    from toolkit import memory, targets
     from toolkit.console import quiet_libraries
-    from toolkit.images import WRITABLE_SUFFIXES, save_image
-    from toolkit.locate import local_path
-    from toolkit.panels import side_by_side
-    from toolkit.source_options import SourceOptions
-    from toolkit.whole_files import make_folder
+    from toolkit.external.source_options import SourceOptions
+    from toolkit.files import output_paths
+    from toolkit.files.atomic_write import make_folder
+    from toolkit.imaging.io import WRITABLE_SUFFIXES, save_image
+    from toolkit.imaging.montage import side_by_side
+    from toolkit.process import memory
+    from toolkit.sources.locator import local_path
 
     options = SourceOptions(inputs, split_at, value_range)
     seeded = None if vgg_weights == "random" else "without --vgg-weights random"
     refuse_idle(context, {"seed": seeded, **of_models_made_elsewhere(model)})
-    targets.check(
+    output_paths.check(
         [content, style, local_path(model), objective_options.weights_file(vgg_weights)],
-        [targets.File("--output", output, WRITABLE_SUFFIXES)],
+        [output_paths.File("--output", output, WRITABLE_SUFFIXES)],
     )
     content_picture, (style_picture,) = load_pictures(content, [style], size)
     with quiet_libraries() as console, trusted(trust):
-        from toolkit.custom_objects import import_modules
-        from toolkit.interrupts import Interrupted
-        from toolkit.models import in_given_styles, open_model
-        from toolkit.run_progress import RunProgress
-        from toolkit.transfer import StyleTransfer
-        from toolkit.vgg19 import CONTENT_LAYERS
+        from toolkit.framework.custom_objects import import_modules
+        from toolkit.inference.model_loader import in_given_styles, open_model
+        from toolkit.optimization.features.vgg19 import CONTENT_LAYERS
+        from toolkit.optimization.interrupts import Interrupted
+        from toolkit.optimization.progress import RunProgress
+        from toolkit.optimization.style_transfer import StyleTransfer
 
         check_memory(content_picture, list(CONTENT_LAYERS), optimizer)
         import_modules(imports or [])
@@ -113,6 +114,6 @@ def compare(
 def _feed_forward(network: "StylizerLike", content: "Picture", style: "Picture", style_size: int) -> "Picture":
     import numpy as np
 
-    from toolkit import images
+    from toolkit.imaging import io as images
 
     return np.asarray(network(content[None], images.square(style, style_size)[None]))[0]

@@ -37,18 +37,19 @@ def fetch(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Download a module through the cache of TensorFlow Hub, and keep a copy with its SHA-256 hash."""
-    from toolkit import hub, targets
     from toolkit.console import bytes_bar, quiet_libraries
-    from toolkit.copies import keep, record_path
-    from toolkit.names import check_utf8
+    from toolkit.files import output_paths
+    from toolkit.files.names import check_utf8
+    from toolkit.sources import hub
+    from toolkit.sources.fetched_copies import keep, record_path
 
     archive = None if hub.is_handle(handle) else Path(handle)
     if archive and not hub.is_archive(archive):
         raise InputError(f"{handle}: give an address such as https://tfhub.dev/…, or the path of a .tar.gz")
     refuse_idle(context, dict.fromkeys(("timeout", "total_timeout"), "on a file" if archive else None))
     check_utf8(archive)
-    targets.check_new_folder(folder)
-    targets.check([archive], [targets.WholeFolder("DIR", folder, [record_path(folder)])])
+    output_paths.check_new_folder(folder)
+    output_paths.check([archive], [output_paths.WholeFolder("DIR", folder, [record_path(folder)])])
     with quiet_libraries() as console:
         limits = hub.DownloadLimits(timeout, total_timeout, max_size * 1_000_000)
         with bytes_bar(console, handle) as progress:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit import images, targets
 from toolkit.errors import InputError
-from toolkit.formats import files_in, result_suffix, writable_suffix
+from toolkit.files import output_paths
+from toolkit.imaging import io as images
+from toolkit.imaging.formats.file_types import files_in, result_suffix, writable_suffix
 
 
 @dataclass(frozen=True)
@@ -109,11 +110,11 @@ class Output:
     def _suffix_of(self, content: Path) -> str:
         return result_suffix(content) if self.suffix is None else self.suffix
 
-    def target(self, jobs: list[Job]) -> targets.Target:
+    def target(self, jobs: list[Job]) -> output_paths.Target:
         """Returns what is written, to be held against what is read."""
         if self.is_folder:
-            return targets.Folder("--output", self.path, [job.output for job in jobs])
-        return targets.File("--output", self.path, images.WRITABLE_SUFFIXES)
+            return output_paths.Folder("--output", self.path, [job.output for job in jobs])
+        return output_paths.File("--output", self.path, images.WRITABLE_SUFFIXES)
 
 
 def unread(given: Path, found: list[Path], recursive: bool = False) -> list[Path]:

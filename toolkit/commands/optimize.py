@@ -11,11 +11,11 @@ import typer
 from toolkit.commands import closing, interruption, objective_options
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError, StyleportError, WorkError
+from toolkit.files.atomic_write import make_folder, write_whole
 from toolkit.printing import print_json, print_path
-from toolkit.whole_files import make_folder, write_whole
 
 if TYPE_CHECKING:
-    from toolkit.transfer import StyleTransfer
+    from toolkit.optimization.style_transfer import StyleTransfer
 
 # Far beyond any run; what divides a number of steps is looked for among the smaller ones.
 MAX_STEPS = 1_000_000
@@ -89,11 +89,11 @@ def optimize(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Paint a picture by optimization (Gatys et al. 2015): slower than stylize, and closer to the style."""
-    from toolkit import targets
-    from toolkit.checkpoints import STATE_FILE
     from toolkit.console import quiet_libraries
-    from toolkit.images import WRITABLE_SUFFIXES, save_image
-    from toolkit.names import check_utf8
+    from toolkit.files import output_paths
+    from toolkit.files.names import check_utf8
+    from toolkit.imaging.io import WRITABLE_SUFFIXES, save_image
+    from toolkit.optimization.checkpoint import STATE_FILE
 
     began = time.monotonic()
     _refuse_idle(context, styles, style_share, start, vgg_weights, checkpoint, steps)
@@ -101,25 +101,27 @@ def optimize(
     if save_every and save_every > epochs * steps_per_epoch:
         raise InputError(f"--save-every {save_every} has no effect in {epochs * steps_per_epoch} steps: give fewer")
     written = [
-        targets.File("--output", output, WRITABLE_SUFFIXES),
-        targets.NumberedFiles("--save-every", output, save_every, epochs * steps_per_epoch) if save_every else None,
-        targets.File("--animation", animation, ANIMATION_SUFFIXES) if animation else None,
-        targets.File("--trace", trace) if trace else None,
-        targets.Folder("--checkpoint", checkpoint, [checkpoint / STATE_FILE]) if checkpoint else None,
-        targets.Folder("--tensorboard", tensorboard) if tensorboard else None,
+        output_paths.File("--output", output, WRITABLE_SUFFIXES),
+        output_paths.NumberedFiles("--save-every", output, save_every, epochs * steps_per_epoch)
+        if save_every
+        else None,
+        output_paths.File("--animation", animation, ANIMATION_SUFFIXES) if animation else None,
+        output_paths.File("--trace", trace) if trace else None,
+        output_paths.Folder("--checkpoint", checkpoint, [checkpoint / STATE_FILE]) if checkpoint else None,
+        output_paths.Folder("--tensorboard", tensorboard) if tensorboard else None,
     ]
     check_utf8(tensorboard)
-    targets.check([content, *styles, _start_file(start), objective_options.weights_file(vgg_weights)], written)
+    output_paths.check([content, *styles, _start_file(start), objective_options.weights_file(vgg_weights)], written)
     content_picture, style_pictures = load_pictures(content, styles, size)
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
     goes_on = f"the same command continues from {checkpoint}" if checkpoint else ""
     with quiet_libraries() as console:
-        from toolkit import recording
-        from toolkit.interrupts import Interrupted
-        from toolkit.run_progress import RunProgress
-        from toolkit.transfer import StyleTransfer
-        from toolkit.vgg19 import CONTENT_LAYERS, STYLE_LAYERS
+        from toolkit.optimization import callbacks as recording
+        from toolkit.optimization.features.vgg19 import CONTENT_LAYERS, STYLE_LAYERS
+        from toolkit.optimization.interrupts import Interrupted
+        from toolkit.optimization.progress import RunProgress
+        from toolkit.optimization.style_transfer import StyleTransfer
 
         logs = recording.tensorboard(tensorboard) if tensorboard else []
         check_memory(content_picture, [*(style_layers or STYLE_LAYERS), *(content_layers or CONTENT_LAYERS)], optimizer)
@@ -183,15 +185,15 @@ def optimize(
 
 def load_pictures(content: Path, styles: list[Path], size: int) -> tuple[Any, list[Any]]:
     """Loads a content and styles, each at most `size` pixels on its longer side."""
-    from toolkit import images
+    from toolkit.imaging import io as images
 
     return images.load_image(content, size), [images.load_image(style, size) for style in styles]
 
 
 def check_memory(content: Any, layers: list[str], optimizer: str) -> None:
     """Refuses a run that the machine has no memory for, with the arithmetic, and unknown layers."""
-    from toolkit import memory
-    from toolkit.vgg19 import check_layers
+    from toolkit.optimization.features.vgg19 import check_layers
+    from toolkit.process import memory
 
     height, width = content.shape[:2]
     pictures = memory.PICTURES.get(optimizer, memory.PICTURES["adam"])

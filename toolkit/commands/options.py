@@ -24,7 +24,7 @@ RANGE_HELP = (
     "Pictures are converted."
 )
 
-# Fields of `toolkit.source_options.SourceOptions`.
+# Fields of `toolkit.external.source_options.SourceOptions`.
 Inputs = Annotated[str | None, typer.Option(help=INPUTS_HELP)]
 SplitAt = Annotated[str | None, typer.Option(help=SPLIT_HELP)]
 ValueRange = Annotated[str | None, typer.Option("--range", metavar="LOW..HIGH", help=RANGE_HELP)]
@@ -46,7 +46,7 @@ Trust = Annotated[
     ),
 ]
 
-# Fields of `toolkit.look.Look`.
+# Fields of `toolkit.interface.paint_options.Look`.
 STRENGTH_HELP = (
     "How much of the style is taken, from 0 to 1. At 0 the photo is still repainted, in the style that the network "
     "sees in the photo itself."
@@ -76,7 +76,7 @@ def warn_of_style_size(side: int) -> None:
     Args:
         side: in pixels.
     """
-    from toolkit.sizes import style_size_warning
+    from toolkit.interface.sizes import style_size_warning
 
     if warning := style_size_warning(side):
         print_remark(f"styleport: {warning}")

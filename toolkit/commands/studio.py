@@ -9,9 +9,9 @@ from toolkit.errors import StyleportError, WorkError, out_of_memory
 
 if TYPE_CHECKING:
     from toolkit.commands.jobs import Job
-    from toolkit.painting import Painter
-    from toolkit.refining import Refiner
-    from toolkit.stage_times import StageTimes
+    from toolkit.inference.painting import Painter
+    from toolkit.optimization.refinement import Refiner
+    from toolkit.process.stage_times import StageTimes
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class Studio:
 
     def paint(self, job: "Job") -> int | None:
         """Paints one picture and writes it, whole or not at all; returns `Outcome.stopped_after`."""
-        from toolkit import images
-        from toolkit.photo_metadata import read_metadata
-        from toolkit.whole_files import make_folder
+        from toolkit.files.atomic_write import make_folder
+        from toolkit.imaging import io as images
+        from toolkit.imaging.photo_metadata import read_metadata
 
         style = None if job.style is None else self._read_style(job.style)
         content = self._painter.read_content(job.content)

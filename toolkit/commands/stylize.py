@@ -25,9 +25,9 @@ from toolkit.commands.options import (
 )
 from toolkit.commands.studio import Outcome, Studio
 from toolkit.errors import InputError, WorkError
-from toolkit.gate import trusted
+from toolkit.interface.sizes import DETAIL
 from toolkit.printing import print_json, print_path, print_remark
-from toolkit.sizes import DETAIL
+from toolkit.safe_loading.gate import trusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,14 +126,15 @@ def stylize(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Paint pictures in the style of other pictures with a feed-forward network, in one pass."""
-    from toolkit import images, targets
     from toolkit.commands.jobs import Output, unread
     from toolkit.console import progress_bar, quiet_libraries
-    from toolkit.locate import local_path
-    from toolkit.look import Look
-    from toolkit.models import chosen_artifact, has_style_inside, open_model
-    from toolkit.one_style import OneStyleStylizer
-    from toolkit.source_options import SourceOptions
+    from toolkit.external.source_options import SourceOptions
+    from toolkit.files import output_paths
+    from toolkit.imaging import io as images
+    from toolkit.inference.model_loader import chosen_artifact, has_style_inside, open_model
+    from toolkit.interface.paint_options import Look
+    from toolkit.interface.single_style import OneStyleStylizer
+    from toolkit.sources.locator import local_path
 
     options = SourceOptions(inputs, split_at, value_range)
     if refine and max_size is None:
@@ -143,7 +144,7 @@ def stylize(
     opened, is_inside = None, has_style_inside(model, artifact)
     if is_inside is None:
         with quiet_libraries(), trusted(trust):
-            from toolkit.custom_objects import import_modules
+            from toolkit.framework.custom_objects import import_modules
 
             import_modules(imports or [])
             opened = open_model(model, artifact, threads, options, isolated)
@@ -164,18 +165,20 @@ def stylize(
             f"--output {output} is one picture; give one, or a folder as --output"
         )
     jobs = place.jobs(contents, [None] if baked else found[pictures[-1]], given)
-    targets.check([*itertools.chain(*found.values()), local_path(model)], [place.target(jobs)])
+    output_paths.check([*itertools.chain(*found.values()), local_path(model)], [place.target(jobs)])
     warn_of_style_size(style_size)
     skipped = [file for path, pictures in found.items() for file in unread(path, pictures, recursive)]
     if skipped:
         print_remark(_skipped(skipped))
     with quiet_libraries() as console, trusted(trust):
-        from toolkit.painting import Painter
+        from toolkit.inference.painting import Painter
 
         bar, refiner = progress_bar(console, len(jobs)), None
         if refine:
-            from toolkit.refining import Refiner  # takes TensorFlow, which a picture in one pass does without
-            from toolkit.run_progress import RunProgress
+            from toolkit.optimization.progress import RunProgress
+            from toolkit.optimization.refinement import (
+                Refiner,  # takes TensorFlow, which a picture in one pass does without
+            )
 
             steps = RunProgress(console, refine)
             bar, refiner = steps.of_pictures(len(jobs)), Refiner(refine, preserve_color, [steps])
@@ -232,7 +235,7 @@ def _refuse_idle(
 
 
 def _skipped(files: list[Path]) -> str:
-    from toolkit.formats import HEIC_HINT, is_heic_name
+    from toolkit.imaging.formats.file_types import HEIC_HINT, is_heic_name
 
     names = ", ".join(path.name for path in files[:_NAMED])
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit import strict_json
 from toolkit.errors import InputError, told_as_input
+from toolkit.files import strict_json
 
 FOLDER = Path(__file__).parent
 PAIR_FILE = "pair.json"
@@ -82,7 +82,7 @@ def _dequantize(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 
 def weights(name: str) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Dequantises a preset's weights, one convolution at a time.
+    """Dequantizes a preset's weights, one convolution at a time.
 
     Args:
         name: one of `names()`.

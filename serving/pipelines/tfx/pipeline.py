@@ -15,19 +15,20 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.proto import pusher_pb2
 
 from export.artifact import ExportOptions
-from export.parity import narrowed_gates
-from serving import versions, warmup
+from export.parity.metrics import narrowed_gates
 from serving.pipelines.tfx import pairs, runs
 from serving.pipelines.tfx.bundle_exporter import BundleExporter
 from serving.pipelines.tfx.parity_evaluator import ParityEvaluator
 from serving.pipelines.tfx.stylizer_source import StylizerSource
 from serving.pipelines.tfx.warmup_writer import WarmupWriter
-from toolkit import hub, presets
+from serving.versions import publishing, warmup
 from toolkit import manifest as manifests
+from toolkit import presets
 from toolkit.errors import InputError, WorkError
-from toolkit.locate import locate
-from toolkit.source_options import SourceOptions
-from toolkit.whole_files import make_folder
+from toolkit.external.source_options import SourceOptions
+from toolkit.files.atomic_write import make_folder
+from toolkit.sources import hub
+from toolkit.sources.locator import locate
 
 DEFAULT_SOURCE = "magenta-mobile"
 METADATA_FILE = "metadata.sqlite"
@@ -40,12 +41,13 @@ class Settings:
     Attributes:
         root: where it keeps its artifacts; for Kubeflow a bucket's address.
         base_path: the folder of the versions that a server is given; its name is the model's.
-        source: a preset, a handle or a path, as `export.sources.open_source` takes it.
+        source: a preset, a handle or a path, as `export.sources.loader.open_source` takes it.
         elsewhere: of a model made elsewhere: what it does not tell itself, as the command line has it.
         options: what to export; the SavedModel is what is pushed.
         gates: narrower bounds by figure, by kind of artifact.
         pictures: a folder with `contents/` and `styles/` to measure on in place of the samples.
-        warmup_sizes: of the pictures that a server is warmed up with, as `serving.warmup.parse_sizes` reads them.
+        warmup_sizes: of the pictures that a server is warmed up with, as `serving.versions.warmup.parse_sizes` reads
+            them.
         name: the pipeline's; by default the model's.
     """
 
@@ -105,8 +107,8 @@ def exporting_components(settings: Settings) -> tuple[Any, Any, Any]:
     from export.exporting import toolchain
 
     options = settings.options
-    if versions.ARTIFACT not in options.formats:
-        raise InputError(f"the formats have no {versions.ARTIFACT}, which is what is pushed: add it")
+    if publishing.ARTIFACT not in options.formats:
+        raise InputError(f"the formats have no {publishing.ARTIFACT}, which is what is pushed: add it")
     warmup.parse_sizes(settings.warmup_sizes)
     source = StylizerSource(
         source=settings.source,
@@ -189,7 +191,7 @@ def run_locally(settings: Settings) -> runs.Run:
     """
     if "://" in settings.root:
         raise InputError(f"{settings.root}: not a folder of this machine: addresses are for --compile")
-    versions.check_base(Path(settings.base_path), None)
+    publishing.check_base(Path(settings.base_path), None)
     root = Path(settings.root).resolve()
     local = dataclasses.replace(settings, root=str(root), base_path=str(Path(settings.base_path).resolve()))
     pipeline = create_pipeline(local)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from toolkit import images
 from toolkit.errors import StyleportError, WorkError, one_line
+from toolkit.imaging import io as images
 
 SIGNATURE = "image_bytes"
 # Neither square nor a multiple of four, as users' pictures are; height and width.
@@ -41,7 +41,7 @@ def answer(version: Path) -> None:
     Raises:
         WorkError: it cannot be loaded, or its answer is no picture of the content's size.
     """
-    from serving.server.loader import Servable, warm_up
+    from serving.server.models.loader import Servable, warm_up
     from serving.server.options import Limits, LoadOptions
     from serving.server.status import ServingError
 

@@ -37,14 +37,14 @@ def StylizerSource(  # noqa: N802 components are named like classes
         InputError: There is no such model, it is damaged, or it is no stylizer.
         WorkError: An address cannot be reached.
     """
-    from export.optimisation.exportable import METHOD as OPTIMISATION
-    from export.sources import open_source
-    from toolkit.source_options import SourceOptions
+    from export.sources.loader import open_source
+    from export.sources.optimization import METHOD as OPTIMIZATION
+    from toolkit.external.source_options import SourceOptions
 
     options = SourceOptions(inputs or None, split_at or None, value_range or None)
     exportable = open_source(source, options)
-    if exportable.source["method"] == OPTIMISATION:
-        raise InputError(f"{source}: style transfer by optimisation has no image_bytes to serve: give a stylizer")
+    if exportable.source["method"] == OPTIMIZATION:
+        raise InputError(f"{source}: style transfer by optimization has no image_bytes to serve: give a stylizer")
     with folders.writing(model.uri) as folder:
         reference = folder / exportable.reference
         reference.parent.mkdir()

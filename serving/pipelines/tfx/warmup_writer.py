@@ -37,7 +37,7 @@ def WarmupWriter(  # noqa: N802
     Raises:
         InputError: A size is out of range, or there are more requests than a server takes.
     """
-    from serving import versions, warmup
+    from serving.versions import publishing, warmup
     from toolkit import manifest as manifests
 
     with (
@@ -48,8 +48,8 @@ def WarmupWriter(  # noqa: N802
         version = target / path_utils.serving_model_dir("")
         shutil.copytree(path_utils.serving_model_path(str(source)), version)
         manifest = manifests.read(origin)
-        record = manifests.artifact(manifest, versions.ARTIFACT)
+        record = manifests.artifact(manifest, publishing.ARTIFACT)
         count = warmup.write(version, record["signatures"], warmup.parse_sizes(sizes), model_name)
         # The last parts of the address name the execution in the metadata, and nothing of the machine.
         run = {"by": f"pipeline {pipeline_name}", "execution": "/".join(warmed_model.uri.rsplit("/", 3)[1:])}
-        versions.write_provenance(version, origin, manifest, record, count, run)
+        publishing.write_provenance(version, origin, manifest, record, count, run)

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit import strict_json
 from toolkit.errors import InputError, WorkError
+from toolkit.files import strict_json
 from toolkit.presets import damaged
 
 FOLDER = Path(__file__).parent

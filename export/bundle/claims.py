@@ -1,0 +1,97 @@
+"""Holds what a manifest says against what the files say: figures, gate, verdict, signatures, labels, origin."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from export.artifact import ONE_FORM, Artifact
+from export.gates import Parity
+from export.quantization import rules
+from toolkit.manifest_types import ArtifactRecord, SourceRecord
+from toolkit.runtimes.tflite_file import FLOAT16, FLOAT32, INT8, TFLiteFile, read_tflite
+
+# Two runs of one artifact give the same figures on one machine. Another processor rounds otherwise, which changes an
+# error by some hundredths of itself, the largest of all by more, and errors near the precision of float32 by anything.
+_RELATIVE = {"max_abs": 0.25, "mean_abs": 0.1, "p999": 0.1, "psnr": 0.1}
+_NOISE = 5e-6
+_LIKENESS = 2e-3
+# From so many bytes of weights on, conversion to 8 bits leaves none in floating point.
+_QUANTIZED_BYTES = 4096
+
+
+def false_claims(
+    record: ArtifactRecord, artifact: Artifact, measured: Parity, folder: Path, signatures: dict[str, Any]
+) -> list[str]:
+    """Returns one line for each claim of an artifact's record that its files, measured anew, do not bear out."""
+    found = [*_false_labels(artifact, folder, signatures)]
+    if record["signatures"] != json.loads(json.dumps(signatures)):
+        found.append("its recorded signatures are not those of its files")
+    if record["gate"] != measured.gate.bounds():
+        found.append(f"its recorded gate {record['gate']} is not that of {artifact.kind}, {measured.gate.bounds()}")
+    if record["verdict"] != measured.verdict:
+        found.append(f"its recorded verdict is {record['verdict']!r}, not {measured.verdict!r}")
+    return [f"{artifact.path}: {line}" for line in found]
+
+
+def false_source(recorded: SourceRecord, anew: SourceRecord) -> list[str]:
+    """Finds what a manifest says of the model that a bundle was made from, and the model does not bear out."""
+    return [
+        f"the model's recorded {name} is {value}, read anew it is {anew.get(name)}"
+        for name, value in recorded.items()
+        if name != "reference" and value != anew.get(name)
+    ]
+
+
+def false_figures(record: ArtifactRecord, artifact: Artifact, measured: Parity) -> list[str]:
+    """Returns one line for each recorded figure that is further from the new one than another processor explains."""
+    recorded: dict[str, Any] = {**record["parity"]}
+    anew = measured.to_json()["parity"]
+    return [
+        f"{artifact.path}: its recorded {name} is {recorded.get(name)}, measured anew it is {anew.get(name)}"
+        for name in sorted({*recorded, *anew} - {"worst_pair"})
+        if not _agree(name, recorded.get(name), anew.get(name))
+    ]
+
+
+def _agree(name: str, recorded: float | None, anew: float | None) -> bool:
+    if recorded is None or anew is None or name == "pairs":
+        return recorded == anew
+    if name not in _RELATIVE:
+        return abs(recorded - anew) <= _LIKENESS
+    if name == "psnr":
+        recorded, anew = (math.pow(10, -min(max(value, 0), 1000) / 20) for value in (recorded, anew))
+    return abs(recorded - anew) <= _RELATIVE[name] * max(recorded, anew) + _NOISE
+
+
+def _false_labels(artifact: Artifact, folder: Path, signatures: dict[str, Any]) -> Iterator[str]:
+    said = (artifact.quantization, artifact.size)
+    able = (ONE_FORM[artifact.format], None) if artifact.format in ONE_FORM else said
+    if artifact.path != artifact.label or said != able:
+        yield f"it is recorded as {artifact.format}, {artifact.quantization}, of the size {artifact.size or 'any'}"
+    if not all(_is(artifact.quantization, path) for path in sorted(folder.rglob("*.tflite"))):
+        yield f"its networks are not {artifact.quantization}"
+    if artifact.format in ("tflite", "baked"):
+        shapes = [tensor["shape"] for one in signatures.values() for tensor in one["inputs"].values()]
+        if [artifact.size] * 2 not in [shape[1:3] for shape in shapes if len(shape) == 4]:
+            yield f"its networks take no pictures of the size {artifact.size or 'any'}"
+
+
+def _is(quantization: str, path: Path) -> bool:
+    """Returns whether a network's tensors are of the types that its quantization makes."""
+    file = read_tflite(path)
+    kinds = {*file.weights, *file.activations}
+    if quantization == "float32":
+        return not kinds & {FLOAT16, INT8}
+    made, ruled_out = {
+        "float16": (FLOAT16 in file.weights, INT8 in kinds),
+        "dynamic": (INT8 in file.weights, INT8 in file.activations),
+        "int8": (INT8 in file.activations, False),
+    }[quantization]
+    return not ruled_out and (made or _is_bare(file, path))
+
+
+def _is_bare(file: TFLiteFile, path: Path) -> bool:
+    """Returns whether what a network has in floating point is what no quantization takes."""
+    return file.weights.get(FLOAT32, 0) < _QUANTIZED_BYTES or not rules.layers(path.read_bytes(), None)

@@ -1,0 +1,72 @@
+"""Makes the JSON schema of manifests from their types in `toolkit.manifest_types`: `python -m export.bundle.schema`."""
+
+import json
+import sys
+import types
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
+
+from toolkit.manifest_types import ArtifactRecord, BundleSourceRecord, Manifest
+
+Schema = dict[str, Any]
+_NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+
+
+def _where(name: str, value: str, then: Schema, otherwise: Schema) -> Schema:
+    """What holds where a property has a value, and where it has not."""
+    given = {"properties": {name: {"const": value}}, "required": [name]}
+    return {"if": given, "then": then, "else": otherwise}
+
+
+# What no type says of one property, because it depends on another.
+_BETWEEN: dict[Any, Schema] = {
+    ArtifactRecord: _where("format", "baked", {"required": ["style"]}, {"properties": {"style": False}}),
+    BundleSourceRecord: {
+        # What is told of the origin may grow.
+        "additionalProperties": True,
+        "allOf": [
+            _where(
+                "method",
+                "single-style",
+                {"required": ["inputs"], "properties": {"inputs": {"properties": {"style": False}}}},
+                {"properties": {"inputs": {"required": ["style"]}}},
+            ),
+            _where("method", "optimization", {"required": ["settings", "fingerprint"]}, {}),
+        ],
+    },
+}
+
+
+def _of(hint: Any) -> Schema:
+    """Returns the schema of a type."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        inner, *keywords = arguments
+        return {key: value for one in (_of(inner), *keywords) for key, value in one.items()}
+    if origin is Literal:
+        return {"enum": [*arguments]} if len(arguments) > 1 else {"const": arguments[0]}
+    if origin is types.UnionType:
+        return {"type": [_NAMES[one] for one in arguments]}
+    if origin is list:
+        return {"type": "array", "items": _of(arguments[0])}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": _of(arguments[1])}
+    if is_typeddict(hint):
+        hints = get_type_hints(hint, include_extras=True)
+        return {
+            "type": "object",
+            "description": hint.__doc__,
+            "additionalProperties": False,
+            "required": [name for name in hints if name in hint.__required_keys__],
+            "properties": {name: _of(one) for name, one in hints.items()},
+            **_BETWEEN.get(hint, {}),
+        }
+    return {"type": _NAMES[hint]}
+
+
+def schema() -> Schema:
+    """Returns the JSON schema of manifests."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_of(Manifest)}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")

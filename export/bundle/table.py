@@ -1,0 +1,167 @@
+"""Tables of results, on a terminal or in a notebook: as many columns as fit, and every name whole."""
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from export.bundle.report import figure_names, megabytes, number
+from toolkit.console import TextConsole
+from toolkit.printing import printable
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        name: its heading.
+        cells: one for each row, whoever wrote them.
+        is_number: its cells are aligned on the right.
+        rank: columns with a larger one are left out first; those of rank 0 stay.
+        colors: of its cells by what they say.
+    """
+
+    name: str
+    cells: Sequence[str]
+    is_number: bool = False
+    rank: int = 0
+    colors: Mapping[str, str] = field(default_factory=dict)
+
+    def shown(self) -> list[Text]:
+        """Returns the cells, each in one line."""
+        return [Text(printable(cell), self.colors.get(cell, "")) for cell in self.cells]
+
+
+def fitted(columns: Sequence[Column], console: Console, caption: str | None = None) -> Table:
+    """Returns a table no wider than a console: without its least columns, or with each row as lines, one a column.
+
+    Returns:
+        A table whose caption tells which columns were left out.
+    """
+    kept = list(columns)
+    while _width(_table(kept, caption), console) > console.width and any(column.rank for column in kept):
+        kept.remove(max(kept, key=lambda column: column.rank))
+    if _width(_table(kept, caption), console) > console.width:
+        rows = zip(*(column.shown() for column in columns), strict=True)
+        return stacked((zip((column.name for column in columns), row, strict=True) for row in rows), caption)
+    left_out = [column.name for column in columns if column not in kept]
+    notes = [caption, f"left out at this width: {', '.join(left_out)}; --json has all" if left_out else None]
+    return _table(kept, "\n".join(filter(None, notes)) or None)
+
+
+def _table(columns: Sequence[Column], caption: str | None) -> Table:
+    table = Table(caption=caption)
+    for column in columns:
+        table.add_column(column.name, justify="right" if column.is_number else "left", no_wrap=True)
+    for row in zip(*(column.shown() for column in columns), strict=True):
+        table.add_row(*row)
+    return table
+
+
+def stacked(rows: Iterable[Iterable[tuple[str, str | Text]]], caption: str | None = None) -> Table:
+    """Returns a table of two columns, each row of it as lines.
+
+    Args:
+        rows: names with what is told of them, whoever wrote that.
+        caption: what stands below it.
+    """
+    table = Table(show_header=False, caption=caption)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        for name, told in row:
+            table.add_row(name, Text(printable(told)) if isinstance(told, str) else told)
+        table.add_section()
+    return table
+
+
+def _width(table: Table, console: Console) -> int:
+    """The columns of a terminal that a table takes with every cell in one line."""
+    roomy = console.options.update(width=10_000)
+    return Measurement.get(console, roomy, table).maximum
+
+
+def print_wrapped(lines: Iterable[str], console: Console, indent: int = 4) -> None:
+    """Prints lines; on a terminal those that are wider go on in the next row, indented, and no word is broken.
+
+    Args:
+        lines: without markup.
+        console: that they are printed on.
+        indent: of the rows in which a line goes on, beyond its own.
+    """
+    for line in "\n".join(lines).split("\n"):
+        rows = [line]
+        if console.is_terminal:
+            rows = wrapped(line, console.width, len(line) - len(line.lstrip()) + indent)
+        console.print("\n".join(rows), highlight=False, markup=False, soft_wrap=True)
+
+
+def wrapped(text: str, width: int, indent: int) -> list[str]:
+    """Lays a line out in rows, broken between words alone.
+
+    Args:
+        text: the line.
+        width: of a row; a word that is longer has a longer row.
+        indent: of the rows after the first.
+
+    Returns:
+        At least one row.
+    """
+    rows = textwrap.wrap(text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+    return rows or [""]
+
+
+def parity_table(records: Sequence[Mapping[str, Any]], console: Console | None = None) -> Table:
+    """Lists the artifacts of a bundle with their sizes and figures.
+
+    Args:
+        records: as in the manifest's `artifacts`.
+        console: whose width the table keeps; None keeps all columns.
+
+    Returns:
+        A table that Rich prints and notebooks show.
+    """
+    parities = [record["parity"] for record in records]
+    names = figure_names(parities)
+    # The worst of the errors and the SSIM say least that PSNR does not.
+    ranks = {name: rank for rank, name in enumerate(names, start=2)}
+    ranks["psnr"] = 1
+    columns = [
+        Column("artifact", [record["path"] for record in records]),
+        Column("size", [megabytes(record["bytes"]) for record in records], is_number=True),
+        Column("pairs", [str(parity["pairs"]) for parity in parities], is_number=True, rank=len(names) + 2),
+        *(
+            Column(title, [number(parity.get(name)) for parity in parities], is_number=True, rank=ranks[name])
+            for name, title in names.items()
+        ),
+        Column("verdict", [record["verdict"] for record in records], colors={"pass": "green", "fail": "red"}),
+    ]
+    caption = "each figure is the worst of all pairs, against the float32 model"
+    return fitted(columns, console or Console(width=10_000), caption)
+
+
+def print_table(records: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Prints the artifacts of a bundle, as in the manifest, with their sizes and figures."""
+    console.print(parity_table(records, console))
+
+
+def print_columns(columns: Sequence[Column]) -> None:
+    """Prints a table on standard output; see `fitted`.
+
+    Args:
+        columns: each with as many cells.
+    """
+    console = stdout_console()
+    console.print(fitted(columns, console))
+
+
+def stdout_console() -> Console:
+    """Returns a console on standard output that folds no table where it is no terminal."""
+    console = TextConsole()
+    return console if console.is_terminal else TextConsole(width=200)

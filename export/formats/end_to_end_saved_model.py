@@ -1,0 +1,54 @@
+"""Exports a stylizer in one piece as a SavedModel that is called as the Hub module is."""
+
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from export.artifact import Artifact
+from export.formats.feed_forward_saved_model import (
+    SavedModelExporter,
+    bytes_function,
+    checked,
+    function_of,
+    save_functions,
+)
+from toolkit.external.end_to_end import LoadedStylizer, SingleStyleStylizer, WholeStylizer, cut, from_saved_model
+from toolkit.external.frozen_graph import freeze
+from toolkit.external.source_options import SourceOptions
+
+
+def serving_functions(whole: LoadedStylizer, max_size: int) -> dict[str, Any]:
+    """Builds the functions behind the signatures.
+
+    Args:
+        whole: the model.
+        max_size: `image_bytes` reduces the longer side of each picture to this many pixels.
+
+    Returns:
+        `tf.function`s: `serving_default`, and `image_bytes` where the model takes pictures of any size.
+    """
+    call = whole.of_any_batch(freeze(whole).call())
+    specs = [tf.TensorSpec(shape, name=f"{role}_image") for role, shape in whole.shapes.items()]
+
+    def paint(*pictures: Any) -> Any:
+        taken = [checked(picture, spec.name) for picture, spec in zip(pictures, specs, strict=True)]
+        return cut(call(*taken), pictures[0])
+
+    functions = {"serving_default": function_of(lambda *pictures: {"stylized_image": paint(*pictures)}, specs)}
+    if not any(side for _, *sides, _ in whole.shapes.values() for side in sides):
+        functions["image_bytes"] = bytes_function(paint, max_size, list(whole.shapes))
+    return functions
+
+
+class OnePieceSavedModelExporter(SavedModelExporter):
+    """Exports the SavedModel of a stylizer in one piece."""
+
+    def write(self, artifact: Artifact, folder: Path) -> None:
+        """Writes the SavedModel; see `export.exporter.Exporter`."""
+        save_functions(serving_functions(self.model, self.options.max_size), [], folder)
+
+    @staticmethod
+    def load(folder: Path) -> WholeStylizer | SingleStyleStylizer:
+        """Opens the SavedModel, to be called as a stylizer."""
+        return from_saved_model(folder, SourceOptions())

@@ -1,0 +1,84 @@
+"""Exports a stylizer in one piece as one .tflite file a quantization, with the pictures it takes as inputs."""
+
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from export.artifact import Artifact, ExportOptions
+from export.baked_style import Style
+from export.formats.feed_forward_saved_model import function_of
+from export.formats.tflite_exporter import CalibrationInputs, Network, NetworkExporter, to_float, to_samples
+from export.quantization import rules as policy
+from export.quantization.post_training import STYLE_SIZE, calibration_pairs
+from export.rewrites import mirror_padding
+from toolkit.errors import InputError
+from toolkit.external.end_to_end import LoadedStylizer, WholeStylizer, cut
+from toolkit.external.frozen_graph import freeze
+from toolkit.imaging import io as images
+from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
+from toolkit.runtimes.litert import STYLIZER_FILE, DeviceWholeStylizer
+
+SIGNATURE = "serving_default"
+
+
+def _check_sizes(whole: LoadedStylizer, artifacts: list[Artifact]) -> None:
+    if whole.content_size is None:
+        return
+    height, width = whole.content_size
+    for artifact in artifacts:
+        if (artifact.size, artifact.size) != whole.content_size:
+            able = f"give --size {height}" if height == width else "give --formats saved_model"
+            raise InputError(f"{artifact.path}: the model takes contents of {width}x{height} pixels only; {able}")
+
+
+class OnePieceExporter(NetworkExporter):
+    """Exports a stylizer in one piece as a .tflite file, with the pictures that it takes as inputs.
+
+    Raises:
+        InputError: the model takes contents of one size only, and another one is asked for.
+    """
+
+    format = "tflite"
+
+    def __init__(self, model: LoadedStylizer, options: ExportOptions) -> None:
+        super().__init__(model, options)
+        _check_sizes(model, self.artifacts)
+        self._graph = mirror_padding.sliced(freeze(model))
+        network, file = ("stylizer", STYLIZER_FILE) if isinstance(model, WholeStylizer) else ("baked", BAKED_FILE)
+        self.networks = {network: Network(file, SIGNATURE)}
+
+    def function(self, network: str, size: int | None, integer_io: bool, style: Style | None) -> Any:
+        """Builds the network; see `export.formats.tflite_exporter.NetworkExporter`."""
+        call, dtype = self.model.of_any_batch(self._graph.call()), tf.uint8 if integer_io else tf.float32
+
+        def stylize(*pictures: Any) -> dict[str, Any]:
+            content, *styles = map(to_float, pictures)
+            return {"stylized_image": to_samples(cut(call(content, *styles), content), integer_io)}
+
+        sizes = {"content": (size, size)}
+        if network == "stylizer":
+            sizes["style"] = self.model.style_size or ((STYLE_SIZE, STYLE_SIZE) if size else (None, None))
+        return function_of(
+            stylize, [tf.TensorSpec((1, *sides, 3), dtype, f"{role}_image") for role, sides in sizes.items()]
+        )
+
+    def rules(self, model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
+        """Draws the rules from the graph; see `export.quantization.rules.rules`."""
+        return policy.rules(model, mode, "content_image")
+
+    def calibration_inputs(self, content_size: int, integer_io: bool) -> CalibrationInputs:
+        """Prepares real pictures; see `export.formats.tflite_exporter.NetworkExporter`."""
+        (network,), found = self.networks, []
+        for pair in calibration_pairs():
+            pictures = {"content_image": images.square(pair.content, content_size)}
+            if network == "stylizer":
+                side = self.model.style_size or (STYLE_SIZE, STYLE_SIZE)
+                pictures["style_image"] = images.resize(pair.style, *side)
+            found.append({name: (images.to_uint8(one) if integer_io else one)[None] for name, one in pictures.items()})
+        return {network: found}
+
+    @staticmethod
+    def load(folder: Path) -> DeviceWholeStylizer | BakedStylizer:
+        """Opens the network, to be called as a stylizer."""
+        return BakedStylizer(folder) if (folder / BAKED_FILE).is_file() else DeviceWholeStylizer(folder)

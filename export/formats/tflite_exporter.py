@@ -1,0 +1,129 @@
+"""What the exporters of .tflite files share: networks are converted once a size, then quantized."""
+
+import abc
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from export.artifact import DEFAULT_SIZE, Artifact, ExportOptions
+from export.baked_style import Style
+from export.exporter import Exporter
+from export.formats import tflite_conversion, tflite_metadata
+from export.formats.signatures import of_tflite
+from export.quantization.post_training import STYLE_SIZE, apply_rules, named_rules
+
+# Until a file of any size is told another one.
+DEFAULT_SHAPES = {
+    "content_image": (1, DEFAULT_SIZE, DEFAULT_SIZE, 3),
+    "style_image": (1, STYLE_SIZE, STYLE_SIZE, 3),
+}
+# The inputs of each run by name, by network.
+CalibrationInputs = Mapping[str, list[dict[str, np.ndarray]]]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A .tflite file of an artifact.
+
+    Attributes:
+        file: its name.
+        signature: the name of its one signature.
+    """
+
+    file: str
+    signature: str
+
+
+class NetworkExporter(Exporter):
+    """Exports artifacts that are .tflite files.
+
+    Attributes:
+        networks: the files of an artifact, by the names of `export.formats.tflite_metadata.DESCRIPTIONS`.
+    """
+
+    networks: Mapping[str, Network]
+
+    def __init__(self, model: Any, options: ExportOptions) -> None:
+        super().__init__(model, options)
+        # Artifacts of one size and style follow one another: a pair, with pictures of both types.
+        self._converted = functools.lru_cache(maxsize=4)(self.convert)
+        self._calibrated = functools.cache(self.calibration_inputs)
+
+    @abc.abstractmethod
+    def function(self, network: str, size: int | None, integer_io: bool, style: Style | None) -> Any:
+        """Builds one network, which is converted as it stands.
+
+        Args:
+            network: one of `networks`.
+            size: side of the content picture in pixels; None for any height and width.
+            integer_io: pictures are uint8 in [0, 255] instead of float32 in [0, 1].
+            style: what is baked in; None where the style is an input.
+
+        Returns:
+            A `tf.function` with an input signature, which gives tensors by name.
+        """
+
+    @property
+    def variables(self) -> Iterable[Any]:
+        """The Keras variables that the functions read: none, where they are constants."""
+        return ()
+
+    def convert(self, network: str, size: int | None, integer_io: bool = False, style: Style | None = None) -> bytes:
+        """Converts one network to a float32 .tflite file of builtin operations; see `function`.
+
+        Raises:
+            WorkError: the network has an operation that TFLite lacks.
+        """
+        function = self.function(network, size, integer_io, style)
+        variables = [variable.value for variable in self.variables]
+        model = tflite_conversion.convert(function, self.networks[network].signature, variables)
+        return model if size else tflite_conversion.with_default_shapes(model, DEFAULT_SHAPES)
+
+    def rules(self, model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
+        """Returns the quantization rules of a network; see `export.quantization.post_training.named_rules`."""
+        return named_rules(model, network, mode)
+
+    def calibration_inputs(self, content_size: int, integer_io: bool) -> CalibrationInputs:
+        """Prepares what int8 networks are calibrated on: nothing, where no artifact is int8.
+
+        Args:
+            content_size: side of the content pictures in pixels.
+            integer_io: the networks take pictures as uint8 instead of float32.
+
+        Returns:
+            The inputs of each run by name, by network.
+        """
+        return {}
+
+    def write(self, artifact: Artifact, folder: Path) -> None:
+        """Writes the networks of one artifact; see `export.exporter.Exporter`."""
+        is_int8 = artifact.quantization == "int8"
+        integer_io = self.options.integer_io and is_int8
+        inputs = self._calibrated(artifact.size or DEFAULT_SIZE, integer_io) if is_int8 else {}
+        for name, network in self.networks.items():
+            model = self._converted(name, artifact.size, integer_io, artifact.style)
+            rules = self.rules(model, name, artifact.quantization)
+            model = apply_rules(model, rules, network.signature, inputs.get(name, []))
+            tflite_metadata.write(folder / network.file, model, name, artifact, self.options)
+
+    @staticmethod
+    def signatures(folder: Path) -> dict[str, Any]:
+        """Reads the signatures of the .tflite files."""
+        return of_tflite(folder)
+
+
+def to_float(picture: Any) -> Any:
+    """Brings a picture input to float32 in [0, 1]; integers are converted exactly."""
+    return picture if picture.dtype == tf.float32 else tf.cast(picture, tf.float32) / 255
+
+
+def to_samples(picture: Any, integer_io: bool) -> Any:
+    """Brings a float32 picture to what the file gives: itself, or 8-bit samples."""
+    if not integer_io:
+        return picture
+    return tf.cast(tf.round(tf.clip_by_value(picture, 0.0, 1.0) * 255), tf.uint8)

@@ -1,1 +1,0 @@
-"""Exporters of stylizers in one piece: content and style, or content alone, in, picture out; no bottleneck to reach."""

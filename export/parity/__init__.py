@@ -1,0 +1,15 @@
+"""The proof: figures of an artifact on real pairs of pictures, held against what the float32 model paints.
+
+Which bounds the figures must keep is in `export.gates`. `export.sources` and `export.exporting` import it; the
+exporters of `export.formats` do not.
+"""
+
+from toolkit.public_names import on_first_use
+
+_PUBLIC = {
+    "Reference": "export.parity.metrics",
+    "References": "export.parity.reference_outputs",
+}
+
+__all__ = sorted(_PUBLIC)
+__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -1,0 +1,179 @@
+"""Holds artifacts of style transfer by optimization against Keras: features by cosine, steps by picture."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from export.artifact import Artifact
+from export.exportable import Size
+from export.formats.optimization_functions import GRAM, Functions, packed
+from export.gates import Case, Figures, Gate, Measurement
+from export.parity.metrics import cases, compare
+from toolkit.optimization.style_transfer import StyleTransfer
+from toolkit.runtimes.saved_model import SavedModel
+
+# Small, for every pair is painted; not square, and not a multiple of sixteen, as users' pictures are.
+SIZE = (48, 72)
+FEATURE_SIZES = ((96, 96), (75, 101))
+STEPS = 20
+# Two programs' pictures drift apart from the first rounding on, for the total variation has no slope where
+# neighbors are alike: measured here, 1e-7 grows to 4e-2 within three steps. So each step is taken from Keras's own
+# picture and state; of the loop, whose state is its own, the first two are compared.
+LOOP_STEPS = 2
+
+GATES = {
+    "saved_model": Gate(max_abs=1e-4, cosine=0.9999),
+    "tflite/float32": Gate(cosine=0.9999),
+    "tflite/float16": Gate(cosine=0.999),
+    "tflite/dynamic": Gate(cosine=0.99),
+}
+
+Features = dict[str, np.ndarray]
+
+
+def gate_of(artifact: Artifact) -> Gate:
+    """Returns the bounds of an artifact's format and quantization."""
+    return GATES[artifact.kind]
+
+
+def sizes_of(artifact: Artifact) -> list[Size]:
+    """Returns the heights and widths of the pictures that an artifact is measured on."""
+    if artifact.format == "saved_model":
+        return [SIZE]
+    return [(artifact.size, artifact.size)] if artifact.size else [*FEATURE_SIZES]
+
+
+def cosine(reference: np.ndarray, features: np.ndarray) -> float:
+    """Returns the cosine of the angle between two layers' features, of any equal shape; NaN where there is none."""
+    if reference.shape != features.shape:
+        return math.nan
+    a, b = (array.astype(np.float64).ravel() for array in (reference, features))
+    norms = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return min(1.0, float(a @ b) / norms) if norms and math.isfinite(norms) else math.nan
+
+
+def _worst_layer(reference: Features, features: Features) -> tuple[str, float]:
+    # An output that is not there is like nothing.
+    found = {name: cosine(array, features.get(name, np.empty(0))) for name, array in reference.items()}
+    worst = min(found, key=lambda name: (not math.isnan(found[name]), found[name]))
+    return worst, found[worst]
+
+
+def _plane(features: np.ndarray) -> np.ndarray:
+    """A Gram matrix, or the mean of a layer's activations, as [H, W]."""
+    # Few entries of a Gram matrix are large; the fourth root lets the others be seen.
+    return np.abs(features[0]) ** 0.25 if features.ndim == 3 else features[0].mean(axis=-1)
+
+
+def _draw(reference: np.ndarray, features: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Draws a layer's features as gray pictures [H, W, 3], on one scale; what is not there is black."""
+    if features is None or features.shape != reference.shape:
+        features = np.zeros_like(reference)
+    planes = _plane(reference), _plane(features)
+    darkest, brightest = float(planes[0].min()), float(planes[0].max())
+    enlargement = np.ones((-(-128 // min(planes[0].shape)),) * 2, np.float32)
+    first, second = (
+        np.kron(np.clip((plane - darkest) / ((brightest - darkest) or 1.0), 0, 1), enlargement)[..., np.newaxis]
+        for plane in planes
+    )
+    return np.repeat(first, 3, axis=-1), np.repeat(second, 3, axis=-1)
+
+
+class Reference:
+    """What Keras gives, each picture's features computed once.
+
+    Args:
+        transfer: compiled with L-BFGS.
+    """
+
+    def __init__(self, transfer: StyleTransfer) -> None:
+        self.transfer = transfer
+        self._features = Functions(transfer).seen
+        self._seen: dict[bytes, Features] = {}
+
+    def features(self, picture: np.ndarray) -> Features:
+        """Returns Gram matrices and activations of a picture [1, H, W, 3], by name."""
+        key = repr(picture.shape).encode() + picture.tobytes()
+        if key not in self._seen:
+            self._seen[key] = {name: np.asarray(tensor) for name, tensor in self._features(picture).items()}
+        return self._seen[key]
+
+
+def measure_features(
+    run: Callable[[np.ndarray], Features], reference: Reference, sizes: Iterable[Size]
+) -> Iterator[Measurement]:
+    """Compares features of both pictures of every pair.
+
+    Args:
+        run: gives features by name for a picture [1, H, W, 3].
+        reference: Keras.
+        sizes: heights and widths of the pictures.
+
+    Yields:
+        One measurement a pair; the picture is the worst layer's.
+    """
+    seen: dict[bytes, Features] = {}
+    for size in sizes:
+        for case in cases(size, size):
+            found = []
+            for picture in (case.content, case.style):
+                # Twelve pairs are seven pictures.
+                key = picture.tobytes()
+                if key not in seen:
+                    seen[key] = run(picture)
+                expected = reference.features(picture)
+                layer, likeness = _worst_layer(expected, seen[key])
+                found.append((likeness, expected[layer], seen[key].get(layer)))
+            worst, expected_layer, layer_found = min(found, key=lambda one: (not math.isnan(one[0]), one[0]))
+            yield Measurement(case, Figures(cosine=worst), *_draw(expected_layer, layer_found))
+
+
+def measure_steps(model: SavedModel, reference: Reference, sizes: Iterable[Size]) -> Iterator[Measurement]:
+    """Compares features, twenty steps from Keras's own states, and the first steps of the loop, on every pair.
+
+    Args:
+        model: the exported SavedModel.
+        reference: Keras.
+        sizes: heights and widths of the pictures.
+
+    Yields:
+        One measurement a pair; the picture is that of the last step.
+    """
+    for case in (case for size in sizes for case in cases(size, size)):
+        seen = {role: model.run("features", image=getattr(case, role)) for role in ("content", "style")}
+        likeness = [
+            _worst_layer(reference.features(getattr(case, role)), features)[1] for role, features in seen.items()
+        ]
+        targets = {name: seen["style" if name.endswith(GRAM) else "content"][name] for name in seen["content"]}
+        figures, expected, picture = _steps(model, reference.transfer, case, targets)
+        yield Measurement(case, dataclasses.replace(figures, cosine=float(np.min(likeness))), expected, picture)
+
+
+def _steps(model: SavedModel, transfer: StyleTransfer, case: Case, targets: Features) -> Any:
+    """Takes Keras's steps and the artifact's beside them; gives the worst difference and the last pictures."""
+    transfer.prepare(case.content, case.style)
+    # As `fit` runs it; outside a graph the same operations round otherwise.
+    step = tf.function(transfer.train_step)
+    worst = []
+    for iteration in range(STEPS):
+        before = np.asarray(transfer.picture)
+        known = packed(transfer.optimizer.state(), tf.constant(iteration))
+        step()
+        taken = model.run("train_step", image=before, **targets, **known)
+        worst.append(compare(np.asarray(transfer.picture)[0], taken["image"][0]))
+        if iteration + 1 == LOOP_STEPS:
+            worst.append(_compare_loop(model, transfer, case))
+    # np.max, unlike Python's, lets a NaN through.
+    largest = float(np.max([figures.max_abs for figures in worst]))
+    return dataclasses.replace(worst[-1], max_abs=largest), np.asarray(transfer.picture)[0], taken["image"][0]
+
+
+def _compare_loop(model: SavedModel, transfer: StyleTransfer, case: Case) -> Figures:
+    painted = model.run("optimize", content_image=case.content, style_image=case.style, steps=np.int32(LOOP_STEPS))
+    picture, state = tf.convert_to_tensor(transfer.picture.value), transfer.optimizer.state()
+    best = picture if transfer(picture)["loss"] <= state.accepted_loss else state.accepted
+    return compare(best[0].numpy(), painted["stylized_image"][0])

@@ -1,0 +1,120 @@
+"""Quantizes a float32 .tflite network after a recipe, calibrated on real pictures.
+
+The recipes are data, in `recipes/`: for each network a list of rules that the LiteRT quantizer reads. A later
+rule overrides an earlier one where its pattern matches the name of a layer.
+"""
+
+import functools
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.errors import told_in_one_line
+from toolkit.imaging import io as images
+from toolkit.imaging import samples
+from toolkit.interface.sizes import STYLE_SIZE
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class CalibrationPair:
+    """A content and a style picture whose activations set the ranges of an int8 network.
+
+    Attributes:
+        content: [H, W, 3] float32 in [0, 1].
+        style: [h, w, 3] float32 in [0, 1].
+    """
+
+    content: np.ndarray
+    style: np.ndarray
+
+
+def calibration_pairs() -> list[CalibrationPair]:
+    """Returns real pictures to calibrate on: others than the pairs that parity is measured on.
+
+    Each picture comes whole and in quarters, so that ranges are seen at more than one scale of detail, and as a
+    negative too: the pictures are dark or gray, and ranges must also hold bright and saturated colors.
+    """
+    taken = samples.calibration_pictures()
+    pictures = [
+        view for whole in (*taken, *(1 - picture for picture in taken)) for view in (whole, *images.quarters(whole))
+    ]
+    # Rotated by a number that shares no factor with the views of a picture: no content meets its own style.
+    styles = pictures[7:] + pictures[:7]
+    return [CalibrationPair(content, style) for content, style in zip(pictures, styles, strict=True)]
+
+
+@functools.cache
+def recipe(mode: str) -> dict[str, Any]:
+    """Reads a quantization recipe.
+
+    Args:
+        mode: `float16`, `dynamic` or `int8`.
+
+    Returns:
+        `description`, and the rules by network: `predictor`, `transformer` and, but for int8, `features`; and
+        `generic`, what rules for networks made elsewhere are put together from, see `export.quantization.rules`.
+    """
+    return json.loads((RECIPES / f"{mode}.json").read_text(encoding="utf-8"))
+
+
+def network_inputs(
+    stylizer: Any, pairs: Iterable[CalibrationPair], content_size: int, integer_io: bool = False
+) -> dict[str, list[dict[str, np.ndarray]]]:
+    """Prepares what each network is calibrated on: by network, the inputs of each run by name.
+
+    The transformer gets real bottlenecks. With `integer_io` the networks take pictures as uint8 instead of float32.
+    """
+    inputs: dict[str, list[dict[str, np.ndarray]]] = {"predictor": [], "transformer": []}
+    for pair in pairs:
+        style = images.square(pair.style, STYLE_SIZE)[None]
+        content = images.square(pair.content, content_size)[None]
+        bottleneck = np.asarray(stylizer.bottleneck(style))
+        if integer_io:
+            style, content = images.to_uint8(style), images.to_uint8(content)
+        inputs["predictor"].append({"style_image": style})
+        inputs["transformer"].append({"content_image": content, "style_bottleneck": bottleneck})
+    return inputs
+
+
+def named_rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
+    """Returns the recipe's rules for a network whose layers are named as ours are.
+
+    Args:
+        model: the float32 .tflite file.
+        network: `predictor`, `transformer`, `baked` (which may hold both) or, but for int8, the optimization's
+            `features`.
+        mode: `float16`, `dynamic` or `int8`; `float32` has no rules.
+    """
+    if mode == "float32":
+        return []
+    networks = ("predictor", "transformer") if network == "baked" else (network,)
+    rules = [rule for one in networks for rule in recipe(mode)[one]]
+    # What holds for every layer comes first, so that it overrides no network's exceptions.
+    return sorted(rules, key=lambda rule: rule["regex"] != ".*")
+
+
+def apply_rules(
+    model: bytes, rules: list[dict[str, Any]], signature: str, inputs: Sequence[dict[str, np.ndarray]]
+) -> bytes:
+    """Quantizes one network.
+
+    Args:
+        model: the float32 .tflite file, with one signature.
+        rules: that the LiteRT quantizer reads; none leave the file as it is.
+        signature: its name.
+        inputs: what activations are calibrated on, where a rule asks for that.
+    """
+    if not rules:
+        return model
+    from litert_quantizer import quantizer
+
+    with told_in_one_line(f"{signature} could not be quantized"):
+        work = quantizer.Quantizer(bytearray(model), rules)
+        ranges = work.calibrate({signature: list(inputs)}, num_threads=2) if work.need_calibration else None
+        return bytes(work.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)

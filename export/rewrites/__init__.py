@@ -1,0 +1,15 @@
+"""Rewrites of graphs that keep the picture: an inference form that runs fast, borders as slices, bytes as pictures.
+
+Each is a function or a module of TensorFlow operations. `export.formats` imports it; of the toolkit it imports the
+graphs and layers that it rewrites.
+"""
+
+from toolkit.public_names import on_first_use
+
+_PUBLIC = {
+    "DeploymentForm": "export.rewrites.inference_form",
+    "sliced": "export.rewrites.mirror_padding",
+}
+
+__all__ = sorted(_PUBLIC)
+__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -1,0 +1,18 @@
+"""What can be exported, as `export.exporting` sees it: a class for each method, and one for models made elsewhere.
+
+`open_source` opens whatever a `--model` names, and `reopen` the model kept in a bundle. The commands,
+`export.exporting` and the pipelines import it.
+"""
+
+from toolkit.public_names import on_first_use
+
+_PUBLIC = {
+    "FeedForward": "export.sources.feed_forward",
+    "Foreign": "export.sources.external",
+    "Optimization": "export.sources.optimization",
+    "open_optimization": "export.sources.loader",
+    "open_source": "export.sources.loader",
+}
+
+__all__ = sorted(_PUBLIC)
+__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

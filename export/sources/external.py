@@ -1,0 +1,131 @@
+"""Stylizers made elsewhere as the exporting mechanism sees them: held against the source itself, as it was loaded."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from export.artifact import ExportOptions
+from export.exporter import Exporter
+from export.formats.baked_tflite import BakedExporter
+from export.formats.end_to_end_saved_model import OnePieceSavedModelExporter
+from export.formats.end_to_end_tflite import OnePieceExporter
+from export.formats.feed_forward_saved_model import SavedModelExporter
+from export.formats.feed_forward_tflite import PairExporter
+from export.quantization import rules as policy
+from export.rewrites import mirror_padding
+from export.sources.feed_forward import METHOD as FEED_FORWARD
+from export.sources.feed_forward import ExportableStylizer
+from export.web.exporter import PageExporter
+from toolkit import manifest as manifests
+from toolkit.errors import InputError
+from toolkit.external.end_to_end import LoadedStylizer, SingleStyleStylizer
+from toolkit.external.source_options import NO_SPLIT, SourceOptions
+from toolkit.external.splitting import SplitStylizer
+from toolkit.framework import custom_objects, keras_file
+from toolkit.inference import model_loader
+from toolkit.manifest import SINGLE_STYLE
+from toolkit.manifest_types import Method, RangeRecord, SourceRecord
+from toolkit.safe_loading import graph_file
+from toolkit.sources.locator import Located
+
+ONE_PIECE: Method = "one-piece"
+REFERENCES = {"keras": "source/model.keras", "saved_model": "source/saved_model", "hub": "source/saved_model"}
+
+
+class SplitPairExporter(PairExporter):
+    """Exports a pair of whose layers nothing is known: in the form it has, by rules drawn from the graph."""
+
+    def __init__(self, model: SplitStylizer, options: ExportOptions) -> None:
+        super().__init__(SplitStylizer(model.whole, mirror_padding.sliced(model.graph), model.tensor), options)
+
+    def form(self) -> Callable[[Any, Any], Any]:
+        """Returns the transformer as it is."""
+        return lambda content, bottleneck: self.model.transformer([content, bottleneck])
+
+    def rules(self, model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
+        """Draws the rules from the graph; see `export.quantization.rules.rules`."""
+        return policy.rules(model, mode, None if network == "predictor" else "content_image")
+
+
+class SplitBakedExporter(SplitPairExporter, BakedExporter):
+    """Exports the transformer of such a pair with a style inside."""
+
+
+class SplitPageExporter(PageExporter):
+    """Exports the page with such a pair."""
+
+    pairs = SplitPairExporter
+
+
+_IN_ONE_PIECE = (OnePieceSavedModelExporter, OnePieceExporter)
+EXPORTERS: dict[str, dict[str, type[Exporter]]] = {
+    method: {one.format: one for one in exporters}
+    for method, exporters in {
+        FEED_FORWARD: (SavedModelExporter, SplitPairExporter, SplitPageExporter, SplitBakedExporter),
+        ONE_PIECE: _IN_ONE_PIECE,
+        SINGLE_STYLE: _IN_ONE_PIECE,
+    }.items()
+}
+
+
+def exportable(model: LoadedStylizer | SplitStylizer, source: SourceRecord, path: Path) -> ExportableStylizer:
+    """Makes a stylizer made elsewhere exportable.
+
+    Args:
+        model: the stylizer, in one piece, cut in two, or of one style.
+        source: what the manifest says of its origin.
+        path: the file or folder that it was loaded from; the bundle keeps a copy.
+
+    Returns:
+        The stylizer, with what the manifest says of it.
+    """
+    whole: LoadedStylizer = model.whole if isinstance(model, SplitStylizer) else model
+    method: Method = SINGLE_STYLE if isinstance(model, SingleStyleStylizer) else ONE_PIECE
+    if isinstance(model, SplitStylizer):
+        method = FEED_FORWARD
+    ranges = {role: list(form.bounds) for role, form in whole.formats.items()}
+    told: SourceRecord = {
+        "method": method,
+        **source,
+        "inputs": whole.convention.to_json(),
+        "range": cast("RangeRecord", ranges),
+    }
+    if isinstance(model, SplitStylizer):
+        told["split_at"] = model.tensor
+    if source["kind"] == "keras" and (modules := keras_file.custom_modules(path)):
+        told["imports"] = modules
+    return ExportableStylizer(model, told, EXPORTERS[method], REFERENCES[source["kind"]], path)
+
+
+def reopen(path: Path, source: SourceRecord) -> ExportableStylizer:
+    """Reads back a stylizer made elsewhere from the copy in a bundle.
+
+    Args:
+        path: the copy.
+        source: what the manifest says of it.
+
+    Returns:
+        The stylizer.
+
+    Raises:
+        InputError: it is damaged, or not the one that the manifest names, or it has classes of its own that nobody
+            imported; the manifest says which module brings them, and is not obeyed.
+    """
+    sha256 = manifests.sha256(path) if path.is_file() else graph_file.digest(path)
+    if sha256 != source["sha256"]:
+        raise InputError(
+            f"{path}: not the model that the manifest names: its sha256 is {sha256}, not {source['sha256']}"
+        )
+    options = SourceOptions(source["inputs"], source.get("split_at", NO_SPLIT), cast("Any", source.get("range")))
+    try:
+        # What it paints was looked at when it was exported.
+        model = model_loader.load(Located(source["kind"], source["name"], path), options, is_tried=False)
+    except InputError as error:
+        if not (missing := custom_objects.not_imported(source.get("imports", ()))):
+            raise
+        named = " ".join(f"--import {module}" for module in missing)
+        raise InputError(f"{path}: this bundle's model needs {named}") from error
+    # What is read off the model, and held against what was said of it.
+    anew = ("method", "inputs", "range", "split_at", "imports")
+    kept = {key: value for key, value in source.items() if key not in anew}
+    return exportable(model, cast("SourceRecord", kept), path)

@@ -1,0 +1,90 @@
+"""A stylizer, embedded or made elsewhere, as the exporting mechanism sees it (Ghiasi et al. 2017)."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from export.artifact import Artifact
+from export.exportable import Size
+from export.exporter import Exporter
+from export.formats.baked_tflite import BakedExporter
+from export.formats.feed_forward_saved_model import SavedModelExporter
+from export.formats.feed_forward_tflite import PairExporter
+from export.gates import Pairs, Parity
+from export.parity import metrics
+from export.parity.reference_outputs import References
+from export.web.exporter import PageExporter
+from toolkit.errors import told_in_one_line
+from toolkit.manifest_types import Method, SourceRecord
+from toolkit.safe_loading import graph_file
+
+METHOD: Method = "feed-forward"
+REFERENCE = "source/stylizer.keras"
+EXPORTERS: dict[str, type[Exporter]] = {
+    one.format: one for one in (SavedModelExporter, PairExporter, PageExporter, BakedExporter)
+}
+
+
+class ExportableStylizer:
+    """A stylizer to export; see `export.exportable.Exportable`.
+
+    Args:
+        model: the stylizer in float32: whole, of a predictor and a transformer, or of one style.
+        source: what the manifest says of its origin.
+        exporters: by format; by default those of the embedded stylizer's networks.
+        reference: where a bundle keeps the model.
+        path: the file or folder that the bundle keeps as it is; by default the model is saved as a `.keras` file.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        source: SourceRecord,
+        exporters: Mapping[str, type[Exporter]] = EXPORTERS,
+        reference: str = REFERENCE,
+        path: Path | None = None,
+    ) -> None:
+        self.model, self.exporters, self.reference = model, exporters, reference
+        self.source: SourceRecord = {"method": METHOD, **source}
+        self._path = path
+        self._references = References(model, source["name"])
+
+    def save_reference(self, path: Path) -> None:
+        """Writes the stylizer, or copies what it was loaded from."""
+        if self._path is None:
+            self.model.save(path)
+        elif self._path.is_file():
+            shutil.copyfile(self._path, path)
+        else:
+            for file in graph_file.files(self._path):
+                target = path / file.relative_to(self._path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)
+
+    def measure_on(self, pairs: Pairs) -> None:
+        """Measures on other pairs of pictures than the samples from here on.
+
+        Args:
+            pairs: contents and styles with their names, as `export.gates.Pairs` has them.
+        """
+        self._references = References(self.model, self.source["name"], pairs)
+
+    def sizes_of(self, artifact: Artifact) -> list[Size]:
+        """Returns the sizes that an artifact's gate asks for; see `export.parity.metrics.sizes_of`."""
+        return metrics.sizes_of(artifact)
+
+    def measure(self, artifact: Artifact, folder: Path, sizes: Sequence[Size]) -> Parity:
+        """Holds an artifact's pictures against the stylizer's.
+
+        Args:
+            artifact: what to load.
+            folder: its files.
+            sizes: heights and widths of the contents.
+
+        Returns:
+            Figures and verdict.
+        """
+        with told_in_one_line(f"{artifact.path} could not be run"):
+            runner = self.exporters[artifact.format].load(folder)
+            return metrics.hold(runner, artifact, self._references.of(artifact, folder), sizes)

@@ -1,0 +1,146 @@
+"""Opens what is to be exported, with what the manifest says of where it comes from."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from export.bundle import folder as bundles
+from export.exportable import Exportable
+from export.sources import external as foreign
+from export.sources.external import ONE_PIECE, SINGLE_STYLE
+from export.sources.feed_forward import METHOD as FEED_FORWARD
+from export.sources.feed_forward import ExportableStylizer
+from export.sources.optimization import METHOD as OPTIMIZATION
+from export.sources.optimization import Optimization
+from toolkit import manifest as manifests
+from toolkit import presets
+from toolkit.errors import InputError
+from toolkit.external.source_options import SourceOptions
+from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.inference import model_loader
+from toolkit.manifest_types import Manifest, SourceRecord
+from toolkit.sources.locator import locate
+
+
+def preset_source(name: str) -> SourceRecord:
+    """Returns what a manifest says of a preset.
+
+    Args:
+        name: the preset.
+
+    Returns:
+        `kind`, `name`, `sha256`, `licence` and `description`.
+
+    Raises:
+        InputError: there is no preset of that name.
+    """
+    provenance = presets.provenance(name)
+    return {
+        "kind": "preset",
+        "name": name,
+        "sha256": provenance["sha256"],
+        "licence": provenance["licence"],
+        "description": provenance["description"],
+    }
+
+
+def from_preset(name: str) -> ExportableStylizer:
+    """Opens an embedded stylizer to export.
+
+    Args:
+        name: the preset.
+
+    Returns:
+        The model.
+
+    Raises:
+        InputError: there is no preset of that name.
+    """
+    return ExportableStylizer(Stylizer.from_preset(name), preset_source(name))
+
+
+def open_source(model: str | Path, options: SourceOptions | None = None) -> Exportable:
+    """Opens a model to export.
+
+    Args:
+        model: whatever `toolkit.inference.model_loader.open_model` takes; a bundle carries the model it was made from.
+        options: of a model made elsewhere: what it does not tell itself.
+
+    Returns:
+        The model, with what the manifest says of it.
+
+    Raises:
+        InputError: there is no such model, or it is damaged, or how it is called cannot be told.
+        WorkError: an address cannot be reached.
+    """
+    located = locate(model)
+    if located.kind == "bundle":
+        model_loader.refuse(located, options)
+        return _from_bundle(Path(model))
+    opened = model_loader.load(located, options)
+    source = cast("SourceRecord", {"kind": located.kind, "name": located.name, **located.origin})
+    if isinstance(opened, Stylizer):
+        return ExportableStylizer(opened, preset_source(located.name) if located.kind == "preset" else source)
+    return foreign.exportable(opened, source, located.path or Path(model))
+
+
+open_optimization = Optimization.open
+
+
+def _from_bundle(bundle: Path) -> Exportable:
+    manifest = manifests.read(bundle)
+    bundles.validate(manifest)
+    reference = manifest["source"]["reference"]
+    # A file, or the folder of a SavedModel.
+    files = [file for file in manifest["files"] if f"{file['path']}/".startswith(f"{reference}/")]
+    if not files:
+        raise InputError(f"{bundle}: the manifest does not account for {reference}")
+    for file in files:
+        manifests.check_file(bundle, file)
+    return reopen(bundle, manifest)
+
+
+def reopen(bundle: Path, manifest: Manifest) -> Exportable:
+    """Reads back the model that a bundle was made from.
+
+    Args:
+        bundle: its folder.
+        manifest: its manifest, valid by the schema.
+
+    Returns:
+        The float32 model that the bundle's artifacts are to be held against.
+
+    Raises:
+        InputError: the model is damaged, or is not the preset it is said to be.
+    """
+    path = manifests.resolve(bundle, manifest["source"]["reference"])
+    source = cast("SourceRecord", {key: value for key, value in manifest["source"].items() if key != "reference"})
+    return REOPENERS[source.get("method", FEED_FORWARD)](path, source)
+
+
+def _reopen_feed_forward(path: Path, source: SourceRecord) -> Exportable:
+    if "inputs" in source:
+        return foreign.reopen(path, source)
+    stylizer = Stylizer.from_file(path)
+    if source["kind"] == "preset" and source["name"] in presets.names():
+        _check_against_preset(path, stylizer, source)
+    return ExportableStylizer(stylizer, source)
+
+
+def _check_against_preset(path: Path, stylizer: Stylizer, source: SourceRecord) -> None:
+    if source.get("sha256") != presets.provenance(source["name"])["sha256"]:
+        raise InputError(f"{path}: its manifest names another release of the preset {source['name']!r}")
+    expected = Stylizer.from_preset(source["name"]).get_weights()
+    actual = stylizer.get_weights()
+    if len(actual) != len(expected) or not all(map(np.array_equal, actual, expected)):
+        raise InputError(f"{path}: its weights are not those of the preset {source['name']!r}")
+
+
+REOPENERS: dict[str, Callable[[Path, SourceRecord], Exportable]] = {
+    FEED_FORWARD: _reopen_feed_forward,
+    ONE_PIECE: foreign.reopen,
+    SINGLE_STYLE: foreign.reopen,
+    OPTIMIZATION: Optimization.reopen,
+}

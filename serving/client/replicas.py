@@ -1,0 +1,156 @@
+"""The servers that read one models.config, every one of them: named by their URLs, or by a name with many addresses."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from export.artifact import Progress
+from serving.client.stylizer_client import StylizerClient
+from serving.client.transport import Connection, ServerError, VersionStatus, parse_url
+from toolkit.errors import InputError, WorkError
+
+DNS = "dns:///"
+POLL_SECONDS = 0.5
+# How a server answers that is starting, or has yet to read its configuration.
+_STARTING = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+_NOT_READ_YET = ("NOT_FOUND", "INVALID_ARGUMENT", "FAILED_PRECONDITION")
+
+
+class Server(Protocol):
+    """What is asked of a server: a `StylizerClient` is one."""
+
+    url: str
+
+    def status(self) -> list[VersionStatus]:
+        """Returns the state of the model's versions."""
+
+    def served_version(self) -> int:
+        """Returns the version that answers."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a server has not done yet.
+
+    Attributes:
+        what: as the user reads it.
+        hint: what may be the cause; empty for none.
+    """
+
+    what: str
+    hint: str = ""
+
+
+NOT_READ = (
+    "is it reading this models.config again (--model_config_file_poll_wait_seconds), or does its log say that it "
+    "refuses it?"
+)
+
+Check = Callable[[Server], Missing | None]
+
+
+class Replicas:
+    """Clients of every server; the addresses of a `dns:///` URL are looked up again at each iteration.
+
+    So a replica that starts while one waits is waited for, and one that has gone is not.
+
+    Args:
+        urls: of the servers; `dns:///name:8500` stands for gRPC on every address of the name.
+        model: the model's name.
+        label: that the clients ask for, or None.
+        options: of `StylizerClient`.
+
+    Raises:
+        InputError: a URL is none, or a name has no address.
+    """
+
+    def __init__(self, urls: Iterable[str], model: str, label: str | None = None, **options: Any) -> None:
+        self._urls = list(urls)
+        # One look at a time: it is this class's user who waits.
+        self._options = {"label": label, "timeout": 5, "tries": 1, **options}
+        self._model = model
+        self._clients: dict[str, StylizerClient] = {}
+        self._open = contextlib.ExitStack()
+        try:
+            list(self)
+        except ServerError as error:
+            raise InputError(f"{error}; give a name whose addresses are those of the servers") from error
+
+    def __iter__(self) -> Iterator[StylizerClient]:
+        """Yields a client of each server that there is now."""
+        for url in [address for named in self._urls for address in addresses(named)]:
+            if url not in self._clients:
+                client = StylizerClient(url, self._model, **self._options)
+                self._clients[url] = self._open.enter_context(client)
+            yield self._clients[url]
+
+    def __enter__(self) -> "Replicas":
+        """Returns itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Closes the clients."""
+        self._open.close()
+
+
+def addresses(url: str) -> list[str]:
+    """Returns the URL of each server that a URL stands for; `dns:///name:8500` is gRPC on each address of a name.
+
+    Raises:
+        InputError: it is no such URL.
+        ServerError: UNAVAILABLE, the name has no address.
+    """
+    if not url.startswith("dns:"):
+        return [url]
+    if not url.startswith(DNS):
+        raise InputError(f"{url!r} is no URL of servers: give {DNS}name:8500")
+    named = parse_url(f"grpc://{url.removeprefix(DNS)}")
+    # Servers listen on IPv4, where TensorFlow Serving listens; on IPv6 where that is all the name has.
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):
+            found = {info[4][0] for info in socket.getaddrinfo(named.host, named.port, family, socket.SOCK_STREAM)}
+            return [Connection("grpc", str(address), named.port).url for address in sorted(map(str, found))]
+    raise ServerError("UNAVAILABLE", f"the name {named.host} has no address", url)
+
+
+def wait(servers: Iterable[Server], check: Check, until: float, timeout: float, progress: Progress) -> None:
+    """Waits until a check finds nothing missing on any server, all of them in one look.
+
+    Args:
+        servers: iterated at each look.
+        check: tells what a server has not done yet; what it raises ends the wait.
+        until: when to give up, as `time.monotonic` tells time.
+        timeout: what errors say how long that was, in seconds.
+        progress: told what is waited for, at every look.
+
+    Raises:
+        WorkError: something was still missing at the end.
+    """
+    while True:
+        found = _first_missing(servers, check)
+        if found is None:
+            return
+        url, missing = found
+        progress(missing.what)
+        if time.monotonic() + POLL_SECONDS > until:
+            hint = f": {missing.hint}" if missing.hint else ""
+            raise WorkError(f"{url}: {missing.what}, after {timeout:g} seconds{hint}")
+        time.sleep(POLL_SECONDS)
+
+
+def _first_missing(servers: Iterable[Server], check: Check) -> tuple[str, Missing] | None:
+    url = ""
+    try:
+        for server in servers:
+            url = server.url
+            if missing := check(server):
+                return url, missing
+    except ServerError as error:
+        if error.code not in (*_STARTING, *_NOT_READ_YET):
+            raise
+        hint = NOT_READ if error.code in _NOT_READ_YET else ""
+        return url or DNS, Missing(f"{error.code}: {error.detail}", hint)
+    return None

@@ -1,0 +1,138 @@
+"""Files on any file system that Apache Beam has: found by pattern, read, written whole or not at all."""
+
+import contextlib
+import io
+import os
+import secrets
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from toolkit.errors import InputError, WorkError, one_line
+from toolkit.files.opening import open_file
+
+# What Beam reads as part of a pattern; it has no way to quote them.
+META_CHARACTERS = "*?["
+_STAGED_PREFIX = ".styleport-"
+
+
+def absolute(path: str) -> str:
+    """Makes a local path independent of the working directory, which other machines do not share.
+
+    An address, such as `gs://bucket/photos`, stays as it is.
+
+    Raises:
+        InputError: no installed file system takes the address.
+    """
+    if "://" not in path:
+        return os.path.abspath(path)  # noqa: PTH100 Path would resolve nothing more and cannot hold patterns
+    try:
+        FileSystems.get_filesystem(path)
+    except ValueError as error:
+        scheme = path.partition("://")[0]
+        raise InputError(
+            f"{path}: no file system for {scheme}:// is installed: Apache Beam's extras bring them, "
+            "such as apache-beam[gcp], [aws] or [azure]"
+        ) from error
+    return path
+
+
+def find(pattern: str) -> dict[str, int]:
+    """Returns the bytes of each file that a pattern matches by its path, sorted.
+
+    In the pattern, which is absolute, `*` and `?` stay in one folder, and `**/` stands for any number of folders, or
+    none.
+    """
+    try:
+        results = FileSystems.match(variants(pattern))
+    except (BeamIOError, OSError) as error:
+        raise InputError(f"{pattern}: cannot be listed: {reason(error)}") from error
+    found = {metadata.path: metadata.size_in_bytes for result in results for metadata in result.metadata_list}
+    return dict(sorted(found.items()))
+
+
+def variants(pattern: str) -> list[str]:
+    """Returns a pattern, and again without each `**/`, which Beam alone takes for at least one folder."""
+    return list(dict.fromkeys([pattern, pattern.replace("**/", "")]))
+
+
+def exists(path: str) -> bool:
+    """Returns whether there is a file of this path."""
+    return FileSystems.exists(path)
+
+
+@contextlib.contextmanager
+def reading(path: str) -> Iterator[BinaryIO]:
+    """Opens a file as it is stored, which can seek; refuses one that is missing or cannot be read."""
+    try:
+        with (
+            FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+            if "://" in path
+            else open_file(path) as stream
+        ):
+            yield stream
+    except (BeamIOError, OSError) as error:
+        raise InputError(f"cannot read {path}: {reason(error)}") from error
+
+
+def write_whole(data: bytes, path: str, folder: str) -> None:
+    """Writes a file under another name and renames it, so that no reader ever sees half of it.
+
+    Where a rename is a copy, as in object stores, the copy appears whole.
+
+    Args:
+        data: what to write.
+        path: of the file; one that is there is replaced.
+        folder: where the other name is, on the same file system; `remove_staged` clears it.
+
+    Raises:
+        WorkError: it cannot be written.
+    """
+    staged = FileSystems.join(folder, f"{_STAGED_PREFIX}{secrets.token_hex(8)}.tmp")
+    try:
+        with FileSystems.create(staged, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+            stream.write(data)
+            if isinstance(stream, io.BufferedWriter):  # a local file
+                stream.flush()
+                os.fsync(stream.fileno())
+        _make_parent(path)
+        FileSystems.rename([staged], [path])
+    except (BeamIOError, OSError) as error:
+        with contextlib.suppress(BeamIOError, OSError):
+            FileSystems.delete([staged])
+        raise WorkError(
+            f"cannot write {path}: {reason(error)}; mend it and run again: what is written is kept"
+        ) from error
+
+
+def _make_parent(path: str) -> None:
+    parent = FileSystems.split(path)[0]
+    with contextlib.suppress(BeamIOError, OSError):  # there already, or made by another worker just now
+        FileSystems.mkdirs(parent)
+
+
+def remove(path: str) -> None:
+    """Removes a file, if it is there; raises a WorkError where it cannot be removed."""
+    try:
+        if FileSystems.exists(path):
+            FileSystems.delete([path])
+    except (BeamIOError, OSError) as error:
+        raise WorkError(f"cannot remove {path}: {reason(error)}") from error
+
+
+def remove_staged(folder: str) -> None:
+    """Removes what killed workers have left of `write_whole` in a folder."""
+    for path in find(FileSystems.join(folder, f"{_STAGED_PREFIX}*.tmp")):
+        remove(path)
+
+
+def reason(error: Exception) -> str:
+    """Tells in a few words why the file system refused."""
+    causes = getattr(error, "exception_details", None)
+    if isinstance(causes, dict) and causes:
+        error = next(iter(causes.values()))
+    if isinstance(error.__context__, OSError):  # Beam wraps the operating system's own error
+        error = error.__context__
+    return getattr(error, "strerror", None) or one_line(error)

@@ -1,0 +1,80 @@
+"""How requests are run: each by itself, or in batches."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from serving.server.metrics import Metrics
+from serving.server.models.loader import Arrays, Call, Servable
+from serving.server.status import ServingError
+from serving.server.threads import in_thread
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PredictJob(Generic[T]):
+    """A request and all that it takes to answer it.
+
+    Attributes:
+        model: its name.
+        servable: the model.
+        read: reads the request's tensors; called in a thread.
+        write: makes the answer; called in a thread.
+        deadline: on the clock of time.perf_counter, or None.
+    """
+
+    model: str
+    servable: Servable
+    read: Callable[[], Call]
+    write: Callable[[Call, Arrays], T]
+    deadline: float | None
+
+    def remaining(self) -> float | None:
+        """Returns the seconds to the deadline, None where there is none; DEADLINE_EXCEEDED where it has passed."""
+        if self.deadline is None:
+            return None
+        left = self.deadline - time.perf_counter()
+        if left <= 0:
+            raise ServingError("DEADLINE_EXCEEDED", "The deadline passed before the request was run")
+        return left
+
+
+class Scheduler(Protocol):
+    """Runs requests on loaded models."""
+
+    async def answer(self, job: PredictJob[T]) -> T:
+        """Answers one request with what its `write` makes of the outputs."""
+        ...
+
+    def close(self) -> None:
+        """Lets the threads go."""
+        ...
+
+
+class DirectScheduler:
+    """Runs each request by itself, a few at the same time, from tensors to answer in one thread."""
+
+    def __init__(self, running: int, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._threads = ThreadPoolExecutor(running, thread_name_prefix="run")
+
+    async def answer(self, job: PredictJob[T]) -> T:
+        """Answers one request; see `Scheduler.answer`."""
+
+        def work() -> T:
+            job.remaining()
+            call = job.read()
+            started = time.perf_counter()
+            outputs = job.servable.run(call, job.remaining())
+            self._metrics.run(job.model, time.perf_counter() - started)
+            job.remaining()
+            return job.write(call, outputs)
+
+        return await in_thread(self._threads, work)
+
+    def close(self) -> None:
+        """Lets the threads go."""
+        self._threads.shutdown(wait=False)

@@ -1,0 +1,14 @@
+"""The REST API of TensorFlow Serving over HTTP: requests in JSON, answers in JSON, and the Prometheus page.
+
+What comes from outside is bounded before it is read. The server's `app` imports it.
+"""
+
+from toolkit.public_names import on_first_use
+
+_PUBLIC = {
+    "Callers": "serving.server.http.callers",
+    "RestApi": "serving.server.http.rest",
+}
+
+__all__ = sorted(_PUBLIC)
+__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

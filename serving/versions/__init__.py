@@ -1,0 +1,18 @@
+"""Versions of a model: published whole, labelled, rolled back, pruned and traced, while servers answer.
+
+The folders of a base path and its models.config are changed here and nowhere else. The commands and the pipelines
+import it; the server does not.
+"""
+
+from toolkit.public_names import on_first_use
+
+_PUBLIC = {
+    "ModelsFile": "serving.versions.models_config",
+    "Move": "serving.versions.labels",
+    "Pruned": "serving.versions.pruning",
+    "Version": "serving.versions.publishing",
+    "find_versions": "serving.versions.publishing",
+}
+
+__all__ = sorted(_PUBLIC)
+__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -1,0 +1,268 @@
+"""Versions on disk: the numbered folders of a base path, which TensorFlow Serving loads as it finds them.
+
+A server looks for direct children whose names are numbers and checks nothing more, so a version is made under a name
+that is no number, flushed to the disk, and renamed once.
+"""
+
+import datetime
+import errno
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from export.artifact import Progress
+from export.bundle import folder as bundles
+from serving.config.base_path import model_name
+from serving.config.version_policy import versions_on_disk
+from serving.versions import warmup
+from toolkit import manifest as manifests
+from toolkit.errors import InputError, WorkError, first_of
+from toolkit.files import output_paths, strict_json
+from toolkit.files.atomic_write import sync
+from toolkit.files.opening import read_bounded
+from toolkit.manifest_types import ArtifactRecord, FileRecord, Manifest
+
+if TYPE_CHECKING:
+    from export.exporting import Verification
+
+ARTIFACT = "saved_model"
+# Beside the warmup requests: TensorFlow loads nothing from assets.extra by itself.
+PROVENANCE_FILE = "assets.extra/styleport.json"
+MAX_PROVENANCE_BYTES = 4 << 20
+MAX_VERSION = 2**63 - 1
+WORK_PREFIX = ".styleport-"
+
+Verify = Callable[[Path, Progress], "Verification"]
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version in a base path.
+
+    Attributes:
+        number: as the server has it.
+        folder: where it is.
+        provenance: what `publish` wrote of it; None for a version that something else put there.
+    """
+
+    number: int
+    folder: Path
+    provenance: dict[str, Any] | None
+
+    @property
+    def bytes(self) -> int:
+        """The size of its files."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+    def told(self, *keys: str) -> str | None:
+        """Returns a text of the provenance, or None where it is missing."""
+        value: Any = self.provenance
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value if isinstance(value, str) else None
+
+
+def find_versions(base_path: Path) -> list[Version]:
+    """Lists the versions in a base path.
+
+    Args:
+        base_path: the folder that a server is given as `base_path`.
+
+    Returns:
+        The versions, oldest number first.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    found = sorted(version_folders(base_path).items())
+    return [Version(number, folders[-1], _provenance(folders[-1])) for number, folders in found]
+
+
+def version_folders(base_path: Path) -> dict[int, list[Path]]:
+    """Returns the folders of the versions in a base path: one each, or for 7 and 007 both, the served one last."""
+    try:
+        return versions_on_disk(str(base_path))
+    except OSError as error:
+        raise InputError(f"{base_path}: cannot be read: {error.strerror}; give the folder of the versions") from error
+
+
+def version_numbers(base_path: Path) -> list[int]:
+    """Returns the numbers of the versions in a base path, lowest first; raises as `version_folders` does."""
+    return sorted(version_folders(base_path))
+
+
+def version_folder(base_path: Path, version: int) -> Path | None:
+    """Returns the folder of one version, or None where there is none; raises as `version_folders` does."""
+    return version_folders(base_path).get(version, [None])[-1]
+
+
+def _provenance(folder: Path) -> dict[str, Any] | None:
+    path = folder / PROVENANCE_FILE
+    try:
+        found = strict_json.parse(read_bounded(path, MAX_PROVENANCE_BYTES, "a provenance"))
+    except (OSError, ValueError):  # not of our making, or damaged: the version is listed all the same
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _verify(bundle: Path, progress: Progress) -> "Verification":
+    from export.exporting import verify_bundle
+
+    return verify_bundle(bundle, progress, only=ARTIFACT)
+
+
+def publish(
+    bundle: Path,
+    base_path: Path,
+    version: int | None = None,
+    warmup_sizes: Sequence[warmup.Size] = warmup.DEFAULT_SIZES,
+    verify: Verify = _verify,
+    progress: Progress = lambda step: None,
+    mode: int | None = None,
+) -> Version:
+    """Verifies a bundle and puts its SavedModel into a base path as a new version, whole or not at all.
+
+    Args:
+        bundle: the bundle's folder.
+        base_path: the folder that a server is given as `base_path`; its name is the model's. Made where missing.
+        version: its number; by default one more than the largest there.
+        warmup_sizes: height and width, in pixels, of the pictures that the server is warmed up with.
+        verify: recomputes the bundle's hashes and the figures of what is published; by default
+            `export.exporting.verify_bundle` of the SavedModel alone.
+        progress: told what is being done.
+        mode: permissions of the folders that are made, and without those to execute of the files; by default the
+            umask's.
+
+    Returns:
+        The new version.
+
+    Raises:
+        InputError: the bundle is damaged or has no SavedModel, the base path cannot be written, or the version is
+            there already.
+        WorkError: the bundle misses a parity gate, or the disk is full.
+    """
+    check_base(base_path, version)
+    verification = verify(bundle, progress)
+    if verification.failures:
+        raise WorkError(f"{bundle}: not published: parity gate missed: {first_of(verification.failures)}")
+    record = manifests.artifact(verification.manifest, ARTIFACT)
+    _make_base(base_path, mode)
+    try:
+        with bundles.work_folder(base_path, WORK_PREFIX) as folder:
+            progress("copying")
+            copy_artifact(bundle, record, folder)
+            progress("writing warmup requests")
+            count = warmup.write(folder, record["signatures"], warmup_sizes, model_name(base_path))
+            write_provenance(folder, bundle, verification.manifest, record, count)
+            progress("flushing to the disk")
+            bundles.seal(folder, mode)
+            number = _rename(folder, base_path, version)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WorkError(f"{base_path}: could not be written: {reason}; no version was published") from error
+    target = base_path / str(number)
+    return Version(number, target, _provenance(target))
+
+
+def closed_to_others(paths: Iterable[Path]) -> Path | None:
+    """Returns the first path that others than its owner and group cannot read, such as a container's user."""
+    for path in paths:
+        wanted = 0o005 if path.is_dir() else 0o004
+        if path.stat().st_mode & wanted != wanted:
+            return path
+    return None
+
+
+def check_base(base_path: Path, version: int | None) -> None:
+    """Refuses a base path that cannot be written, and a version that is out of range or there already."""
+    if "://" in str(base_path) or re.match(r"[a-z0-9]+:/", str(base_path)):
+        raise InputError(f"{base_path}: versions are published to a local folder, not to a URI")
+    if version is not None and not 1 <= version <= MAX_VERSION:
+        raise InputError(f"version {version} is out of range: give 1 to {MAX_VERSION}")
+    output_paths.Folder("BASE_PATH", base_path).check()
+    if version is not None and base_path.is_dir():
+        _check_free(base_path, version)
+
+
+def _check_free(base_path: Path, version: int) -> None:
+    if taken := version_folders(base_path).get(version):
+        raise InputError(f"{taken[0]}: is there already and is never replaced; leave --version out or give another")
+
+
+def _make_base(base_path: Path, mode: int | None) -> None:
+    missing = [path for path in (base_path, *base_path.parents) if not path.exists()]
+    try:
+        base_path.mkdir(parents=True, exist_ok=True)
+        if mode is not None:
+            for path in missing:
+                path.chmod(mode)
+        sync(base_path.parent)
+    except OSError as error:
+        reason = f"{error.strerror}; choose a folder you may write to"
+        raise InputError(f"{base_path}: cannot be created: {reason}") from error
+
+
+def copy_artifact(bundle: Path, record: ArtifactRecord, folder: Path) -> None:
+    """Copies a SavedModel's files, and holds the copies, not what was verified a while ago, against its record."""
+    source = manifests.resolve(bundle, ARTIFACT)
+    for file in _inner_files(record):
+        target = folder / file["path"]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(manifests.resolve(source, file["path"]), target)
+        manifests.check_file(folder, file)
+
+
+def _inner_files(record: ArtifactRecord) -> list[FileRecord]:
+    """The files of an artifact with paths inside it, not inside the bundle."""
+    return [{**file, "path": file["path"].removeprefix(f"{record['path']}/")} for file in record["files"]]
+
+
+def write_provenance(
+    folder: Path,
+    bundle: Path,
+    manifest: Manifest,
+    record: ArtifactRecord,
+    warmup_requests: int,
+    run: dict[str, str] | None = None,
+) -> None:
+    """Writes where a version comes from, for `styleport versions` and `lineage`; `run` is a pipeline's step."""
+    provenance = {
+        "schema_version": 1,
+        "published": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "run": run or {"by": "styleport publish"},
+        "bundle": {
+            "created": manifest["created"],
+            "manifest_sha256": manifests.sha256(bundle / manifests.MANIFEST_FILE),
+        },
+        "source": manifest["source"],
+        "toolchain": manifest["toolchain"],
+        "artifact": {**record, "files": _inner_files(record)},
+        "warmup_requests": warmup_requests,
+        "verdict": record["verdict"],
+    }
+    path = folder / PROVENANCE_FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
+
+
+def _rename(folder: Path, base_path: Path, version: int | None) -> int:
+    """Gives a finished version its number; of several publishers one is first and the others take the next."""
+    while True:
+        if version is not None:
+            _check_free(base_path, version)
+        number = version or max([0, *version_folders(base_path)]) + 1
+        if number > MAX_VERSION:
+            raise InputError(f"{base_path}: there is no number left after {MAX_VERSION}; give --version")
+        try:
+            # No lock is needed: a rename never replaces a folder with something in it, whoever put it there meanwhile.
+            folder.rename(base_path / str(number))
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                continue
+            raise
+        sync(base_path)
+        return number

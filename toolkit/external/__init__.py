@@ -1,0 +1,20 @@
+"""Models made elsewhere: which input is which, in what range they take pictures, and where they can be cut in two.
+
+Such a model becomes a stylizer that is called as our own are, end to end or split at its bottleneck.
+`toolkit.inference`, the commands and `export` import it.
+"""
+
+from toolkit.public_names import on_first_use
+
+_PUBLIC = {
+    "Convention": "toolkit.external.signature_binding",
+    "FrozenGraph": "toolkit.external.frozen_graph",
+    "PictureFormat": "toolkit.external.picture_format",
+    "SingleStyleStylizer": "toolkit.external.end_to_end",
+    "SourceOptions": "toolkit.external.source_options",
+    "SplitStylizer": "toolkit.external.splitting",
+    "WholeStylizer": "toolkit.external.end_to_end",
+}
+
+__all__ = sorted(_PUBLIC)
+__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

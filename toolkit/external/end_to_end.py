@@ -1,0 +1,281 @@
+"""A stylizer made elsewhere, in one piece: content and style, or content alone, in, picture out, whatever is inside."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from toolkit.errors import InputError, told_in_one_line
+from toolkit.external.dynamic_size import free_upsampling
+from toolkit.external.picture_format import Formats, read_formats
+from toolkit.external.signature_binding import Convention, Signature, Tensor, find, tensor_of
+from toolkit.external.source_options import SourceOptions
+from toolkit.external.value_range import Bounds
+from toolkit.framework.backend import keras
+from toolkit.imaging.letterbox import Size, paint_at, resized
+from toolkit.imaging.validation import MIN_SIDE, as_pictures, check_styles
+from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.sources import hub
+
+# Networks that halve their input give back a picture whose sides are rounded up: from the fourth halving on by 15.
+MAX_EXCESS = MIN_SIDE - 1
+
+
+def cut(picture: Any, content: Any) -> Any:
+    """Cuts a picture down to its content's height and width, from the top left corner, in a graph."""
+    if None not in content.shape[1:3] and picture.shape[1:3] == content.shape[1:3]:
+        return picture
+    size = tf.shape(content)
+    return picture[:, : size[1], : size[2], :]
+
+
+def _fixed_size(shape: tuple[int | None, ...]) -> Size | None:
+    _, height, width, _ = shape
+    return None if height is None or width is None else (height, width)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A stylizer as one TensorFlow function.
+
+    Attributes:
+        concrete: the function.
+        inputs: which of its inputs are the content and, where it takes one, the style.
+        output: which of its outputs is the picture.
+    """
+
+    concrete: Any
+    inputs: tuple[int, ...]
+    output: int
+
+
+class LoadedStylizer:
+    """A stylizer of which only the call is known.
+
+    A picture that comes back a little larger than its content, because the network halves its input, is cut to the
+    content's size. Where the model takes one size only, pictures are scaled to fit and back. Where it takes batches of
+    one length only, each picture fills one. Pictures are taken in any form (see `toolkit.imaging.validation`). Threads
+    may share one; their calls run at the same time.
+
+    Args:
+        function: takes a content and, unless its style is inside, a style, in the model's own form, and gives the
+            picture; in a graph, too.
+        signature: the shapes and types it takes.
+        convention: which of the signature's inputs is which.
+        trace: gives the same as one TensorFlow function.
+        ranges: the samples of black and white, by `content`, `style` and `output`, as far as they are not those of the
+            types.
+
+    Attributes:
+        trace: as given.
+        convention: how the model it was made from is called.
+        formats: the forms of its pictures, by `content`, `style` and `output`.
+        shapes: [None, H, W, 3] of contents and styles by role, None for what may vary.
+        batches: the one length of a batch that it takes, by role; None for any.
+        content_size: the one height and width it takes; None for any.
+        graph: a `toolkit.external.frozen_graph.FrozenGraph`, once it was asked for.
+
+    Raises:
+        InputError: a range is not one of the type.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        signature: Signature,
+        convention: Convention,
+        trace: Callable[[], Traced],
+        ranges: Mapping[str, Bounds],
+    ) -> None:
+        self._function, self.trace = function, trace
+        self.graph: Any = None
+        self.convention = convention
+        self.formats: Formats = read_formats(signature, convention, ranges)
+        taken = {role: signature.inputs[name].picture_shape for role, name in convention.inputs.items()}
+        self.batches = {role: shape[0] for role, shape in taken.items()}
+        self.shapes = {role: (None, *shape[1:]) for role, shape in taken.items()}
+        self.content_size = _fixed_size(self.shapes["content"])
+
+    @property
+    def takes_any_size(self) -> bool:
+        """Whether neither batch nor height nor width is fixed, of any input."""
+        return not any((*self.batches.values(), *(side for shape in self.shapes.values() for side in shape[1:3])))
+
+    def of_any_batch(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Returns the model's function, or its graph's, for batches of any length."""
+        fixed = next(filter(None, self.batches.values()), None)
+        if fixed is None:
+            return call
+        lengths = [length or fixed for length in self.batches.values()]
+
+        def one(*pictures: Any) -> Any:
+            filled = (tf.tile(picture, [length, 1, 1, 1]) for picture, length in zip(pictures, lengths, strict=True))
+            return call(*filled)[:1]
+
+        def each(content: Any, *styles: Any) -> Any:
+            if content.shape[0] == 1:
+                return one(content, *styles)
+            count = tf.shape(content)[:1]
+            spread = [tf.broadcast_to(style, tf.concat([count, tf.shape(style)[1:]], 0)) for style in styles]
+            picture = tf.TensorSpec((None, None, 3))
+            return tf.map_fn(lambda given: one(*(part[None] for part in given))[0], (content, *spread), picture)
+
+        return each
+
+    def take_one_at_a_time(self) -> None:
+        """Gives the model one picture at a time from here on, though it would take more."""
+        self.batches = dict.fromkeys(self.batches, 1)
+
+    def become(self, graph: Any, function: Callable[..., Any], formats: Formats) -> None:
+        """Takes the graph of the same model in another precision, and its function of pictures of these formats."""
+        self.graph, self._function, self.formats = graph, function, formats
+
+    def painted(self, *pictures: np.ndarray) -> np.ndarray:
+        """Paints a batch; what the model gives beyond black and white, or of another size, is left as it is.
+
+        Args:
+            pictures: contents [B, H, W, 3] and, unless its style is inside, styles [B, h, w, 3], float32 in [0, 1], of
+                sizes that the model takes.
+
+        Returns:
+            [B, H', W', 3] float32.
+        """
+        layout = ", laid out as [B,3,H,W]" if self.formats["content"].is_channels_first else ""
+        with told_in_one_line(f"the model could not be run on a content of {pixels(pictures[0][0])}{layout}"):
+            tensors = [tf.constant(one, tf.float32) for one in pictures]
+            return np.asarray(self.of_any_batch(self._in_our_form)(*tensors))
+
+    def _in_our_form(self, *pictures: Any) -> Any:
+        given = zip(self.shapes, pictures, strict=True)
+        painted = self._function(*(self.formats[role].from_unit(picture) for role, picture in given))
+        return self.formats["output"].to_unit(painted, is_clipped=False)
+
+    def _paint(self, content: np.ndarray, *styles: np.ndarray) -> np.ndarray:
+        painted = self.painted(content[None], *(style[None] for style in styles))
+        return np.clip(cut_picture(painted, content), 0, 1)
+
+
+class WholeStylizer(LoadedStylizer):
+    """A stylizer of which only the call is known: content and style in, picture out; see `LoadedStylizer`.
+
+    Attributes:
+        style_size: the one height and width that styles have; None for any.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.style_size = _fixed_size(self.shapes["style"])
+
+    def __call__(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
+        """Repaints pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3], sides from 16 pixels."""
+        content, style = as_pictures(content, "content"), as_pictures(style, "style")
+        check_styles(len(style), len(content))
+        styles = resized(self.style_size, style)
+        styles = np.broadcast_to(styles, (len(content), *styles.shape[1:]))
+        pairs = zip(content, styles, strict=True)
+        return np.stack([paint_at(self.content_size, picture, self._in_style(one)) for picture, one in pairs])
+
+    def _in_style(self, style: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda content: self._paint(content, style)
+
+
+class SingleStyleStylizer(LoadedStylizer, OneStyleStylizer):
+    """A stylizer of which only the call is known: content in, picture out; see `LoadedStylizer`."""
+
+    def __call__(self, content: np.ndarray) -> np.ndarray:
+        """Repaints pictures [B, H, W, 3], sides from 16 pixels, in the style that is inside."""
+        pictures = as_pictures(content, "content")
+        return np.stack([paint_at(self.content_size, picture, self._paint) for picture in pictures])
+
+
+def pixels(picture: np.ndarray) -> str:
+    """Returns the width and height of a picture [H, W, 3], for people."""
+    return f"{picture.shape[1]}x{picture.shape[0]} pixels"
+
+
+def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """Cuts the one picture that a model gave, if it is larger by rounding up alone, down to its content's size."""
+    shape = painted.shape if painted.ndim == 4 else (0,) * 4
+    excess = [got - wanted for got, wanted in zip(shape[1:3], content.shape[:2], strict=True)]
+    if shape[-1] != 3 or not all(0 <= one <= MAX_EXCESS for one in excess):
+        raise InputError(
+            f"the model gives {list(painted.shape)} for a content of {list(content.shape)}: "
+            "a stylizer keeps the content's size"
+        )
+    return painted[0, : content.shape[0], : content.shape[1]]
+
+
+def _stylizer(
+    function: Callable[..., Any],
+    signature: Signature,
+    convention: Convention,
+    trace: Callable[[], Traced],
+    options: SourceOptions,
+) -> WholeStylizer | SingleStyleStylizer:
+    kind: type[WholeStylizer | SingleStyleStylizer] = WholeStylizer
+    if convention.style is None:
+        options.refuse_style_range()
+        kind = SingleStyleStylizer
+    return kind(function, signature, convention, trace, options.ranges)
+
+
+def from_saved_model(folder: Path, options: SourceOptions) -> WholeStylizer | SingleStyleStylizer:
+    """Opens a SavedModel, TF1 or TF2; refuses it where how it is to be called cannot be told."""
+    loaded = hub.load(folder)
+    described = {name: _described(function) for name, function in loaded.signatures.items()}
+    convention = find(str(folder), described, options.names)
+    signature = loaded.signatures[convention.signature]
+
+    def function(*pictures: Any, kept: Any = loaded) -> Any:
+        # The loaded object is kept: its signatures hold only weak references to the variables.
+        return signature(**dict(zip(convention.inputs.values(), pictures, strict=True)))[convention.output]
+
+    def trace() -> Traced:
+        # What the names of a function's inputs are in its graph differs between TF1 and TF2; their order does not.
+        names, outputs = list(signature._arg_keywords), sorted(signature.structured_outputs)
+        inputs = tuple(names.index(name) for name in convention.inputs.values())
+        return Traced(signature, inputs, outputs.index(convention.output))
+
+    return _stylizer(function, described[convention.signature], convention, trace, options)
+
+
+def _described(function: Any) -> Signature:
+    _, inputs = function.structured_input_signature
+    outputs = function.structured_outputs
+    return Signature(
+        {name: tensor_of(spec) for name, spec in sorted(inputs.items())},
+        {name: tensor_of(spec) for name, spec in sorted(outputs.items())},
+    )
+
+
+def from_keras_model(model: Any, source: str, options: SourceOptions) -> WholeStylizer | SingleStyleStylizer:
+    """Wraps a Keras model that takes a content and a style, or a content; refuses where that cannot be told."""
+    if not isinstance(getattr(model, "inputs", None), list) or not getattr(model, "outputs", None):
+        raise InputError(
+            f"{source}: holds a {type(model).__name__} whose inputs are not known: save a functional model"
+        )
+    free_upsampling(model)
+    inputs = {tensor.name: tensor for tensor in model.inputs}
+    names_of_outputs = getattr(model, "output_names", [f"output_{index}" for index in range(len(model.outputs))])
+    outputs = dict(zip(names_of_outputs, model.outputs, strict=True))
+    described = Signature(*({name: _keras_tensor(one) for name, one in ends.items()} for ends in (inputs, outputs)))
+    convention = find(source, {"call": described}, options.names)
+    ends = {role: inputs[name] for role, name in convention.inputs.items()}
+    # Named, for Keras would count: its name is part of every name in the graph.
+    painter = keras.Model(list(ends.values()), outputs[convention.output], name="functional")
+
+    def function(*pictures: Any) -> Any:
+        return painter(list(pictures), training=False)
+
+    def trace() -> Traced:
+        specs = [tf.TensorSpec(tensor.shape, tensor.dtype, role) for role, tensor in ends.items()]
+        return Traced(tf.function(function, specs).get_concrete_function(), tuple(range(len(ends))), 0)
+
+    return _stylizer(function, described, convention, trace, options)
+
+
+def _keras_tensor(tensor: Any) -> Tensor:
+    return Tensor(tuple(tensor.shape), tensor.dtype)

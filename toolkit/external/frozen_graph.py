@@ -1,0 +1,153 @@
+"""A stylizer made elsewhere as one graph of constants, whole or in part a function of pictures in our form."""
+
+import functools
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from toolkit.errors import InputError, reason, told_in_one_line
+from toolkit.external.end_to_end import LoadedStylizer
+from toolkit.external.picture_format import Formats
+from toolkit.safe_loading.graph_edges import node_of
+
+
+@dataclass(frozen=True)
+class FrozenGraph:
+    """A stylizer's graph, its variables made constants.
+
+    Attributes:
+        definition: the GraphDef.
+        inputs: names of the placeholders by role: `content` and, unless its style is inside, `style`.
+        output: name of the picture's operation.
+        output_index: which of that operation's outputs.
+        formats: the forms of its pictures, by `content`, `style` and `output`.
+    """
+
+    definition: Any
+    inputs: Mapping[str, str]
+    output: str
+    output_index: int
+    formats: Formats
+
+    def function(self, feeds: Sequence[str], fetch: str, is_raw: bool = False) -> Any:
+        """Returns the part of the graph between some tensors and another, as a function of those tensors.
+
+        Args:
+            feeds: the tensors' names; where one is of pictures, the function takes them in our form, and where one is
+                of numbers, as float32.
+            fetch: the other tensor's name; likewise.
+            is_raw: pictures and numbers are taken and given as the graph has them.
+        """
+        nodes = [node_of(name) for name in feeds]
+        definition = self._between(set(nodes), node_of(fetch))
+        forms = {name: self.formats[role] for role, name in self.inputs.items()}
+
+        def raw(*tensors: Any) -> Any:
+            given = dict(zip(feeds, tensors, strict=True))
+            return tf.compat.v1.import_graph_def(definition, given, return_elements=[fetch], name="")[0]
+
+        def call(*tensors: Any) -> Any:
+            given = [
+                forms[node].from_unit(tensor) if node in forms else tf.cast(tensor, self._outputs[node].dtype)
+                for node, tensor in zip(nodes, tensors, strict=True)
+            ]
+            found = raw(*given)
+            is_picture = node_of(fetch) == self.output
+            return self.formats["output"].to_unit(found) if is_picture else tf.cast(found, tf.float32)
+
+        with told_in_one_line("the model's graph could not be made a function"):
+            if is_raw:
+                ends = [self._outputs[node] for node in nodes]
+                return tf.compat.v1.wrap_function(raw, [tf.TensorSpec(end.shape, end.dtype) for end in ends])
+            return tf.compat.v1.wrap_function(call, [tf.TensorSpec(self._outer_shape(node)) for node in nodes])
+
+    def _outer_shape(self, node: str) -> Any:
+        """The shape of what is fed in the place of a node's output."""
+        shape = self._outputs[node].shape
+        is_moved = any(self.formats[role].is_channels_first for role, name in self.inputs.items() if name == node)
+        return [shape[0], *shape[2:], shape[1]] if is_moved else shape
+
+    def _between(self, feeds: set[str], fetch: str) -> Any:
+        nodes = {node.name: node for node in self.definition.node}
+        edges = {
+            name: set() if name in feeds else {node_of(edge) for edge in node.input} for name, node in nodes.items()
+        }
+        needed = reach(fetch, edges) - feeds
+        part = type(self.definition)(library=self.definition.library, versions=self.definition.versions)
+        part.node.extend(node for name, node in nodes.items() if name in needed)
+        return part
+
+    @functools.cached_property
+    def _outputs(self) -> dict[str, Any]:
+        """Each operation's first output, by the operation's name."""
+        imported = tf.Graph()
+        with imported.as_default(), told_in_one_line("the model's graph could not be read"):
+            tf.compat.v1.import_graph_def(self.definition, name="")
+        return {operation.name: operation.outputs[0] for operation in imported.get_operations() if operation.outputs}
+
+    @functools.cached_property
+    def shapes(self) -> dict[str, Any]:
+        """The shape of each operation's first output, by the operation's name."""
+        return {name: output.shape for name, output in self._outputs.items()}
+
+    def call(self, is_raw: bool = False) -> Any:
+        """Returns the whole graph as a function of a content and, unless its style is inside, a style."""
+        feeds = [f"{name}:0" for name in self.inputs.values()]
+        return self.function(feeds, f"{self.output}:{self.output_index}", is_raw)
+
+
+def freeze(whole: LoadedStylizer) -> FrozenGraph:
+    """Makes one graph of constants of a stylizer, every function called in it put in the place of the call.
+
+    Raises:
+        InputError: it has something that is no constant even then, such as a table, or its picture does not depend on
+            one of its inputs.
+    """
+    if whole.graph is None:
+        whole.graph = _frozen(whole)
+    return whole.graph
+
+
+def _frozen(whole: LoadedStylizer) -> FrozenGraph:
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    with told_in_one_line("the model could not be traced as one graph"):
+        traced = whole.trace()
+    try:
+        frozen = convert_variables_to_constants_v2(traced.concrete, lower_control_flow=False)
+    except Exception as error:  # TensorFlow's rewriting of a graph from elsewhere may raise anything
+        raise InputError(f"the model's variables cannot be made constants: {reason(error)}") from error
+    inputs = {role: frozen.inputs[index].op.name for role, index in zip(whole.shapes, traced.inputs, strict=True)}
+    output = frozen.outputs[traced.output]
+    definition = frozen.graph.as_graph_def()
+    _remove_control_edges(definition)
+    edges = {node.name: {node_of(edge) for edge in node.input} for node in definition.node}
+    needed = reach(output.op.name, edges)
+    if unread := [role for role, name in inputs.items() if name not in needed]:
+        raise InputError(
+            f"the picture does not depend on the {unread[0]}: save a model that paints a content in the style of a "
+            "style picture, or one that takes a content alone"
+        )
+    return FrozenGraph(definition, inputs, output.op.name, output.value_index, whole.formats)
+
+
+def _remove_control_edges(definition: Any) -> None:
+    """Removes what only orders operations: among constants nothing needs an order, and it ties content to style."""
+    # But in TF1's control flow a branch's constants are tied to the branch by such an edge.
+    if any(node.op in ("Switch", "Merge") for node in definition.node):
+        return
+    for node in definition.node:
+        node.input[:] = [edge for edge in node.input if not edge.startswith("^")]
+
+
+def reach(start: str, edges: dict[str, set[str]], without: str | None = None) -> set[str]:
+    """Returns a node and all that its edges lead to, without passing through one."""
+    seen, waiting = {start} - {without}, deque([start] if start != without else [])
+    while waiting:
+        for name in edges[waiting.popleft()] - seen - {without}:
+            seen.add(name)
+            waiting.append(name)
+    return seen

@@ -1,0 +1,169 @@
+"""Tries a model made elsewhere on sample pictures: what it gives tells their range, and whether it takes batches."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from toolkit.errors import InputError, StyleportError
+from toolkit.external.end_to_end import LoadedStylizer, cut_picture
+from toolkit.external.frozen_graph import freeze
+from toolkit.external.range_detection import wanted_range
+from toolkit.external.value_range import EIGHT_BIT, SIGNED, UNIT, Bounds, option, told
+from toolkit.imaging import io as images
+from toolkit.imaging.io import Picture
+
+# A network without a last activation goes a little beyond black and white, or further in few places.
+_SLACK = 0.05
+_SHARE = 0.01
+# What no eye tells apart.
+_LEAST = 2 / 255
+# The mean of what the order of a sum, or the rounding of 8-bit samples, changes.
+_DRIFT = 1e-4
+# A multiple of what networks halve their pictures to.
+_SIDE = 128
+# The darkest and the lightest sample of each content.
+_TINTS = ((0.0, 1.0), (0.0, 0.4), (0.6, 1.0))
+
+
+def check_range(stylizer: LoadedStylizer, source: str, given: Mapping[str, Bounds]) -> None:
+    """Refuses a model whose pictures are in another range than is said or, where nothing is said, than [0, 1].
+
+    Args:
+        stylizer: the model, which converts from and to the ranges that are given.
+        source: what to call it in an error.
+        given: bounds by `content`, `style` and `output`, as far as they are said.
+
+    Raises:
+        InputError: its range is another one, and the option is named that is meant; or it paints nothing but one
+            color; or gives what is no number; or cannot be run.
+    """
+    wanted = _wanted_inputs(stylizer, given)
+    pictures = [_given(picture, stylizer, source, wanted) for picture in map(_content, range(len(_TINTS)))]
+    if not all(np.isfinite(picture).all() for picture in pictures):
+        raise InputError(f"{source}: gives NaN or infinity for sample pictures: it is damaged, or its training failed")
+    is_beyond = "output" not in given and any(_share_beyond(picture, _SLACK) > _SHARE for picture in pictures)
+    if wanted or is_beyond:
+        advice = _advice(wanted, pictures if is_beyond else [], given, tuple(stylizer.shapes))
+        raise InputError(f"{source}: {advice}")
+    output = stylizer.formats["output"].bounds
+    inputs = " and ".join(dict.fromkeys(told(stylizer.formats[role].bounds) for role in stylizer.shapes))
+    if painted := _painted_wrong(pictures):
+        low, high = output
+        raise InputError(
+            f"{source}: paints sample pictures {painted}: for pictures in {inputs} it gives samples from "
+            f"{_span([picture * (high - low) + low for picture in pictures])}, read in {told(output)}; if it takes or "
+            "gives another range, say so: --range input=LOW..HIGH,output=LOW..HIGH"
+        )
+
+
+def check_batches(stylizer: LoadedStylizer) -> None:
+    """Sees to it that what is painted of a picture does not depend on what else is in its batch.
+
+    A model that normalizes over the batch, or that was made for one picture, is given one at a time from here on.
+    """
+    if any(stylizer.batches.values()):
+        return
+    pairs = (_content(0), _content(len(_TINTS))), (_content(1), _content(2))
+    batches = [
+        np.stack([_sized(picture, shape) for picture in pictures])
+        for pictures, shape in zip(zip(*pairs, strict=True), stylizer.shapes.values(), strict=False)
+    ]
+    try:
+        alone, together = stylizer.painted(*(batch[:1] for batch in batches)), stylizer.painted(*batches)
+        is_same = together.shape == (2, *alone.shape[1:]) and np.abs(together[:1] - alone).mean() <= _DRIFT
+    except StyleportError:  # it was made for one picture
+        is_same = False
+    if not is_same:
+        stylizer.take_one_at_a_time()
+
+
+def _wanted_inputs(stylizer: LoadedStylizer, given: Mapping[str, Bounds]) -> dict[str, Bounds]:
+    """The ranges other than ours that the graph itself wants, where nothing is said."""
+    open_roles = [role for role in stylizer.shapes if role not in given and stylizer.formats[role].dtype != "uint8"]
+    try:
+        graph = freeze(stylizer)
+    except StyleportError:  # it has a table, or what else is no constant: then it does not say
+        return {}
+    wanted = {role: wanted_range(graph, role) for role in open_roles}
+    return {role: bounds for role, bounds in wanted.items() if bounds is not None}
+
+
+def _given(content: Picture, stylizer: LoadedStylizer, source: str, wanted: Mapping[str, Bounds]) -> np.ndarray:
+    """What the model gives for a content in the ranges that it wants, not clipped: [1, H, W, 3]."""
+    pictures = {"content": content, "style": _content(len(_TINTS))}
+    pictures = {role: _sized(pictures[role], shape) for role, shape in stylizer.shapes.items()}
+    for role, (low, high) in wanted.items():
+        pictures[role] = pictures[role] * (high - low) + low
+    try:
+        painted = stylizer.painted(*(picture[None] for picture in pictures.values()))
+        cut_picture(painted, pictures["content"])
+    except StyleportError as error:
+        raise InputError(f"{source}: {error}") from error
+    return painted
+
+
+def _content(seed: int) -> Picture:
+    """Draws a picture of coarse and of fine detail in all colors, the same on every run."""
+    noise, drawn = np.random.default_rng(seed), np.zeros((_SIDE, _SIDE, 3))
+    for side in (4, 16, _SIDE):
+        drawn += np.kron(noise.random((side, side, 3)), np.ones((_SIDE // side, _SIDE // side, 1))) / side**0.25
+    drawn = (drawn - drawn.min()) / (drawn.max() - drawn.min())
+    low, high = _TINTS[seed % len(_TINTS)]
+    return (drawn * (high - low) + low).astype(np.float32)
+
+
+def _sized(picture: Picture, shape: tuple[int | None, ...]) -> Picture:
+    return images.resize(picture, shape[1] or _SIDE, shape[2] or _SIDE)
+
+
+def _share_beyond(picture: np.ndarray, slack: float) -> float:
+    return float(np.mean((picture < -slack) | (picture > 1 + slack)))
+
+
+def _span(pictures: list[np.ndarray]) -> str:
+    return f"{min(float(one.min()) for one in pictures):.3g} to {max(float(one.max()) for one in pictures):.3g}"
+
+
+def _advice(
+    wanted: Mapping[str, Bounds], beyond: list[np.ndarray], given: Mapping[str, Bounds], inputs: tuple[str, ...]
+) -> str:
+    """Tells what was seen, and which option is meant."""
+    seen = [
+        f"its first layers take {' and '.join(role for role, one in wanted.items() if one == bounds)} in {told(bounds)}"
+        for bounds in dict.fromkeys(wanted.values())
+    ]
+    meant = {role: bounds for role, bounds in {**given, **wanted}.items() if role in (*inputs, "output")}
+    if not beyond:
+        return f"{' and '.join(seen)}: give {option(meant, inputs)}"
+    seen.append(f"it gives samples from {_span(beyond)}, not in {told(UNIT)}")
+    likely = _likely(beyond)
+    if likely is None:
+        ends = option(meant, inputs).removeprefix("--range ") + "," if meant else ""
+        return (
+            f"{' and '.join(seen)}: give black and white as --range {ends}output=LOW..HIGH; what is beyond is cut off"
+        )
+    advice = f"{' and '.join(seen)}: give {option({**meant, 'output': likely}, inputs)}"
+    return advice if meant else f"{advice}, or --range {told(likely)} if it takes its pictures so, too"
+
+
+def _likely(pictures: list[np.ndarray]) -> Bounds | None:
+    """The usual range that samples are in, where they are in one."""
+    values = np.concatenate([picture.ravel() for picture in pictures])
+    if np.abs(values).max() <= 1 + _SLACK:
+        return SIGNED
+    low, high = np.percentile(values, (1, 99))
+    # As little beyond black and white as a network without a last activation goes.
+    return EIGHT_BIT if low >= -64 and 2 < high <= 320 else None
+
+
+def _painted_wrong(pictures: list[np.ndarray]) -> str | None:
+    """How pictures are painted, of contents that have all colors, that nobody would want so."""
+    shown = [np.clip(picture, 0, 1) for picture in pictures]
+    for name, color in (("black", 0), ("white", 1)):
+        if all((np.abs(picture - color) < _LEAST).mean() > 1 - _SHARE for picture in shown):
+            return name
+    if all(picture.max() - picture.min() < _LEAST for picture in shown):
+        return "in one color"
+    if all(_share_beyond(picture, 0) > 0.5 for picture in pictures):
+        return "for the most part in black and white alone"
+    return None

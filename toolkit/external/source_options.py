@@ -1,0 +1,84 @@
+"""What has to be said of a model made elsewhere, where it does not tell of itself."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.errors import InputError
+from toolkit.external import signature_binding, value_range
+from toolkit.external.value_range import Bounds
+
+# Says that a model made elsewhere is not to be cut, even where its bottleneck is known.
+NO_SPLIT = "none"
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What has to be said of a model made elsewhere; None where it is to be found out.
+
+    Attributes:
+        inputs: which input is which, such as `content=photo,style=painting`; `signature=` and `output=` too; or the
+            names by role.
+        split_at: the tensor that is its bottleneck; `none` keeps it in one piece.
+        value_range: the samples of black and white that it takes and gives, such as `-1..1`, or apart as
+            `input=-1..1,output=0..255`, or bounds by `content`, `style` and `output`; pictures are converted from and
+            to [0, 1].
+
+    Raises:
+        InputError: one of them says something else.
+    """
+
+    inputs: str | Mapping[str, str] | None = None
+    split_at: str | None = None
+    value_range: str | Mapping[str, Sequence[float]] | None = None
+
+    def __post_init__(self) -> None:
+        """Reads what is given, so that a slip is told before any work."""
+        _ = self.names, self.ranges
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Names of inputs, output and signature by role, as far as they are given."""
+        return signature_binding.parse(self.inputs) if isinstance(self.inputs, str) else self.inputs or {}
+
+    @property
+    def ranges(self) -> Mapping[str, Bounds]:
+        """Bounds by `content`, `style` and `output`, as far as they are given."""
+        if isinstance(self.value_range, str):
+            return value_range.parse(self.value_range)
+        ranges = {role: (float(low), float(high)) for role, (low, high) in (self.value_range or {}).items()}
+        for role, (low, high) in ranges.items():
+            if not -math.inf < low < high < math.inf:
+                raise InputError(f"the range of the {role} is {low:g}..{high:g}: black must be below white")
+        return ranges
+
+    def refuse_style_range(self) -> None:
+        """Refuses a range of the style, for a model that takes none; that of `input` holds for the content alone.
+
+        Raises:
+            InputError: one is given.
+        """
+        given = self.value_range
+        ends = [part.partition("=")[0].strip() for part in given.split(",")] if isinstance(given, str) else given or ()
+        if "style" in ends:
+            raise InputError(f"--range {given}: the model takes no style picture; leave the range of the style out")
+
+    def given(self) -> dict[str, Any]:
+        """Returns the options that are given, by their names on the command line, without hyphens in front."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        names = {"value_range": "range"}
+        return {names.get(name, name).replace("_", "-"): value for name, value in values.items() if value is not None}
+
+    def refuse(self, why: str) -> None:
+        """Refuses all of them.
+
+        Args:
+            why: what ends the complaint.
+
+        Raises:
+            InputError: one is given.
+        """
+        for name, value in self.given().items():
+            raise InputError(f"--{name} {value}: {why}; leave the option out")

@@ -1,0 +1,16 @@
+"""Keras on TensorFlow: imported here alone; its files opened with care, arrays converted, gradients of one's own.
+
+Whatever computes with Keras takes it from `toolkit.framework.backend`. Neither pictures nor the LiteRT runtime import
+that module.
+"""
+
+from toolkit.public_names import on_first_use
+
+_PUBLIC = {
+    "as_tensor": "toolkit.framework.tensors",
+    "dtype_of": "toolkit.framework.backend",
+    "pinned_floats": "toolkit.framework.backend",
+}
+
+__all__ = sorted(_PUBLIC)
+__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

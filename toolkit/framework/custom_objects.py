@@ -1,0 +1,85 @@
+"""Imports the user's own modules, which register the classes and functions that a Keras model is made of."""
+
+import contextlib
+import importlib
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from toolkit.errors import InputError, reason
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Imports modules by name, from `sys.path` or else from the current folder.
+
+    The current folder is searched last and only meanwhile: a file that lies there by chance replaces no library.
+    Classes that a module has without registering them are known to Keras by their names from here on.
+
+    Args:
+        names: such as `my_layers` or `my_package.layers`; as the user gave them, never as a file has them.
+
+    Raises:
+        InputError: one is no module's name, or cannot be found or imported.
+    """
+    here = str(Path.cwd())
+    for name in names:
+        _check_name(name)
+        with _last_on_the_path(here):
+            try:
+                module = importlib.import_module(name)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a module may raise anything, and end the program
+                raise InputError(f"--import {name}: {_why(name, error, here)}") from error
+        _make_known(module)
+
+
+def _make_known(module: ModuleType) -> None:
+    from toolkit.framework.backend import keras
+
+    known = keras.saving.get_custom_objects()
+    for name, one in vars(module).items():
+        # Functions stay out: one called `relu` would take the place of Keras's own in any model.
+        if isinstance(one, type) and hasattr(one, "from_config") and not one.__module__.startswith("keras."):
+            known.setdefault(name, one)
+
+
+@contextlib.contextmanager
+def _last_on_the_path(folder: str) -> Iterator[None]:
+    is_new = folder not in sys.path
+    if is_new:
+        sys.path.append(folder)
+        importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        if is_new and folder in sys.path:
+            sys.path.remove(folder)
+
+
+def _check_name(name: str) -> None:
+    if _is_name(name) and not name.endswith(".py"):
+        return
+    stem = re.sub(r"\.py$", "", name).strip("./").replace("/", ".")
+    hint = stem if _is_name(stem) else "my_layers"
+    raise InputError(f"--import {name!r}: give the name of a Python module, not a path, such as --import {hint}")
+
+
+def _is_name(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
+
+
+def _why(name: str, error: BaseException, here: str) -> str:
+    if not isinstance(error, ModuleNotFoundError):
+        told = "it ends the program" if isinstance(error, SystemExit) else reason(error)
+        return f"importing it failed: {type(error).__name__}: {told}"
+    if error.name and f"{name}.".startswith(f"{error.name}."):
+        return f"there is no module {error.name!r} on Python's path or in {here}; set PYTHONPATH to its folder"
+    return f"importing it failed: it needs the module {error.name!r}, which is not installed"
+
+
+def not_imported(names: Sequence[str]) -> list[str]:
+    """Returns those of some modules that nothing has imported yet."""
+    return [name for name in names if name not in sys.modules]

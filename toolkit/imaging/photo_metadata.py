@@ -1,0 +1,84 @@
+"""What a painting keeps of its photo's metadata: when and how the photo was taken, and that its colors are managed."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import ExifTags, Image, ImageCms
+
+from toolkit.files.opening import open_file
+from toolkit.imaging.decoding import opened
+
+_BASE, _EXIF = ExifTags.Base, ExifTags.IFD.Exif
+# Named one by one: where a photo was taken (GPS), the serial numbers of camera and lens, the owner's name, the maker's
+# notes and the thumbnail, which shows the photo, stay behind. So does the orientation, which has been applied.
+_KEPT = (_BASE.Make, _BASE.Model, _BASE.DateTime, _BASE.Artist, _BASE.Copyright, _BASE.ImageDescription)
+_KEPT_OF_SHOT = (
+    *(_BASE.DateTimeOriginal, _BASE.DateTimeDigitized),
+    *(_BASE.OffsetTime, _BASE.OffsetTimeOriginal, _BASE.OffsetTimeDigitized),
+    *(_BASE.SubsecTime, _BASE.SubsecTimeOriginal, _BASE.SubsecTimeDigitized),
+    *(_BASE.LensMake, _BASE.LensModel, _BASE.FocalLength, _BASE.FocalLengthIn35mmFilm),
+    *(_BASE.ExposureTime, _BASE.FNumber, _BASE.ISOSpeedRatings, _BASE.ExposureBiasValue),
+)
+# Longer texts are none that a camera writes.
+_MAX_TEXT = 2000
+# When a profile was made, in its header: left at zero, so that the same painting is the same file.
+_CREATED = slice(24, 36)
+
+
+@dataclass(frozen=True)
+class PhotoMetadata:
+    """What is kept of a photo's metadata.
+
+    Attributes:
+        exif: a block of EXIF; empty for none.
+        has_profile: the photo says by an ICC profile what its colors are. They are converted to sRGB as it is read, so
+            the painting has sRGB's profile.
+    """
+
+    exif: bytes = b""
+    has_profile: bool = False
+
+    @property
+    def icc_profile(self) -> bytes | None:
+        """The profile of the painting; None where the photo has none, for which everybody takes sRGB."""
+        return _srgb() if self.has_profile else None
+
+
+def read_metadata(source: str | Path | BinaryIO) -> PhotoMetadata:
+    """Reads what is kept of a photo's metadata; none where it is damaged, which is no reason to refuse the photo."""
+    try:
+        if isinstance(source, str | Path):
+            with open_file(source) as stream:
+                return read_metadata(stream)
+        with opened(source, "the photo") as image:
+            return PhotoMetadata(_exif(image.getexif()), bool(image.info.get("icc_profile")))
+    except Exception:  # on damaged tags Pillow raises nearly anything
+        return PhotoMetadata()
+
+
+def _exif(found: Image.Exif) -> bytes:
+    kept = Image.Exif()
+    kept.update(_sound(found, _KEPT))
+    if shot := _sound(found.get_ifd(_EXIF), _KEPT_OF_SHOT):
+        kept.get_ifd(_EXIF).update(shot)
+    return kept.tobytes() if len(kept) or shot else b""
+
+
+def _sound(tags: Any, names: tuple[int, ...]) -> dict[int, Any]:
+    values = {int(name): tags.get(name) for name in names}
+    return {name: value for name, value in values.items() if _is_sound(value)}
+
+
+def _is_sound(value: Any) -> bool:
+    if isinstance(value, str):
+        return 0 < len(value.strip("\0 ")) <= _MAX_TEXT
+    return isinstance(value, int | float) or hasattr(value, "numerator")
+
+
+@functools.cache
+def _srgb() -> bytes:
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[_CREATED] = bytes(12)
+    return bytes(profile)

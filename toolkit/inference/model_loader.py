@@ -1,0 +1,206 @@
+"""Opens whatever a command's `--model` names."""
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from toolkit import manifest as manifests
+from toolkit import presets
+from toolkit.errors import InputError, StyleportError
+from toolkit.external.source_options import NO_SPLIT, SourceOptions
+from toolkit.inference.artifact_choice import default_artifact
+from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
+from toolkit.runtimes.litert import PREDICTOR_FILE, STYLIZER_FILE, DeviceStylizer, DeviceWholeStylizer
+from toolkit.runtimes.tflite_network import has_runtime
+from toolkit.sources.locator import Located, locate
+
+if TYPE_CHECKING:
+    from toolkit.external.end_to_end import SingleStyleStylizer, WholeStylizer
+    from toolkit.external.splitting import SplitStylizer
+    from toolkit.feed_forward.stylizer import Stylizer
+
+# What a preset can be opened as; the first is a .tflite pair, the second the reference.
+PRESET_FORMS = ("tflite", "keras")
+
+
+class StylizerLike(Protocol):
+    """What every form of the model can do that takes a style."""
+
+    def __call__(self, content: np.ndarray, style: np.ndarray) -> Any:
+        """Returns content pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]."""
+        ...
+
+
+@runtime_checkable
+class SplitStylizerLike(StylizerLike, Protocol):
+    """What a model with a predictor and a transformer can do besides; see `toolkit.feed_forward.stylizer.Stylizer`."""
+
+    def bottleneck(self, style: np.ndarray) -> Any:
+        """Returns the bottleneck [B, 1, 1, D] of style pictures [B, h, w, 3]."""
+        ...
+
+    def transform(self, content: np.ndarray, bottleneck: Any) -> Any:
+        """Returns content pictures [B, H, W, 3] in the style of a bottleneck [B or 1, 1, 1, D]."""
+        ...
+
+
+def open_model(
+    source: str | Path,
+    artifact: str | None = None,
+    threads: int | None = None,
+    options: SourceOptions | None = None,
+    isolated: bool = False,
+) -> StylizerLike | OneStyleStylizer:
+    """Opens a model by name, address or path.
+
+    Args:
+        source: a preset, such as `magenta-mobile`; a TensorFlow Hub or Kaggle handle, or another address of a
+            `.tar.gz`; the path of a `.tar.gz`, of a SavedModel's folder, of a `.keras` file or of a bundle.
+        artifact: of a bundle, such as `saved_model` or `tflite/float16_384`; by default one that can run with what is
+            installed, see `toolkit.inference.artifact_choice.default_artifact`. Of a preset, `tflite` (the default,
+            where a runtime for it is installed) or `keras`.
+        threads: CPU threads of a TFLite artifact; all cores by default.
+        options: of a model made elsewhere: what it does not tell itself.
+        isolated: a TFLite artifact is run in processes of its own; see `toolkit.runtimes.isolated`.
+
+    Returns:
+        The model; where it has a predictor and a transformer, with `bottleneck` and `transform`; where its style is
+        inside, a `toolkit.interface.single_style.OneStyleStylizer`, which is called with contents alone.
+
+    Raises:
+        InputError: there is no such model or artifact, a file of it is damaged, how it is called cannot be told, or
+            what it paints of sample pictures is in another range than [0, 1].
+        WorkError: an address cannot be reached.
+    """
+    located = locate(source)
+    if located.kind == "bundle":
+        refuse(located, options)
+        bundle: Any = located.path
+        return _open_artifact(bundle, artifact, threads, isolated)
+    if located.kind == "preset" and chosen_artifact(source, artifact) == "tflite":
+        refuse(located, options)
+        return DeviceStylizer.from_preset(located.name, threads=threads, isolated=isolated)
+    if located.kind != "preset" and artifact is not None:
+        raise InputError(f"{source} has no artifacts: leave --artifact out, or give a bundle")
+    return load(located, options)
+
+
+def chosen_artifact(source: str | Path, artifact: str | None = None) -> str | None:
+    """Returns which form of a preset, or which artifact of a bundle, `open_model` opens; None for other models."""
+    if str(source) in presets.names():
+        if artifact not in (None, *PRESET_FORMS):
+            raise InputError(f"no artifact {artifact!r} in the preset {source}: choose from {', '.join(PRESET_FORMS)}")
+        return artifact or ("tflite" if has_runtime() else "keras")
+    if artifact is not None or not manifests.is_bundle(Path(source)):
+        return artifact
+    return default_artifact(Path(source))
+
+
+def in_given_styles(model: StylizerLike | OneStyleStylizer, name: str) -> StylizerLike:
+    """Passes on a model that takes a style; refuses one that has it inside."""
+    if isinstance(model, OneStyleStylizer):
+        raise InputError(f"{name} has its style inside and paints in no other: choose another model or artifact")
+    return model
+
+
+def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | None:
+    """Returns whether a model has its style inside; None where only the opened model tells."""
+    if str(source) in presets.names():
+        return False
+    if not manifests.is_bundle(Path(source)):
+        return None
+    manifest = manifests.read(Path(source))
+    if artifact is not None and "style" in manifests.artifact(manifest, artifact):
+        return True
+    return manifests.method(manifest) == manifests.SINGLE_STYLE
+
+
+def refuse(located: Located, options: SourceOptions | None) -> None:
+    """Refuses options that only models made elsewhere take."""
+    if options is not None:
+        options.refuse(f"{located.name} is called as all of ours are")
+
+
+def _open_artifact(
+    bundle: Path, artifact: str | None, threads: int | None, isolated: bool
+) -> StylizerLike | OneStyleStylizer:
+    manifest = manifests.read(bundle)
+    folder = manifests.open_artifact(bundle, artifact or default_artifact(bundle, manifest), manifest)
+    method = manifests.method(manifest)
+    if method == "optimization":
+        raise InputError(
+            f"{bundle}: holds style transfer by optimization, not a stylizer: call its optimize signature, "
+            "or paint with styleport optimize"
+        )
+    if (folder / BAKED_FILE).is_file():
+        return BakedStylizer(folder, threads=threads, isolated=isolated)
+    if (folder / PREDICTOR_FILE).is_file():
+        return DeviceStylizer(folder, threads=threads, isolated=isolated)
+    if (folder / STYLIZER_FILE).is_file():
+        return DeviceWholeStylizer(folder, threads=threads, isolated=isolated)
+    if method in ("one-piece", manifests.SINGLE_STYLE):
+        from toolkit.external.end_to_end import from_saved_model
+
+        return from_saved_model(folder, SourceOptions())
+    from toolkit.runtimes.saved_model import SavedModelStylizer
+
+    return SavedModelStylizer(folder)
+
+
+def load(
+    located: Located, options: SourceOptions | None = None, is_tried: bool = True
+) -> "Stylizer | WholeStylizer | SingleStyleStylizer | SplitStylizer":
+    """Loads a model that was found and is no bundle.
+
+    Args:
+        located: the model.
+        options: see `open_model`.
+        is_tried: what a model made elsewhere paints of sample pictures is looked at.
+
+    Returns:
+        Our stylizer; or one made elsewhere, cut in two where the options say so or its bottleneck is known.
+
+    Raises:
+        InputError: it cannot be loaded, how it is called cannot be told, or its range is another one.
+    """
+    from toolkit.feed_forward.stylizer import Stylizer
+
+    if located.kind == "preset":
+        refuse(located, options)
+        return Stylizer.from_preset(located.name)
+    from toolkit.external import end_to_end
+
+    path: Any = located.path
+    options = options or SourceOptions()
+    if located.kind == "keras":
+        from toolkit.framework import keras_file
+        from toolkit.framework.backend import keras
+
+        model = keras_file.load(path, keras.Model)
+        if isinstance(model, Stylizer):
+            refuse(located, options)
+            return model
+        opened = end_to_end.from_keras_model(model, str(path), options)
+    else:
+        opened = end_to_end.from_saved_model(path, options)
+    return _prepared(opened, path, options, is_tried)
+
+
+def _prepared(
+    opened: "WholeStylizer | SingleStyleStylizer", path: Path, options: SourceOptions, is_tried: bool
+) -> "WholeStylizer | SingleStyleStylizer | SplitStylizer":
+    """Brings a model made elsewhere to float32, tries it, and cuts it."""
+    from toolkit.external.graph_precision import compute_in_float32
+    from toolkit.external.probe import check_batches, check_range
+    from toolkit.external.splitting import split
+
+    # A graph that cannot be had computes as it does.
+    with contextlib.suppress(StyleportError):
+        compute_in_float32(opened)
+    if is_tried:
+        check_range(opened, str(path), options.ranges)
+        check_batches(opened)
+    return opened if options.split_at == NO_SPLIT else split(opened, options.split_at)

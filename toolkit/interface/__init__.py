@@ -1,0 +1,17 @@
+"""What all forms of the stylizer have in common: bottleneck, strength, size and detail, whatever computes them.
+
+NumPy and Pillow alone are needed. Both methods, `toolkit.runtimes`, `toolkit.inference` and the client of `serving`
+import it.
+"""
+
+from toolkit.public_names import on_first_use
+
+_PUBLIC = {
+    "BottleneckCache": "toolkit.interface.bottleneck_cache",
+    "Look": "toolkit.interface.paint_options",
+    "OneStyleStylizer": "toolkit.interface.single_style",
+    "interpolate": "toolkit.interface.bottleneck",
+}
+
+__all__ = sorted(_PUBLIC)
+__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -1,0 +1,14 @@
+"""The feature extractor of method 1: VGG19, where its weights come from, and its convolutions by Winograd's filtering.
+
+Only `toolkit.optimization` and what exports or steers that method import it.
+"""
+
+from toolkit.public_names import on_first_use
+
+_PUBLIC = {
+    "FastFeatures": "toolkit.optimization.features.winograd",
+    "VGG19Features": "toolkit.optimization.features.vgg19",
+}
+
+__all__ = sorted(_PUBLIC)
+__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -1,0 +1,306 @@
+"""L-BFGS for a picture: bounded to [0, 1], one evaluation a step, smooth directions first."""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from toolkit.framework.backend import keras, pinned_floats
+
+# Armijo's constant: the least share of the slope's promise that a step must keep.
+SUFFICIENT_DECREASE = 1e-4
+# After so many refusals in a row the remembered curvature is worth less than none.
+MAX_REFUSALS = 6
+
+
+def spectral_gain(height: Any, width: Any, exponent: float, dtype: Any = tf.float32) -> Any:
+    """Gives the weight of each spatial frequency in a search direction: 1 / frequency ** exponent.
+
+    Args:
+        height: pixels, a number or a scalar tensor.
+        width: likewise.
+        exponent: 0 weighs all alike; 1 is the fall-off of natural pictures.
+        dtype: of the result.
+
+    Returns:
+        [height, width // 2 + 1] for `rfft2d`, with mean 1.
+    """
+
+    def frequencies(count: Any, side: Any) -> Any:
+        # The second half of a spectrum is that of negative frequencies.
+        return tf.cast((tf.range(count) + side // 2) % side - side // 2, dtype) / tf.cast(side, dtype)
+
+    vertical, horizontal = frequencies(height, height)[:, None], frequencies(width // 2 + 1, width)[None]
+    # The constant would weigh infinitely much: it is taken as the slowest wave that fits.
+    slowest = 1 / tf.cast(tf.maximum(height, width), dtype)
+    gain = tf.maximum(tf.sqrt(vertical**2 + horizontal**2), slowest) ** -exponent
+    return gain / tf.reduce_mean(gain)
+
+
+class State(NamedTuple):
+    """What is known between two steps, as tensors; all zeros before the first.
+
+    A new pair is put before the others, which costs no copy; what is not remembered yet is 0.
+
+    Attributes:
+        accepted: the best point, [1, H, W, 3] in [0, 1].
+        accepted_gradient: there, of the same shape.
+        direction: from there, of the same shape.
+        steps: differences of accepted points, the youngest first, each of that shape.
+        changes: of their gradients, likewise.
+        curvatures: 1 / (step · change) of each pair, or 0, [memory].
+        accepted_loss: a scalar.
+        length: of the last step, in directions, a scalar.
+        scale: of the first guess of the inverse Hessian, a scalar.
+        refusals: points in a row that were no better, an int32 scalar.
+    """
+
+    accepted: Any
+    accepted_gradient: Any
+    direction: Any
+    steps: tuple[Any, ...]
+    changes: tuple[Any, ...]
+    curvatures: Any
+    accepted_loss: Any
+    length: Any
+    scale: Any
+    refusals: Any
+
+
+def initial_state(picture: Any, memory: int = 10) -> State:
+    """Returns the state before the first step.
+
+    Args:
+        picture: [1, H, W, 3].
+        memory: pairs of steps and gradient changes that are remembered.
+
+    Returns:
+        Zeros.
+    """
+    nothing, zero = tf.zeros_like(picture), tf.zeros((), picture.dtype)
+    pairs = (nothing,) * memory
+    curvatures = tf.zeros((memory,), picture.dtype)
+    return State(nothing, nothing, nothing, pairs, pairs, curvatures, zero, zero, zero, tf.constant(0))
+
+
+def advance(
+    state: State, loss: Any, gradient: Any, point: Any, first: Any, rate: Any, gain: Any | None
+) -> tuple[Any, State]:
+    """Takes the loss and gradient at a point, and finds the next point worth evaluating.
+
+    Follows Nocedal 1980 for the two-loop recursion and Bertsekas 1982 for the bounds: samples that are at a
+    bound and would leave it take no part, and a step is cut off at the bounds. The first guess of the inverse
+    Hessian is no multiple of the identity but favors low spatial frequencies, which a style's large shapes
+    need and plain gradients lack.
+
+    Args:
+        state: as the step before left it.
+        loss: a scalar.
+        gradient: of the loss, [1, H, W, 3].
+        point: [1, H, W, 3] in [0, 1].
+        first: a boolean scalar: this is the first step.
+        rate: mean absolute change of a sample in the first step, in (0, 1).
+        gain: weights of frequencies as `spectral_gain` gives them; None for plain L-BFGS.
+
+    Returns:
+        The next point and the new state.
+    """
+    promise = _dot(state.accepted_gradient, point - state.accepted)
+    # Near the end losses differ by less than their own rounding.
+    rounding = 1e-7 * tf.abs(state.accepted_loss)
+    kept = loss - state.accepted_loss <= SUFFICIENT_DECREASE * promise + rounding
+    state = tf.cond(
+        first | kept,
+        lambda: _accept(state, loss, gradient, point, first, rate, gain),
+        lambda: _refuse(state, loss, promise, rate, gain),
+    )
+    return tf.clip_by_value(state.accepted + state.length * state.direction, 0.0, 1.0), state
+
+
+def _accept(state: State, loss: Any, gradient: Any, point: Any, first: Any, rate: Any, gain: Any | None) -> State:
+    """Makes the point the one to go on from."""
+    step, change = point - state.accepted, gradient - state.accepted_gradient
+    curvature = _dot(step, change)
+    floor = 1e-10 * tf.sqrt(_dot(step, step) * _dot(change, change))
+    state = tf.cond(
+        tf.logical_not(first) & (curvature > floor),
+        lambda: _remember(state, step, change, curvature, gain),
+        lambda: state,
+    )
+    state = state._replace(
+        accepted=point,
+        accepted_gradient=gradient,
+        accepted_loss=loss,
+        refusals=tf.constant(0),
+        length=tf.ones_like(loss),
+    )
+    return _aim(state, rate, gain)
+
+
+def _remember(state: State, step: Any, change: Any, curvature: Any, gain: Any | None) -> State:
+    return state._replace(
+        steps=(step, *state.steps[:-1]),
+        changes=(change, *state.changes[:-1]),
+        curvatures=tf.concat([(1.0 / curvature)[tf.newaxis], state.curvatures[:-1]], axis=0),
+        scale=curvature / _dot(change, _smooth(change, gain)),
+    )
+
+
+def _refuse(state: State, loss: Any, promise: Any, rate: Any, gain: Any | None) -> State:
+    """Shortens the step, or aims anew when the curvature that led here is to be forgotten."""
+    # The lowest point of the parabola through what is known, kept from being timid or bold.
+    shortfall = loss - state.accepted_loss - promise
+    shorter = tf.clip_by_value(tf.math.divide_no_nan(-promise, 2.0 * shortfall), 0.1, 0.5)
+    shorter = tf.where(tf.math.is_finite(shorter), shorter, tf.constant(0.1, shorter.dtype))
+    refused = state._replace(length=state.length * shorter, refusals=state.refusals + 1)
+    forgotten = refused._replace(curvatures=tf.zeros_like(state.curvatures), scale=tf.zeros_like(state.scale))
+    return tf.cond(tf.equal(refused.refusals, MAX_REFUSALS), lambda: _aim(forgotten, rate, gain), lambda: refused)
+
+
+def _aim(state: State, rate: Any, gain: Any | None) -> State:
+    """Sets the direction from the accepted point: minus the inverse Hessian times the gradient."""
+    gradient, free = _free_gradient(state)
+    pairs = list(zip(state.steps, state.changes, tf.unstack(state.curvatures), strict=True))
+    coefficients, q = [], gradient
+    for step, change, inverse in pairs:  # the youngest first
+        coefficient = inverse * _dot(step, q)
+        coefficients.append(coefficient)
+        q = q - coefficient * change
+    q = _smooth(q, gain) * free
+    q = q * tf.where(state.scale > 0, state.scale, _first_scale(q, rate))
+    for (step, change, inverse), coefficient in reversed(list(zip(pairs, coefficients, strict=True))):
+        q = q + step * (coefficient - inverse * _dot(change, q))
+    q = q * free
+    # With samples held at their bounds the product may point uphill.
+    steepest = _smooth(gradient, gain) * free
+    steepest = steepest * _first_scale(steepest, rate)
+    return state._replace(direction=-tf.where(_dot(q, gradient) > 0, q, steepest))
+
+
+def _free_gradient(state: State) -> tuple[Any, Any]:
+    gradient, point = state.accepted_gradient, state.accepted
+    held = ((point <= 0) & (gradient > 0)) | ((point >= 1) & (gradient < 0))
+    free = tf.cast(tf.logical_not(held), gradient.dtype)
+    return gradient * free, free
+
+
+def _first_scale(direction: Any, rate: Any) -> Any:
+    return tf.math.divide_no_nan(tf.cast(rate, direction.dtype), tf.reduce_mean(tf.abs(direction)))
+
+
+def _smooth(x: Any, gain: Any | None) -> Any:
+    if gain is None:
+        return x
+    spectrum = tf.signal.rfft2d(tf.transpose(x, (0, 3, 1, 2)))
+    smoothed = tf.signal.irfft2d(spectrum * tf.cast(gain, spectrum.dtype), tf.shape(x)[1:3])
+    return tf.reshape(tf.transpose(smoothed, (0, 2, 3, 1)), tf.shape(x))
+
+
+def _dot(a: Any, b: Any) -> Any:
+    return tf.reduce_sum(a * b)
+
+
+@keras.saving.register_keras_serializable(package="styleport")
+class LBFGS(keras.optimizers.Optimizer):
+    """Limited-memory BFGS with bounds and backtracking, one evaluation of loss and gradient a step.
+
+    `advance` says what is followed. All state is held in variables, so that a run can be saved and resumed.
+
+    Args:
+        learning_rate: mean absolute change of a sample in the first step, in (0, 1).
+        memory: pairs of steps and gradient changes that are remembered.
+        smoothing: exponent of the fall-off with frequency of the first guess; 0 is plain L-BFGS.
+
+    Example:
+        ```python
+        optimizer = LBFGS()
+        optimizer.build([picture])
+        optimizer.step(loss, gradient, picture)  # moves [1, H, W, 3] to where to look next
+        ```
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.05,
+        memory: int = 10,
+        smoothing: float = 1.0,
+        name: str = "lbfgs",
+        **kwargs: Any,
+    ) -> None:
+        with pinned_floats():
+            super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        # === Config ===
+        self.memory = memory
+        self.smoothing = smoothing
+
+    def build(self, variables: list[Any]) -> None:
+        """Creates the state for one picture.
+
+        Args:
+            variables: the picture [1, H, W, 3], alone.
+        """
+        if self.built:
+            return
+        (picture,) = variables
+        super().build(variables)
+        _, height, width, _ = picture.shape
+        self._gain = spectral_gain(height, width, self.smoothing, picture.dtype) if self.smoothing else None
+
+        def variable(value: Any, name: str) -> Any:
+            return self.add_variable(value.shape, "zeros", value.dtype.name, name=name)
+
+        # Nested as the state is; a name is told only to the reader of a checkpoint.
+        self._state = State(
+            *(
+                tuple(variable(value, f"{name}_{age}") for age, value in enumerate(field))
+                if isinstance(field, tuple)
+                else variable(field, name)
+                for name, field in initial_state(tf.convert_to_tensor(picture.value), self.memory)._asdict().items()
+            )
+        )
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Refuses: a gradient alone does not tell whether the last step was a good one."""
+        raise NotImplementedError("L-BFGS needs the loss too: call step(loss, gradient, picture)")
+
+    def step(self, loss: Any, gradient: Any, picture: Any) -> None:
+        """Takes the loss and gradient at the picture, and moves it to the next point worth evaluating.
+
+        Args:
+            loss: a scalar.
+            gradient: of the loss, of the picture's shape.
+            picture: the variable [1, H, W, 3], in [0, 1].
+        """
+        first = tf.equal(self.iterations.value, 0)
+        point = tf.convert_to_tensor(picture.value)
+        target, new = advance(self.state(), loss, gradient, point, first, self.learning_rate.value, self._gain)
+        tf.nest.map_structure(lambda variable, value: variable.assign(value), self._state, new)
+        picture.assign(target)
+        self.iterations.assign_add(1)
+
+    def state(self) -> State:
+        """Returns what is known now, as tensors."""
+        return tf.nest.map_structure(lambda variable: tf.convert_to_tensor(variable.value), self._state)
+
+    def settle(self, loss: Any, picture: Any) -> Any:
+        """Moves the picture back to the best point known if it is not better itself.
+
+        Args:
+            loss: at the picture.
+            picture: the variable [1, H, W, 3].
+
+        Returns:
+            The loss at the picture as it then is.
+        """
+        if self.built and int(self.iterations) and not float(loss) <= float(self._state.accepted_loss):
+            picture.assign(self._state.accepted)
+            return float(self._state.accepted_loss)
+        return float(loss)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {
+            "name": self.name,
+            "learning_rate": float(f"{float(self.learning_rate):.7g}"),  # as it was given, not as float32 has it
+            "memory": self.memory,
+            "smoothing": self.smoothing,
+        }

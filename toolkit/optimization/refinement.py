@@ -1,0 +1,71 @@
+"""A few steps of optimization from a picture that the feed-forward network has painted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.framework.backend import keras
+from toolkit.imaging import io as images
+from toolkit.imaging.io import Picture
+from toolkit.optimization.features.vgg19 import CONTENT_LAYERS, VGG19Features
+from toolkit.optimization.interrupts import Interrupted
+from toolkit.optimization.style_transfer import StyleTransfer
+from toolkit.process import memory
+
+
+@dataclass(frozen=True)
+class Refined:
+    """A refined picture.
+
+    Attributes:
+        picture: [H, W, 3] float32 in [0, 1].
+        stopped_after: how many steps were taken before Ctrl-C ended them; None where nothing did.
+    """
+
+    picture: Picture
+    stopped_after: int | None = None
+
+
+class Refiner:
+    """Brings stylized pictures closer to their style by optimization (Gatys et al. 2015), with its defaults.
+
+    Args:
+        steps: for each picture, at least 1.
+        preserve_color: the content's colors are kept.
+        callbacks: of Keras, called in each picture's steps.
+    """
+
+    def __init__(
+        self, steps: int, preserve_color: bool = False, callbacks: Sequence[keras.callbacks.Callback] = ()
+    ) -> None:
+        self._steps, self._preserve_color, self._callbacks = steps, preserve_color, callbacks
+        self._features = VGG19Features()
+
+    def refine(self, content: Picture, style: Path, stylized: Picture) -> Refined:
+        """Refines one picture; Ctrl-C ends that with the picture as it stands, a second one raises at once.
+
+        Args:
+            content: float32 RGB in [0, 1], shape [H, W, 3], sides from 32 pixels.
+            style: path of the style picture, which is reduced to the content's longer side.
+            stylized: where the steps begin, of the content's shape.
+
+        Returns:
+            A picture of the content's shape, and whether all steps were taken.
+
+        Raises:
+            InputError: the content is too small, or there is too little memory for its size.
+        """
+        height, width = content.shape[:2]
+        need = memory.estimate(height, width, CONTENT_LAYERS[-1], memory.PICTURES["lbfgs"])
+        memory.check(need, "a smaller --max-size")
+        transfer = StyleTransfer(self._features, start=stylized, preserve_color=self._preserve_color)
+        own = images.load_image(style, max(height, width))
+        try:
+            transfer.fit(content, own, 1, self._steps, callbacks=self._callbacks, verbose=0)
+        except Interrupted:
+            return Refined(transfer.image, len(transfer.curve))
+        except KeyboardInterrupt:
+            if transfer.curve:  # the second one
+                raise
+            return Refined(stylized, 0)  # while the graph was built
+        return Refined(transfer.image)

@@ -1,0 +1,24 @@
+"""Runs exported artifacts in this process: .tflite files on LiteRT or tflite-runtime, and SavedModels on TensorFlow.
+
+All but `saved_model` needs NumPy, Pillow and a LiteRT runtime alone. It imports neither of the two methods;
+`toolkit.external`, `toolkit.inference` and `export` import it.
+"""
+
+from toolkit.public_names import on_first_use
+
+_PUBLIC = {
+    "BakedStylizer": "toolkit.runtimes.baked",
+    "DeviceStylizer": "toolkit.runtimes.litert",
+    "DeviceWholeStylizer": "toolkit.runtimes.litert",
+    "IsolatedNetwork": "toolkit.runtimes.isolated",
+    "NetworkMetadata": "toolkit.runtimes.tflite_metadata",
+    "SavedModel": "toolkit.runtimes.saved_model",
+    "SavedModelStylizer": "toolkit.runtimes.saved_model",
+    "TFLiteFile": "toolkit.runtimes.tflite_file",
+    "TFLiteNetwork": "toolkit.runtimes.tflite_network",
+    "read_metadata": "toolkit.runtimes.tflite_metadata",
+    "read_tflite": "toolkit.runtimes.tflite_file",
+}
+
+__all__ = sorted(_PUBLIC)
+__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

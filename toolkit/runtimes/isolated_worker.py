@@ -1,0 +1,90 @@
+"""The process in which an isolated .tflite file is run: see `toolkit.runtimes.isolated`."""
+
+import os
+import queue
+import signal
+import sys
+import threading
+from typing import BinaryIO
+
+import numpy as np
+
+from toolkit.errors import InputError, StyleportError, one_line
+from toolkit.runtimes import pipe_frames
+from toolkit.runtimes.pipe_frames import Frame
+from toolkit.runtimes.tflite_network import TFLiteNetwork
+
+# How much longer than its user waits the process may live, whatever the runtime is doing.
+GRACE_SECONDS = 5
+MAX_ERROR = 1000
+
+
+def main() -> None:
+    """Opens the file that the first message names, and runs it on the arrays of each that follows."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the user's process, which closes the pipe
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    requests: queue.Queue[Frame] = queue.Queue()
+    threading.Thread(target=_receive, args=(sys.stdin.buffer, requests), daemon=True).start()
+    network = _opened(requests.get(), answers)
+    while network is not None:
+        _answer(network, requests.get(), answers)
+
+
+def _receive(stream: BinaryIO, requests: "queue.Queue[Frame]") -> None:
+    """Passes messages on, and ends the process with the one that sends them, in the middle of a run too."""
+    try:
+        while True:
+            requests.put(pipe_frames.read(stream))
+    except (EOFError, ValueError, OSError):
+        os._exit(0)
+
+
+def _limit(seconds: float) -> None:
+    # Of the system's own: it ends the process also where the runtime never comes back to Python.
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_SECONDS)
+
+
+def _opened(request: Frame, answers: BinaryIO) -> TFLiteNetwork | None:
+    words, _ = request
+    _limit(words["seconds"])
+    try:
+        network = TFLiteNetwork(words["path"], words["runtime"], words["threads"])
+    except Exception as error:
+        pipe_frames.write(answers, _told(error))
+        return None
+    sides = {side: {name: _described(one) for name, one in getattr(network, side).items()} for side in _SIDES}
+    pipe_frames.write(answers, {"signature": network.signature, **sides})
+    _limit(0 - GRACE_SECONDS)
+    return network
+
+
+_SIDES = ("inputs", "outputs")
+
+
+def _described(details: dict) -> dict:
+    """What a network's caller needs to know of a tensor, as values of JSON."""
+    scale, zero_point = details["quantization"]
+    return {
+        "shape_signature": [int(side) for side in details["shape_signature"]],
+        "dtype": np.dtype(details["dtype"]).name,
+        "quantization": [float(scale), int(zero_point)],
+    }
+
+
+def _answer(network: TFLiteNetwork, request: Frame, answers: BinaryIO) -> None:
+    words, arrays = request
+    _limit(words["seconds"])
+    try:
+        results = network.invoke(arrays)
+    except Exception as error:
+        pipe_frames.write(answers, _told(error))
+    else:
+        pipe_frames.write(answers, {}, results)
+    _limit(0 - GRACE_SECONDS)
+
+
+def _told(error: Exception) -> dict[str, str]:
+    told = one_line(error) if isinstance(error, StyleportError) else f"{type(error).__name__}: {one_line(error)}"
+    return {"error": told[:MAX_ERROR], "kind": "input" if isinstance(error, InputError) else "work"}

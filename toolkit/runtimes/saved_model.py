@@ -1,0 +1,108 @@
+"""Runs an exported SavedModel; a stylizer's behind the same call as the Keras model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.errors import InputError, told_as_input
+from toolkit.imaging.validation import Pictures, as_pictures, check_bottleneck, check_strength, check_styles
+from toolkit.process import memory
+from toolkit.safe_loading import gate
+
+SIGNATURES = ("serving_default", "strength", "bottleneck", "transform", "image_bytes")
+
+
+class SavedModel:
+    """An exported SavedModel, called through its signatures as TensorFlow Serving calls it.
+
+    Args:
+        folder: holds `saved_model.pb` and `variables/`.
+        required: the signatures it must have.
+        kind: what a complaint calls a model with these signatures.
+
+    Raises:
+        InputError: the folder is not a SavedModel, lacks a signature, or does not pass; see
+            `toolkit.safe_loading.gate`.
+        WorkError: it was not loaded in time.
+    """
+
+    def __init__(self, folder: str | Path, required: Sequence[str], kind: str) -> None:
+        import tensorflow as tf
+
+        with told_as_input(f"{folder}: not a SavedModel"):
+            # Kept: the signatures hold only weak references to the variables.
+            self._model = gate.load(Path(folder), lambda: tf.saved_model.load(str(folder)))
+        missing = [name for name in required if name not in self._model.signatures]
+        if missing:
+            raise InputError(f"{folder}: not {kind}: it lacks the signature {missing[0]!r}")
+
+    def input_shape(self, signature: str, name: str) -> Any:
+        """Returns the shape of a signature's input, with None for what may vary."""
+        _, inputs = self._model.signatures[signature].structured_input_signature
+        return inputs[name].shape
+
+    def run(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
+        """Runs one signature."""
+        import tensorflow as tf
+
+        tensors = {key: tf.constant(value) for key, value in inputs.items()}
+        return {name: output.numpy() for name, output in self._model.signatures[signature](**tensors).items()}
+
+
+class SavedModelStylizer(SavedModel):
+    """An exported stylizer.
+
+    Takes pictures in any form (see `toolkit.imaging.validation`). Threads may share one; their calls run at the same
+    time.
+
+    Args:
+        folder: holds `saved_model.pb` and `variables/`.
+
+    Raises:
+        InputError: the folder is not a SavedModel with a stylizer's signatures.
+    """
+
+    pixel_cost = memory.SAVED_MODEL
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__(folder, SIGNATURES, "a stylizer")
+        self._bottleneck_dim: int = self.input_shape("transform", "style_bottleneck")[-1]
+
+    def signature(self, name: str, **inputs: Any) -> np.ndarray:
+        """Runs one of `SIGNATURES` on arrays by the names of its inputs, and returns its one output."""
+        (output,) = self.run(name, **inputs).values()
+        return output
+
+    def bottleneck(self, style: Pictures) -> np.ndarray:
+        """Returns the bottleneck [B, 1, 1, D] of style pictures [B, h, w, 3]."""
+        return self.signature("bottleneck", style_image=as_pictures(style, "style"))
+
+    def transform(self, content: Pictures, bottleneck: np.ndarray) -> np.ndarray:
+        """Returns content pictures [B, H, W, 3] in the style of a bottleneck [B or 1, 1, 1, D]."""
+        content = as_pictures(content, "content")
+        check_bottleneck(bottleneck, self._bottleneck_dim, len(content))
+        return self.signature("transform", content_image=content, style_bottleneck=bottleneck)
+
+    def __call__(self, content: Pictures, style: Pictures, strength: float | None = None) -> np.ndarray:
+        """Repaints pictures in the style of other pictures.
+
+        Args:
+            content: pictures [B, H, W, 3] in [0, 1], in any form, sides from 16 pixels.
+            style: likewise [B or 1, h, w, 3].
+            strength: in [0, 1], between the content's own bottleneck (0) and the style's (1, the default).
+
+        Returns:
+            [B, H, W, 3] float32 in [0, 1].
+
+        Raises:
+            InputError: a shape, a dtype, a range or the strength is another.
+        """
+        content, style = as_pictures(content, "content"), as_pictures(style, "style")
+        check_styles(len(style), len(content))
+        if strength is None:
+            return self.signature("serving_default", content_image=content, style_image=style)
+        check_strength(strength)
+        strengths = np.full(len(content), strength, np.float32)
+        return self.signature("strength", content_image=content, style_image=style, strength=strengths)

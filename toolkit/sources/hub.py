@@ -1,0 +1,158 @@
+"""TensorFlow Hub: a handle, an archive or a folder in, a SavedModel's folder or the loaded model out.
+
+The real tensorflow_hub does the resolving, locking (`TFHUB_CACHE_DIR`, `TFHUB_MODEL_LOAD_FORMAT`) and loading;
+`toolkit.sources.resolvers` bounds it, and `toolkit.safe_loading.gate` stands before what is loaded.
+"""
+
+import urllib.error
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import InputError, StyleportError, WorkError, told_as_input
+from toolkit.files.atomic_write import replacing
+from toolkit.files.opening import read_bounded
+from toolkit.safe_loading import gate
+from toolkit.safe_loading.archive import MODEL_FILES, SUFFIXES
+from toolkit.safe_loading.completeness import missing
+from toolkit.safe_loading.download_limits import DownloadLimits, Received, Transfer, public
+
+_MAX_URL_BYTES = 1 << 12
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Where a handle led.
+
+    Attributes:
+        path: the SavedModel's folder.
+        handle: what was asked for, without a password or a token.
+        url: the address that the archive came from, after all redirections; None where none was asked.
+    """
+
+    path: Path
+    handle: str
+    url: str | None
+
+
+def is_handle(source: str) -> bool:
+    """Returns whether a model's name is an address, rather than a path or a preset."""
+    return "://" in source
+
+
+def is_archive(path: Path) -> bool:
+    """Returns whether a path is a file that is named as a packed SavedModel is."""
+    return path.name.endswith(SUFFIXES) and path.is_file()
+
+
+def is_saved_model(path: Path) -> bool:
+    """Returns whether a folder holds a SavedModel."""
+    return any((path / name).is_file() for name in MODEL_FILES)
+
+
+def resolve(
+    handle: str | Path, limits: DownloadLimits | None = None, progress: Received = lambda received, expected: None
+) -> Resolved:
+    """Brings a module to this machine, or finds it in TensorFlow Hub's cache.
+
+    Args:
+        handle: an address such as `https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2`, or the
+            path of a `.tar.gz` or of a folder.
+        limits: what a download may take.
+        progress: told the bytes received so far, and how many there will be, if that is known.
+
+    Raises:
+        InputError: what came is refused: too large, or no SavedModel, or an archive that does more than hold one.
+        WorkError: the address cannot be reached, or broke off.
+    """
+    from toolkit.sources import resolvers
+
+    name = str(handle)
+    if is_handle(name) and not name.startswith(("http://", "https://", "gs://")):
+        raise InputError(f"{name}: not an address that TensorFlow Hub knows: give https://, http:// or gs://")
+    with told_as_input(f"{name!r}: not an address"):
+        shown = public(name) if is_handle(name) else name
+    transfer = Transfer(limits or DownloadLimits(), progress)
+    with resolvers.bounded(transfer):
+        try:
+            path = _whole(name, transfer)
+        except (StyleportError, MemoryError):
+            raise
+        except Exception as error:  # of the network, of what came, or of what was made of it
+            raise WorkError(_unreachable(shown, transfer, error)) from error
+    return Resolved(path, shown, _origin(path, name, transfer) if is_handle(name) else None)
+
+
+def _whole(handle: str, transfer: Transfer) -> Path:
+    """Resolves a handle, and once more where TensorFlow Hub's cache holds only part of a module."""
+    from toolkit.sources import resolvers
+
+    path = _resolved(handle)
+    if not is_handle(handle) and path == Path(handle):
+        return path  # a folder that is no copy of ours
+    lacking = missing(path, transfer.limits.max_bytes)
+    if lacking and not transfer.asked:
+        transfer.discarded = f"lacked {lacking}"
+        resolvers.discard(path, lambda: missing(path, transfer.limits.max_bytes) is not None)
+        path = _resolved(handle)
+        lacking = missing(path, transfer.limits.max_bytes)
+    if lacking:
+        raise InputError(f"{public(handle)}: holds no whole SavedModel: it lacks {lacking}")
+    return path
+
+
+def _resolved(handle: str) -> Path:
+    import tensorflow as tf
+
+    from toolkit.sources.resolvers import hub
+
+    try:
+        location = hub.resolve(handle)
+    except tf.errors.FailedPreconditionError:
+        # Another process put the same module into the cache just before this one did: it is there now.
+        location = hub.resolve(handle)
+    if is_handle(location):
+        raise WorkError(
+            f"{public(handle)}: leads to {location}, which would be read in place, without a copy or a hash; "
+            "set TFHUB_MODEL_LOAD_FORMAT=COMPRESSED"
+        )
+    return Path(location)
+
+
+def _origin(path: Path, handle: str, transfer: Transfer) -> str:
+    from toolkit.sources.resolvers import cached_url
+
+    record = cached_url(path)
+    if transfer.answered:
+        url = public(transfer.answered)
+        # Beside the cached folder, as TensorFlow Hub's own descriptor is: the next export names the same address.
+        with replacing(record) as stream:
+            stream.write(f"{url}\n".encode())
+        return url
+    return read_bounded(record, _MAX_URL_BYTES, "an address").decode().strip() if record.is_file() else public(handle)
+
+
+def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
+    cause = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
+    told = f"HTTP {error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(cause)
+    tried = f"; tried {', '.join(public(url) for url in transfer.asked)}" if transfer.asked else ""
+    why = f"the copy in TensorFlow Hub's cache {transfer.discarded}, and it " if transfer.discarded else ""
+    lines = " ".join(told.split())[:300] or type(error).__name__
+    return (
+        f"{handle}: {why}cannot be fetched: {lines}{tried}; "
+        "download it elsewhere and give the path of the .tar.gz or of the unpacked folder"
+    )
+
+
+def load(folder: Path) -> Any:
+    """Loads a SavedModel, TF1 or TF2, that passes the gate, through TensorFlow Hub; it has `signatures`.
+
+    Raises:
+        InputError: TensorFlow cannot load it, or it does not pass; see `toolkit.safe_loading.gate`.
+        WorkError: it was not loaded in time.
+    """
+    from toolkit.sources.resolvers import hub
+
+    with told_as_input(f"{folder}: not a SavedModel"):
+        return gate.load(folder, lambda: hub.load(str(folder)))

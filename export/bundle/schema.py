@@ -1,11 +1,10 @@
 """Makes the JSON schema of manifests from their types in `toolkit.manifest_types`: `python -m export.bundle.schema`."""
 
-import json
-import sys
 import types
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
 
 from toolkit.manifest_types import ArtifactRecord, BundleSourceRecord, Manifest
+from toolkit.printing import print_json
 
 Schema = dict[str, Any]
 _NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
@@ -69,4 +68,4 @@ def schema() -> Schema:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
+    print_json(schema())

@@ -91,11 +91,11 @@ def print_wrapped(lines: Iterable[str], console: Console, indent: int = 4) -> No
     """Prints lines; on a terminal those that are wider go on in the next row, indented, and no word is broken.
 
     Args:
-        lines: without markup.
+        lines: each is printed as one line, whatever it holds.
         console: that they are printed on.
         indent: of the rows in which a line goes on, beyond its own.
     """
-    for line in "\n".join(lines).split("\n"):
+    for line in map(printable, lines):
         rows = [line]
         if console.is_terminal:
             rows = wrapped(line, console.width, len(line) - len(line.lstrip()) + indent)

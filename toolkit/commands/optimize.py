@@ -89,7 +89,7 @@ def optimize(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Paint a picture by optimization (Gatys et al. 2015): slower than stylize, and closer to the style."""
-    from toolkit.console import quiet_libraries
+    from toolkit.console import quiet_libraries, remark
     from toolkit.files import output_paths
     from toolkit.files.names import check_utf8
     from toolkit.imaging.io import WRITABLE_SUFFIXES, save_image
@@ -165,7 +165,7 @@ def optimize(
                 interrupted = True
             except (KeyboardInterrupt, SystemExit):
                 told = "; ".join(filter(None, ("interrupted before a picture was written", goes_on)))
-                console.print(f"styleport: {told}", markup=False, highlight=False, soft_wrap=True)
+                remark(console, f"styleport: {told}")
                 raise
         save_image(transfer.image, output)
         if animation:

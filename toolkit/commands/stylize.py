@@ -197,13 +197,15 @@ def stylize(
 
 
 def _painted(studio: Studio, jobs: "list[Job]", step: "Callable[[str], None]", console: "Console") -> list[Outcome]:
+    from toolkit.console import remark
+
     outcomes: list[Outcome] = []
     try:
         for outcome in studio.paint_all(jobs, step):
             outcomes.append(outcome)
     except KeyboardInterrupt:
         done = sum(outcome.error is None for outcome in outcomes)
-        console.print(f"styleport: interrupted; {done} of {len(jobs)} pictures are painted", highlight=False)
+        remark(console, f"styleport: interrupted; {done} of {len(jobs)} pictures are painted")
         raise
     return outcomes
 

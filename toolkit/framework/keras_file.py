@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import copy
 import json
 import re
 import tempfile
@@ -59,8 +60,12 @@ def load(path: str | Path, kind: type[Kind]) -> Kind:
 
 def _in_time(path: Path) -> Any:
     """Loads a model; what is in the file decides how long that takes, so there is a deadline."""
-    # Keras keeps its settings, such as custom_object_scope, for each thread apart.
-    settings = dict(vars(_state.GLOBAL_STATE_TRACKER))
+    # Keras keeps its settings, such as custom_object_scope, for each thread apart. Lists among them are work under way,
+    # such as variables that wait for their values: two threads that shared one would finish each other's.
+    settings = {
+        name: copy.copy(value) if isinstance(value, dict | list | set) else value
+        for name, value in vars(_state.GLOBAL_STATE_TRACKER).items()
+    }
 
     def load() -> Any:
         vars(_state.GLOBAL_STATE_TRACKER).update(settings)

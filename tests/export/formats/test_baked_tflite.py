@@ -181,7 +181,7 @@ def test_two_styles_of_one_slug_are_both_named(run, tmp_path):
         (["--bake-strength", "0.5"], "--bake-strength has no effect without --bake STYLE"),
         (["--bake", "{a}", "--bake-strength", "0"], "the strength to bake is 0: give more than 0, and at most 1"),
         (["--bake", "{a}", "--bake-strength", "1.5"], "the strength to bake is 1.5"),
-        (["--bake", "{a}", "--bake-strength", "nan"], "the strength to bake is nan"),
+        (["--bake", "{a}", "--bake-strength", "nan"], "--bake-strength is nan: give a finite number"),
         (["--formats", "baked"], "give both (--bake STYLE), or neither"),
         (
             ["--method", "optimization", "--bake", "{a}"],

@@ -365,7 +365,7 @@ def test_a_source_says_that_its_weights_are_of_a_file():
         ([*ARGUMENTS, "--size", "31"], "size 31 is out of range: give 32 to 4096"),
         ([*ARGUMENTS, "--model", "magenta-mobile"], "--model has no effect with --method optimization"),
         (["--vgg-weights", "random"], "--vgg-weights has no effect with --method feed-forward"),
-        ([*ARGUMENTS, "--learning-rate", "nan"], "the learning rate is nan"),
+        ([*ARGUMENTS, "--learning-rate", "nan"], "--learning-rate is nan: give a finite number"),
         ([*ARGUMENTS, "--content-layer", "conv1"], "VGG19 has no layer 'conv1': choose from block1_conv1"),
         (["--method", "optimization", "--vgg-weights", "none.h5"], "none.h5: no such weights file"),
     ],

@@ -199,7 +199,7 @@ def test_a_run_starts_from_what_stylize_paints(pictures):
     [
         (("--steps", 0), "--steps is 0"),
         (("--epochs", 0), "epochs is 0"),
-        (("--learning-rate", "nan"), "--learning-rate is nan: give a finite number"),
+        (("--learning-rate", "nan"), "the learning rate is nan"),
         (("--style-layer", "conv1"), "no layer 'conv1': choose from block1_conv1"),
         (("--style-layer", "block1_conv1=x"), "'x' is no number"),
         (("--style-share", 1, "--style-share", 1), "2 style weights for 1 styles"),

@@ -41,12 +41,6 @@ EXPORT = """
 from styleport import DeviceStylizer, ExportOptions, SavedModelStylizer, export_bundle, open_source, verify_bundle
 options = ExportOptions(quantizations=("float16",), sizes=(64,))
 """
-EXPORT_OPTIMIZATION = """
-from export.sources.loader import open_optimization
-from styleport import ExportOptions, export_bundle
-options = ExportOptions(quantizations=("float16",), method="optimization")
-few = {"style_layers": ["block1_conv1"], "content_layers": ["block2_conv1"], "content_weight": 1.0}
-"""
 BUNDLE = EXPORT + 'export_bundle(open_source("magenta-mobile"), Path("bundle"), options)'
 
 WORK = {
@@ -60,10 +54,6 @@ WORK = {
         'Stylizer.from_preset("magenta-mobile")(noise(side)[None], noise(side, 1)[None])',
     ),
     "export": (EXPORT, 'export_bundle(open_source("magenta-mobile"), Path(f"bundle{turn}"), options)'),
-    "export optimization": (
-        EXPORT_OPTIMIZATION,
-        'export_bundle(open_optimization("vgg19-8bit", **few), Path(f"bundle{turn}"), options)',
-    ),
     "verify": (BUNDLE, 'verify_bundle(Path("bundle"))'),
     "device": (BUNDLE, 'DeviceStylizer(Path("bundle/tflite/float16_64"))(noise(64)[None], noise(side, 1)[None])'),
     "saved model": (BUNDLE, 'SavedModelStylizer(Path("bundle/saved_model"))(noise(side)[None], noise(side, 1)[None])'),

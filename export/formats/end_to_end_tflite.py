@@ -10,12 +10,13 @@ from export.baked_style import Style
 from export.formats.feed_forward_saved_model import function_of
 from export.formats.tflite_exporter import CalibrationInputs, Network, NetworkExporter, to_float, to_samples
 from export.quantization import rules as policy
-from export.quantization.post_training import STYLE_SIZE, calibration_pairs
+from export.quantization.post_training import calibration_pairs
 from export.rewrites import mirror_padding
 from toolkit.errors import InputError
 from toolkit.external.end_to_end import LoadedStylizer, WholeStylizer, cut
 from toolkit.external.frozen_graph import freeze
 from toolkit.imaging import io as images
+from toolkit.interface.sizes import STYLE_SIZE
 from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
 from toolkit.runtimes.litert import STYLIZER_FILE, DeviceWholeStylizer
 

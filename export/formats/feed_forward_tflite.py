@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from export.baked_style import Style
 from export.formats.tflite_exporter import CalibrationInputs, Network, NetworkExporter, to_float, to_samples
-from export.quantization.post_training import STYLE_SIZE, calibration_pairs, network_inputs
+from export.quantization.post_training import calibration_pairs, network_inputs
 from export.rewrites.inference_form import DeploymentForm
+from toolkit.interface.sizes import STYLE_SIZE
 from toolkit.runtimes.litert import PREDICTOR_FILE, TRANSFORMER_FILE, DeviceStylizer
 
 NETWORKS = {

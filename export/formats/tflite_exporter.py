@@ -15,7 +15,8 @@ from export.baked_style import Style
 from export.exporter import Exporter
 from export.formats import tflite_conversion, tflite_metadata
 from export.formats.signatures import of_tflite
-from export.quantization.post_training import STYLE_SIZE, apply_rules, named_rules
+from export.quantization.post_training import apply_rules, named_rules
+from toolkit.interface.sizes import STYLE_SIZE
 
 # Until a file of any size is told another one.
 DEFAULT_SHAPES = {

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.commands.idle import is_given, option
+from toolkit.commands.command_line import is_given, option
 from toolkit.printing import print_remark
 
 if TYPE_CHECKING:

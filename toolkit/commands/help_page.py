@@ -8,6 +8,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from toolkit.commands import option_numbers
+from toolkit.commands.command_line import long_name
 
 # How the parser shows a kind of value, and how the help does.
 _KIND = re.compile(r"<(.+?)( range)?>")
@@ -50,7 +51,7 @@ class HelpfulCommand(TyperCommand):
         """Returns the words of the usage line: arguments, the options that must be given, and the others."""
         arguments = [_argument(parameter) for parameter in self.params if parameter.param_type_name == "argument"]
         required = [
-            f"{_long(parameter)} {_value(parameter, ctx)}"
+            f"{long_name(parameter)} {_value(parameter, ctx)}"
             for parameter in self.params
             if parameter.param_type_name == "option" and parameter.required
         ]
@@ -94,10 +95,6 @@ def _argument(parameter: Any) -> str:
     if parameter.nargs != 1 and "..." not in name:
         name += "..."
     return name if parameter.required else f"[{name}]"
-
-
-def _long(parameter: Any) -> str:
-    return next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
 
 
 def _value(parameter: Any, ctx: Any) -> str:

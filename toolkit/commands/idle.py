@@ -2,6 +2,7 @@
 
 import typer
 
+from toolkit.commands.command_line import is_given, option
 from toolkit.errors import InputError
 
 
@@ -21,13 +22,3 @@ def of_models_made_elsewhere(model: str) -> dict[str, str | None]:
     from toolkit import presets
 
     return dict.fromkeys(("imports", "trust"), "on a preset" if model in presets.names() else None)
-
-
-def is_given(context: typer.Context, name: str) -> bool:
-    """Returns whether the command line has an option, by the name of its parameter."""
-    return str(context.get_parameter_source(name)).endswith("COMMANDLINE")
-
-
-def option(context: typer.Context, name: str) -> str:
-    """Returns how the command line names a parameter, which may be another name than Python's."""
-    return next(parameter.opts[0] for parameter in context.command.params if parameter.name == name)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from toolkit.commands.command_line import long_name
 from toolkit.errors import InputError
 
 # What libraries and files hold a whole number in.
@@ -35,4 +36,4 @@ def _values(value: Any) -> Iterator[Any]:
 def _name(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return str(parameter.metavar or parameter.name.upper())
-    return str(next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0]))
+    return long_name(parameter)

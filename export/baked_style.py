@@ -13,7 +13,7 @@ import numpy as np
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.files.names import readable
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.interface.sizes import STYLE_SIZE
 from toolkit.manifest_types import StylePictureRecord, StyleRecord
 

@@ -12,8 +12,7 @@ from PIL import Image
 
 from toolkit.cli import run
 from toolkit.errors import StyleportError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.imaging.montage import side_by_side
 from toolkit.inference.model_loader import in_given_styles, open_model
 from toolkit.manifest_types import Manifest

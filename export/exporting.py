@@ -17,7 +17,7 @@ from export.bundle import claims, report
 from export.bundle import folder as bundles
 from export.bundle.signing import BundleSigner
 from export.exportable import Exportable, Sizes
-from export.gates import Pairs, Parity
+from export.gates import EvalPairs, Parity
 from export.sources import loader
 from export.sources.optimization import METHOD as OPTIMIZATION
 from toolkit import manifest as manifests
@@ -159,7 +159,7 @@ def _fill(
     }
     report.write(staging, manifest, measured)
     if failures := _failures(measured):
-        kept = bundles.set_aside(staging, target, failures)
+        kept = bundles.keep_failed(staging, target, failures)
         told = first_of(failures)
         raise WorkError(f"parity gate missed: {told}; no bundle was written, what failed is in {kept}")
     known = {file["path"] for record in manifest["artifacts"] for file in record["files"]}
@@ -184,7 +184,7 @@ class Verification:
 
 
 @dataclass(frozen=True)
-class Trial:
+class VerifyOptions:
     """What a bundle has to stand beyond its own gates on the samples.
 
     Attributes:
@@ -193,7 +193,7 @@ class Trial:
         elsewhere: folders that artifacts are measured from in place of the bundle's, by the artifact's path.
     """
 
-    pairs: Pairs | None = None
+    pairs: EvalPairs | None = None
     gates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     elsewhere: Mapping[str, Path] = field(default_factory=dict)
 
@@ -201,7 +201,7 @@ class Trial:
 def verify_bundle(
     bundle: str | Path,
     progress: Progress = lambda step: None,
-    trial: Trial | None = None,
+    trial: VerifyOptions | None = None,
     only: str | None = None,
     sizes: Sizes | None = None,
     manifest: Manifest | None = None,
@@ -232,7 +232,7 @@ def verify_bundle(
     problems = bundles.check_files(bundle, manifest)
     if problems:
         raise InputError(first_of(problems))
-    exportable, trial, measured = loader.reopen(bundle, manifest), trial or Trial(), {}
+    exportable, trial, measured = loader.reopen(bundle, manifest), trial or VerifyOptions(), {}
     false = claims.false_source(manifest["source"], exportable.source)
     if trial.pairs is not None:
         exportable.measure_on(trial.pairs)

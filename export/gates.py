@@ -11,7 +11,7 @@ import numpy as np
 from toolkit.errors import InputError
 
 # A content's name, the content [H, W, 3] float32 in [0, 1], and the same of a style.
-Pairs = Sequence[tuple[str, np.ndarray, str, np.ndarray]]
+EvalPairs = Sequence[tuple[str, np.ndarray, str, np.ndarray]]
 # Of these figures the least is the worst, of all others the greatest.
 MORE_IS_BETTER = ("psnr", "ssim", "cosine")
 

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from toolkit import cli, manifest
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

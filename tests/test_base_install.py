@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.runtimes.litert import DeviceStylizer
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,7 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.presets import vgg19 as preset
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]

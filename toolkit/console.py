@@ -73,7 +73,7 @@ def quiet_libraries() -> Iterator[Console]:
         try:
             yield TextConsole(file=real)
         except BaseException as error:
-            failed = not _told_in_one_line(error)
+            failed = not _is_one_line_error(error)
             raise
         finally:
             _flush()
@@ -100,7 +100,7 @@ def _unnamed_file() -> IO[bytes] | None:
         return None
 
 
-def _told_in_one_line(error: BaseException) -> bool:
+def _is_one_line_error(error: BaseException) -> bool:
     # A package that is not installed is told with the extra that brings it.
     known = StyleportError | KeyboardInterrupt | SystemExit | ModuleNotFoundError
     return isinstance(error, known) or out_of_memory(error)

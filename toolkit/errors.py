@@ -65,7 +65,7 @@ def reason(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def told_in_one_line(failure: str) -> Iterator[None]:
+def in_one_line(failure: str) -> Iterator[None]:
     """Tells what a library raises on a model made elsewhere, which may be anything, in one line.
 
     Args:
@@ -83,7 +83,7 @@ def told_in_one_line(failure: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def told_as_input(failure: str, mend: str = "") -> Iterator[None]:
+def as_input_error(failure: str, mend: str = "") -> Iterator[None]:
     """Tells what a reader raises on a file from outside, which may hold anything, as a fault of that file.
 
     Args:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.bundle.atomic_swap import exchange
+from export.bundle.atomic_swap import atomic_swap
 from export.bundle.schema import schema as manifest_schema
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
@@ -70,7 +70,7 @@ def staged(target: Path, force: bool = False) -> Iterator[Path]:
             raise InputError(f"{target}: cannot be written: {reason}") from error
         try:
             yield staging
-            seal(staging)
+            fsync_tree(staging)
             _replace(staging, target, force)
         except OSError as error:
             reason = error.strerror or str(error)
@@ -100,7 +100,7 @@ def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def seal(folder: Path, mode: int | None = None) -> None:
+def fsync_tree(folder: Path, mode: int | None = None) -> None:
     """Makes a work folder ready to be renamed: readable as the umask allows, flushed to the disk to the last byte.
 
     Args:
@@ -185,7 +185,7 @@ def _replace(staging: Path, target: Path, force: bool) -> None:
     try:
         # Without force nothing is moved away, even what another export has put there since the check.
         if force and target.exists() and any(target.iterdir()):
-            exchange(staging, target)
+            atomic_swap(staging, target)
         else:
             staging.rename(target)
     except OSError as error:
@@ -200,7 +200,7 @@ def failed_folder(target: Path) -> Path:
     return target.with_name(target.name + ".failed")
 
 
-def set_aside(staging: Path, target: Path, reasons: list[str]) -> Path:
+def keep_failed(staging: Path, target: Path, reasons: list[str]) -> Path:
     """Keeps a failed export, with one line for each reason, under a name that is no bundle's; returns its folder."""
     failed = failed_folder(target)
     if (failed / FAILURE_FILE).is_file():

@@ -9,7 +9,7 @@ import numpy as np
 from export.artifact import Artifact
 from export.gates import MORE_IS_BETTER, Parity
 from toolkit.external import value_range
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.manifest_types import Manifest
 
 TEMPLATES = Path(__file__).parent / "templates"

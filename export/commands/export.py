@@ -14,7 +14,7 @@ from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError
 from toolkit.printing import print_json, print_lines
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 if TYPE_CHECKING:
     from export.baked_style import Style
@@ -126,7 +126,7 @@ def export(
     from export.web import litert_js
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.external.source_options import SourceOptions
-    from toolkit.sources.locator import local_path
+    from toolkit.sources.model_source import local_path
 
     _refuse_options_of_others(context, method)
     refuse_idle(context, of_models_made_elsewhere(model))
@@ -213,7 +213,7 @@ def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[st
     check_target(bundle, force)
     output_paths.check(
         [source, key, *(path for text in bake for path in style_paths(text))],
-        [output_paths.WholeFolder("BUNDLE", bundle), output_paths.WholeFolder("BUNDLE", failed_folder(bundle))],
+        [output_paths.ReplacedFolder("BUNDLE", bundle), output_paths.ReplacedFolder("BUNDLE", failed_folder(bundle))],
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.commands import closing
-from toolkit.errors import told_as_input
+from toolkit.errors import as_input_error
 from toolkit.manifest_types import ArtifactRecord, Manifest
 from toolkit.printing import print_json
 
@@ -46,7 +46,7 @@ def inspect(
     if as_json:
         print_json(manifest)
         return
-    with told_as_input(f"{bundle}: its manifest cannot be read"):
+    with as_input_error(f"{bundle}: its manifest cannot be read"):
         # All of it before any of it is printed: without the schema, anything may be missing.
         told = list(_about(bundle, manifest))
     from export.bundle.table import print_table, print_wrapped, stdout_console

@@ -9,7 +9,7 @@ from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import WorkError, first_of
 from toolkit.printing import print_json
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 EXAMPLES = ("styleport verify bundle", "styleport verify bundle --json")
 

@@ -13,7 +13,7 @@ from export.formats.feed_forward_saved_model import (
     function_of,
     save_functions,
 )
-from toolkit.external.end_to_end import LoadedStylizer, SingleStyleStylizer, WholeStylizer, cut, from_saved_model
+from toolkit.external.end_to_end import EndToEndStylizer, LoadedStylizer, SingleStyleStylizer, cut, from_saved_model
 from toolkit.external.frozen_graph import freeze
 from toolkit.external.source_options import SourceOptions
 
@@ -41,7 +41,7 @@ def serving_functions(whole: LoadedStylizer, max_size: int) -> dict[str, Any]:
     return functions
 
 
-class OnePieceSavedModelExporter(SavedModelExporter):
+class EndToEndSavedModelExporter(SavedModelExporter):
     """Exports the SavedModel of a stylizer in one piece."""
 
     def write(self, artifact: Artifact, folder: Path) -> None:
@@ -49,6 +49,6 @@ class OnePieceSavedModelExporter(SavedModelExporter):
         save_functions(serving_functions(self.model, self.options.max_size), [], folder)
 
     @staticmethod
-    def load(folder: Path) -> WholeStylizer | SingleStyleStylizer:
+    def load(folder: Path) -> EndToEndStylizer | SingleStyleStylizer:
         """Opens the SavedModel, to be called as a stylizer."""
         return from_saved_model(folder, SourceOptions())

@@ -13,11 +13,11 @@ from export.quantization import rules as policy
 from export.quantization.post_training import STYLE_SIZE, calibration_pairs
 from export.rewrites import mirror_padding
 from toolkit.errors import InputError
-from toolkit.external.end_to_end import LoadedStylizer, WholeStylizer, cut
+from toolkit.external.end_to_end import EndToEndStylizer, LoadedStylizer, cut
 from toolkit.external.frozen_graph import freeze
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
-from toolkit.runtimes.litert import STYLIZER_FILE, DeviceWholeStylizer
+from toolkit.runtimes.litert import STYLIZER_FILE, DeviceEndToEndStylizer
 
 SIGNATURE = "serving_default"
 
@@ -32,7 +32,7 @@ def _check_sizes(whole: LoadedStylizer, artifacts: list[Artifact]) -> None:
             raise InputError(f"{artifact.path}: the model takes contents of {width}x{height} pixels only; {able}")
 
 
-class OnePieceExporter(NetworkExporter):
+class EndToEndTFLiteExporter(NetworkExporter):
     """Exports a stylizer in one piece as a .tflite file, with the pictures that it takes as inputs.
 
     Raises:
@@ -45,7 +45,7 @@ class OnePieceExporter(NetworkExporter):
         super().__init__(model, options)
         _check_sizes(model, self.artifacts)
         self._graph = mirror_padding.sliced(freeze(model))
-        network, file = ("stylizer", STYLIZER_FILE) if isinstance(model, WholeStylizer) else ("baked", BAKED_FILE)
+        network, file = ("stylizer", STYLIZER_FILE) if isinstance(model, EndToEndStylizer) else ("baked", BAKED_FILE)
         self.networks = {network: Network(file, SIGNATURE)}
 
     def function(self, network: str, size: int | None, integer_io: bool, style: Style | None) -> Any:
@@ -79,6 +79,6 @@ class OnePieceExporter(NetworkExporter):
         return {network: found}
 
     @staticmethod
-    def load(folder: Path) -> DeviceWholeStylizer | BakedStylizer:
+    def load(folder: Path) -> DeviceEndToEndStylizer | BakedStylizer:
         """Opens the network, to be called as a stylizer."""
-        return BakedStylizer(folder) if (folder / BAKED_FILE).is_file() else DeviceWholeStylizer(folder)
+        return BakedStylizer(folder) if (folder / BAKED_FILE).is_file() else DeviceEndToEndStylizer(folder)

@@ -61,7 +61,7 @@ class Functions:
 
     def _gain(self, picture: Any) -> Any | None:
         _, height, width, _ = tf.unstack(tf.shape(picture))
-        return lbfgs.spectral_gain(height, width, self.smoothing) if self.smoothing else None
+        return lbfgs.frequency_preconditioner(height, width, self.smoothing) if self.smoothing else None
 
     def _step(self, picture: Any, state: lbfgs.State, iteration: Any, gain: Any, targets: Any) -> Any:
         losses, gradient = self.objective.gradient(picture, self.features, *targets)

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from export.formats.feed_forward_saved_model import SAVE_OPTIONS
-from toolkit.errors import WorkError, told_in_one_line
+from toolkit.errors import WorkError, in_one_line
 
 
 def convert(function: Any, signature: str, variables: Iterable[Any]) -> bytes:
@@ -24,7 +24,7 @@ def convert(function: Any, signature: str, variables: Iterable[Any]) -> bytes:
     module = tf.Module()
     module.variables_of_the_function = list(variables)
     module.function = function
-    with tempfile.TemporaryDirectory() as folder, told_in_one_line(f"{signature} could not be converted to TFLite"):
+    with tempfile.TemporaryDirectory() as folder, in_one_line(f"{signature} could not be converted to TFLite"):
         tf.saved_model.save(module, folder, {signature: function.get_concrete_function()}, SAVE_OPTIONS)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[signature])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]

@@ -12,7 +12,7 @@ from export.artifact import Artifact
 from export.exportable import Size
 from export.formats.optimization_functions import GRAM, Functions, packed
 from export.gates import Case, Figures, Gate, Measurement
-from export.parity.metrics import cases, compare
+from export.parity.evaluation import cases, compare
 from toolkit.optimization.style_transfer import StyleTransfer
 from toolkit.runtimes.saved_model import SavedModel
 

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import told_in_one_line
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.errors import in_one_line
+from toolkit.imaging import images, samples
 from toolkit.interface.sizes import STYLE_SIZE
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -114,7 +113,7 @@ def apply_rules(
         return model
     from litert_quantizer import quantizer
 
-    with told_in_one_line(f"{signature} could not be quantized"):
+    with in_one_line(f"{signature} could not be quantized"):
         work = quantizer.Quantizer(bytearray(model), rules)
         ranges = work.calibrate({signature: list(inputs)}, num_threads=2) if work.need_calibration else None
         return bytes(work.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)

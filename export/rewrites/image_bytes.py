@@ -1,6 +1,6 @@
 """JPEG and PNG in, PNG out, as TensorFlow operations: what the `image_bytes` signature is made of.
 
-The same rules as `toolkit.imaging.io`, in a graph that needs no Python: EXIF orientation applied, alpha composited
+The same rules as `toolkit.imaging.images`, in a graph that needs no Python: EXIF orientation applied, alpha composited
 on white, gray and 16-bit pictures taken, the longer side bounded. Color profiles are not converted.
 """
 
@@ -200,7 +200,7 @@ def _bound(picture: Any, max_size: int, min_side: int) -> Any:
     """Bounds integers [H, W, 1 to 4], of which there may be many, and makes opaque floats [H, W, 3] of what is left."""
     size = tf.cast(tf.shape(picture)[:2], tf.float64)
     longer = tf.reduce_max(size)
-    # Multiplied before it is divided, so that halves round as in `toolkit.imaging.io`.
+    # Multiplied before it is divided, so that halves round as in `toolkit.imaging.images`.
     bounded = tf.maximum(tf.cast(tf.round(size * max_size / longer), tf.int32), min_side)
 
     def reduce() -> Any:

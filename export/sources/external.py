@@ -7,10 +7,10 @@ from typing import Any, cast
 from export.artifact import ExportOptions
 from export.exporter import Exporter
 from export.formats.baked_tflite import BakedExporter
-from export.formats.end_to_end_saved_model import OnePieceSavedModelExporter
-from export.formats.end_to_end_tflite import OnePieceExporter
+from export.formats.end_to_end_saved_model import EndToEndSavedModelExporter
+from export.formats.end_to_end_tflite import EndToEndTFLiteExporter
 from export.formats.feed_forward_saved_model import SavedModelExporter
-from export.formats.feed_forward_tflite import PairExporter
+from export.formats.feed_forward_tflite import SplitTFLiteExporter
 from export.quantization import rules as policy
 from export.rewrites import mirror_padding
 from export.sources.feed_forward import METHOD as FEED_FORWARD
@@ -26,13 +26,13 @@ from toolkit.inference import model_loader
 from toolkit.manifest import SINGLE_STYLE
 from toolkit.manifest_types import Method, RangeRecord, SourceRecord
 from toolkit.safe_loading import graph_file
-from toolkit.sources.locator import Located
+from toolkit.sources.model_source import ModelSource
 
-ONE_PIECE: Method = "one-piece"
+END_TO_END: Method = "one-piece"
 REFERENCES = {"keras": "source/model.keras", "saved_model": "source/saved_model", "hub": "source/saved_model"}
 
 
-class SplitPairExporter(PairExporter):
+class ExternalSplitTFLiteExporter(SplitTFLiteExporter):
     """Exports a pair of whose layers nothing is known: in the form it has, by rules drawn from the graph."""
 
     def __init__(self, model: SplitStylizer, options: ExportOptions) -> None:
@@ -47,23 +47,23 @@ class SplitPairExporter(PairExporter):
         return policy.rules(model, mode, None if network == "predictor" else "content_image")
 
 
-class SplitBakedExporter(SplitPairExporter, BakedExporter):
+class ExternalBakedExporter(ExternalSplitTFLiteExporter, BakedExporter):
     """Exports the transformer of such a pair with a style inside."""
 
 
-class SplitPageExporter(PageExporter):
+class ExternalPageExporter(PageExporter):
     """Exports the page with such a pair."""
 
-    pairs = SplitPairExporter
+    pairs = ExternalSplitTFLiteExporter
 
 
-_IN_ONE_PIECE = (OnePieceSavedModelExporter, OnePieceExporter)
+_END_TO_END_EXPORTERS = (EndToEndSavedModelExporter, EndToEndTFLiteExporter)
 EXPORTERS: dict[str, dict[str, type[Exporter]]] = {
     method: {one.format: one for one in exporters}
     for method, exporters in {
-        FEED_FORWARD: (SavedModelExporter, SplitPairExporter, SplitPageExporter, SplitBakedExporter),
-        ONE_PIECE: _IN_ONE_PIECE,
-        SINGLE_STYLE: _IN_ONE_PIECE,
+        FEED_FORWARD: (SavedModelExporter, ExternalSplitTFLiteExporter, ExternalPageExporter, ExternalBakedExporter),
+        END_TO_END: _END_TO_END_EXPORTERS,
+        SINGLE_STYLE: _END_TO_END_EXPORTERS,
     }.items()
 }
 
@@ -80,7 +80,7 @@ def exportable(model: LoadedStylizer | SplitStylizer, source: SourceRecord, path
         The stylizer, with what the manifest says of it.
     """
     whole: LoadedStylizer = model.whole if isinstance(model, SplitStylizer) else model
-    method: Method = SINGLE_STYLE if isinstance(model, SingleStyleStylizer) else ONE_PIECE
+    method: Method = SINGLE_STYLE if isinstance(model, SingleStyleStylizer) else END_TO_END
     if isinstance(model, SplitStylizer):
         method = FEED_FORWARD
     ranges = {role: list(form.bounds) for role, form in whole.formats.items()}
@@ -119,7 +119,7 @@ def reopen(path: Path, source: SourceRecord) -> ExportableStylizer:
     options = SourceOptions(source["inputs"], source.get("split_at", NO_SPLIT), cast("Any", source.get("range")))
     try:
         # What it paints was looked at when it was exported.
-        model = model_loader.load(Located(source["kind"], source["name"], path), options, is_tried=False)
+        model = model_loader.load(ModelSource(source["kind"], source["name"], path), options, is_tried=False)
     except InputError as error:
         if not (missing := custom_objects.not_imported(source.get("imports", ()))):
             raise

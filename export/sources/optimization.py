@@ -9,7 +9,7 @@ from export.exportable import Size
 from export.exporter import Exporter
 from export.formats.optimization_saved_model import OptimizationSavedModelExporter
 from export.formats.optimization_tflite import FeaturesExporter
-from export.gates import Pairs, Parity, judge
+from export.gates import EvalPairs, Parity, judge
 from export.parity import optimization
 from toolkit.commands.objective_options import NAMED_WEIGHTS
 from toolkit.errors import InputError
@@ -107,7 +107,7 @@ class Optimization:
         """Writes the extractor as a `.keras` file; all else stands in the manifest."""
         self.model.features.save(path)
 
-    def measure_on(self, pairs: Pairs) -> None:
+    def measure_on(self, pairs: EvalPairs) -> None:
         """Refuses: its steps drift apart on pictures that they were not chosen for.
 
         Raises:

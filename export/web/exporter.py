@@ -13,12 +13,11 @@ import numpy as np
 
 from export.artifact import PAGE_SIZES, Artifact
 from export.exporter import Exporter
-from export.formats.feed_forward_tflite import PairExporter
+from export.formats.feed_forward_tflite import SplitTFLiteExporter
 from export.formats.signatures import of_network
 from export.web import litert_js
 from toolkit import manifest
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.interface.bottleneck import interpolate
 from toolkit.interface.detail import paint_at_detail
 from toolkit.runtimes.litert import PREDICTOR_FILE, TRANSFORMER_FILE, DeviceStylizer
@@ -97,7 +96,7 @@ class PageExporter(Exporter):
     """
 
     format = "web"
-    pairs: type[Exporter] = PairExporter
+    pairs: type[Exporter] = SplitTFLiteExporter
 
     def write(self, artifact: Artifact, folder: Path) -> None:
         """Writes the page; see `export.exporter.Exporter`."""

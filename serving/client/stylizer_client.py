@@ -26,8 +26,8 @@ from serving.client.transport import (
 )
 from toolkit.errors import InputError
 from toolkit.files.opening import open_file
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 from toolkit.imaging.validation import check_strength
 from toolkit.interface.detail import brought_to, check_detail, paint_at_detail
 from toolkit.interface.sizes import DETAIL, STYLE_SIZE

@@ -11,7 +11,7 @@ from toolkit.commands.options import Detail, MaxSize, PreserveColor, Strength, S
 from toolkit.errors import InputError, WorkError
 from toolkit.interface.sizes import DETAIL
 from toolkit.printing import print_json
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 # What is no option of ours is one of Beam's, and is checked by its parser.
 CONTEXT = {"ignore_unknown_options": True}

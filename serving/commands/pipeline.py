@@ -10,12 +10,12 @@ from export.commands.options import sizes, split
 from serving.commands.options import AsJson
 from toolkit.commands import closing, completion
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
-from toolkit.errors import InputError, WorkError, first_of, told_as_input
+from toolkit.errors import InputError, WorkError, as_input_error, first_of
 from toolkit.external.source_options import SourceOptions
 from toolkit.files import strict_json
 from toolkit.files.opening import read_bounded
 from toolkit.printing import print_json, print_lines, print_path
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 if TYPE_CHECKING:
     from serving.pipelines.tfx.runs import Run
@@ -84,7 +84,7 @@ def pipeline(
     """
     from toolkit.console import quiet_libraries
     from toolkit.files import output_paths
-    from toolkit.sources.locator import local_path
+    from toolkit.sources.model_source import local_path
 
     if (compile_to is None) != (image is None):
         raise InputError("--compile and --image go together: give the YAML to write and the container to run")
@@ -132,7 +132,7 @@ def _read_gates(path: Path) -> Any:
         content = read_bounded(path, MAX_GATES_BYTES, "a file of gates")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; give a file of gates") from error
-    with told_as_input(f"{path}: not JSON"):
+    with as_input_error(f"{path}: not JSON"):
         return strict_json.parse(content)
 
 

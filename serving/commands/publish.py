@@ -11,7 +11,7 @@ from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import InputError
 from toolkit.printing import print_json, print_remark
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 EXAMPLES = (
     "styleport publish bundle models/stylizer",

@@ -5,7 +5,7 @@ from typing import Any
 
 from serving.versions.publishing import PROVENANCE_FILE, Version, find_versions
 from toolkit import manifest as manifests
-from toolkit.errors import InputError, told_as_input
+from toolkit.errors import InputError, as_input_error
 
 Lineage = dict[str, Any]
 
@@ -52,7 +52,7 @@ def _find(base_path: Path, number: int) -> Version:
 
 def _changed(version: Version, files: Any) -> list[str]:
     problems = []
-    with told_as_input(f"{version.folder / PROVENANCE_FILE}: its list of files is damaged"):
+    with as_input_error(f"{version.folder / PROVENANCE_FILE}: its list of files is damaged"):
         for file in files:
             try:
                 manifests.check_file(version.folder, file)

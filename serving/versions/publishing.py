@@ -159,7 +159,7 @@ def publish(
             count = warmup.write(folder, record["signatures"], warmup_sizes, model_name(base_path))
             write_provenance(folder, bundle, verification.manifest, record, count)
             progress("flushing to the disk")
-            bundles.seal(folder, mode)
+            bundles.fsync_tree(folder, mode)
             number = _rename(folder, base_path, version)
     except OSError as error:
         reason = error.strerror or str(error)

@@ -11,8 +11,7 @@ import numpy as np
 
 from tests.benchmarks.figures import Figure, run
 from tests.conftest import SHARED
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.runtimes.baked import BAKED_FILE
 from toolkit.runtimes.litert import PREDICTOR_FILE, DeviceStylizer
 from toolkit.runtimes.tflite_network import TFLiteNetwork

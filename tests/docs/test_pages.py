@@ -21,8 +21,7 @@ from tests.docs import pages
 from tests.docs.pages import DOCS, ROOT
 from toolkit import cli
 from toolkit import manifest as manifests
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 PAGES = ["index", "install", "stylize", "optimize", "export", "bundle", "device", "on-device", "batch"]
 # Their commands take more than ten seconds, with a network to export or a process to start.

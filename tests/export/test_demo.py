@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from export import demo
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 
 @pytest.fixture

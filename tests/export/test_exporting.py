@@ -16,7 +16,7 @@ from export.artifact import ExportOptions
 from export.bundle import folder as bundles
 from export.formats import feed_forward_tflite
 from export.gates import Figures, Gate
-from export.parity import metrics
+from export.parity import evaluation
 from export.sources.feed_forward import EXPORTERS, REFERENCE, ExportableStylizer
 from export.sources.loader import preset_source
 from tests.export import forging
@@ -62,7 +62,9 @@ def test_every_artifact_of_the_bundle_keeps_the_gate_it_records(bundle):
         gate = Gate(**record["gate"])
         assert (
             gate
-            == metrics.GATES["saved_model" if record["format"] == "saved_model" else f"tflite/{record['quantization']}"]
+            == evaluation.GATES[
+                "saved_model" if record["format"] == "saved_model" else f"tflite/{record['quantization']}"
+            ]
         )
         figures = Figures(**{name: record["parity"].get(name) for name in Figures.__annotations__})
         assert gate.failures(figures) == [], record["path"]
@@ -162,7 +164,7 @@ def test_a_gate_that_is_too_narrow_names_its_figure_and_bound(
 ):
     wide = Gate(max_abs=None, mean_abs=1.0, psnr=0.0, ssim=-1.0)
     bound = 1e-9 if name in ("max_abs", "mean_abs") else 300.0
-    monkeypatch.setitem(metrics.GATES, "saved_model", dataclasses.replace(wide, **{name: bound}))
+    monkeypatch.setitem(evaluation.GATES, "saved_model", dataclasses.replace(wide, **{name: bound}))
     quick_export(lambda content, style: painted(content, style) + np.float32(1e-4))
     assert f"saved_model: astronaut + starry_night, 32x32: {name} " in failure(stylizer, tmp_path / "bundle")
     assert f" {bound:g}\n" in (tmp_path / "bundle.failed" / "FAILED.txt").read_text()
@@ -184,7 +186,7 @@ def test_an_artifact_that_gives_no_comparable_picture_fails_like_any_other(tmp_p
 
 
 def test_a_tflite_pair_of_other_weights_fails_the_export(tmp_path, stylizer, scaled_stylizer):
-    class ScaledExporter(feed_forward_tflite.PairExporter):
+    class ScaledExporter(feed_forward_tflite.SplitTFLiteExporter):
         def __init__(self, model, options):
             super().__init__(scaled_stylizer, options)
 

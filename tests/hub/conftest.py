@@ -67,8 +67,7 @@ def server():
 @pytest.fixture
 def pictures(tmp_path) -> Path:
     """A folder with a photo, 70 pixels wide and 50 high, and a style."""
-    from toolkit.imaging import io as images
-    from toolkit.imaging import samples
+    from toolkit.imaging import images, samples
 
     folder = tmp_path / "pictures"
     folder.mkdir()

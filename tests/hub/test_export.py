@@ -18,8 +18,7 @@ from tests.hub import layer_kinds, modules, servers
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.external.source_options import SourceOptions
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.runtimes.tflite_metadata import read_metadata
 from toolkit.safe_loading import graph_file
@@ -152,13 +151,13 @@ def test_what_is_quantized_keeps_its_gate_because_of_the_policy(tf2_module, tmp_
     """With every layer in integers the same file is worse by decibels: the policy is what makes the difference."""
     from export.formats import end_to_end_tflite
     from export.gates import judge
-    from export.parity import metrics
+    from export.parity import evaluation
     from export.quantization.post_training import apply_rules
 
     whole = open_model(tf2_module, options=SourceOptions(split_at="none"))
-    exporter = end_to_end_tflite.OnePieceExporter(whole, ExportOptions())
+    exporter = end_to_end_tflite.EndToEndTFLiteExporter(whole, ExportOptions())
     model, inputs = exporter.convert("stylizer", 128), exporter.calibration_inputs(128, False)["stylizer"]
-    reference, psnr = metrics.Reference(whole), {}
+    reference, psnr = evaluation.Reference(whole), {}
     chosen = policy.rules(model, "int8", "content_image")
     everything = [
         {
@@ -171,8 +170,8 @@ def test_what_is_quantized_keeps_its_gate_because_of_the_policy(tf2_module, tmp_
         folder = tmp_path / name
         folder.mkdir()
         (folder / "stylizer.tflite").write_bytes(apply_rules(model, rules, end_to_end_tflite.SIGNATURE, inputs))
-        measured = metrics.measure(end_to_end_tflite.OnePieceExporter.load(folder), reference, [(128, 128)])
-        psnr[name] = judge(measured, metrics.GATES["tflite/int8"]).extremes().psnr
+        measured = evaluation.measure(end_to_end_tflite.EndToEndTFLiteExporter.load(folder), reference, [(128, 128)])
+        psnr[name] = judge(measured, evaluation.GATES["tflite/int8"]).extremes().psnr
     assert psnr["policy"] > 28 > psnr["everything"], psnr
 
 
@@ -337,9 +336,9 @@ def test_one_piece_is_no_method_to_ask_for(run, tmp_path):
 
 
 def test_a_gate_that_is_missed_is_reported_as_always(run, two_inputs, tmp_path, small, monkeypatch):
-    from export.parity import metrics
+    from export.parity import evaluation
 
-    monkeypatch.setitem(metrics.GATES, "tflite/float16", metrics.Gate(mean_abs=1e-9, psnr=28, ssim=0.9))
+    monkeypatch.setitem(evaluation.GATES, "tflite/float16", evaluation.Gate(mean_abs=1e-9, psnr=28, ssim=0.9))
     arguments = ["--formats", "tflite", "--quantize", "float16", "--size", "64"]
     code, output, error = run("export", tmp_path / "bundle", "--model", two_inputs, *arguments)
     assert (code, output) == (1, "")

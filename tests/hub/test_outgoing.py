@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from tests.hub import servers
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 
 # As in the TensorFlow tutorial, in a Python that finds nothing of this project.

@@ -13,8 +13,7 @@ from tests.docs import pages
 from tests.export import measuring
 from tests.hub import modules
 from toolkit import manifest as manifests
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 HANDLE = "https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2"
 

@@ -14,8 +14,7 @@ from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.external.source_options import SourceOptions
 from toolkit.external.splitting import SplitStylizer
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 
 CONTENT = images.resize(samples.photos()["chelsea"], 48, 64)[None]

@@ -14,8 +14,7 @@ from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.external.end_to_end import SingleStyleStylizer
 from toolkit.external.source_options import SourceOptions
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.runtimes.baked import BakedStylizer
 from toolkit.runtimes.tflite_metadata import read_metadata

@@ -15,7 +15,7 @@ from export.bundle import report
 from export.bundle.folder import work_folder
 from export.bundle.report import number
 from export.bundle.table import parity_table
-from export.parity import metrics as parity
+from export.parity import evaluation
 from export.sources import loader
 from tests.runtimes.arm64 import ARM64
 from tests.runtimes.browser import Browser
@@ -55,7 +55,7 @@ def hold(bundle: Path, runtimes: Sequence[Runtime], progress: Callable[[str], No
     for runtime in runtimes:
         progress(f"{runtime.name}: making ready")
         runtime.ready()
-    reference = parity.Reference(loader.reopen(bundle, manifests.read(bundle)).model)
+    reference = evaluation.Reference(loader.reopen(bundle, manifests.read(bundle)).model)
     found = []
     for runtime in runtimes:
         for artifact in artifacts_of(bundle, runtime):
@@ -95,7 +95,7 @@ def summary(held: list[Held]) -> Table:
         worst = [_worst_psnr(one for one in group if one.artifact.quantization == mode) for mode in QUANTIZATIONS]
         pairs = str(sum(len(one.parity.figures) for one in group))
         table.add_row(name, group[0].version, group[0].machine, sizes, pairs, *worst, verdict(group))
-    gates = [f"≥ {number(parity.GATES[f'tflite/{mode}'].psnr)}" for mode in QUANTIZATIONS]
+    gates = [f"≥ {number(evaluation.GATES[f'tflite/{mode}'].psnr)}" for mode in QUANTIZATIONS]
     table.add_row("gate", "", "", "", "", *gates, "")
     return table
 

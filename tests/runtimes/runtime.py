@@ -13,7 +13,7 @@ import numpy as np
 
 from export.artifact import Artifact
 from export.gates import Parity, judge
-from export.parity import metrics as parity
+from export.parity import evaluation
 from toolkit.errors import InputError, WorkError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,9 +101,9 @@ class Runtime(ABC):
 
     def sizes(self, artifact: Artifact) -> list[tuple[int, int]]:
         """Returns the heights and widths at which an artifact is held against the float32 model."""
-        return parity.sizes_of(artifact)
+        return evaluation.sizes_of(artifact)
 
-    def hold(self, bundle: Path, artifact: Artifact, reference: parity.Reference) -> Held:
+    def hold(self, bundle: Path, artifact: Artifact, reference: evaluation.Reference) -> Held:
         """Runs an artifact on every pair, and holds it against its gate.
 
         Args:
@@ -116,7 +116,7 @@ class Runtime(ABC):
         """
         sizes = self.sizes(artifact)
         with self.open(bundle / artifact.path) as opened:
-            result = judge(parity.measure(opened.paint, reference, sizes), parity.gate_of(artifact))
+            result = judge(evaluation.measure(opened.paint, reference, sizes), evaluation.gate_of(artifact))
         return Held(self.name, opened.version, opened.machine, artifact, sizes, result)
 
 

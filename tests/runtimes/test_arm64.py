@@ -3,7 +3,7 @@
 import pytest
 
 from export.artifact import Artifact, ExportOptions
-from export.parity import metrics
+from export.parity import evaluation
 from tests.runtimes.arm64 import ARM64
 from tests.runtimes.runtime import MissingRuntimeError
 
@@ -24,7 +24,7 @@ def runtime():
 
 @pytest.fixture(scope="module")
 def reference(stylizer):
-    return metrics.Reference(stylizer)
+    return evaluation.Reference(stylizer)
 
 
 @pytest.mark.parametrize("artifact", ARTIFACTS, ids=lambda artifact: artifact.path)

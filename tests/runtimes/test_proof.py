@@ -61,14 +61,14 @@ def test_a_runtime_passes_or_fails_by_the_artifacts_own_gate(held):
     good, spoiled = held
     assert good.parity.verdict == "pass"
     assert spoiled.parity.verdict == "fail"
-    assert good.parity.gate == spoiled.parity.gate == proof.parity.GATES["tflite/float16"]
+    assert good.parity.gate == spoiled.parity.gate == proof.evaluation.GATES["tflite/float16"]
     assert [len(one.parity.figures) for one in held] == [12, 12]
     assert any("psnr" in line and "< 42" in line for line in spoiled.parity.failures)
 
 
 def test_pairs_have_the_same_names_at_every_size(held, bundle):
     names = {name.rsplit(",", 1)[0] for name in held[0].parity.figures}
-    assert names == {case.name.rsplit(",", 1)[0] for case in proof.parity.cases((384, 384))}
+    assert names == {case.name.rsplit(",", 1)[0] for case in proof.evaluation.cases((384, 384))}
 
 
 def test_the_tables_say_which_runtime_failed(held, bundle):

@@ -14,7 +14,7 @@ import yaml
 from serving.versions import publishing
 from tests.contract import servers
 from tests.serving import small_bundles
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

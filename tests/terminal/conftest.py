@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.terminal import screen
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 ROOT = Path(__file__).parents[2]
 # What would change the width, the colors or what is shown, whatever the terminal is.

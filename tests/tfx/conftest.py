@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs import pages
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 if importlib.util.find_spec("tfx") is None:
     collect_ignore_glob = ["test_*.py"]

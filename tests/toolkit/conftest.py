@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 
 @pytest.fixture

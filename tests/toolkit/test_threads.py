@@ -12,13 +12,13 @@ import tensorflow as tf
 from tests.toolkit import tiny_pairs
 from toolkit import SourceOptions, StyleTransfer, VGG19Features, open_model
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.inference.painting import Painter
 from toolkit.interface.bottleneck_cache import BottleneckCache
 from toolkit.interface.paint_options import Look
 from toolkit.process.stage_times import StageTimes
 from toolkit.runtimes.baked import BakedStylizer
-from toolkit.runtimes.litert import DeviceStylizer, DeviceWholeStylizer
+from toolkit.runtimes.litert import DeviceEndToEndStylizer, DeviceStylizer
 from toolkit.runtimes.saved_model import SavedModelStylizer
 
 THREADS = 4
@@ -93,7 +93,7 @@ def test_generators_of_frames_run_at_the_same_time(folder):
 
 
 def test_a_stylizer_in_one_piece_and_one_of_one_style_are_shared(folder):
-    assert_shared(DeviceWholeStylizer(folder / "whole", threads=1), CONTENTS, STYLES)
+    assert_shared(DeviceEndToEndStylizer(folder / "whole", threads=1), CONTENTS, STYLES)
     assert_shared(BakedStylizer(folder, threads=1), CONTENTS)
 
 

@@ -10,10 +10,10 @@ from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
 from toolkit.commands.optimize import MAX_STEPS, check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.printing import print_path
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 if TYPE_CHECKING:
-    from toolkit.imaging.io import Picture
+    from toolkit.imaging.images import Picture
     from toolkit.inference.model_loader import StylizerLike
 
 
@@ -62,10 +62,10 @@ def compare(
     from toolkit.external.source_options import SourceOptions
     from toolkit.files import output_paths
     from toolkit.files.atomic_write import make_folder
-    from toolkit.imaging.io import WRITABLE_SUFFIXES, save_image
+    from toolkit.imaging.images import WRITABLE_SUFFIXES, save_image
     from toolkit.imaging.montage import side_by_side
     from toolkit.process import memory
-    from toolkit.sources.locator import local_path
+    from toolkit.sources.model_source import local_path
 
     options = SourceOptions(inputs, split_at, value_range)
     seeded = None if vgg_weights == "random" else "without --vgg-weights random"
@@ -114,6 +114,6 @@ def compare(
 def _feed_forward(network: "StylizerLike", content: "Picture", style: "Picture", style_size: int) -> "Picture":
     import numpy as np
 
-    from toolkit.imaging import io as images
+    from toolkit.imaging import images
 
     return np.asarray(network(content[None], images.square(style, style_size)[None]))[0]

@@ -49,7 +49,7 @@ def fetch(
     refuse_idle(context, dict.fromkeys(("timeout", "total_timeout"), "on a file" if archive else None))
     check_utf8(archive)
     output_paths.check_new_folder(folder)
-    output_paths.check([archive], [output_paths.WholeFolder("DIR", folder, [record_path(folder)])])
+    output_paths.check([archive], [output_paths.ReplacedFolder("DIR", folder, [record_path(folder)])])
     with quiet_libraries() as console:
         limits = hub.DownloadLimits(timeout, total_timeout, max_size * 1_000_000)
         with bytes_bar(console, handle) as progress:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toolkit.errors import InputError
 from toolkit.files import output_paths
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.imaging.formats.file_types import files_in, result_suffix, writable_suffix
 
 

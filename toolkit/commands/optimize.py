@@ -11,7 +11,7 @@ import typer
 from toolkit.commands import closing, interruption, objective_options
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError, StyleportError, WorkError
-from toolkit.files.atomic_write import make_folder, write_whole
+from toolkit.files.atomic_write import make_folder, write_atomically
 from toolkit.printing import print_json, print_path
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def optimize(
     from toolkit.console import quiet_libraries
     from toolkit.files import output_paths
     from toolkit.files.names import check_utf8
-    from toolkit.imaging.io import WRITABLE_SUFFIXES, save_image
+    from toolkit.imaging.images import WRITABLE_SUFFIXES, save_image
     from toolkit.optimization.checkpoint import STATE_FILE
 
     began = time.monotonic()
@@ -185,7 +185,7 @@ def optimize(
 
 def load_pictures(content: Path, styles: list[Path], size: int) -> tuple[Any, list[Any]]:
     """Loads a content and styles, each at most `size` pixels on its longer side."""
-    from toolkit.imaging import io as images
+    from toolkit.imaging import images
 
     return images.load_image(content, size), [images.load_image(style, size) for style in styles]
 
@@ -249,6 +249,6 @@ def _write_trace(path: Path, transfer: "StyleTransfer", result: dict[str, Any], 
         "curve": list(transfer.curve),
     }
     try:
-        write_whole(json.dumps(record, indent=2).encode() + b"\n", path)
+        write_atomically(json.dumps(record, indent=2).encode() + b"\n", path)
     except StyleportError as error:
         raise WorkError(f"{error}; the picture is in {result['output']}") from error

@@ -27,7 +27,7 @@ from toolkit.commands.studio import Outcome, Studio
 from toolkit.errors import InputError, WorkError
 from toolkit.interface.sizes import DETAIL
 from toolkit.printing import print_json, print_path, print_remark
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,11 +130,11 @@ def stylize(
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.external.source_options import SourceOptions
     from toolkit.files import output_paths
-    from toolkit.imaging import io as images
+    from toolkit.imaging import images
     from toolkit.inference.model_loader import chosen_artifact, has_style_inside, open_model
     from toolkit.interface.paint_options import Look
-    from toolkit.interface.single_style import OneStyleStylizer
-    from toolkit.sources.locator import local_path
+    from toolkit.interface.single_style import SingleStyleStylizerLike
+    from toolkit.sources.model_source import local_path
 
     options = SourceOptions(inputs, split_at, value_range)
     if refine and max_size is None:
@@ -148,7 +148,7 @@ def stylize(
 
             import_modules(imports or [])
             opened = open_model(model, artifact, threads, options, isolated)
-        is_inside = isinstance(opened, OneStyleStylizer)
+        is_inside = isinstance(opened, SingleStyleStylizerLike)
     baked = artifact or model if is_inside else None
     if not baked and len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from toolkit.errors import InputError, told_in_one_line
+from toolkit.errors import InputError, in_one_line
 from toolkit.external.dynamic_size import free_upsampling
 from toolkit.external.picture_format import Formats, read_formats
-from toolkit.external.signature_binding import Convention, Signature, Tensor, find, tensor_of
+from toolkit.external.signature_binding import Signature, SignatureBinding, Tensor, find, tensor_of
 from toolkit.external.source_options import SourceOptions
 from toolkit.external.value_range import Bounds
 from toolkit.framework.backend import keras
 from toolkit.imaging.letterbox import Size, paint_at, resized
 from toolkit.imaging.validation import MIN_SIDE, as_pictures, check_styles
-from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.interface.single_style import SingleStyleStylizerLike
 from toolkit.sources import hub
 
 # Networks that halve their input give back a picture whose sides are rounded up: from the fourth halving on by 15.
@@ -86,7 +86,7 @@ class LoadedStylizer:
         self,
         function: Callable[..., Any],
         signature: Signature,
-        convention: Convention,
+        convention: SignatureBinding,
         trace: Callable[[], Traced],
         ranges: Mapping[str, Bounds],
     ) -> None:
@@ -144,7 +144,7 @@ class LoadedStylizer:
             [B, H', W', 3] float32.
         """
         layout = ", laid out as [B,3,H,W]" if self.formats["content"].is_channels_first else ""
-        with told_in_one_line(f"the model could not be run on a content of {pixels(pictures[0][0])}{layout}"):
+        with in_one_line(f"the model could not be run on a content of {pixels(pictures[0][0])}{layout}"):
             tensors = [tf.constant(one, tf.float32) for one in pictures]
             return np.asarray(self.of_any_batch(self._in_our_form)(*tensors))
 
@@ -158,7 +158,7 @@ class LoadedStylizer:
         return np.clip(cut_picture(painted, content), 0, 1)
 
 
-class WholeStylizer(LoadedStylizer):
+class EndToEndStylizer(LoadedStylizer):
     """A stylizer of which only the call is known: content and style in, picture out; see `LoadedStylizer`.
 
     Attributes:
@@ -182,7 +182,7 @@ class WholeStylizer(LoadedStylizer):
         return lambda content: self._paint(content, style)
 
 
-class SingleStyleStylizer(LoadedStylizer, OneStyleStylizer):
+class SingleStyleStylizer(LoadedStylizer, SingleStyleStylizerLike):
     """A stylizer of which only the call is known: content in, picture out; see `LoadedStylizer`."""
 
     def __call__(self, content: np.ndarray) -> np.ndarray:
@@ -211,18 +211,18 @@ def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
 def _stylizer(
     function: Callable[..., Any],
     signature: Signature,
-    convention: Convention,
+    convention: SignatureBinding,
     trace: Callable[[], Traced],
     options: SourceOptions,
-) -> WholeStylizer | SingleStyleStylizer:
-    kind: type[WholeStylizer | SingleStyleStylizer] = WholeStylizer
+) -> EndToEndStylizer | SingleStyleStylizer:
+    kind: type[EndToEndStylizer | SingleStyleStylizer] = EndToEndStylizer
     if convention.style is None:
         options.refuse_style_range()
         kind = SingleStyleStylizer
     return kind(function, signature, convention, trace, options.ranges)
 
 
-def from_saved_model(folder: Path, options: SourceOptions) -> WholeStylizer | SingleStyleStylizer:
+def from_saved_model(folder: Path, options: SourceOptions) -> EndToEndStylizer | SingleStyleStylizer:
     """Opens a SavedModel, TF1 or TF2; refuses it where how it is to be called cannot be told."""
     loaded = hub.load(folder)
     described = {name: _described(function) for name, function in loaded.signatures.items()}
@@ -251,7 +251,7 @@ def _described(function: Any) -> Signature:
     )
 
 
-def from_keras_model(model: Any, source: str, options: SourceOptions) -> WholeStylizer | SingleStyleStylizer:
+def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEndStylizer | SingleStyleStylizer:
     """Wraps a Keras model that takes a content and a style, or a content; refuses where that cannot be told."""
     if not isinstance(getattr(model, "inputs", None), list) or not getattr(model, "outputs", None):
         raise InputError(

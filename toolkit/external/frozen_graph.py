@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from toolkit.errors import InputError, reason, told_in_one_line
+from toolkit.errors import InputError, in_one_line, reason
 from toolkit.external.end_to_end import LoadedStylizer
 from toolkit.external.picture_format import Formats
 from toolkit.safe_loading.graph_edges import node_of
@@ -58,7 +58,7 @@ class FrozenGraph:
             is_picture = node_of(fetch) == self.output
             return self.formats["output"].to_unit(found) if is_picture else tf.cast(found, tf.float32)
 
-        with told_in_one_line("the model's graph could not be made a function"):
+        with in_one_line("the model's graph could not be made a function"):
             if is_raw:
                 ends = [self._outputs[node] for node in nodes]
                 return tf.compat.v1.wrap_function(raw, [tf.TensorSpec(end.shape, end.dtype) for end in ends])
@@ -84,7 +84,7 @@ class FrozenGraph:
     def _outputs(self) -> dict[str, Any]:
         """Each operation's first output, by the operation's name."""
         imported = tf.Graph()
-        with imported.as_default(), told_in_one_line("the model's graph could not be read"):
+        with imported.as_default(), in_one_line("the model's graph could not be read"):
             tf.compat.v1.import_graph_def(self.definition, name="")
         return {operation.name: operation.outputs[0] for operation in imported.get_operations() if operation.outputs}
 
@@ -114,7 +114,7 @@ def freeze(whole: LoadedStylizer) -> FrozenGraph:
 def _frozen(whole: LoadedStylizer) -> FrozenGraph:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    with told_in_one_line("the model could not be traced as one graph"):
+    with in_one_line("the model could not be traced as one graph"):
         traced = whole.trace()
     try:
         frozen = convert_variables_to_constants_v2(traced.concrete, lower_control_flow=False)

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from toolkit.errors import InputError
-from toolkit.external.signature_binding import Convention, Signature, Tensor
+from toolkit.external.signature_binding import Signature, SignatureBinding, Tensor
 from toolkit.external.value_range import EIGHT_BIT, UNIT, Bounds, told
 
 
@@ -63,7 +63,7 @@ Formats = Mapping[str, PictureFormat]
 
 
 def read_formats(
-    signature: Signature, convention: Convention, ranges: Mapping[str, Bounds]
+    signature: Signature, convention: SignatureBinding, ranges: Mapping[str, Bounds]
 ) -> dict[str, PictureFormat]:
     """Reads the forms of a model's pictures, by role, off the signature that is called."""
     ends = {role: (name, signature.inputs[name]) for role, name in convention.inputs.items()}

@@ -9,8 +9,8 @@ from toolkit.external.end_to_end import LoadedStylizer, cut_picture
 from toolkit.external.frozen_graph import freeze
 from toolkit.external.range_detection import wanted_range
 from toolkit.external.value_range import EIGHT_BIT, SIGNED, UNIT, Bounds, option, told
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 
 # A network without a last activation goes a little beyond black and white, or further in few places.
 _SLACK = 0.05

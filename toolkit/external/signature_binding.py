@@ -75,7 +75,7 @@ class Signature:
 
 
 @dataclass(frozen=True)
-class Convention:
+class SignatureBinding:
     """How a stylizer is called.
 
     Attributes:
@@ -113,7 +113,7 @@ def parse(text: str) -> dict[str, str]:
     return given
 
 
-def find(source: str, signatures: Mapping[str, Signature], given: Mapping[str, str]) -> Convention:
+def find(source: str, signatures: Mapping[str, Signature], given: Mapping[str, str]) -> SignatureBinding:
     """Decides how a model is called; names by role, as `parse` gives them, settle what is open.
 
     Raises:
@@ -124,7 +124,7 @@ def find(source: str, signatures: Mapping[str, Signature], given: Mapping[str, s
     search = _Search(source, signatures, given)
     signature = search.signature()
     content, style = search.inputs(signature)
-    return Convention(signature, content, style, search.output(signature))
+    return SignatureBinding(signature, content, style, search.output(signature))
 
 
 class _Search:

@@ -11,7 +11,7 @@ _PUBLIC = {
     "open_file": "toolkit.files.opening",
     "read_bounded": "toolkit.files.opening",
     "readable": "toolkit.files.names",
-    "write_whole": "toolkit.files.atomic_write",
+    "write_atomically": "toolkit.files.atomic_write",
 }
 
 __all__ = sorted(_PUBLIC)

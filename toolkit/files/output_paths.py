@@ -106,7 +106,7 @@ class Folder(Target):
 
 
 @dataclass(frozen=True)
-class WholeFolder(Folder):
+class ReplacedFolder(Folder):
     """A folder that is written as a whole, and replaces what has its name."""
 
 
@@ -178,7 +178,7 @@ class _Meetings:
 
     def __post_init__(self) -> None:
         self.written = [
-            _Written(target.option, target.path, True, isinstance(target, WholeFolder))
+            _Written(target.option, target.path, True, isinstance(target, ReplacedFolder))
             for target in self.targets
             if isinstance(target, Folder)
         ]

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 
 
 def side_by_side(panels: Mapping[str, Any], columns: int | None = None) -> Picture:

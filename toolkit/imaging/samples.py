@@ -6,7 +6,7 @@ from pathlib import Path
 from toolkit.errors import MissingExtraError
 from toolkit.extras import install
 from toolkit.imaging import paintings
-from toolkit.imaging.io import Picture, load_image
+from toolkit.imaging.images import Picture, load_image
 from toolkit.imaging.paintings import PAINTINGS
 
 PHOTO_SOURCES = {

@@ -11,14 +11,14 @@ from toolkit import presets
 from toolkit.errors import InputError, StyleportError
 from toolkit.external.source_options import NO_SPLIT, SourceOptions
 from toolkit.inference.artifact_choice import default_artifact
-from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.interface.single_style import SingleStyleStylizerLike
 from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
-from toolkit.runtimes.litert import PREDICTOR_FILE, STYLIZER_FILE, DeviceStylizer, DeviceWholeStylizer
+from toolkit.runtimes.litert import PREDICTOR_FILE, STYLIZER_FILE, DeviceEndToEndStylizer, DeviceStylizer
 from toolkit.runtimes.tflite_network import has_runtime
-from toolkit.sources.locator import Located, locate
+from toolkit.sources.model_source import ModelSource, resolve_source
 
 if TYPE_CHECKING:
-    from toolkit.external.end_to_end import SingleStyleStylizer, WholeStylizer
+    from toolkit.external.end_to_end import EndToEndStylizer, SingleStyleStylizer
     from toolkit.external.splitting import SplitStylizer
     from toolkit.feed_forward.stylizer import Stylizer
 
@@ -53,7 +53,7 @@ def open_model(
     threads: int | None = None,
     options: SourceOptions | None = None,
     isolated: bool = False,
-) -> StylizerLike | OneStyleStylizer:
+) -> StylizerLike | SingleStyleStylizerLike:
     """Opens a model by name, address or path.
 
     Args:
@@ -68,14 +68,14 @@ def open_model(
 
     Returns:
         The model; where it has a predictor and a transformer, with `bottleneck` and `transform`; where its style is
-        inside, a `toolkit.interface.single_style.OneStyleStylizer`, which is called with contents alone.
+        inside, a `toolkit.interface.single_style.SingleStyleStylizerLike`, which is called with contents alone.
 
     Raises:
         InputError: there is no such model or artifact, a file of it is damaged, how it is called cannot be told, or
             what it paints of sample pictures is in another range than [0, 1].
         WorkError: an address cannot be reached.
     """
-    located = locate(source)
+    located = resolve_source(source)
     if located.kind == "bundle":
         refuse(located, options)
         bundle: Any = located.path
@@ -99,9 +99,9 @@ def chosen_artifact(source: str | Path, artifact: str | None = None) -> str | No
     return default_artifact(Path(source))
 
 
-def in_given_styles(model: StylizerLike | OneStyleStylizer, name: str) -> StylizerLike:
+def in_given_styles(model: StylizerLike | SingleStyleStylizerLike, name: str) -> StylizerLike:
     """Passes on a model that takes a style; refuses one that has it inside."""
-    if isinstance(model, OneStyleStylizer):
+    if isinstance(model, SingleStyleStylizerLike):
         raise InputError(f"{name} has its style inside and paints in no other: choose another model or artifact")
     return model
 
@@ -118,7 +118,7 @@ def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | 
     return manifests.method(manifest) == manifests.SINGLE_STYLE
 
 
-def refuse(located: Located, options: SourceOptions | None) -> None:
+def refuse(located: ModelSource, options: SourceOptions | None) -> None:
     """Refuses options that only models made elsewhere take."""
     if options is not None:
         options.refuse(f"{located.name} is called as all of ours are")
@@ -126,7 +126,7 @@ def refuse(located: Located, options: SourceOptions | None) -> None:
 
 def _open_artifact(
     bundle: Path, artifact: str | None, threads: int | None, isolated: bool
-) -> StylizerLike | OneStyleStylizer:
+) -> StylizerLike | SingleStyleStylizerLike:
     manifest = manifests.read(bundle)
     folder = manifests.open_artifact(bundle, artifact or default_artifact(bundle, manifest), manifest)
     method = manifests.method(manifest)
@@ -140,7 +140,7 @@ def _open_artifact(
     if (folder / PREDICTOR_FILE).is_file():
         return DeviceStylizer(folder, threads=threads, isolated=isolated)
     if (folder / STYLIZER_FILE).is_file():
-        return DeviceWholeStylizer(folder, threads=threads, isolated=isolated)
+        return DeviceEndToEndStylizer(folder, threads=threads, isolated=isolated)
     if method in ("one-piece", manifests.SINGLE_STYLE):
         from toolkit.external.end_to_end import from_saved_model
 
@@ -151,8 +151,8 @@ def _open_artifact(
 
 
 def load(
-    located: Located, options: SourceOptions | None = None, is_tried: bool = True
-) -> "Stylizer | WholeStylizer | SingleStyleStylizer | SplitStylizer":
+    located: ModelSource, options: SourceOptions | None = None, is_tried: bool = True
+) -> "Stylizer | EndToEndStylizer | SingleStyleStylizer | SplitStylizer":
     """Loads a model that was found and is no bundle.
 
     Args:
@@ -190,8 +190,8 @@ def load(
 
 
 def _prepared(
-    opened: "WholeStylizer | SingleStyleStylizer", path: Path, options: SourceOptions, is_tried: bool
-) -> "WholeStylizer | SingleStyleStylizer | SplitStylizer":
+    opened: "EndToEndStylizer | SingleStyleStylizer", path: Path, options: SourceOptions, is_tried: bool
+) -> "EndToEndStylizer | SingleStyleStylizer | SplitStylizer":
     """Brings a model made elsewhere to float32, tries it, and cuts it."""
     from toolkit.external.graph_precision import compute_in_float32
     from toolkit.external.probe import check_batches, check_range

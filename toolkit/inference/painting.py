@@ -8,14 +8,14 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.imaging.decoding import opened_picture
-from toolkit.imaging.io import Picture
+from toolkit.imaging.images import Picture
 from toolkit.inference.model_loader import SplitStylizerLike, StylizerLike
 from toolkit.interface.bottleneck import interpolate
 from toolkit.interface.detail import paint_at_detail, painted_size
 from toolkit.interface.paint_options import Look
-from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.interface.single_style import SingleStyleStylizerLike
 from toolkit.process import memory
 from toolkit.process.stage_times import StageTimes
 
@@ -31,7 +31,7 @@ class Painter:
         InputError: a strength below 1 is asked of a model in one piece.
     """
 
-    def __init__(self, model: StylizerLike | OneStyleStylizer, look: Look) -> None:
+    def __init__(self, model: StylizerLike | SingleStyleStylizerLike, look: Look) -> None:
         self.look = look
         self._model = model
         self._local = threading.local()
@@ -42,8 +42,8 @@ class Painter:
         """Whether a strength below 1 can be had of the model."""
         return isinstance(self._form, _Split)
 
-    def _form_of(self, model: StylizerLike | OneStyleStylizer) -> "_Form":
-        if isinstance(model, OneStyleStylizer):
+    def _form_of(self, model: StylizerLike | SingleStyleStylizerLike) -> "_Form":
+        if isinstance(model, SingleStyleStylizerLike):
             return _OneStyle(model)
         if isinstance(model, SplitStylizerLike):
             return _Split(model, self.look, self._timed)
@@ -52,7 +52,7 @@ class Painter:
                 f"strength is {self.look.strength:g}: a model in one piece has none but 1; "
                 "where it has a bottleneck, --split-at names it"
             )
-        return _Whole(model)
+        return _EndToEnd(model)
 
     def read_style(self, picture: Any) -> np.ndarray:
         """Makes of a style what `paint` takes: a bottleneck [1, 1, 1, D], or a square picture [1, S, S, 3]."""
@@ -129,7 +129,7 @@ class _Split:
         return self._model.transform(content, style)
 
 
-class _Whole:
+class _EndToEnd:
     """A model in one piece."""
 
     def __init__(self, model: StylizerLike) -> None:
@@ -145,7 +145,7 @@ class _Whole:
 class _OneStyle:
     """A model that has its style inside."""
 
-    def __init__(self, model: OneStyleStylizer) -> None:
+    def __init__(self, model: SingleStyleStylizerLike) -> None:
         self._model = model
 
     def read_style(self, square: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 
-class OneStyleStylizer(abc.ABC):
+class SingleStyleStylizerLike(abc.ABC):
     """A stylizer that takes no style picture: content in, picture out."""
 
     @abc.abstractmethod

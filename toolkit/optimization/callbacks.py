@@ -11,7 +11,7 @@ import tensorflow as tf
 from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.files.output_paths import numbered
 from toolkit.framework.backend import DTYPE, PINNED, keras
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.optimization.checkpoint import Checkpoints
 
 LOSSES = ("loss", "content_loss", "style_loss", "variation_loss")

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.feed_forward.stylizer import Stylizer
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 from toolkit.interface.sizes import STYLE_SIZE
 from toolkit.optimization.problem import Problem
 from toolkit.process import memory

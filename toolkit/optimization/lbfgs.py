@@ -12,7 +12,7 @@ SUFFICIENT_DECREASE = 1e-4
 MAX_REFUSALS = 6
 
 
-def spectral_gain(height: Any, width: Any, exponent: float, dtype: Any = tf.float32) -> Any:
+def frequency_preconditioner(height: Any, width: Any, exponent: float, dtype: Any = tf.float32) -> Any:
     """Gives the weight of each spatial frequency in a search direction: 1 / frequency ** exponent.
 
     Args:
@@ -99,7 +99,7 @@ def advance(
         point: [1, H, W, 3] in [0, 1].
         first: a boolean scalar: this is the first step.
         rate: mean absolute change of a sample in the first step, in (0, 1).
-        gain: weights of frequencies as `spectral_gain` gives them; None for plain L-BFGS.
+        gain: weights of frequencies as `frequency_preconditioner` gives them; None for plain L-BFGS.
 
     Returns:
         The next point and the new state.
@@ -243,7 +243,7 @@ class LBFGS(keras.optimizers.Optimizer):
         (picture,) = variables
         super().build(variables)
         _, height, width, _ = picture.shape
-        self._gain = spectral_gain(height, width, self.smoothing, picture.dtype) if self.smoothing else None
+        self._gain = frequency_preconditioner(height, width, self.smoothing, picture.dtype) if self.smoothing else None
 
         def variable(value: Any, name: str) -> Any:
             return self.add_variable(value.shape, "zeros", value.dtype.name, name=name)
@@ -281,7 +281,7 @@ class LBFGS(keras.optimizers.Optimizer):
         """Returns what is known now, as tensors."""
         return tf.nest.map_structure(lambda variable: tf.convert_to_tensor(variable.value), self._state)
 
-    def settle(self, loss: Any, picture: Any) -> Any:
+    def restore_best(self, loss: Any, picture: Any) -> Any:
         """Moves the picture back to the best point known if it is not better itself.
 
         Args:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 from toolkit.optimization.features.vgg19 import MIN_SIDE
 
 

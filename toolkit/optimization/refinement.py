@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.framework.backend import keras
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 from toolkit.optimization.features.vgg19 import CONTENT_LAYERS, VGG19Features
 from toolkit.optimization.interrupts import Interrupted
 from toolkit.optimization.style_transfer import StyleTransfer

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from toolkit.errors import InputError
 from toolkit.framework.backend import keras
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.optimization import init_image
 from toolkit.optimization.callbacks import CURVE, LossCurve, Saving
 from toolkit.optimization.checkpoint import Checkpoints
@@ -265,7 +265,7 @@ class StyleTransfer(TrainedPicture):
                     self._paint(scale, end, steps_per_epoch, listeners)
             if interrupts.asked:
                 self._finish_early()
-            self._settle()
+            self._restore_best()
         if interrupts.asked:
             raise Interrupted
         return history
@@ -273,7 +273,7 @@ class StyleTransfer(TrainedPicture):
     def _finish_early(self) -> None:
         """Brings the picture to its full size, if it has not grown to that yet."""
         if self._scale:
-            self._settle()
+            self._restore_best()
             height, width = self._problem.content.shape[:2]
             self._enter(0, images.resize(self.image, height, width), steps_before=len(self.curve))
 

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from toolkit.errors import InputError
 from toolkit.framework.backend import keras, pinned_floats
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 from toolkit.optimization.callbacks import CURVE, LOSSES, Latest
 from toolkit.optimization.features.vgg19 import VGG19Features
 from toolkit.optimization.features.winograd import FastFeatures
@@ -171,11 +171,11 @@ class TrainedPicture(keras.Model):
         for tracker in self.trackers:
             tracker.update_state(losses[tracker.name])
 
-    def _settle(self) -> None:
+    def _restore_best(self) -> None:
         """Evaluates the last picture, which no step has seen, and leaves it or the one before, the better."""
         losses = self._evaluate()
         if isinstance(self.optimizer, LBFGS):
-            self.optimizer.settle(losses["loss"], self.picture)
+            self.optimizer.restore_best(losses["loss"], self.picture)
             losses = self._evaluate()
         self._track(losses)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import InputError, told_as_input
+from toolkit.errors import InputError, as_input_error
 from toolkit.files import strict_json
 
 FOLDER = Path(__file__).parent
@@ -47,7 +47,7 @@ def damaged(path: Path) -> contextlib.AbstractContextManager[None]:
     Args:
         path: of the file.
     """
-    return told_as_input(f"{path} is damaged", "reinstall styleport")
+    return as_input_error(f"{path} is damaged", "reinstall styleport")
 
 
 def quantized_weights(name: str) -> dict[str, np.ndarray]:

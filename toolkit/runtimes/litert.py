@@ -278,7 +278,7 @@ class DeviceStylizer(Timed):
             yield self._transform(content, self._mixed(content, bottleneck, strength, clock), clock)[0]
 
 
-class DeviceWholeStylizer(Timed):
+class DeviceEndToEndStylizer(Timed):
     """An exported .tflite of a stylizer in one piece: content and style in, picture out.
 
     Takes pictures, and may be shared by threads, as `DeviceStylizer` does and may.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InputError, told_as_input
+from toolkit.errors import InputError, as_input_error
 from toolkit.files.opening import open_file
 
 IDENTIFIER = b"TFL3"
@@ -161,7 +161,7 @@ def read_tflite(path: Path) -> TFLiteFile:
         # An empty file cannot be mapped.
         with (
             open_file(path) as stream,
-            told_as_input(f"{path}: not a TFLite model"),
+            as_input_error(f"{path}: not a TFLite model"),
             mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
         ):
             return _read(data)

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from toolkit.errors import told_as_input
+from toolkit.errors import as_input_error
 from toolkit.files import strict_json
 from toolkit.runtimes.tflite_file import read_tflite
 
@@ -82,5 +82,5 @@ def read_metadata(path: str | Path) -> NetworkMetadata | None:
     entries = read_tflite(path).metadata
     if ENTRY not in entries:
         return None
-    with told_as_input(f"{path}: its metadata {ENTRY!r} cannot be read"):
+    with as_input_error(f"{path}: its metadata {ENTRY!r} cannot be read"):
         return NetworkMetadata.from_json(entries[ENTRY])

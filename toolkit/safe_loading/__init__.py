@@ -10,7 +10,7 @@ _PUBLIC = {
     "Limits": "toolkit.safe_loading.download_limits",
     "check_archive": "toolkit.safe_loading.archive",
     "check_graph": "toolkit.safe_loading.graph_rules",
-    "trusted": "toolkit.safe_loading.gate",
+    "trusted": "toolkit.safe_loading.saved_model_check",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -7,7 +7,7 @@ Nothing is loaded here; what arrives is looked through by `toolkit.safe_loading`
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "Located": "toolkit.sources.locator",
+    "ModelSource": "toolkit.sources.model_source",
     "Resolved": "toolkit.sources.hub",
 }
 

@@ -1,7 +1,7 @@
 """TensorFlow Hub: a handle, an archive or a folder in, a SavedModel's folder or the loaded model out.
 
 The real tensorflow_hub does the resolving, locking (`TFHUB_CACHE_DIR`, `TFHUB_MODEL_LOAD_FORMAT`) and loading;
-`toolkit.sources.resolvers` bounds it, and `toolkit.safe_loading.gate` stands before what is loaded.
+`toolkit.sources.resolvers` bounds it, and `toolkit.safe_loading.saved_model_check` stands before what is loaded.
 """
 
 import urllib.error
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InputError, StyleportError, WorkError, told_as_input
+from toolkit.errors import InputError, StyleportError, WorkError, as_input_error
 from toolkit.files.atomic_write import replacing
 from toolkit.files.opening import read_bounded
-from toolkit.safe_loading import gate
+from toolkit.safe_loading import saved_model_check
 from toolkit.safe_loading.archive import MODEL_FILES, SUFFIXES
 from toolkit.safe_loading.completeness import missing
 from toolkit.safe_loading.download_limits import DownloadLimits, Received, Transfer, public
@@ -71,7 +71,7 @@ def resolve(
     name = str(handle)
     if is_handle(name) and not name.startswith(("http://", "https://", "gs://")):
         raise InputError(f"{name}: not an address that TensorFlow Hub knows: give https://, http:// or gs://")
-    with told_as_input(f"{name!r}: not an address"):
+    with as_input_error(f"{name!r}: not an address"):
         shown = public(name) if is_handle(name) else name
     transfer = Transfer(limits or DownloadLimits(), progress)
     with resolvers.bounded(transfer):
@@ -149,10 +149,10 @@ def load(folder: Path) -> Any:
     """Loads a SavedModel, TF1 or TF2, that passes the gate, through TensorFlow Hub; it has `signatures`.
 
     Raises:
-        InputError: TensorFlow cannot load it, or it does not pass; see `toolkit.safe_loading.gate`.
+        InputError: TensorFlow cannot load it, or it does not pass; see `toolkit.safe_loading.saved_model_check`.
         WorkError: it was not loaded in time.
     """
     from toolkit.sources.resolvers import hub
 
-    with told_as_input(f"{folder}: not a SavedModel"):
-        return gate.load(folder, lambda: hub.load(str(folder)))
+    with as_input_error(f"{folder}: not a SavedModel"):
+        return saved_model_check.load(folder, lambda: hub.load(str(folder)))

@@ -82,14 +82,14 @@ def _evaluate(
 ) -> list[str]:
     """Measures, writes the report, and returns one line for each failure."""
     from export.bundle import report as reports
-    from export.exporting import Trial, verify_bundle
+    from export.exporting import VerifyOptions, verify_bundle
     from serving.versions.publishing import ARTIFACT
 
     broken = smoke_test.check(version)
     if broken:
         failures, records = [broken], []
     else:
-        result = verify_bundle(bundle, trial=Trial(pictures, gates, {ARTIFACT: version}))
+        result = verify_bundle(bundle, trial=VerifyOptions(pictures, gates, {ARTIFACT: version}))
         reports.write_page(report / "report", result.manifest, result.measured)
         failures = result.failures
         records = [{"path": artifact.path, **parity.to_json()} for artifact, parity in result.measured.items()]

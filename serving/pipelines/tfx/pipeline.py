@@ -15,7 +15,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.proto import pusher_pb2
 
 from export.artifact import ExportOptions
-from export.parity.metrics import narrowed_gates
+from export.parity.evaluation import narrowed_gates
 from serving.pipelines.tfx import pairs, runs
 from serving.pipelines.tfx.bundle_exporter import BundleExporter
 from serving.pipelines.tfx.parity_evaluator import ParityEvaluator
@@ -28,7 +28,7 @@ from toolkit.errors import InputError, WorkError
 from toolkit.external.source_options import SourceOptions
 from toolkit.files.atomic_write import make_folder
 from toolkit.sources import hub
-from toolkit.sources.locator import locate
+from toolkit.sources.model_source import resolve_source
 
 DEFAULT_SOURCE = "magenta-mobile"
 METADATA_FILE = "metadata.sqlite"
@@ -162,7 +162,7 @@ def fingerprint(source: str) -> str:
         return presets.provenance(source)["sha256"]
     if hub.is_handle(source):  # names one version for good, and is not fetched to find out
         return ""
-    located = locate(source)
+    located = resolve_source(source)
     if located.kind == "bundle":
         return manifests.sha256(Path(source) / manifests.MANIFEST_FILE)
     return located.origin["sha256"]

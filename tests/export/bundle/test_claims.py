@@ -10,13 +10,12 @@ from export import exporting
 from export.artifact import Artifact, ExportOptions
 from export.bundle import claims
 from export.gates import Case, Measurement, judge
-from export.parity import metrics
+from export.parity import evaluation
 from tests.export import forging
 from tests.export.conftest import SMALL_SIZE
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 SIGNATURES = {"serving_default": {"inputs": {}, "outputs": {}}}
 ARTIFACT = Artifact("saved_model", "saved_model", "float32", None)
@@ -27,7 +26,7 @@ def judged(noise):
     photo = images.resize(samples.photos()["chelsea"], 32, 32)
     picture = photo + noise * np.random.default_rng(0).uniform(-1, 1, photo.shape)
     case = Case("chelsea", (32, 32), photo[None], photo[None])
-    return judge([Measurement(case, metrics.compare(photo, picture), photo, picture)], metrics.gate_of(ARTIFACT))
+    return judge([Measurement(case, evaluation.compare(photo, picture), photo, picture)], evaluation.gate_of(ARTIFACT))
 
 
 MEASURED = judged(1e-7)

@@ -15,7 +15,7 @@ from export import gates
 from export.artifact import Artifact
 from export.bundle import report
 from export.gates import Figures
-from export.parity import metrics
+from export.parity import evaluation
 from toolkit import manifest as manifests
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -122,8 +122,8 @@ def test_the_model_card_lists_every_artifact_with_its_figures(bundle, manifest):
 
 def write_report(folder, reference, picture, name="a pair"):
     case = gates.Case(name, (16, 16), reference[None], reference[None])
-    measurement = gates.Measurement(case, metrics.compare(reference, picture), reference, picture)
-    judged = gates.judge([measurement], metrics.GATES["tflite/int8"])
+    measurement = gates.Measurement(case, evaluation.compare(reference, picture), reference, picture)
+    judged = gates.judge([measurement], evaluation.GATES["tflite/int8"])
     source = {"method": "feed-forward", "kind": "preset", "name": name}
     records = [{"path": ARTIFACT.path, "bytes": 1_500_000}]
     manifest = {"source": source, "toolchain": {"styleport": "1.0"}, "artifacts": records}

@@ -12,7 +12,7 @@ from export.artifact import ExportOptions
 from tests.export import forging
 from tests.export.conftest import SMALL_SIZE
 from toolkit import manifest as manifests
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 # export
 

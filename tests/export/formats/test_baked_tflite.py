@@ -13,13 +13,12 @@ from export.artifact import Artifact, ExportOptions
 from export.baked_style import MAX_SLUG, Style
 from export.bundle import folder as bundles
 from export.formats import baked_tflite
-from export.parity import metrics
+from export.parity import evaluation
 from export.parity.reference_outputs import References
 from tests.export import forging, measuring, tflite_graph
 from toolkit import cli, manifest
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import in_given_styles, open_model
 from toolkit.runtimes.baked import BakedStylizer
 
@@ -271,7 +270,7 @@ def test_every_artifact_is_held_against_the_model_on_twelve_contents(single_styl
     assert [record["path"] for record in records] == [FLOAT32, BLENDED, HALF, HALF_INT8]
     for record in records:
         assert (record["format"], record["parity"]["pairs"], record["verdict"]) == ("baked", 12, "pass")
-        assert record["gate"] == metrics.GATES[f"tflite/{record['quantization']}"].bounds()
+        assert record["gate"] == evaluation.GATES[f"tflite/{record['quantization']}"].bounds()
 
 
 def test_the_manifest_names_the_pictures_and_their_shares_and_not_where_they_were(single_styles, paintings):

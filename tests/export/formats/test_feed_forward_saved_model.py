@@ -9,8 +9,7 @@ import tensorflow as tf
 from export.formats import feed_forward_saved_model
 from tests.export import saved_model_files
 from toolkit import manifest
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 PICTURES = {"shape": [None, None, None, 3], "dtype": "float32"}
 BOTTLENECKS = {"shape": [None, 1, 1, 100], "dtype": "float32"}

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.parity import metrics
+from export.parity import evaluation
 from tests.conftest import SHARED
 from toolkit.errors import WorkError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.presets import build
 
 CONTENT_SIZE, STYLE_SIZE = 384, 256
@@ -73,7 +72,7 @@ def test_transformer_is_as_near_to_magentas_own_as_8_bit_weights_can_be(stylizer
             interpreter.set_tensor(inputs[CONTENT_SIZE], content)
             interpreter.set_tensor(inputs[1], bottleneck)
             interpreter.invoke()
-            figures = metrics.compare(
+            figures = evaluation.compare(
                 np.asarray(stylizer.transform(content, bottleneck))[0], interpreter.get_tensor(output["index"])[0]
             )
             assert figures.psnr >= 38 and figures.mean_abs <= 1e-2, f"{content_name} + {style_name}: {figures}"

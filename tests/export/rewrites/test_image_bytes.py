@@ -13,8 +13,7 @@ from PIL import Image, ImageOps
 
 from export.formats import feed_forward_saved_model
 from export.rewrites import image_bytes
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 MAX_SIZE = 100
 MIN_SIDE = 16
@@ -52,7 +51,7 @@ def encoded(image, kind, **options):
 
 
 def loaded(contents, max_size=None):
-    """What `toolkit.imaging.io` makes of the same bytes."""
+    """What `toolkit.imaging.images` makes of the same bytes."""
     return images.load_image(Image.open(io.BytesIO(contents)), max_size)
 
 

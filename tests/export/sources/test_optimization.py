@@ -25,8 +25,7 @@ from tests.export import forging, saved_model_files
 from toolkit import cli
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.optimization.features.vgg19 import VGG19Features
 from toolkit.presets import vgg19 as preset

@@ -12,15 +12,14 @@ import pytest
 
 from export.artifact import Artifact, ExportOptions
 from export.baked_style import Style, StylePicture
-from export.parity import metrics
-from export.sources import external as foreign
+from export.parity import evaluation
+from export.sources import external
 from export.web import exporter as web
 from export.web import litert_js
 from tests.export.fake_npm import FakeNpm
 from toolkit import cli, manifest
 from toolkit.errors import InputError, WorkError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.runtimes.tflite_metadata import read_metadata
 
@@ -50,7 +49,7 @@ def small_pages():
     """The pages of these tests paint small pictures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(web, "PAGE_SIZES", SIDES)
-        patch.setattr(metrics, "PAGE_SIZES", SIDES)
+        patch.setattr(evaluation, "PAGE_SIZES", SIDES)
         yield
 
 
@@ -106,7 +105,7 @@ def test_the_page_is_complete_and_every_file_is_recorded(page_bundle, record):
 def test_it_is_held_against_the_model_at_every_size_it_offers(record):
     assert (record["format"], record["quantization"], record["size"]) == ("web", "float16", None)
     assert record["parity"]["pairs"] == 12 * len(SIDES)
-    assert record["gate"] == metrics.GATES["tflite/float16"].bounds()
+    assert record["gate"] == evaluation.GATES["tflite/float16"].bounds()
     assert record["verdict"] == "pass"
 
 
@@ -297,8 +296,8 @@ WEB = ExportOptions(formats=("web",))
 
 
 def test_a_stylizer_made_elsewhere_gets_a_page_of_its_own_networks(fake, bundle, tmp_path):
-    former, exporter = bundle / "tflite" / "float16_384", foreign.EXPORTERS["feed-forward"]["web"]
-    assert issubclass(exporter.pairs, foreign.SplitPairExporter)
+    former, exporter = bundle / "tflite" / "float16_384", external.EXPORTERS["feed-forward"]["web"]
+    assert issubclass(exporter.pairs, external.ExternalSplitTFLiteExporter)
     (artifact,) = former_networks(exporter, former)(None, WEB).export(tmp_path, print)
     made = tmp_path / artifact.path / "predictor.tflite"
     assert made.read_bytes() == (former / "predictor.tflite").read_bytes()

@@ -24,7 +24,7 @@ from tests.contract import servers
 from tests.serving import scripted_server, small_bundles
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.runtimes.saved_model import SavedModelStylizer
 
 both = pytest.mark.parametrize("scheme", ["grpc", "rest"])

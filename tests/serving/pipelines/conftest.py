@@ -5,8 +5,7 @@ import shutil
 import pytest
 from apache_beam.io.localfilesystem import LocalFileSystem
 
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 SIZES = [(64, 80), (80, 64), (64, 64)]
 

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from toolkit.commands import optimize as command
 from toolkit.errors import InputError, WorkError
 from toolkit.feed_forward.stylizer import Stylizer
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.optimization import callbacks
 from toolkit.process import memory
 
@@ -253,7 +253,7 @@ def test_no_source_is_written_and_nothing_twice(pictures, monkeypatch, options, 
 
 def test_a_trace_is_written_whole_or_not_at_all(pictures, monkeypatch):
     (pictures / "run.json").write_text("old")
-    monkeypatch.setattr(command, "write_whole", full)
+    monkeypatch.setattr(command, "write_atomically", full)
     with pytest.raises(WorkError, match="disk is full; the picture is in"):
         run(pictures, "--steps", 1, "--trace", pictures / "run.json")
     assert (pictures / "run.json").read_text() == "old"

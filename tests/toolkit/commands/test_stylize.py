@@ -17,8 +17,7 @@ from tests.toolkit import tiny_pairs
 from toolkit import cli
 from toolkit.commands import jobs, stylize
 from toolkit.errors import InputError, WorkError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.painting import Painter
 from toolkit.interface.paint_options import Look
 from toolkit.manifest import sha256

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.feed_forward.predictor import INVERTED_RESIDUALS, StylePredictor
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 light = settings(max_examples=6, deadline=None, derandomize=True)
 # As Magenta published them, batch normalization folded in.

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from toolkit.errors import InputError
 from toolkit.feed_forward.stylizer import Stylizer
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.imaging.validation import MIN_SIDE
 
 light = settings(max_examples=12, deadline=None, derandomize=True)

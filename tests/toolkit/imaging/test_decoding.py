@@ -18,7 +18,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from tests.toolkit.made_pictures import assert_is_picture, light, noise, refusal, sides
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 
 def png_chunk(kind, data):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tests.toolkit.made_pictures import assert_is_picture, light, pictures
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 
 @light

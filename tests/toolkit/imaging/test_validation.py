@@ -21,11 +21,11 @@ from toolkit import (
     to_pillow,
 )
 from toolkit.errors import InputError, StyleportError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.imaging.validation import as_picture, as_pictures, is_symbolic
 from toolkit.optimization.problem import Problem
 from toolkit.runtimes.baked import BakedStylizer
-from toolkit.runtimes.litert import DeviceStylizer, DeviceWholeStylizer
+from toolkit.runtimes.litert import DeviceEndToEndStylizer, DeviceStylizer
 from toolkit.runtimes.saved_model import SavedModelStylizer
 
 SIDE = 32
@@ -91,7 +91,7 @@ def calls(tmp_path_factory, bundle, stylizer):
     tiny_pairs.write(
         folder / "stylizer.tflite", [(lambda content_image, style_image: mixed(content_image, style_image), specs)]
     )
-    device_whole = DeviceWholeStylizer(folder)
+    device_end_to_end = DeviceEndToEndStylizer(folder)
     baked = (lambda content_image: {"stylized_image": content_image / 2}, specs[:1])
     tiny_pairs.write(folder / "baked.tflite", [baked])
     baked_stylizer = BakedStylizer(folder)
@@ -138,9 +138,9 @@ def calls(tmp_path_factory, bundle, stylizer):
     for name, model in {
         "Stylizer": stylizer,
         "DeviceStylizer": device,
-        "DeviceWholeStylizer": device_whole,
+        "DeviceEndToEndStylizer": device_end_to_end,
         "SavedModelStylizer": saved,
-        "WholeStylizer": whole,
+        "EndToEndStylizer": whole,
         "SplitStylizer": split,
         "the problem of StyleTransfer": problem,
     }.items():

@@ -5,8 +5,7 @@ import pytest
 
 from toolkit.errors import InputError
 from toolkit.feed_forward.stylizer import Stylizer
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.optimization.refinement import Refiner
 from toolkit.optimization.style_transfer import StyleTransfer
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from toolkit.errors import InputError, WorkError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.optimization.features.vgg19 import VGG19Features
 from toolkit.optimization.style_transfer import StyleTransfer
 

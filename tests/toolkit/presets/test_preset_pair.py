@@ -11,8 +11,7 @@ import pytest
 from toolkit import presets
 from toolkit.errors import InputError, WorkError
 from toolkit.feed_forward.stylizer import Stylizer
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.runtimes.litert import DeviceStylizer
 

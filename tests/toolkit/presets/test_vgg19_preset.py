@@ -13,8 +13,7 @@ import pytest
 
 from toolkit.commands.objective_options import NAMED_WEIGHTS, weights_file
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.optimization.features.vgg19 import LAYER_NAMES, VGG19Features
 from toolkit.optimization.style_transfer import StyleTransfer
 from toolkit.presets import vgg19 as preset

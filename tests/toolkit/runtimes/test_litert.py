@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 
 from tests.toolkit import tiny_pairs
 from toolkit.errors import InputError, MissingExtraError
-from toolkit.imaging import io as images
-from toolkit.imaging import letterbox, samples
+from toolkit.imaging import images, letterbox, samples
 from toolkit.interface.bottleneck_cache import BottleneckCache
 from toolkit.process import stage_times
 from toolkit.process.stage_times import StageTimes

@@ -7,8 +7,7 @@ import pytest
 import tensorflow as tf
 
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.runtimes.saved_model import SIGNATURES, SavedModelStylizer
 
 # The gate of the SavedModel, on pictures and, by its range, on bottlenecks.

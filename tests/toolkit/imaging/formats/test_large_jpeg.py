@@ -8,8 +8,7 @@ from PIL import Image
 
 from tests.toolkit.made_pictures import assert_is_picture, noise, refusal
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.imaging.formats.jpeg import has_one_scan
 
 WIDTH, HEIGHT = 448, 296

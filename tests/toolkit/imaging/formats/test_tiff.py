@@ -22,7 +22,7 @@ from tests.toolkit.tiff_files import (
     YCBCR_SUBSAMPLING,
     tiff,
 )
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 H, W = SIZE = (18, 24)
 DOWN, ACROSS = np.mgrid[0 : 1 : H * 1j, 0 : 1 : W * 1j]

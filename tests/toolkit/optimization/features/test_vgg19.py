@@ -7,8 +7,7 @@ import pytest
 from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
 from toolkit.errors import InputError, WorkError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.optimization.features import vgg19, vgg19_weights
 from toolkit.optimization.features.vgg19 import VGG19Features
 from toolkit.optimization.features.vgg19_weights import URL

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import InputError
-from toolkit.external.signature_binding import Convention, Signature, Tensor, find, parse
+from toolkit.external.signature_binding import Signature, SignatureBinding, Tensor, find, parse
 
 PICTURES = Tensor((None, None, None, 3), "float32")
 
@@ -26,7 +26,7 @@ def refusal(given="", **signatures):
 
 
 def test_the_hub_module_is_known_by_its_placeholders():
-    expected = Convention("serving_default", "placeholder", "placeholder_1", "output_0")
+    expected = SignatureBinding("serving_default", "placeholder", "placeholder_1", "output_0")
     assert found(serving_default=signature("placeholder_1", "placeholder")) == expected
     capitals = found(serving_default=signature("Placeholder_1", "Placeholder"))
     assert (capitals.content, capitals.style) == ("Placeholder", "Placeholder_1")
@@ -141,7 +141,7 @@ def test_the_number_of_inputs_is_told():
 
 
 def test_one_input_is_the_content_of_a_model_of_one_style():
-    assert found(call=signature("x")) == Convention("call", "x", None, "output_0")
+    assert found(call=signature("x")) == SignatureBinding("call", "x", None, "output_0")
     assert found("content=my_style", call=signature("my_style")).content == "my_style"
     assert "has no input 'y'" in refusal("content=y", call=signature("x"))
     assert "takes 'x' alone, which is the content" in refusal("style=x", call=signature("x"))

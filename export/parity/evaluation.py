@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from export.artifact import DEFAULT_SIZE, PAGE_SIZES, Artifact
-from export.gates import Case, Figures, Gate, Measurement, Pairs, Parity, judge
+from export.gates import Case, EvalPairs, Figures, Gate, Measurement, Parity, judge
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
-from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.imaging import images, samples
+from toolkit.interface.single_style import SingleStyleStylizerLike
 
 # The height and width of the second size: neither square nor a multiple of four, as users' pictures are.
 SECOND_SIZE = (250, 333)
@@ -75,7 +74,9 @@ def compare(reference: np.ndarray, picture: np.ndarray) -> Figures:
     )
 
 
-def cases(size: tuple[int, int], style_size: tuple[int, int] | None = None, pairs: Pairs | None = None) -> list[Case]:
+def cases(
+    size: tuple[int, int], style_size: tuple[int, int] | None = None, pairs: EvalPairs | None = None
+) -> list[Case]:
     """Prepares pairs of pictures at one size.
 
     Args:
@@ -137,7 +138,7 @@ def _fill(picture: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _painted(stylizer: Callable[..., Any], case: Case) -> np.ndarray:
-    pictures = (case.content,) if isinstance(stylizer, OneStyleStylizer) else (case.content, case.style)
+    pictures = (case.content,) if isinstance(stylizer, SingleStyleStylizerLike) else (case.content, case.style)
     return np.asarray(stylizer(*pictures))[0]
 
 

@@ -18,7 +18,7 @@ FORMATS: tuple[str, ...] = get_args(Format)
 # A page takes npm to make, and a single-style file takes a style, so they are made where they are asked for.
 DEFAULT_FORMATS = ("saved_model", "tflite")
 # Formats that come in one quantization alone, and for any size of picture.
-ONE_FORM = {"saved_model": "float32", "web": "float16"}
+FIXED_QUANTIZATION = {"saved_model": "float32", "web": "float16"}
 QUANTIZATIONS: tuple[str, ...] = get_args(Quantization)
 # The side of the content picture that Magenta's own TFLite files take.
 DEFAULT_SIZE = 384
@@ -67,7 +67,7 @@ class Artifact:
 
 
 def _path(of_format: str, quantization: str, size: int | None, style: "Style | None" = None) -> str:
-    if of_format in ONE_FORM:
+    if of_format in FIXED_QUANTIZATION:
         return of_format
     folder = "tflite" if of_format == "baked" else of_format
     return f"{folder}/{f'baked_{style.slug}_' if style else ''}{quantization}_{size or 'any'}"
@@ -195,8 +195,8 @@ class ExportOptions:
         for name in FORMATS:
             if name not in self.formats or of_format not in (None, name):
                 continue
-            if name in ONE_FORM:
-                found.append(Artifact(name, name, ONE_FORM[name], None))
+            if name in FIXED_QUANTIZATION:
+                found.append(Artifact(name, name, FIXED_QUANTIZATION[name], None))
                 continue
             styles = self.bakes if name == "baked" else (None,)
             for style, size, quantization in itertools.product(styles, sizes, quantizations):

@@ -155,7 +155,7 @@ def _weighted(part: str, text: str) -> tuple[Path, float]:
 
 
 def _picture(path: Path, share: float) -> StylePicture:
-    pixels = images.square(path, STYLE_SIZE)
+    pixels = images.center_crop_resize(path, STYLE_SIZE)
     return StylePicture(readable(path.name), manifests.sha256(path), share, pixels)
 
 

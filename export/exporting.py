@@ -175,7 +175,7 @@ class Verification:
     Attributes:
         manifest: as it stands in the bundle.
         measured: the parity of each artifact, measured anew from the files.
-        failures: one line for each figure out of bounds.
+        failures: one line for each metric out of bounds.
     """
 
     manifest: Manifest
@@ -189,7 +189,7 @@ class VerifyOptions:
 
     Attributes:
         pairs: pictures that it is measured on in place of the samples.
-        gates: narrower bounds by figure, by kind of artifact.
+        gates: narrower bounds by metric, by kind of artifact.
         elsewhere: folders that artifacts are measured from in place of the bundle's, by the artifact's path.
     """
 
@@ -206,7 +206,7 @@ def verify_bundle(
     sizes: Sizes | None = None,
     manifest: Manifest | None = None,
 ) -> Verification:
-    """Recomputes every hash and every parity figure of a bundle from its files.
+    """Recomputes every hash and every parity metric of a bundle from its files.
 
     Args:
         bundle: the bundle's folder.
@@ -214,11 +214,11 @@ def verify_bundle(
         trial: what it is measured on and from, and how strictly; the samples, itself and its own gates by default.
         only: the path of the one artifact to measure, such as `saved_model`; all by default. The hash of every file
             and what the manifest says of the model are checked in any case.
-        sizes: as `export_bundle` was given them, if it was: recorded figures are of these sizes.
+        sizes: as `export_bundle` was given them, if it was: recorded metrics are of these sizes.
         manifest: the bundle's, as it was read already; read by default.
 
     Returns:
-        The figures and the gates they miss.
+        The metrics and the gates they miss.
 
     Raises:
         InputError: the folder is no bundle, a file in it is changed, missing or added, the manifest says something
@@ -244,7 +244,7 @@ def verify_bundle(
         signatures = exportable.exporters[artifact.format].signatures(folder)
         false += claims.false_claims(record, artifact, result, folder, signatures)
         if trial.pairs is None:
-            false += claims.false_figures(record, artifact, result)
+            false += claims.false_metrics(record, artifact, result)
         measured[artifact] = result.under(result.gate.narrowed(trial.gates.get(artifact.kind, {})))
     failures = _failures(measured)
     if false and not failures:

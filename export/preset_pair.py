@@ -68,7 +68,7 @@ def check(pair: Callable[..., Any], stylizer: Stylizer, size: int) -> None:
     """Raises a WorkError where a pair is too large in bytes, or paints another picture than the Keras model."""
     if size > MAX_BYTES:
         raise WorkError(f"the pair takes {size} bytes, at most {MAX_BYTES} ship")
-    if failures := evaluation.hold(pair, _ARTIFACT, evaluation.Reference(stylizer)).failures:
+    if failures := evaluation.evaluate(pair, _ARTIFACT, evaluation.ReferenceOutputs(stylizer)).failures:
         raise WorkError(f"the pair paints another picture than the Keras model: {failures[0]}")
 
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from toolkit.errors import WorkError as WorkError
     from toolkit.external.source_options import SourceOptions as SourceOptions
     from toolkit.feed_forward.stylizer import Stylizer as Stylizer
+    from toolkit.imaging.images import center_crop_resize as center_crop_resize
     from toolkit.imaging.images import load_image as load_image
     from toolkit.imaging.images import save_image as save_image
-    from toolkit.imaging.images import square as square
     from toolkit.imaging.images import to_pillow as to_pillow
     from toolkit.imaging.montage import feature_maps as feature_maps
     from toolkit.imaging.montage import side_by_side as side_by_side

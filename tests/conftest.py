@@ -43,7 +43,7 @@ def content() -> np.ndarray:
 @pytest.fixture(scope="session")
 def style() -> np.ndarray:
     """A style picture, [1, 128, 128, 3]."""
-    return images.square(samples.styles()["starry_night"], 128)[None]
+    return images.center_crop_resize(samples.styles()["starry_night"], 128)[None]
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ _PUBLIC = {
     "read_metadata": "toolkit.runtimes.tflite_metadata",
     "save_image": "toolkit.imaging.images",
     "side_by_side": "toolkit.imaging.montage",
-    "square": "toolkit.imaging.images",
+    "center_crop_resize": "toolkit.imaging.images",
     "to_pillow": "toolkit.imaging.images",
     "trusted": "toolkit.safe_loading.saved_model_check",
 }

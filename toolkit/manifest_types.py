@@ -66,7 +66,7 @@ class _Parity(TypedDict):
 
 
 class ParityRecord(_Parity, total=False):
-    """The worst figures of all pairs; see `export.gates.Figures`."""
+    """The worst metrics of all pairs; see `export.gates.Metrics`."""
 
     max_abs: float
     mean_abs: float
@@ -77,7 +77,7 @@ class ParityRecord(_Parity, total=False):
 
 
 class GateRecord(TypedDict, total=False):
-    """The bounds of the figures; see `export.gates.Gate`."""
+    """The bounds of the metrics; see `export.gates.Gate`."""
 
     max_abs: Annotated[float | None, {"description": "null in the place of no bound"}]
     mean_abs: float

@@ -301,7 +301,7 @@ def check_files(bundle: Path, manifest: Manifest) -> list[str]:
     problems += [f"{bundle / path}: added: the manifest does not know it" for path in sorted(added)]
     problems += [f"{path}: added: a folder without a file" for path in _added_folders(bundle, recorded)]
     problems += [
-        f"{artifact['path']}: the manifest's own figures for it do not add up"
+        f"{artifact['path']}: its sha256 or size in the manifest is not the sum of its files'"
         for artifact in manifest["artifacts"]
         if artifact["sha256"] != digest(artifact["files"])
         or artifact["bytes"] != sum(file["bytes"] for file in artifact["files"])

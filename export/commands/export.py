@@ -27,7 +27,7 @@ OPTIONS = {
         "trust",
     ),
     "optimization": (
-        *("vgg_weights", "style_layer", "content_layer", "content_weight", "style_weight", "variation_weight"),
+        *("vgg_weights", "style_layer", "content_layer", "content_weight", "style_weight", "total_variation_weight"),
         *("pooling", "learning_rate"),
     ),
 }
@@ -107,7 +107,7 @@ def export(
     content_layer: objective_options.ContentLayers = None,
     content_weight: objective_options.ContentWeight = 1e4,
     style_weight: objective_options.StyleWeight = 1e-2,
-    variation_weight: objective_options.VariationWeight = 30.0,
+    total_variation_weight: objective_options.VariationWeight = 30.0,
     pooling: objective_options.Pooling = "max",
     learning_rate: objective_options.LearningRate = 0.05,
     trust: Trust = False,
@@ -171,7 +171,7 @@ def export(
                 **{name: given for name, given in layers.items() if given},
                 content_weight=content_weight,
                 style_weight=style_weight,
-                variation_weight=variation_weight,
+                total_variation_weight=total_variation_weight,
                 pooling=pooling,
             )
         else:
@@ -197,7 +197,7 @@ def export(
     follow: list[list[str | Path]] = [["styleport", "inspect", bundle]]
     if "saved_model" in options.formats:
         follow.append(["styleport", "publish", bundle, "models/stylizer", *closing.given(context, "imports", "trust")])
-    closing.tell([bundle], follow=follow)
+    closing.print_closing([bundle], follow=follow)
 
 
 def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[str], key: Path | None) -> None:

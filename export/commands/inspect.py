@@ -31,7 +31,7 @@ def inspect(
 ) -> None:
     """Print what a bundle or a .tflite file holds.
 
-    Of a bundle: its artifacts with sizes, parity figures and signatures, and the metadata of its .tflite files. Of any
+    Of a bundle: its artifacts with sizes, parity metrics and signatures, and the metadata of its .tflite files. Of any
     .tflite file: its size, its inputs and outputs, its operations by count, and whether a GPU takes all of them.
     """
     if bundle.suffix == ".tflite" and not bundle.is_dir():
@@ -57,7 +57,7 @@ def inspect(
             print_wrapped([one], console)
         else:
             print_table(one, console)
-    closing.tell(follow=[["styleport", "verify", bundle]])
+    closing.print_closing(follow=[["styleport", "verify", bundle]])
 
 
 def _about(bundle: Path, manifest: Manifest) -> Iterator[str | list[ArtifactRecord]]:
@@ -110,7 +110,7 @@ def _inspect_file(path: Path, as_json: bool) -> None:
     from export.bundle.table import print_wrapped, stdout_console
 
     print_wrapped(_lines(file, metadata, signatures, operations, in_the_way), stdout_console())
-    closing.tell(follow=[["styleport", "inspect", path, "--json"]])
+    closing.print_closing(follow=[["styleport", "inspect", path, "--json"]])
 
 
 def _described(file: str, signature: "TFLiteSignature") -> dict[str, Any]:

@@ -71,7 +71,7 @@ class EndToEndTFLiteExporter(NetworkExporter):
         """Prepares real pictures; see `export.formats.tflite_exporter.NetworkExporter`."""
         (network,), found = self.networks, []
         for pair in calibration_pairs():
-            pictures = {"content_image": images.square(pair.content, content_size)}
+            pictures = {"content_image": images.center_crop_resize(pair.content, content_size)}
             if network == "stylizer":
                 side = self.model.style_size or (STYLE_SIZE, STYLE_SIZE)
                 pictures["style_image"] = images.resize(pair.style, *side)

@@ -1,6 +1,6 @@
-"""The proof: figures of an artifact on real pairs of pictures, held against what the float32 model paints.
+"""The proof: metrics of an artifact on real pairs of pictures, held against what the float32 model paints.
 
-Which bounds the figures must keep is in `export.gates`. `export.sources` and `export.exporting` import it; the
+Which bounds the metrics must keep is in `export.gates`. `export.sources` and `export.exporting` import it; the
 exporters of `export.formats` do not.
 """
 
@@ -8,7 +8,7 @@ from toolkit.public_names import on_first_use
 
 _PUBLIC = {
     "Reference": "export.parity.evaluation",
-    "References": "export.parity.reference_outputs",
+    "ArtifactReferences": "export.parity.reference_outputs",
 }
 
 __all__ = sorted(_PUBLIC)

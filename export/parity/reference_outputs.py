@@ -17,7 +17,7 @@ from toolkit.imaging import images
 from toolkit.interface.single_style import SingleStyleStylizerLike
 
 
-class References:
+class ArtifactReferences:
     """The float32 model's pictures, each made once.
 
     Args:
@@ -31,14 +31,14 @@ class References:
         self._model = model
         contents = None if pairs is None else {content_name: content for content_name, content, _, _ in pairs}
         self._cases_in_style = functools.partial(evaluation.cases_in_style, contents=contents)
-        self._baked: dict[tuple[Style, bytes], evaluation.Reference] = {}
+        self._baked: dict[tuple[Style, bytes], evaluation.ReferenceOutputs] = {}
         cases = functools.partial(evaluation.cases, pairs=pairs)
         if isinstance(model, SingleStyleStylizerLike):
             cases = functools.partial(self._cases_in_style, name=name, style=None)
         # What was cut in two is held against the model as it was loaded.
-        self._own = evaluation.Reference(model.whole if isinstance(model, SplitStylizer) else model, cases)
+        self._own = evaluation.ReferenceOutputs(model.whole if isinstance(model, SplitStylizer) else model, cases)
 
-    def of(self, artifact: Artifact, folder: Path) -> evaluation.Reference:
+    def of(self, artifact: Artifact, folder: Path) -> evaluation.ReferenceOutputs:
         """Returns what an artifact is held against; refuses a style in its folder that is not the manifest's."""
         if artifact.style is None:
             return self._own
@@ -49,7 +49,7 @@ class References:
         if key not in self._baked:
             shown = images.load_image(folder / THUMBNAIL_FILE)[None]
             cases = functools.partial(self._cases_in_style, name=baked.style.slug, style=shown)
-            self._baked[key] = evaluation.Reference(functools.partial(self._painted, baked), cases)
+            self._baked[key] = evaluation.ReferenceOutputs(functools.partial(self._painted, baked), cases)
         return self._baked[key]
 
     def _painted(self, baked: BakedStyle, content: np.ndarray, style: np.ndarray) -> Any:

@@ -71,8 +71,8 @@ def network_inputs(
     """
     inputs: dict[str, list[dict[str, np.ndarray]]] = {"predictor": [], "transformer": []}
     for pair in pairs:
-        style = images.square(pair.style, STYLE_SIZE)[None]
-        content = images.square(pair.content, content_size)[None]
+        style = images.center_crop_resize(pair.style, STYLE_SIZE)[None]
+        content = images.center_crop_resize(pair.content, content_size)[None]
         bottleneck = np.asarray(stylizer.bottleneck(style))
         if integer_io:
             style, content = images.to_uint8(style), images.to_uint8(content)

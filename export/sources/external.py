@@ -87,7 +87,7 @@ def exportable(model: LoadedStylizer | SplitStylizer, source: SourceRecord, path
     told: SourceRecord = {
         "method": method,
         **source,
-        "inputs": whole.convention.to_json(),
+        "inputs": whole.binding.to_json(),
         "range": cast("RangeRecord", ranges),
     }
     if isinstance(model, SplitStylizer):

@@ -13,7 +13,7 @@ from export.formats.feed_forward_saved_model import SavedModelExporter
 from export.formats.feed_forward_tflite import SplitTFLiteExporter
 from export.gates import EvalPairs, Parity
 from export.parity import evaluation
-from export.parity.reference_outputs import References
+from export.parity.reference_outputs import ArtifactReferences
 from export.web.exporter import PageExporter
 from toolkit.errors import in_one_line
 from toolkit.manifest_types import Method, SourceRecord
@@ -48,7 +48,7 @@ class ExportableStylizer:
         self.model, self.exporters, self.reference = model, exporters, reference
         self.source: SourceRecord = {"method": METHOD, **source}
         self._path = path
-        self._references = References(model, source["name"])
+        self._references = ArtifactReferences(model, source["name"])
 
     def save_reference(self, path: Path) -> None:
         """Writes the stylizer, or copies what it was loaded from."""
@@ -68,7 +68,7 @@ class ExportableStylizer:
         Args:
             pairs: contents and styles with their names, as `export.gates.EvalPairs` has them.
         """
-        self._references = References(self.model, self.source["name"], pairs)
+        self._references = ArtifactReferences(self.model, self.source["name"], pairs)
 
     def sizes_of(self, artifact: Artifact) -> list[Size]:
         """Returns the sizes that an artifact's gate asks for; see `export.parity.evaluation.sizes_of`."""
@@ -83,8 +83,8 @@ class ExportableStylizer:
             sizes: heights and widths of the contents.
 
         Returns:
-            Figures and verdict.
+            Metrics and verdict.
         """
         with in_one_line(f"{artifact.path} could not be run"):
             runner = self.exporters[artifact.format].load(folder)
-            return evaluation.hold(runner, artifact, self._references.of(artifact, folder), sizes)
+            return evaluation.evaluate(runner, artifact, self._references.of(artifact, folder), sizes)

@@ -75,15 +75,15 @@ def open_source(model: str | Path, options: SourceOptions | None = None) -> Expo
         InputError: there is no such model, or it is damaged, or how it is called cannot be told.
         WorkError: an address cannot be reached.
     """
-    located = resolve_source(model)
-    if located.kind == "bundle":
-        model_loader.refuse(located, options)
+    resolved = resolve_source(model)
+    if resolved.kind == "bundle":
+        model_loader.refuse(resolved, options)
         return _from_bundle(Path(model))
-    opened = model_loader.load(located, options)
-    source = cast("SourceRecord", {"kind": located.kind, "name": located.name, **located.origin})
+    opened = model_loader.load(resolved, options)
+    source = cast("SourceRecord", {"kind": resolved.kind, "name": resolved.name, **resolved.origin})
     if isinstance(opened, Stylizer):
-        return ExportableStylizer(opened, preset_source(located.name) if located.kind == "preset" else source)
-    return external.exportable(opened, source, located.path or Path(model))
+        return ExportableStylizer(opened, preset_source(resolved.name) if resolved.kind == "preset" else source)
+    return external.exportable(opened, source, resolved.path or Path(model))
 
 
 open_optimization = Optimization.open

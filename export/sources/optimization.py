@@ -9,7 +9,7 @@ from export.exportable import Size
 from export.exporter import Exporter
 from export.formats.optimization_saved_model import OptimizationSavedModelExporter
 from export.formats.optimization_tflite import FeaturesExporter
-from export.gates import EvalPairs, Parity, judge
+from export.gates import EvalPairs, Parity, check_gate
 from export.parity import optimization
 from toolkit.commands.objective_options import NAMED_WEIGHTS
 from toolkit.errors import InputError
@@ -45,7 +45,7 @@ class Optimization:
         settings = {**transfer.objective.settings(), "pooling": transfer.features.pooling, **rates}
         self.source: SourceRecord = {"method": METHOD, **source, "settings": cast("SettingsRecord", settings)}
         self.exporters: Mapping[str, type[Exporter]] = EXPORTERS
-        self._keras = optimization.Reference(transfer)
+        self._keras = optimization.ReferenceFeatures(transfer)
 
     @classmethod
     def open(cls, weights: str, learning_rate: float = 0.05, **options: Any) -> "Optimization":
@@ -98,6 +98,7 @@ class Optimization:
             raise InputError(f"{path}: its weights are not those of fingerprint {source['fingerprint']}")
         settings: dict[str, Any] = {**source["settings"]}
         settings.pop("pooling")  # the extractor brings its own
+        settings["total_variation_weight"] = settings.pop("variation_weight")
         optimizer = LBFGS(**{key: settings.pop(key) for key in ("learning_rate", "memory", "smoothing")})
         transfer = StyleTransfer(features, winograd=False, **settings)
         transfer.compile(optimizer)
@@ -128,11 +129,11 @@ class Optimization:
             sizes: heights and widths of the pictures.
 
         Returns:
-            Figures and verdict.
+            Metrics and verdict.
         """
         loaded = self.exporters[artifact.format].load(folder)
         if artifact.format == "saved_model":
             measurements = optimization.measure_steps(loaded, self._keras, sizes)
         else:
             measurements = optimization.measure_features(lambda image: loaded.run(image=image), self._keras, sizes)
-        return judge(measurements, optimization.gate_of(artifact))
+        return check_gate(measurements, optimization.gate_of(artifact))

@@ -15,10 +15,10 @@ from serving.client.transport import (
     SECURE,
     Connection,
     Inputs,
+    ModelTarget,
     Output,
     ServerError,
     Signatures,
-    Target,
     VersionStatus,
     dtype_name,
 )
@@ -59,16 +59,16 @@ class RestTransport:
         mounts = {f"{scheme}://": None for scheme in ("all", "http", "https")} if connection.is_on_this_machine else {}
         self._client = httpx.Client(headers=headers, verify=verify, mounts=mounts)
 
-    def predict(self, target: Target, signature: str, inputs: Inputs, timeout: float) -> Output:
+    def predict(self, target: ModelTarget, signature: str, inputs: Inputs, timeout: float) -> Output:
         """Runs a signature; see `Transport`."""
         columns = {name: _column(value) for name, value in inputs.items()}
         answer = self._call("POST", _path(target) + ":predict", timeout, _body(signature, columns))
         return self._output(answer.get("outputs", answer.get("predictions")))
 
-    def status(self, target: Target, timeout: float) -> list[VersionStatus]:
+    def status(self, target: ModelTarget, timeout: float) -> list[VersionStatus]:
         """Asks for the state of the model's versions; see `Transport`."""
         # The server ignores a label here.
-        answer = self._call("GET", _path(Target(target.model, target.version)), timeout)
+        answer = self._call("GET", _path(ModelTarget(target.model, target.version)), timeout)
         try:
             return [
                 VersionStatus(
@@ -82,7 +82,7 @@ class RestTransport:
         except Exception as error:  # a server may answer anything
             raise self._odd("a status that cannot be read") from error
 
-    def metadata(self, target: Target, timeout: float) -> tuple[int, Signatures]:
+    def metadata(self, target: ModelTarget, timeout: float) -> tuple[int, Signatures]:
         """Asks for the version and its signatures; see `Transport`."""
         answer = self._call("GET", _path(target) + "/metadata", timeout)
         try:
@@ -163,7 +163,7 @@ class RestTransport:
         return ServerError(code, detail, self._connection.url)
 
 
-def _path(target: Target) -> str:
+def _path(target: ModelTarget) -> str:
     path = f"/v1/models/{quote(target.model, safe='')}"
     if target.version is not None:
         return f"{path}/versions/{target.version}"

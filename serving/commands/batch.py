@@ -95,7 +95,7 @@ def batch(
         other = f"{output.rstrip('/')}-broader"
         again = ["styleport", "batch", pattern, *words, "-o", other, "--model", model, "--detail", "512"]
         failures = [["cat", f"{output.rstrip('/')}/{FAILED_FILE}"]] if "://" not in output else []
-        closing.tell([output], follow=failures if summary.failed else [again])
+        closing.print_closing([output], follow=failures if summary.failed else [again])
     if summary.failed:
         total = summary.done + summary.skipped + summary.failed
         raise WorkError(f"{summary.failed} of {total} results failed: {planned.output}/{FAILED_FILE} has the reasons")

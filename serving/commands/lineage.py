@@ -16,7 +16,7 @@ def lineage(
     version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="Number of the version.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show where a version comes from: its source, bundle, parity figures, toolchain and pipeline run.
+    """Show where a version comes from: its source, bundle, parity metrics, toolchain and pipeline run.
 
     Everything is read from the folder of the version. Its files are compared with their recorded hashes.
     """
@@ -27,7 +27,7 @@ def lineage(
         print_json(found)
     else:
         _print(found)
-        closing.tell(follow=[["styleport", "versions", base_path]])
+        closing.print_closing(follow=[["styleport", "versions", base_path]])
 
 
 def _print(found: dict[str, Any]) -> None:

@@ -124,7 +124,7 @@ def _report_compiled(path: Path, as_json: bool) -> None:
         print_json({"compiled": str(path)})
     else:
         print_path(path)
-        closing.tell([path])
+        closing.print_closing([path])
 
 
 def _read_gates(path: Path) -> Any:
@@ -149,4 +149,4 @@ def _report(run: "Run", as_json: bool) -> None:
     if not as_json and run.pushed:
         verb = "pushed" if run.components["Pusher"] == "complete" else "nothing changed; already pushed"
         print_lines(f"{verb}: version {run.pushed.name} in {run.pushed.parent}")
-        closing.tell([run.pushed], follow=[["styleport", "lineage", run.pushed.parent, run.pushed.name]])
+        closing.print_closing([run.pushed], follow=[["styleport", "lineage", run.pushed.parent, run.pushed.name]])

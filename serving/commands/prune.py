@@ -45,4 +45,4 @@ def prune(
     config = closing.given(context, "model_config", "model")
     versions: list[str | Path] = ["styleport", "versions", base_path, *config]
     real: list[str | Path] = ["styleport", "prune", base_path, "--keep", str(keep), *config]
-    closing.tell(follow=[real, versions] if dry_run and removed else [versions])
+    closing.print_closing(follow=[real, versions] if dry_run and removed else [versions])

@@ -52,7 +52,7 @@ def publish(
 ) -> None:
     """Verify a bundle's SavedModel and publish it as a new version, whole or not at all.
 
-    The hash of every file of the bundle is checked. Figures are measured for the SavedModel alone, because nothing else
+    The hash of every file of the bundle is checked. Metrics are measured for the SavedModel alone, because nothing else
     is published.
 
     Where there is no models.config yet, one is written that serves this version as `stable` and `canary`. A later
@@ -111,7 +111,7 @@ def publish(
     print_wrapped(lines, stdout_console())
     follow = _following(base_path, published.number, first, model_config)
     versions: list[str | Path] = ["styleport", "versions", base_path, *closing.given(context, "model_config")]
-    closing.tell([published.folder], follow=[follow, versions])
+    closing.print_closing([published.folder], follow=[follow, versions])
 
 
 def _following(base_path: Path, version: int, first: bool, model_config: Path | None) -> list[str | Path]:

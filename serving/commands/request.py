@@ -102,7 +102,7 @@ def request(
             context, "server", "model", "version", "label", "tensors", "token_file", "root_certificates"
         )
         broader: list[str | Path] = ["styleport", "request", *pictures, "-o", "broader.png", "--detail", "512", *where]
-        closing.tell([output], follow=[broader])
+        closing.print_closing([output], follow=[broader])
 
 
 @contextlib.contextmanager

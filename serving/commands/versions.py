@@ -47,7 +47,7 @@ def versions(
 
 def _print(records: list[dict[str, Any]], base_path: Path) -> None:
     from export.bundle.report import megabytes
-    from export.bundle.table import Column, print_columns
+    from export.bundle.table import TableColumn, print_columns
 
     loaded = {True: "yes", False: "no", None: "-"}
 
@@ -55,16 +55,16 @@ def _print(records: list[dict[str, Any]], base_path: Path) -> None:
         return [record[name] or "-" for record in records]
 
     columns = [
-        Column("version", [str(record["version"]) for record in records], is_number=True),
-        Column("labels", [", ".join(record["labels"]) or "-" for record in records]),
-        Column("loaded", [loaded[record["loaded"]] for record in records]),
-        Column("size", [megabytes(record["bytes"]) for record in records], is_number=True),
-        Column("published", told("published"), rank=1),
-        Column("source", told("source"), rank=2),
-        Column("verdict", told("verdict")),
+        TableColumn("version", [str(record["version"]) for record in records], is_number=True),
+        TableColumn("labels", [", ".join(record["labels"]) or "-" for record in records]),
+        TableColumn("loaded", [loaded[record["loaded"]] for record in records]),
+        TableColumn("size", [megabytes(record["bytes"]) for record in records], is_number=True),
+        TableColumn("published", told("published"), rank=1),
+        TableColumn("source", told("source"), rank=2),
+        TableColumn("verdict", told("verdict")),
     ]
     print_columns(columns)
     follow: list[str | Path] = ["styleport", "publish", "bundle", base_path]
     if records:
         follow = ["styleport", "lineage", base_path, str(records[-1]["version"])]
-    closing.tell(follow=[follow])
+    closing.print_closing(follow=[follow])

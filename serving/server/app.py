@@ -25,7 +25,7 @@ from serving.server.held_bytes import HeldBytes
 from serving.server.http.callers import Callers
 from serving.server.http.http_protocol import bounded_protocol
 from serving.server.http.rest import RestApi, application
-from serving.server.limits import Gate
+from serving.server.limits import AdmissionLimiter
 from serving.server.logs import event
 from serving.server.memory import give_back_when_idle
 from serving.server.metrics import Metrics
@@ -75,8 +75,8 @@ class ModelServer:
             scheduler = BatchScheduler(batching, options.batch_by_shape, self._metrics)
             # A batch that runs, and the one that fills up meanwhile, are not the queue.
             places = batching.max_execution_size * batching.num_threads
-        self._gate_places = places + options.limits.max_queue_length
-        self._predictor = Predictor(self._manager, scheduler, Gate(self._gate_places))
+        self._admission_limit = places + options.limits.max_queue_length
+        self._predictor = Predictor(self._manager, scheduler, AdmissionLimiter(self._admission_limit))
         self._held = HeldBytes(options.limits.max_held_bytes)
         self._health = HealthService()
         self._polls: list[asyncio.Task[None]] = []
@@ -144,7 +144,7 @@ class ModelServer:
             stopped.cancel()
 
     async def _bind_grpc(self) -> tuple[Any, int]:
-        limits, calls = self._options.limits, self._gate_places + _SPARE_CALLS
+        limits, calls = self._options.limits, self._admission_limit + _SPARE_CALLS
         server = grpc.aio.server(
             interceptors=[SafeHandlers(limits, self._held)],
             maximum_concurrent_rpcs=calls,

@@ -131,7 +131,7 @@ def publish(
         base_path: the folder that a server is given as `base_path`; its name is the model's. Made where missing.
         version: its number; by default one more than the largest there.
         warmup_sizes: height and width, in pixels, of the pictures that the server is warmed up with.
-        verify: recomputes the bundle's hashes and the figures of what is published; by default
+        verify: recomputes the bundle's hashes and the metrics of what is published; by default
             `export.exporting.verify_bundle` of the SavedModel alone.
         progress: told what is being done.
         mode: permissions of the folders that are made, and without those to execute of the files; by default the

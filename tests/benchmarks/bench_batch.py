@@ -37,7 +37,7 @@ def measure() -> Iterator[Figure]:
 
 def _write_pictures(folder: Path) -> None:
     images.save_image(samples.styles()["starry_night"], folder / "style.png")
-    squares = [images.square(photo, SIDE) for photo in samples.photos().values()]
+    squares = [images.center_crop_resize(photo, SIDE) for photo in samples.photos().values()]
     for kind, count in (("few", PICTURES), ("many", MANY)):
         (folder / kind).mkdir()
         for number in range(count):

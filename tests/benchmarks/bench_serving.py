@@ -57,8 +57,8 @@ def measure() -> Iterator[Figure]:
 
 def _pictures() -> dict[str, np.ndarray]:
     return {
-        "content_image": images.square(samples.photos()["chelsea"], SIDE)[None],
-        "style_image": images.square(samples.styles()["starry_night"], SIDE)[None],
+        "content_image": images.center_crop_resize(samples.photos()["chelsea"], SIDE)[None],
+        "style_image": images.center_crop_resize(samples.styles()["starry_night"], SIDE)[None],
     }
 
 

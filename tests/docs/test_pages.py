@@ -50,7 +50,7 @@ def files(bundle, tmp_path_factory):
         ("styles/mosaic.png", "composition_vii"),
         ("styles/woodcut.png", "stained_tissue"),
     ):
-        images.save_image(images.square(samples.styles()[style], 96), place / name)
+        images.save_image(images.center_crop_resize(samples.styles()[style], 96), place / name)
     return place
 
 

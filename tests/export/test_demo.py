@@ -13,7 +13,7 @@ def folder(tmp_path):
     photo = images.resize(samples.photos()["chelsea"], 60, 90)
     for name, picture in (
         ("content", photo),
-        ("style", images.square(samples.styles()["starry_night"], 50)),
+        ("style", images.center_crop_resize(samples.styles()["starry_night"], 50)),
         ("saved_model", 1 - photo),
     ):
         images.save_image(picture, tmp_path / "pictures" / f"{name}.png")

@@ -72,5 +72,5 @@ def pictures(tmp_path) -> Path:
     folder = tmp_path / "pictures"
     folder.mkdir()
     images.save_image(images.resize(samples.photos()["chelsea"], 50, 70), folder / "cat.png")
-    images.save_image(images.square(samples.styles()["starry_night"], 96), folder / "starry_night.png")
+    images.save_image(images.center_crop_resize(samples.styles()["starry_night"], 96), folder / "starry_night.png")
     return folder

@@ -25,7 +25,7 @@ from toolkit.sources import hub
 from toolkit.sources.model_source import resolve_source
 
 CONTENT = images.resize(samples.photos()["chelsea"], 48, 64)[None]
-STYLE = images.square(samples.styles()["starry_night"], 64)[None]
+STYLE = images.center_crop_resize(samples.styles()["starry_night"], 64)[None]
 
 
 def refusal(*arguments, **options):

@@ -24,7 +24,7 @@ from toolkit.runtimes.tflite_metadata import read_metadata
 from toolkit.safe_loading import graph_file
 
 CONTENT = images.resize(samples.photos()["chelsea"], 45, 62)[None]
-STYLE = images.square(samples.styles()["starry_night"], 64)[None]
+STYLE = images.center_crop_resize(samples.styles()["starry_night"], 64)[None]
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_the_hub_module_is_cut_into_a_pair_at_its_known_tensor(pair_bundle, styl
         "output": "output_0",
     }
     pair = open_model(pair_bundle, "tflite/float32_128")
-    style = images.square(samples.styles()["starry_night"], 256)[None]
+    style = images.center_crop_resize(samples.styles()["starry_night"], 256)[None]
     np.testing.assert_allclose(pair.bottleneck(style), stylizer.bottleneck(style), atol=1e-3)
     int8 = manifests.artifact(manifest, "tflite/int8_128")
     assert int8["signatures"]["transform"]["inputs"]["content_image"]["dtype"] == "uint8"
@@ -150,14 +150,14 @@ def test_the_hub_module_is_cut_into_a_pair_at_its_known_tensor(pair_bundle, styl
 def test_what_is_quantized_keeps_its_gate_because_of_the_policy(tf2_module, tmp_path, run):
     """With every layer in integers the same file is worse by decibels: the policy is what makes the difference."""
     from export.formats import end_to_end_tflite
-    from export.gates import judge
+    from export.gates import check_gate
     from export.parity import evaluation
     from export.quantization.post_training import apply_rules
 
     whole = open_model(tf2_module, options=SourceOptions(split_at="none"))
     exporter = end_to_end_tflite.EndToEndTFLiteExporter(whole, ExportOptions())
     model, inputs = exporter.convert("stylizer", 128), exporter.calibration_inputs(128, False)["stylizer"]
-    reference, psnr = evaluation.Reference(whole), {}
+    reference, psnr = evaluation.ReferenceOutputs(whole), {}
     chosen = policy.rules(model, "int8", "content_image")
     everything = [
         {
@@ -171,7 +171,7 @@ def test_what_is_quantized_keeps_its_gate_because_of_the_policy(tf2_module, tmp_
         folder.mkdir()
         (folder / "stylizer.tflite").write_bytes(apply_rules(model, rules, end_to_end_tflite.SIGNATURE, inputs))
         measured = evaluation.measure(end_to_end_tflite.EndToEndTFLiteExporter.load(folder), reference, [(128, 128)])
-        psnr[name] = judge(measured, evaluation.GATES["tflite/int8"]).extremes().psnr
+        psnr[name] = check_gate(measured, evaluation.GATES["tflite/int8"]).extremes().psnr
     assert psnr["policy"] > 28 > psnr["everything"], psnr
 
 
@@ -361,7 +361,7 @@ def test_verify_finds_a_source_that_is_not_the_one_named(run, keras_bundle, pair
 
 
 def test_verify_measures_against_the_source_as_it_is(run, keras_bundle, tmp_path, small):
-    """An artifact of another model, every hash made right: its figures tell."""
+    """An artifact of another model, every hash made right: its metrics tell."""
     copy = shutil.copytree(keras_bundle, tmp_path / "keras")
     other = modules.write_keras(tmp_path / "other.keras", seed=1)
     shutil.copy(other, copy / "source" / "model.keras")

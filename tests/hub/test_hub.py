@@ -59,7 +59,7 @@ def test_the_address_in_the_end_is_told_without_its_token_and_also_from_the_cach
 
 
 def test_a_password_in_a_handle_is_not_told(cache, server):
-    assert hub.public("https://user:word@host:1/a/b?token=c#d") == "https://host:1/a/b"
+    assert hub.redact_url("https://user:word@host:1/a/b?token=c#d") == "https://host:1/a/b"
 
 
 def test_an_archive_on_the_disk_is_unpacked_under_its_hash(cache, tmp_path):

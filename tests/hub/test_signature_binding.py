@@ -35,8 +35,8 @@ def test_the_hub_module_is_known_by_its_placeholders():
 @pytest.mark.parametrize("content", ["content", "content_image", "ContentPicture", "the_content"])
 @pytest.mark.parametrize("style", ["style", "style_image", "target_STYLE"])
 def test_names_that_say_it_win(content, style):
-    convention = found(serving_default=signature(style, content))
-    assert (convention.content, convention.style) == (content, style)
+    binding = found(serving_default=signature(style, content))
+    assert (binding.content, binding.style) == (content, style)
 
 
 def test_a_name_that_says_it_leaves_the_other_only_where_it_is_given():
@@ -56,13 +56,13 @@ def test_what_is_ambiguous_is_refused_with_every_signature(inputs):
 
 
 def test_inputs_settle_what_is_ambiguous():
-    convention = found("content=y, style=x", call=signature("x", "y"))
-    assert (convention.content, convention.style) == ("y", "x")
+    binding = found("content=y, style=x", call=signature("x", "y"))
+    assert (binding.content, binding.style) == ("y", "x")
 
 
 def test_inputs_win_over_names():
-    convention = found("content=style,style=content", call=signature("content", "style"))
-    assert (convention.content, convention.style) == ("style", "content")
+    binding = found("content=style,style=content", call=signature("content", "style"))
+    assert (binding.content, binding.style) == ("style", "content")
 
 
 def test_the_default_signature_is_taken_of_several():

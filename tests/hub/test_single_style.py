@@ -99,7 +99,7 @@ def test_the_bundle_says_how_it_is_called(exported):
 
 
 def test_every_artifact_paints_what_the_network_paints(exported, network):
-    content = images.square(CONTENT[0], 64)[None]
+    content = images.center_crop_resize(CONTENT[0], 64)[None]
     for path in ("saved_model", "tflite/float32_64", "tflite/float16_64"):
         model = open_model(exported, path)
         assert type(model) is (SingleStyleStylizer if path == "saved_model" else BakedStylizer)

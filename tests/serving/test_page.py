@@ -47,7 +47,7 @@ def place(saved_model_bundle, tmp_path_factory):
     from toolkit.imaging import samples
 
     images.save_image(images.resize(samples.photos()["chelsea"], 90, 133), place / "photo.jpg")
-    images.save_image(images.square(samples.styles()["starry_night"], 128), place / "painting.jpg")
+    images.save_image(images.center_crop_resize(samples.styles()["starry_night"], 128), place / "painting.jpg")
     return place
 
 

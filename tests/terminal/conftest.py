@@ -42,5 +42,5 @@ def photos(tmp_path):
 def painting(tmp_path):
     """A small style picture."""
     path = tmp_path / "painting.png"
-    images.save_image(images.square(next(iter(samples.styles().values())), 96), path)
+    images.save_image(images.center_crop_resize(next(iter(samples.styles().values())), 96), path)
     return path

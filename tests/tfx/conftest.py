@@ -74,7 +74,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("contents", "styles"):
         (folder / name).mkdir()
     images.save_image(images.resize(samples.photos()["chelsea"], 90, 133), folder / "contents" / "cat.png")
-    images.save_image(images.square(samples.styles()["starry_night"], 128), folder / "styles" / "starry_night.png")
+    images.save_image(
+        images.center_crop_resize(samples.styles()["starry_night"], 128), folder / "styles" / "starry_night.png"
+    )
     return folder
 
 

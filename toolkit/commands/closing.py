@@ -27,7 +27,7 @@ _began: contextvars.ContextVar[float | None] = contextvars.ContextVar("began", d
 
 @contextlib.contextmanager
 def timed() -> Iterator[None]:
-    """Measures the seconds that `tell` reports, from the start of a command."""
+    """Measures the seconds that `print_closing` reports, from the start of a command."""
     token = _began.set(time.monotonic())
     try:
         yield
@@ -35,7 +35,7 @@ def timed() -> Iterator[None]:
         _began.reset(token)
 
 
-def tell(
+def print_closing(
     made: Iterable[str | os.PathLike[str]] = (), *, follow: Sequence[Sequence[str | os.PathLike[str]]] = ()
 ) -> None:
     """Prints the closing lines of a command that made something; prints nothing where standard error is no terminal.

@@ -96,19 +96,19 @@ def compare(
             except Interrupted:
                 interrupted = True
         stylized = _feed_forward(network, content_picture, style_picture, style_size)
-    panels = {
+    pictures = {
         "content": content_picture,
         "style": style_picture,
         f"optimization, {len(transfer.curve)} steps": transfer.image,
         f"feed-forward, {model}": stylized,
     }
     make_folder(output.parent)
-    save_image(side_by_side(panels), output)
+    save_image(side_by_side(pictures), output)
     if interrupted:
         raise interruption.stopped(len(transfer.curve), steps, f"the pictures as they stand are in {output}")
     print_path(output)
     of_model = closing.given(context, "model", "artifact", "inputs", "split_at", "value_range", "imports", "trust")
-    closing.tell([output], follow=[["styleport", "stylize", content, style, "-o", "painted.png", *of_model]])
+    closing.print_closing([output], follow=[["styleport", "stylize", content, style, "-o", "painted.png", *of_model]])
 
 
 def _feed_forward(network: "StylizerLike", content: "Picture", style: "Picture", style_size: int) -> "Picture":
@@ -116,4 +116,4 @@ def _feed_forward(network: "StylizerLike", content: "Picture", style: "Picture",
 
     from toolkit.imaging import images
 
-    return np.asarray(network(content[None], images.square(style, style_size)[None]))[0]
+    return np.asarray(network(content[None], images.center_crop_resize(style, style_size)[None]))[0]

@@ -110,7 +110,7 @@ class Output:
     def _suffix_of(self, content: Path) -> str:
         return result_suffix(content) if self.suffix is None else self.suffix
 
-    def target(self, jobs: list[Job]) -> output_paths.Target:
+    def target(self, jobs: list[Job]) -> output_paths.OutputTarget:
         """Returns what is written, to be held against what is read."""
         if self.is_folder:
             return output_paths.Folder("--output", self.path, [job.output for job in jobs])

@@ -192,7 +192,7 @@ def stylize(
         _end_if_stopped(outcomes[-1], refine, len(jobs) - len(done), len(jobs))
     if not as_json and done:
         follow = _following(done[0].job, painter.has_strength and strength == 1, closing.given(context, *_OF_MODEL))
-        closing.tell([outcome.job.output for outcome in done], follow=[] if failed else [follow])
+        closing.print_closing([outcome.job.output for outcome in done], follow=[] if failed else [follow])
     _refuse_failures(failed, len(jobs))
 
 

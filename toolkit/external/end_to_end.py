@@ -86,15 +86,15 @@ class LoadedStylizer:
         self,
         function: Callable[..., Any],
         signature: Signature,
-        convention: SignatureBinding,
+        binding: SignatureBinding,
         trace: Callable[[], Traced],
         ranges: Mapping[str, Bounds],
     ) -> None:
         self._function, self.trace = function, trace
         self.graph: Any = None
-        self.convention = convention
-        self.formats: Formats = read_formats(signature, convention, ranges)
-        taken = {role: signature.inputs[name].picture_shape for role, name in convention.inputs.items()}
+        self.binding = binding
+        self.formats: Formats = read_formats(signature, binding, ranges)
+        taken = {role: signature.inputs[name].picture_shape for role, name in binding.inputs.items()}
         self.batches = {role: shape[0] for role, shape in taken.items()}
         self.shapes = {role: (None, *shape[1:]) for role, shape in taken.items()}
         self.content_size = _fixed_size(self.shapes["content"])
@@ -211,35 +211,35 @@ def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
 def _stylizer(
     function: Callable[..., Any],
     signature: Signature,
-    convention: SignatureBinding,
+    binding: SignatureBinding,
     trace: Callable[[], Traced],
     options: SourceOptions,
 ) -> EndToEndStylizer | SingleStyleStylizer:
     kind: type[EndToEndStylizer | SingleStyleStylizer] = EndToEndStylizer
-    if convention.style is None:
+    if binding.style is None:
         options.refuse_style_range()
         kind = SingleStyleStylizer
-    return kind(function, signature, convention, trace, options.ranges)
+    return kind(function, signature, binding, trace, options.ranges)
 
 
 def from_saved_model(folder: Path, options: SourceOptions) -> EndToEndStylizer | SingleStyleStylizer:
     """Opens a SavedModel, TF1 or TF2; refuses it where how it is to be called cannot be told."""
     loaded = hub.load(folder)
     described = {name: _described(function) for name, function in loaded.signatures.items()}
-    convention = find(str(folder), described, options.names)
-    signature = loaded.signatures[convention.signature]
+    binding = find(str(folder), described, options.names)
+    signature = loaded.signatures[binding.signature]
 
     def function(*pictures: Any, kept: Any = loaded) -> Any:
         # The loaded object is kept: its signatures hold only weak references to the variables.
-        return signature(**dict(zip(convention.inputs.values(), pictures, strict=True)))[convention.output]
+        return signature(**dict(zip(binding.inputs.values(), pictures, strict=True)))[binding.output]
 
     def trace() -> Traced:
         # What the names of a function's inputs are in its graph differs between TF1 and TF2; their order does not.
         names, outputs = list(signature._arg_keywords), sorted(signature.structured_outputs)
-        inputs = tuple(names.index(name) for name in convention.inputs.values())
-        return Traced(signature, inputs, outputs.index(convention.output))
+        inputs = tuple(names.index(name) for name in binding.inputs.values())
+        return Traced(signature, inputs, outputs.index(binding.output))
 
-    return _stylizer(function, described[convention.signature], convention, trace, options)
+    return _stylizer(function, described[binding.signature], binding, trace, options)
 
 
 def _described(function: Any) -> Signature:
@@ -262,10 +262,10 @@ def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEn
     names_of_outputs = getattr(model, "output_names", [f"output_{index}" for index in range(len(model.outputs))])
     outputs = dict(zip(names_of_outputs, model.outputs, strict=True))
     described = Signature(*({name: _keras_tensor(one) for name, one in ends.items()} for ends in (inputs, outputs)))
-    convention = find(source, {"call": described}, options.names)
-    ends = {role: inputs[name] for role, name in convention.inputs.items()}
+    binding = find(source, {"call": described}, options.names)
+    ends = {role: inputs[name] for role, name in binding.inputs.items()}
     # Named, for Keras would count: its name is part of every name in the graph.
-    painter = keras.Model(list(ends.values()), outputs[convention.output], name="functional")
+    painter = keras.Model(list(ends.values()), outputs[binding.output], name="functional")
 
     def function(*pictures: Any) -> Any:
         return painter(list(pictures), training=False)
@@ -274,7 +274,7 @@ def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEn
         specs = [tf.TensorSpec(tensor.shape, tensor.dtype, role) for role, tensor in ends.items()]
         return Traced(tf.function(function, specs).get_concrete_function(), tuple(range(len(ends))), 0)
 
-    return _stylizer(function, described, convention, trace, options)
+    return _stylizer(function, described, binding, trace, options)
 
 
 def _keras_tensor(tensor: Any) -> Tensor:

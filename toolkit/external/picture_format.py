@@ -63,9 +63,9 @@ Formats = Mapping[str, PictureFormat]
 
 
 def read_formats(
-    signature: Signature, convention: SignatureBinding, ranges: Mapping[str, Bounds]
+    signature: Signature, binding: SignatureBinding, ranges: Mapping[str, Bounds]
 ) -> dict[str, PictureFormat]:
     """Reads the forms of a model's pictures, by role, off the signature that is called."""
-    ends = {role: (name, signature.inputs[name]) for role, name in convention.inputs.items()}
-    ends["output"] = (convention.output, signature.outputs[convention.output])
+    ends = {role: (name, signature.inputs[name]) for role, name in binding.inputs.items()}
+    ends["output"] = (binding.output, signature.outputs[binding.output])
     return {role: PictureFormat.of(name, tensor, ranges.get(role)) for role, (name, tensor) in ends.items()}

@@ -6,7 +6,7 @@ Any room may import it; it imports errors alone. Neither NumPy nor TensorFlow is
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "Target": "toolkit.files.output_paths",
+    "OutputTarget": "toolkit.files.output_paths",
     "make_folder": "toolkit.files.atomic_write",
     "open_file": "toolkit.files.opening",
     "read_bounded": "toolkit.files.opening",

@@ -16,7 +16,7 @@ Identity = tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
-class Target(abc.ABC):
+class OutputTarget(abc.ABC):
     """Something that a command is going to write.
 
     Attributes:
@@ -37,7 +37,7 @@ class Target(abc.ABC):
 
 
 @dataclass(frozen=True)
-class File(Target):
+class File(OutputTarget):
     """One file; whoever writes it creates the folder that it lies in, where that is missing.
 
     Attributes:
@@ -47,7 +47,7 @@ class File(Target):
     suffixes: Collection[str] = ()
 
     def check(self) -> None:
-        """Refuses what cannot be written; see `Target.check`."""
+        """Refuses what cannot be written; see `OutputTarget.check`."""
         if self.suffixes and self.path.suffix.lower() not in self.suffixes:
             raise InputError(f"cannot write {self.path}: end its name in one of {' '.join(sorted(self.suffixes))}")
         mode = _mode(self.path)
@@ -63,14 +63,14 @@ class File(Target):
 
 
 @dataclass(frozen=True)
-class NumberedFiles(Target):
+class NumberedFiles(OutputTarget):
     """Files beside a path, named as `numbered` names them."""
 
     every: int
     last: int
 
     def check(self) -> None:
-        """Refuses what cannot be written; see `Target.check`."""
+        """Refuses what cannot be written; see `OutputTarget.check`."""
         _check_folder(self.path, _nearest(self.path.parent))
         for path in self.files(()):
             File(self.option, path).check()
@@ -87,7 +87,7 @@ class NumberedFiles(Target):
 
 
 @dataclass(frozen=True)
-class Folder(Target):
+class Folder(OutputTarget):
     """A folder that is made where it is missing, and keeps what is in it.
 
     Attributes:
@@ -97,7 +97,7 @@ class Folder(Target):
     inside: Sequence[Path] = ()
 
     def check(self) -> None:
-        """Refuses what cannot be written; see `Target.check`."""
+        """Refuses what cannot be written; see `OutputTarget.check`."""
         _check_folder(self.path, _nearest(self.path), "write to")
 
     def files(self, others: Iterable[Path]) -> Iterator[Path]:
@@ -137,7 +137,7 @@ def number_of(path: Path, unnumbered: Path) -> int | None:
     return int(match[1]) if match else None
 
 
-def check(reads: Iterable[Path | None], targets: Iterable[Target | None]) -> None:
+def check(reads: Iterable[Path | None], targets: Iterable[OutputTarget | None]) -> None:
     """Refuses a command that would write over what it reads, or one thing twice, or what cannot be written.
 
     Paths are told apart by what they lead to, not by how they are spelled.
@@ -171,7 +171,7 @@ class _Meetings:
     """Finds where what is read and what is written meet."""
 
     reads: list[Path]
-    targets: list[Target]
+    targets: list[OutputTarget]
     written: list[_Written] = field(init=False)
     # Many files lie in few folders, and each is looked at once.
     parents: Callable[[Path], tuple[Identity, ...]] = field(default_factory=lambda: cache(_with_parents))

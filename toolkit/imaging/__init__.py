@@ -18,7 +18,7 @@ _PUBLIC = {
     "save_animation": "toolkit.imaging.encoding",
     "save_image": "toolkit.imaging.encoding",
     "side_by_side": "toolkit.imaging.montage",
-    "square": "toolkit.imaging.resize",
+    "center_crop_resize": "toolkit.imaging.resize",
     "to_pillow": "toolkit.imaging.encoding",
 }
 

@@ -75,17 +75,17 @@ def open_model(
             what it paints of sample pictures is in another range than [0, 1].
         WorkError: an address cannot be reached.
     """
-    located = resolve_source(source)
-    if located.kind == "bundle":
-        refuse(located, options)
-        bundle: Any = located.path
+    resolved = resolve_source(source)
+    if resolved.kind == "bundle":
+        refuse(resolved, options)
+        bundle: Any = resolved.path
         return _open_artifact(bundle, artifact, threads, isolated)
-    if located.kind == "preset" and chosen_artifact(source, artifact) == "tflite":
-        refuse(located, options)
-        return DeviceStylizer.from_preset(located.name, threads=threads, isolated=isolated)
-    if located.kind != "preset" and artifact is not None:
+    if resolved.kind == "preset" and chosen_artifact(source, artifact) == "tflite":
+        refuse(resolved, options)
+        return DeviceStylizer.from_preset(resolved.name, threads=threads, isolated=isolated)
+    if resolved.kind != "preset" and artifact is not None:
         raise InputError(f"{source} has no artifacts: leave --artifact out, or give a bundle")
-    return load(located, options)
+    return load(resolved, options)
 
 
 def chosen_artifact(source: str | Path, artifact: str | None = None) -> str | None:
@@ -118,10 +118,10 @@ def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | 
     return manifests.method(manifest) == manifests.SINGLE_STYLE
 
 
-def refuse(located: ModelSource, options: SourceOptions | None) -> None:
+def refuse(resolved: ModelSource, options: SourceOptions | None) -> None:
     """Refuses options that only models made elsewhere take."""
     if options is not None:
-        options.refuse(f"{located.name} is called as all of ours are")
+        options.refuse(f"{resolved.name} is called as all of ours are")
 
 
 def _open_artifact(
@@ -151,12 +151,12 @@ def _open_artifact(
 
 
 def load(
-    located: ModelSource, options: SourceOptions | None = None, is_tried: bool = True
+    resolved: ModelSource, options: SourceOptions | None = None, is_tried: bool = True
 ) -> "Stylizer | EndToEndStylizer | SingleStyleStylizer | SplitStylizer":
     """Loads a model that was found and is no bundle.
 
     Args:
-        located: the model.
+        resolved: the model.
         options: see `open_model`.
         is_tried: what a model made elsewhere paints of sample pictures is looked at.
 
@@ -168,20 +168,20 @@ def load(
     """
     from toolkit.feed_forward.stylizer import Stylizer
 
-    if located.kind == "preset":
-        refuse(located, options)
-        return Stylizer.from_preset(located.name)
+    if resolved.kind == "preset":
+        refuse(resolved, options)
+        return Stylizer.from_preset(resolved.name)
     from toolkit.external import end_to_end
 
-    path: Any = located.path
+    path: Any = resolved.path
     options = options or SourceOptions()
-    if located.kind == "keras":
+    if resolved.kind == "keras":
         from toolkit.framework import keras_file
         from toolkit.framework.backend import keras
 
         model = keras_file.load(path, keras.Model)
         if isinstance(model, Stylizer):
-            refuse(located, options)
+            refuse(resolved, options)
             return model
         opened = end_to_end.from_keras_model(model, str(path), options)
     else:

@@ -57,7 +57,7 @@ class Painter:
     def read_style(self, picture: Any) -> np.ndarray:
         """Makes of a style what `paint` takes: a bottleneck [1, 1, 1, D], or a square picture [1, S, S, 3]."""
         memory.check_painting(self._model, style_side=self.look.style_size)
-        return self._form.read_style(images.square(picture, self.look.style_size)[None])
+        return self._form.read_style(images.center_crop_resize(picture, self.look.style_size)[None])
 
     def read_content(self, source: str | Path | BinaryIO, name: str | None = None) -> Picture:
         """Reads a content picture from a path or an open file, bounded as the look says."""
@@ -124,7 +124,7 @@ class _Split:
     def stylize(self, content: np.ndarray, style: Any) -> Any:
         if self._look.strength < 1:
             # The content is shown to the predictor as a style is: all forms of the model then agree.
-            own = self.read_style(images.square(content[0], self._look.style_size)[None])
+            own = self.read_style(images.center_crop_resize(content[0], self._look.style_size)[None])
             style = interpolate(own, style, self._look.strength)
         return self._model.transform(content, style)
 

@@ -58,7 +58,7 @@ class Refiner:
         height, width = content.shape[:2]
         need = memory.estimate(height, width, CONTENT_LAYERS[-1], memory.PICTURES["lbfgs"])
         memory.check(need, "a smaller --max-size")
-        transfer = StyleTransfer(self._features, start=stylized, preserve_color=self._preserve_color)
+        transfer = StyleTransfer(self._features, init_image=stylized, preserve_color=self._preserve_color)
         own = images.load_image(style, max(height, width))
         try:
             transfer.fit(content, own, 1, self._steps, callbacks=self._callbacks, verbose=0)

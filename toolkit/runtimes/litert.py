@@ -25,7 +25,7 @@ STYLIZER_FILE = "stylizer.tflite"
 
 # What of a bundle is run first where nothing else is asked for: the closest to the model. All but int8 compute in
 # float32 and are as fast.
-QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
+_BY_PRECISION = ("float32", "float16", "dynamic", "int8")
 # A bottleneck is some hundred numbers, so that many can be kept.
 REMEMBERED_STYLES = 64
 
@@ -67,11 +67,11 @@ def tflite_artifacts(manifest: Manifest) -> list[tuple[str, int | None]]:
     """
     records = [record for record in manifest["artifacts"] if isinstance(record, dict)]
     found = [
-        (record["path"], record.get("size"), QUANTIZATIONS.index(record["quantization"]))
+        (record["path"], record.get("size"), _BY_PRECISION.index(record["quantization"]))
         for record in records
         if record.get("format") == "tflite"
         and isinstance(record.get("path"), str)
-        and record.get("quantization") in QUANTIZATIONS
+        and record.get("quantization") in _BY_PRECISION
     ]
     found.sort(key=lambda one: (one[1] is not None, one[2]))
     return [(path, size) for path, size, _ in found]

@@ -1,4 +1,4 @@
-"""The gate before a model from outside is loaded: its archive, files and graphs are read within bounds, not run.
+"""The checks before an external model is loaded: its archive, files and graphs are read within bounds, not run.
 
 A SavedModel passes if its graphs compute and reach nothing else. Whatever loads or unpacks a model imports it; it
 imports files, errors and manifests alone.

@@ -41,7 +41,7 @@ class Transfer:
     discarded: str | None = None
 
 
-def public(url: str) -> str:
+def redact_url(url: str) -> str:
     """Returns an address without what it may hold of secrets: user, password, query and fragment.
 
     Raises:

@@ -23,7 +23,7 @@ def record_path(folder: Path) -> Path:
     return folder.with_name(folder.name + RECORD_SUFFIX)
 
 
-def keep(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
+def save_copy(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
     """Copies a module out of TensorFlow Hub's cache; whole or not at all.
 
     Args:

@@ -16,7 +16,7 @@ from toolkit.files.opening import read_bounded
 from toolkit.safe_loading import saved_model_check
 from toolkit.safe_loading.archive import MODEL_FILES, SUFFIXES
 from toolkit.safe_loading.completeness import missing
-from toolkit.safe_loading.download_limits import DownloadLimits, Received, Transfer, public
+from toolkit.safe_loading.download_limits import DownloadLimits, Received, Transfer, redact_url
 
 _MAX_URL_BYTES = 1 << 12
 
@@ -72,7 +72,7 @@ def resolve(
     if is_handle(name) and not name.startswith(("http://", "https://", "gs://")):
         raise InputError(f"{name}: not an address that TensorFlow Hub knows: give https://, http:// or gs://")
     with as_input_error(f"{name!r}: not an address"):
-        shown = public(name) if is_handle(name) else name
+        shown = redact_url(name) if is_handle(name) else name
     transfer = Transfer(limits or DownloadLimits(), progress)
     with resolvers.bounded(transfer):
         try:
@@ -98,7 +98,7 @@ def _whole(handle: str, transfer: Transfer) -> Path:
         path = _resolved(handle)
         lacking = missing(path, transfer.limits.max_bytes)
     if lacking:
-        raise InputError(f"{public(handle)}: holds no whole SavedModel: it lacks {lacking}")
+        raise InputError(f"{redact_url(handle)}: holds no whole SavedModel: it lacks {lacking}")
     return path
 
 
@@ -114,7 +114,7 @@ def _resolved(handle: str) -> Path:
         location = hub.resolve(handle)
     if is_handle(location):
         raise WorkError(
-            f"{public(handle)}: leads to {location}, which would be read in place, without a copy or a hash; "
+            f"{redact_url(handle)}: leads to {location}, which would be read in place, without a copy or a hash; "
             "set TFHUB_MODEL_LOAD_FORMAT=COMPRESSED"
         )
     return Path(location)
@@ -125,18 +125,20 @@ def _origin(path: Path, handle: str, transfer: Transfer) -> str:
 
     record = cached_url(path)
     if transfer.answered:
-        url = public(transfer.answered)
+        url = redact_url(transfer.answered)
         # Beside the cached folder, as TensorFlow Hub's own descriptor is: the next export names the same address.
         with replacing(record) as stream:
             stream.write(f"{url}\n".encode())
         return url
-    return read_bounded(record, _MAX_URL_BYTES, "an address").decode().strip() if record.is_file() else public(handle)
+    return (
+        read_bounded(record, _MAX_URL_BYTES, "an address").decode().strip() if record.is_file() else redact_url(handle)
+    )
 
 
 def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
     cause = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
     told = f"HTTP {error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(cause)
-    tried = f"; tried {', '.join(public(url) for url in transfer.asked)}" if transfer.asked else ""
+    tried = f"; tried {', '.join(redact_url(url) for url in transfer.asked)}" if transfer.asked else ""
     why = f"the copy in TensorFlow Hub's cache {transfer.discarded}, and it " if transfer.discarded else ""
     lines = " ".join(told.split())[:300] or type(error).__name__
     return (
@@ -146,7 +148,7 @@ def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
 
 
 def load(folder: Path) -> Any:
-    """Loads a SavedModel, TF1 or TF2, that passes the gate, through TensorFlow Hub; it has `signatures`.
+    """Loads a SavedModel, TF1 or TF2, that passes the check, through TensorFlow Hub; it has `signatures`.
 
     Raises:
         InputError: TensorFlow cannot load it, or it does not pass; see `toolkit.safe_loading.saved_model_check`.

@@ -69,7 +69,7 @@ def resolve_source(source: str | Path) -> ModelSource:
         path = path.parent
     if hub.is_saved_model(path):
         return _folder(path)
-    if told := not_a_model.tell(path):
+    if told := not_a_model.describe(path):
         raise InputError(f"{path} {told}")
     if path.is_dir():
         raise InputError(

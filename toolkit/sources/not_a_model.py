@@ -33,7 +33,7 @@ ENDINGS = {
 }
 
 
-def tell(path: Path) -> str | None:
+def describe(path: Path) -> str | None:
     """Says what a file or folder is that is no model, and what to give instead; None where nothing is known."""
     try:
         return _within(path) or (_folder(path) if path.is_dir() else _file(path))

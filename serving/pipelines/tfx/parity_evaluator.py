@@ -30,7 +30,7 @@ def ParityEvaluator(  # noqa: N802
     fingerprint: Parameter[str] = "",
     examples: InputArtifact[standard_artifacts.Examples] = None,
 ) -> None:
-    """Holds a model and its bundle against the float32 model, and blesses it if every figure keeps its gate.
+    """Holds a model and its bundle against the float32 model, and blesses it if every metric keeps its gate.
 
     The model is measured as it would be pushed; the bundle's other artifacts are measured from the bundle. A smoke test
     loads the model in a fresh process, runs its warmup requests and has it answer one `image_bytes` request. It stands
@@ -43,7 +43,7 @@ def ParityEvaluator(  # noqa: N802
         blessing: With the custom properties `blessed` (1 or 0), `current_model`, `current_model_id` and
             `blessing_message`, and a file `BLESSED` or `NOT_BLESSED`, as Evaluator writes them.
         evaluation: `report/index.html` for people, and `evaluation.json`.
-        gates: Bounds by figure, by kind of artifact; never wider than the project's own.
+        gates: Bounds by metric, by kind of artifact; never wider than the project's own.
         pictures: A folder with `contents/` and `styles/`, each content paired with each style; the twelve pairs of the
             samples where neither this nor `examples` is given.
         fingerprint: Of that folder. Read by nothing but TFX's cache.

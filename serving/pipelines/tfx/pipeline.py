@@ -44,7 +44,7 @@ class Settings:
         source: a preset, a handle or a path, as `export.sources.loader.open_source` takes it.
         elsewhere: of a model made elsewhere: what it does not tell itself, as the command line has it.
         options: what to export; the SavedModel is what is pushed.
-        gates: narrower bounds by figure, by kind of artifact.
+        gates: narrower bounds by metric, by kind of artifact.
         pictures: a folder with `contents/` and `styles/` to measure on in place of the samples.
         warmup_sizes: of the pictures that a server is warmed up with, as `serving.versions.warmup.parse_sizes` reads
             them.
@@ -162,10 +162,10 @@ def fingerprint(source: str) -> str:
         return presets.provenance(source)["sha256"]
     if hub.is_handle(source):  # names one version for good, and is not fetched to find out
         return ""
-    located = resolve_source(source)
-    if located.kind == "bundle":
+    resolved = resolve_source(source)
+    if resolved.kind == "bundle":
         return manifests.sha256(Path(source) / manifests.MANIFEST_FILE)
-    return located.origin["sha256"]
+    return resolved.origin["sha256"]
 
 
 def _measured_on(settings: Settings, examples: Any) -> dict[str, Any]:

@@ -418,7 +418,7 @@ def test_the_digest_is_read_by_sha256sum(bundle):
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_an_artifacts_own_figures_must_add_up(damaged):
+def test_an_artifacts_own_metrics_must_add_up(damaged):
     for name, wrong in (("sha256", "0" * 64), ("bytes", 1)):
         manifest = manifests.read(damaged)
         manifest["artifacts"][1][name] = wrong

@@ -106,8 +106,8 @@ def test_an_any_size_pair_takes_any_size_and_equals_the_keras_model(any_size, st
 def test_a_fixed_pair_passes_its_gate_on_a_picture_of_the_bundle(bundle, stylizer, mode):
     case = evaluation.cases((384, 384))[0]
     stylized = DeviceStylizer(bundle / f"tflite/{mode}_384")(case.content, case.style)
-    figures = evaluation.compare(np.asarray(stylizer(case.content, case.style))[0], stylized[0])
-    assert evaluation.GATES[f"tflite/{mode}"].failures(figures) == [], figures
+    metrics = evaluation.compare(np.asarray(stylizer(case.content, case.style))[0], stylized[0])
+    assert evaluation.GATES[f"tflite/{mode}"].failures(metrics) == [], metrics
 
 
 # Another size and integer pictures
@@ -148,8 +148,8 @@ def test_an_int8_pair_with_integer_pictures_passes_the_gate_fed_with_bytes(small
         stylized = run("transformer.tflite", content_image=content, style_bottleneck=code)
         assert stylized.dtype == np.uint8
         expected = np.asarray(stylizer(case.content, case.style))[0]
-        figures = evaluation.compare(expected, images.from_uint8(stylized[0]))
-        assert evaluation.GATES["tflite/int8"].failures(figures) == [], f"{case.name}: {figures}"
+        metrics = evaluation.compare(expected, images.from_uint8(stylized[0]))
+        assert evaluation.GATES["tflite/int8"].failures(metrics) == [], f"{case.name}: {metrics}"
 
 
 def test_quantized_files_are_smaller(bundle):

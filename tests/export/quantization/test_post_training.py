@@ -137,7 +137,7 @@ def test_normalization_is_computed_in_floats(graph, mode, size):
 
 def views(pictures):
     """Small forms of pictures, to tell whether two show the same."""
-    return [images.square(picture, 16).ravel() for picture in pictures]
+    return [images.center_crop_resize(picture, 16).ravel() for picture in pictures]
 
 
 def test_calibration_pictures_are_not_those_that_parity_is_measured_on():

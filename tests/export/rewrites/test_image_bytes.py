@@ -403,9 +403,9 @@ def test_a_batch_of_different_sizes_is_stylized_each_at_its_own(stylize_bytes, d
         images.encode_png(images.resize(samples.photos()["rocket"], 150, 200)),  # bounded to 75x100
     ]
     styles = [
-        images.encode_png(images.square(samples.styles()["starry_night"], 64)),
+        images.encode_png(images.center_crop_resize(samples.styles()["starry_night"], 64)),
         encoded(Image.fromarray(images.to_uint8(images.resize(samples.styles()["composition_vii"], 40, 70))), "JPEG"),
-        images.encode_png(images.square(samples.styles()["stained_tissue"], 50)),
+        images.encode_png(images.center_crop_resize(samples.styles()["stained_tissue"], 50)),
     ]
     results = stylize_bytes(contents, styles)
     shapes = [(41, 64, 3), (70, 49, 3), (75, 100, 3)]

@@ -294,10 +294,10 @@ def test_an_artifact_that_gives_nothing_comparable_fails(keras_form, damage):
     def broken(image):
         return damage(reference.features(image))
 
-    reference = optimization.Reference(keras_form.model)
+    reference = optimization.ReferenceFeatures(keras_form.model)
     artifact = Artifact("tflite/float32_48", "tflite", "float32", 48)
     for measurement in optimization.measure_features(broken, reference, optimization.sizes_of(artifact)):
-        assert optimization.gate_of(artifact).failures(measurement.figures) == ["cosine nan < 0.9999"]
+        assert optimization.gate_of(artifact).failures(measurement.metrics) == ["cosine nan < 0.9999"]
         assert measurement.picture.shape == measurement.reference.shape
 
 

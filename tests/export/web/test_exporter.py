@@ -128,7 +128,7 @@ def test_its_signatures_are_those_of_its_networks(record):
 
 
 @pytest.mark.slow
-def test_verify_recomputes_its_figures(page_bundle, capsys):
+def test_verify_recomputes_its_metrics(page_bundle, capsys):
     assert cli.run(["verify", str(page_bundle)]) == 0
     assert "web" in capsys.readouterr().out
 

@@ -68,7 +68,7 @@ def scripted(monkeypatch):
 
 def painted(in_process, content, style, strength=None):
     """What the client is to give, computed in this process."""
-    return in_process(content, images.square(style[0], 256)[None], strength)[0]
+    return in_process(content, images.center_crop_resize(style[0], 256)[None], strength)[0]
 
 
 # Pictures

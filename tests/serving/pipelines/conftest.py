@@ -23,7 +23,7 @@ def collection(tmp_path_factory):
     (place / "photos" / "cut.jpg").write_bytes(first.read_bytes()[:900])
     (place / "photos" / "text.jpg").write_text("no picture")
     for name in ("starry_night", "composition_vii"):
-        images.save_image(images.square(samples.styles()[name], 96), place / f"{name}.png")
+        images.save_image(images.center_crop_resize(samples.styles()[name], 96), place / f"{name}.png")
     return place
 
 

@@ -21,7 +21,7 @@ def predictor(stylizer):
 
 @pytest.fixture(scope="module")
 def styles():
-    return np.stack([images.square(picture, 96) for picture in samples.styles().values()])
+    return np.stack([images.center_crop_resize(picture, 96) for picture in samples.styles().values()])
 
 
 def convolutions(model):

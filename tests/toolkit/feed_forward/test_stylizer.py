@@ -28,7 +28,7 @@ def photos(height, width, count=3):
 
 
 def styles(side=64):
-    return np.stack([images.square(style, side) for style in samples.styles().values()])
+    return np.stack([images.center_crop_resize(style, side) for style in samples.styles().values()])
 
 
 @light

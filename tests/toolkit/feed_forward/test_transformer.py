@@ -31,7 +31,7 @@ def in_graph(transformer):
 
 @pytest.fixture(scope="module")
 def bottlenecks(stylizer):
-    styles = [images.square(picture, 96)[None] for picture in samples.styles().values()]
+    styles = [images.center_crop_resize(picture, 96)[None] for picture in samples.styles().values()]
     return np.concatenate([stylizer.bottleneck(style) for style in styles])
 
 

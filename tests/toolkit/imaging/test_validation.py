@@ -120,7 +120,7 @@ def calls(tmp_path_factory, bundle, stylizer):
         "encode_png": lambda picture: np.frombuffer(images.encode_png(picture), np.uint8),
         "to_pillow": lambda picture: np.asarray(to_pillow(picture)),
         "resize": lambda picture: images.resize(picture, 20, 24),
-        "square": lambda picture: images.square(picture, 20),
+        "square": lambda picture: images.center_crop_resize(picture, 20),
         "quarters": images.quarters,
         "luminance": images.luminance,
         "preserve_color of content": lambda picture: images.preserve_color(picture, STYLE),
@@ -152,7 +152,7 @@ def calls(tmp_path_factory, bundle, stylizer):
 
 
 def started(features, picture):
-    transfer = StyleTransfer(features, start=picture, **FEW)
+    transfer = StyleTransfer(features, init_image=picture, **FEW)
     transfer.prepare(STYLE, STYLE)
     return transfer.image
 

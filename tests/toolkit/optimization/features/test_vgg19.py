@@ -18,7 +18,7 @@ def noise(height=37, width=45, seed=0):
 
 
 def chelsea_and_its_mirror():
-    cat = images.square(samples.photos()["chelsea"], 96)[None]
+    cat = images.center_crop_resize(samples.photos()["chelsea"], 96)[None]
     return cat, cat[:, :, ::-1].copy()
 
 

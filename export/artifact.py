@@ -146,8 +146,8 @@ class ExportOptions:
             raise InputError("the model takes a content alone: its one style is inside, and no other can be baked in")
         if self.bakes and "baked" not in method.formats:
             raise InputError(
-                f"a model of the method {self.method} has no bottleneck that a style could be baked into; where a "
-                "stylizer made elsewhere has one, --split-at names it"
+                f"a model of the method {self.method} has no bottleneck that a style could be baked into; where an "
+                "external stylizer has one, --split-at names it"
             )
         for name, given, known in (
             ("format", self.formats, method.formats),

@@ -76,8 +76,8 @@ class Style:
         if not 0 < strength <= 1:
             raise InputError(f"the strength to bake is {strength:g}: give more than 0, and at most 1")
         weights = _parsed(text)
-        whole = math.fsum(weight for _, weight in weights)
-        pictures = tuple(_picture(path, weight / whole) for path, weight in weights)
+        total = math.fsum(weight for _, weight in weights)
+        pictures = tuple(_picture(path, weight / total) for path, weight in weights)
         return cls(_slug(pictures), pictures, strength)
 
     @classmethod

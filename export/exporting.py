@@ -132,7 +132,7 @@ def _check_memory(exportable: Exportable, options: ExportOptions, sizes: Sizes) 
     if exportable.source["method"] == OPTIMIZATION:
         for side in {artifact.size for artifact in artifacts if artifact.size}:
             memory.check(memory.estimate(side, side, _DEEPEST_LAYER, memory.PICTURES["adam"]))
-    elif "inputs" not in exportable.source:  # what the layers of a model made elsewhere take, nobody knows
+    elif "inputs" not in exportable.source:  # what the layers of an external model take, nobody knows
         sides = {artifact: max(map(max, sizes(artifact))) for artifact in artifacts}
         calibrated = [side for artifact, side in sides.items() if artifact.quantization == "int8"]
         memory.check(memory.exporting(list(sides.values()), calibrated))
@@ -190,18 +190,18 @@ class VerifyOptions:
     Attributes:
         pairs: pictures that it is measured on in place of the samples.
         gates: narrower bounds by metric, by kind of artifact.
-        elsewhere: folders that artifacts are measured from in place of the bundle's, by the artifact's path.
+        folders: those that artifacts are measured from in place of the bundle's, by the artifact's path.
     """
 
     pairs: EvalPairs | None = None
     gates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    elsewhere: Mapping[str, Path] = field(default_factory=dict)
+    folders: Mapping[str, Path] = field(default_factory=dict)
 
 
 def verify_bundle(
     bundle: str | Path,
     progress: Progress = lambda step: None,
-    trial: VerifyOptions | None = None,
+    options: VerifyOptions | None = None,
     only: str | None = None,
     sizes: Sizes | None = None,
     manifest: Manifest | None = None,
@@ -211,7 +211,7 @@ def verify_bundle(
     Args:
         bundle: the bundle's folder.
         progress: told what is being verified.
-        trial: what it is measured on and from, and how strictly; the samples, itself and its own gates by default.
+        options: what it is measured on and from, and how strictly; the samples, itself and its own gates by default.
         only: the path of the one artifact to measure, such as `saved_model`; all by default. The hash of every file
             and what the manifest says of the model are checked in any case.
         sizes: as `export_bundle` was given them, if it was: recorded metrics are of these sizes.
@@ -232,20 +232,20 @@ def verify_bundle(
     problems = bundles.check_files(bundle, manifest)
     if problems:
         raise InputError(first_of(problems))
-    exportable, trial, measured = loader.reopen(bundle, manifest), trial or VerifyOptions(), {}
+    exportable, options, measured = loader.reopen(bundle, manifest), options or VerifyOptions(), {}
     false = claims.false_source(manifest["source"], exportable.source)
-    if trial.pairs is not None:
-        exportable.measure_on(trial.pairs)
+    if options.pairs is not None:
+        exportable.measure_on(options.pairs)
     for record in records:
         artifact = Artifact.from_record(record)
         progress(f"verifying {artifact.path}")
-        folder = trial.elsewhere.get(artifact.path) or manifests.resolve(bundle, artifact.path)
+        folder = options.folders.get(artifact.path) or manifests.resolve(bundle, artifact.path)
         result = exportable.measure(artifact, folder, (sizes or exportable.sizes_of)(artifact))
         signatures = exportable.exporters[artifact.format].signatures(folder)
         false += claims.false_claims(record, artifact, result, folder, signatures)
-        if trial.pairs is None:
+        if options.pairs is None:
             false += claims.false_metrics(record, artifact, result)
-        measured[artifact] = result.under(result.gate.narrowed(trial.gates.get(artifact.kind, {})))
+        measured[artifact] = result.under(result.gate.narrowed(options.gates.get(artifact.kind, {})))
     failures = _failures(measured)
     if false and not failures:
         raise InputError(f"not verified: {first_of(false)}")

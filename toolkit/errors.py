@@ -66,7 +66,7 @@ def reason(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def in_one_line(failure: str) -> Iterator[None]:
-    """Tells what a library raises on a model made elsewhere, which may be anything, in one line.
+    """Tells what a library raises on an external model, which may be anything, in one line.
 
     Args:
         failure: what could not be done, such as `the model could not be traced`.

@@ -12,7 +12,7 @@ from toolkit.manifest_types import ArtifactRecord, FileRecord, Manifest
 
 MANIFEST_FILE = "manifest.json"
 SCHEMA_VERSION: Final = 1
-# The method of models made elsewhere that take a content alone.
+# The method of external models that take a content alone.
 SINGLE_STYLE: Final = "single-style"
 # A manifest is some tens of kilobytes; anything far beyond is not one and is not read into memory.
 MAX_MANIFEST_BYTES = 4 << 20

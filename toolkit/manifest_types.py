@@ -129,7 +129,7 @@ class _Range(TypedDict):
 
 
 class RangeRecord(_Range, total=False):
-    """The samples of black and white that a model made elsewhere takes and gives."""
+    """The samples of black and white that an external model takes and gives."""
 
     style: Bounds
 
@@ -149,7 +149,7 @@ class SourceRecord(_Source, total=False):
         dict[str, str],
         {
             "required": ["signature", "content", "output"],
-            "description": "how a model made elsewhere is called; without a style where its one style is inside",
+            "description": "how an external model is called; without a style where its one style is inside",
         },
     ]
     range: RangeRecord

@@ -10,7 +10,7 @@ import typer
 from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from toolkit.commands import closing, completion, objective_options
-from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
+from toolkit.commands.idle import for_external_models, refuse_idle
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError
 from toolkit.printing import print_json, print_lines
@@ -129,8 +129,8 @@ def export(
     from toolkit.sources.model_source import local_path
 
     _refuse_options_of_others(context, method)
-    refuse_idle(context, of_models_made_elsewhere(model))
-    elsewhere = SourceOptions(inputs, split_at, value_range)
+    refuse_idle(context, for_external_models(model))
+    external_options = SourceOptions(inputs, split_at, value_range)
     styles = _styles(context, bake or [], bake_strength)
     options = ExportOptions(
         formats=tuple(dict.fromkeys((*split(formats), *(["baked"] if styles else [])))),
@@ -138,7 +138,7 @@ def export(
         sizes=None if size is None else sizes(size),
         max_size=max_size,
         integer_io=integer_io,
-        method=None if method == "feed-forward" else method,  # a stylizer may turn out to be in one piece
+        method=None if method == "feed-forward" else method,  # a stylizer may turn out to be end-to-end
         bakes=styles,
     )
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
@@ -180,7 +180,7 @@ def export(
 
             step(f"opening {model}")
             import_modules(imports or [])
-            exportable = open_source(model, elsewhere)
+            exportable = open_source(model, external_options)
         manifest = export_bundle(exportable, bundle, options, force, step, signer)
     if as_json:
         print_json(manifest)
@@ -220,7 +220,7 @@ def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[st
 def _refuse_options_of_others(context: typer.Context, method: str) -> None:
     """Refuses an option that would have no effect."""
     if method not in OPTIONS:
-        hint = "; a stylizer is kept in one piece by --split-at none" if method == "one-piece" else ""
+        hint = "; a stylizer is kept end-to-end by --split-at none" if method == "one-piece" else ""
         raise InputError(f"unknown method {method!r}: choose from {', '.join(OPTIONS)}{hint}")
     others = [name for other, names in OPTIONS.items() if other != method for name in names]
     refuse_idle(context, dict.fromkeys(others, f"with --method {method}"))

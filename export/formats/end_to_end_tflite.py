@@ -1,4 +1,4 @@
-"""Exports a stylizer in one piece as one .tflite file a quantization, with the pictures it takes as inputs."""
+"""Exports an end-to-end stylizer as one .tflite file a quantization, with the pictures it takes as inputs."""
 
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,18 @@ from toolkit.runtimes.litert import STYLIZER_FILE, DeviceEndToEndStylizer
 SIGNATURE = "serving_default"
 
 
-def _check_sizes(whole: LoadedStylizer, artifacts: list[Artifact]) -> None:
-    if whole.content_size is None:
+def _check_sizes(end_to_end: LoadedStylizer, artifacts: list[Artifact]) -> None:
+    if end_to_end.content_size is None:
         return
-    height, width = whole.content_size
+    height, width = end_to_end.content_size
     for artifact in artifacts:
-        if (artifact.size, artifact.size) != whole.content_size:
+        if (artifact.size, artifact.size) != end_to_end.content_size:
             able = f"give --size {height}" if height == width else "give --formats saved_model"
             raise InputError(f"{artifact.path}: the model takes contents of {width}x{height} pixels only; {able}")
 
 
 class EndToEndTFLiteExporter(NetworkExporter):
-    """Exports a stylizer in one piece as a .tflite file, with the pictures that it takes as inputs.
+    """Exports an end-to-end stylizer as a .tflite file, with the pictures that it takes as inputs.
 
     Raises:
         InputError: the model takes contents of one size only, and another one is asked for.

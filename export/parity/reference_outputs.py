@@ -36,7 +36,7 @@ class ArtifactReferences:
         if isinstance(model, SingleStyleStylizerLike):
             cases = functools.partial(self._cases_in_style, name=name, style=None)
         # What was cut in two is held against the model as it was loaded.
-        self._own = evaluation.ReferenceOutputs(model.whole if isinstance(model, SplitStylizer) else model, cases)
+        self._own = evaluation.ReferenceOutputs(model.end_to_end if isinstance(model, SplitStylizer) else model, cases)
 
     def of(self, artifact: Artifact, folder: Path) -> evaluation.ReferenceOutputs:
         """Returns what an artifact is held against; refuses a style in its folder that is not the manifest's."""

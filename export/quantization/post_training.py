@@ -57,7 +57,7 @@ def recipe(mode: str) -> dict[str, Any]:
 
     Returns:
         `description`, and the rules by network: `predictor`, `transformer` and, but for int8, `features`; and
-        `generic`, what rules for networks made elsewhere are put together from, see `export.quantization.rules`.
+        `generic`, what rules for external networks are put together from, see `export.quantization.rules`.
     """
     return json.loads((RECIPES / f"{mode}.json").read_text(encoding="utf-8"))
 

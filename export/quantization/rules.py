@@ -1,4 +1,4 @@
-"""Quantization rules for networks made elsewhere, whose layers' names say nothing: drawn from the graph itself.
+"""Quantization rules for external networks, whose layers' names say nothing: drawn from the graph itself.
 
 What was found to matter in Magenta's networks is read off any graph's structure: an error early on the content's
 way is multiplied by every layer behind it, and a scale or a shift made of the style is applied to the whole picture.

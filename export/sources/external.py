@@ -1,4 +1,4 @@
-"""Stylizers made elsewhere as the exporting mechanism sees them: held against the source itself, as it was loaded."""
+"""External stylizers as the exporting mechanism sees them: held against the source itself, as it was loaded."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +36,7 @@ class ExternalSplitTFLiteExporter(SplitTFLiteExporter):
     """Exports a pair of whose layers nothing is known: in the form it has, by rules drawn from the graph."""
 
     def __init__(self, model: SplitStylizer, options: ExportOptions) -> None:
-        super().__init__(SplitStylizer(model.whole, mirror_padding.sliced(model.graph), model.tensor), options)
+        super().__init__(SplitStylizer(model.end_to_end, mirror_padding.sliced(model.graph), model.tensor), options)
 
     def form(self) -> Callable[[Any, Any], Any]:
         """Returns the transformer as it is."""
@@ -69,25 +69,25 @@ EXPORTERS: dict[str, dict[str, type[Exporter]]] = {
 
 
 def exportable(model: LoadedStylizer | SplitStylizer, source: SourceRecord, path: Path) -> ExportableStylizer:
-    """Makes a stylizer made elsewhere exportable.
+    """Makes an external stylizer exportable.
 
     Args:
-        model: the stylizer, in one piece, cut in two, or of one style.
+        model: the stylizer, end-to-end, cut in two, or of one style.
         source: what the manifest says of its origin.
         path: the file or folder that it was loaded from; the bundle keeps a copy.
 
     Returns:
         The stylizer, with what the manifest says of it.
     """
-    whole: LoadedStylizer = model.whole if isinstance(model, SplitStylizer) else model
+    end_to_end: LoadedStylizer = model.end_to_end if isinstance(model, SplitStylizer) else model
     method: Method = SINGLE_STYLE if isinstance(model, SingleStyleStylizer) else END_TO_END
     if isinstance(model, SplitStylizer):
         method = FEED_FORWARD
-    ranges = {role: list(form.bounds) for role, form in whole.formats.items()}
+    ranges = {role: list(form.bounds) for role, form in end_to_end.formats.items()}
     told: SourceRecord = {
         "method": method,
         **source,
-        "inputs": whole.binding.to_json(),
+        "inputs": end_to_end.binding.to_json(),
         "range": cast("RangeRecord", ranges),
     }
     if isinstance(model, SplitStylizer):
@@ -98,7 +98,7 @@ def exportable(model: LoadedStylizer | SplitStylizer, source: SourceRecord, path
 
 
 def reopen(path: Path, source: SourceRecord) -> ExportableStylizer:
-    """Reads back a stylizer made elsewhere from the copy in a bundle.
+    """Reads back an external stylizer from the copy in a bundle.
 
     Args:
         path: the copy.

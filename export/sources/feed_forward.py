@@ -1,4 +1,4 @@
-"""A stylizer, embedded or made elsewhere, as the exporting mechanism sees it (Ghiasi et al. 2017)."""
+"""An embedded or external stylizer as the exporting mechanism sees it (Ghiasi et al. 2017)."""
 
 import shutil
 from collections.abc import Mapping, Sequence

@@ -66,7 +66,7 @@ def open_source(model: str | Path, options: SourceOptions | None = None) -> Expo
 
     Args:
         model: whatever `toolkit.inference.model_loader.open_model` takes; a bundle carries the model it was made from.
-        options: of a model made elsewhere: what it does not tell itself.
+        options: of an external model: what it does not tell itself.
 
     Returns:
         The model, with what the manifest says of it.

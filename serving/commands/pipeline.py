@@ -92,7 +92,7 @@ def pipeline(
         if compile_to is not None and given:
             raise InputError(f"{option} has no effect with --compile, where nothing here runs the model: leave it out")
     quantizations, sides = (None if quantize is None else split(quantize)), (None if size is None else sizes(size))
-    elsewhere = SourceOptions(inputs, split_at, value_range)
+    external_options = SourceOptions(inputs, split_at, value_range)
     options = ExportOptions(split(formats), quantizations, sides, max_size)
     yaml = output_paths.File("--compile", compile_to, {".yaml", ".yml"}) if compile_to else None
     folders = [
@@ -107,7 +107,9 @@ def pipeline(
 
         import_modules(imports or [])
         narrower = {} if gates is None else _read_gates(gates)
-        settings = Settings(root, base_path, model, elsewhere, options, narrower, pictures, warmup_sizes=warmup_size)
+        settings = Settings(
+            root, base_path, model, external_options, options, narrower, pictures, warmup_sizes=warmup_size
+        )
         run: Run | None = None
         if compile_to is not None and image is not None:
             compile_for_kubeflow(settings, compile_to, image)

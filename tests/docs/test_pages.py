@@ -2,7 +2,7 @@
 
 An export is run up to the exporter with the options of the page: what the exporter makes of them is held by
 tests/export, and takes minutes. In its place the bundle that all tests share is put at the target. The commands of
-the pages on models made elsewhere, on serving and on TFX are run by tests/hub, tests/serving and tests/tfx, those on
+the pages on external models, on serving and on TFX are run by tests/hub, tests/serving and tests/tfx, those on
 runtimes and on the browser by tests/runtimes and tests/browser.
 """
 

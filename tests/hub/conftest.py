@@ -1,4 +1,4 @@
-"""What the tests of models made elsewhere share: modules in the Hub module's shape, and a server for them."""
+"""What the tests of external models share: modules in the Hub module's shape, and a server for them."""
 
 from pathlib import Path
 

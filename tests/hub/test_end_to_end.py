@@ -44,9 +44,9 @@ def expected(stylizer):
 @pytest.mark.parametrize("kind", ["tf1_module", "tf1_hub_module", "tf2_module"])
 def test_a_saved_model_of_any_age_is_opened_cut_and_paints_what_its_networks_paint(kind, request, expected, stylizer):
     folder = request.getfixturevalue(kind)
-    whole, split = open_model(folder, options=SourceOptions(split_at="none")), open_model(folder)
-    assert (type(whole), type(split)) == (EndToEndStylizer, SplitStylizer)
-    np.testing.assert_allclose(whole(CONTENT, STYLE), expected, atol=1e-5)
+    end_to_end, split = open_model(folder, options=SourceOptions(split_at="none")), open_model(folder)
+    assert (type(end_to_end), type(split)) == (EndToEndStylizer, SplitStylizer)
+    np.testing.assert_allclose(end_to_end(CONTENT, STYLE), expected, atol=1e-5)
     np.testing.assert_allclose(split(CONTENT, STYLE), expected, atol=1e-5)
     np.testing.assert_allclose(split.bottleneck(STYLE), stylizer.bottleneck(STYLE), atol=1e-4)
     half = np.asarray(stylizer(CONTENT, STYLE, strength=0.5))
@@ -159,7 +159,7 @@ def test_a_model_of_batches_of_one_length_paints_any_number_of_pictures(source, 
     in_a_graph = opened.of_any_batch(freeze(opened).call())
     np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(styles)), expected, atol=1e-6)
     np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(STYLE))[0], expected[0], atol=1e-6)
-    with pytest.raises(InputError, match="batches of one length, stays in one piece"):
+    with pytest.raises(InputError, match="batches of one length, stays end-to-end"):
         open_model(path, options=SourceOptions(split_at="x"))
 
 
@@ -247,7 +247,7 @@ def test_inputs_settle_which_is_which(swapped):
     np.testing.assert_allclose(painted, (CONTENT + STYLE.mean((1, 2), keepdims=True)) / 2, atol=1e-6)
 
 
-def test_options_for_models_made_elsewhere_are_refused_for_ours(bundle, stylizer, tmp_path):
+def test_options_for_external_models_are_refused_for_ours(bundle, stylizer, tmp_path):
     stylizer.save(tmp_path / "mine.keras")
     for source in ("magenta-mobile", bundle, tmp_path / "mine.keras"):
         assert "--inputs content=a,style=b: " in refusal(source, options=SourceOptions(inputs="content=a,style=b"))

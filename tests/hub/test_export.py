@@ -35,7 +35,7 @@ def small(monkeypatch):
 
 @pytest.fixture(scope="module")
 def keras_bundle(two_inputs, tmp_path_factory):
-    """A Keras model with two inputs, exported in one piece in every mode, at one size and at any."""
+    """A Keras model with two inputs, exported end-to-end in every mode, at one size and at any."""
     from toolkit import cli
 
     target = tmp_path_factory.mktemp("bundles") / "keras"
@@ -99,7 +99,7 @@ def test_every_source_is_exported_and_verified_through_the_same_path(
     np.testing.assert_array_equal(painted, original(CONTENT, STYLE))
 
 
-def test_a_model_in_one_piece_keeps_every_gate_in_one_file_a_mode(keras_bundle, two_inputs):
+def test_an_end_to_end_model_keeps_every_gate_in_one_file_a_mode(keras_bundle, two_inputs):
     manifest = manifests.read(keras_bundle)
     assert manifest["source"]["method"] == "one-piece"
     assert manifest["source"]["inputs"]["content"] == "content"
@@ -119,7 +119,7 @@ def test_a_model_in_one_piece_keeps_every_gate_in_one_file_a_mode(keras_bundle, 
             np.testing.assert_allclose(painted, expected, atol=0.05, err_msg=record["path"])
     assert set(manifest["artifacts"][0]["signatures"]) == {"serving_default", "image_bytes"}
     assert (keras_bundle / "report" / "index.html").is_file()
-    assert "in one piece" in (keras_bundle / "MODEL_CARD.md").read_text()
+    assert "end-to-end" in (keras_bundle / "MODEL_CARD.md").read_text()
 
 
 def test_the_reference_is_the_source_byte_for_byte(keras_bundle, pair_bundle, two_inputs, tf1_module):
@@ -154,10 +154,10 @@ def test_what_is_quantized_keeps_its_gate_because_of_the_policy(tf2_module, tmp_
     from export.parity import evaluation
     from export.quantization.post_training import apply_rules
 
-    whole = open_model(tf2_module, options=SourceOptions(split_at="none"))
-    exporter = end_to_end_tflite.EndToEndTFLiteExporter(whole, ExportOptions())
+    end_to_end = open_model(tf2_module, options=SourceOptions(split_at="none"))
+    exporter = end_to_end_tflite.EndToEndTFLiteExporter(end_to_end, ExportOptions())
     model, inputs = exporter.convert("stylizer", 128), exporter.calibration_inputs(128, False)["stylizer"]
-    reference, psnr = evaluation.ReferenceOutputs(whole), {}
+    reference, psnr = evaluation.ReferenceOutputs(end_to_end), {}
     chosen = policy.rules(model, "int8", "content_image")
     everything = [
         {
@@ -194,11 +194,11 @@ def test_stylize_paints_with_what_was_exported_and_with_the_source(
     assert run("stylize", *arguments, *options, "-o", pictures / "pair.png")[0] == 0
 
 
-def test_a_model_in_one_piece_has_no_strength(run, keras_bundle, pictures):
+def test_an_end_to_end_model_has_no_strength(run, keras_bundle, pictures):
     arguments = [pictures / "cat.png", pictures / "starry_night.png", "-o", pictures / "out.png", "--strength", "0.5"]
     code, _, error = run("stylize", *arguments, "--model", keras_bundle)
     assert code == 2
-    assert "a model in one piece has none but 1; where it has a bottleneck, --split-at names it" in error
+    assert "an end-to-end model has none but 1; where it has a bottleneck, --split-at names it" in error
 
 
 # What is opened again in another process, after other models
@@ -325,14 +325,14 @@ def test_a_model_of_one_size_says_which_size_to_give(run, tmp_path):
     assert code == 0, error
     assert run("verify", tmp_path / "bundle")[0] == 0
     code, _, error = run("export", tmp_path / "cut", "--model", tmp_path / "fixed.keras", "--split-at", "x")
-    assert "what takes pictures of one size, or batches of one length, stays in one piece" in error
+    assert "what takes pictures of one size, or batches of one length, stays end-to-end" in error
 
 
-def test_one_piece_is_no_method_to_ask_for(run, tmp_path):
+def test_end_to_end_is_no_method_to_ask_for(run, tmp_path):
     code, _, error = run("export", tmp_path / "other", "--method", "one-piece")
     assert code == 2
     assert "unknown method 'one-piece'" in error
-    assert "a stylizer is kept in one piece by --split-at none" in error
+    assert "a stylizer is kept end-to-end by --split-at none" in error
 
 
 def test_a_gate_that_is_missed_is_reported_as_always(run, two_inputs, tmp_path, small, monkeypatch):

@@ -336,15 +336,15 @@ def test_what_another_user_has_put_into_the_cache_is_refused(cache, server, monk
     if what == "link to the cache":
         cache.rename(cache.with_name("elsewhere"))
         cache.symlink_to(cache.with_name("elsewhere"))
-    foreign = {"cache": cache, "module": module, "link to the cache": cache}[what]
+    module_file = {"cache": cache, "module": module, "link to the cache": cache}[what]
     lstat = type(cache).lstat
 
     def owned(path):
         status = lstat(path)
-        return os.stat_result([*status[:4], 12345, *status[5:10]]) if path == foreign else status
+        return os.stat_result([*status[:4], 12345, *status[5:10]]) if path == module_file else status
 
     monkeypatch.setattr(type(cache), "lstat", owned)
-    assert f"{foreign}: refused: another user (number 12345) made it" in refusal(handle)
+    assert f"{module_file}: refused: another user (number 12345) made it" in refusal(handle)
 
 
 @pytest.mark.parametrize("change", ["changed", "added", "removed"])

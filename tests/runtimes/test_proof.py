@@ -97,7 +97,7 @@ def test_the_page_shows_the_worst_pair_of_each_runtime(evaluated, bundle, tmp_pa
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_command_exits_with_1_when_a_gate_is_missed(count, evaluated, bundle, monkeypatch, capfd):
-    monkeypatch.setattr(proof, "hold", lambda *arguments: evaluated[:count])
+    monkeypatch.setattr(proof, "evaluate", lambda *arguments: evaluated[:count])
     monkeypatch.setattr(sys, "argv", ["runtimes", str(bundle), "litert"])
     failures = [line for one in evaluated[:count] for line in one.parity.failures]
     assert command.main() == (1 if failures else 0)

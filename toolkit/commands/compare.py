@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.commands import closing, completion, interruption, objective_options
-from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
+from toolkit.commands.idle import for_external_models, refuse_idle
 from toolkit.commands.optimize import MAX_STEPS, check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.printing import print_path
@@ -69,7 +69,7 @@ def compare(
 
     options = SourceOptions(inputs, split_at, value_range)
     seeded = None if vgg_weights == "random" else "without --vgg-weights random"
-    refuse_idle(context, {"seed": seeded, **of_models_made_elsewhere(model)})
+    refuse_idle(context, {"seed": seeded, **for_external_models(model)})
     output_paths.check(
         [content, style, local_path(model), objective_options.weights_file(vgg_weights)],
         [output_paths.File("--output", output, WRITABLE_SUFFIXES)],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.commands import closing, completion, interruption
-from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
+from toolkit.commands.idle import for_external_models, refuse_idle
 from toolkit.commands.options import (
     MODEL_HELP,
     Detail,
@@ -140,7 +140,7 @@ def stylize(
     if refine and max_size is None:
         max_size = _REFINED_SIZE
     look = Look(strength, max_size, style_size, preserve_color, detail)
-    refuse_idle(context, of_models_made_elsewhere(model))
+    refuse_idle(context, for_external_models(model))
     opened, is_inside = None, has_style_inside(model, artifact)
     if is_inside is None:
         with quiet_libraries(), trusted(trust):

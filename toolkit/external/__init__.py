@@ -1,4 +1,4 @@
-"""Models made elsewhere: which input is which, in what range they take pictures, and where they can be cut in two.
+"""External models: which input is which, in what range they take pictures, and where they can be cut in two.
 
 Such a model becomes a stylizer that is called as our own are, end to end or split at its bottleneck.
 `toolkit.inference`, the commands and `export` import it.

@@ -1,4 +1,4 @@
-"""A stylizer made elsewhere, in one piece: content and style, or content alone, in, picture out, whatever is inside."""
+"""An external end-to-end stylizer: content and style, or content alone, in, picture out, whatever is inside."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

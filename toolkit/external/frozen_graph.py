@@ -1,4 +1,4 @@
-"""A stylizer made elsewhere as one graph of constants, whole or in part a function of pictures in our form."""
+"""An external stylizer as one graph of constants, whole or in part a function of pictures in our form."""
 
 import functools
 from collections import deque
@@ -99,28 +99,28 @@ class FrozenGraph:
         return self.function(feeds, f"{self.output}:{self.output_index}", is_raw)
 
 
-def freeze(whole: LoadedStylizer) -> FrozenGraph:
+def freeze(loaded: LoadedStylizer) -> FrozenGraph:
     """Makes one graph of constants of a stylizer, every function called in it put in the place of the call.
 
     Raises:
         InputError: it has something that is no constant even then, such as a table, or its picture does not depend on
             one of its inputs.
     """
-    if whole.graph is None:
-        whole.graph = _frozen(whole)
-    return whole.graph
+    if loaded.graph is None:
+        loaded.graph = _frozen(loaded)
+    return loaded.graph
 
 
-def _frozen(whole: LoadedStylizer) -> FrozenGraph:
+def _frozen(loaded: LoadedStylizer) -> FrozenGraph:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     with in_one_line("the model could not be traced as one graph"):
-        traced = whole.trace()
+        traced = loaded.trace()
     try:
         frozen = convert_variables_to_constants_v2(traced.concrete, lower_control_flow=False)
     except Exception as error:  # TensorFlow's rewriting of a graph from elsewhere may raise anything
         raise InputError(f"the model's variables cannot be made constants: {reason(error)}") from error
-    inputs = {role: frozen.inputs[index].op.name for role, index in zip(whole.shapes, traced.inputs, strict=True)}
+    inputs = {role: frozen.inputs[index].op.name for role, index in zip(loaded.shapes, traced.inputs, strict=True)}
     output = frozen.outputs[traced.output]
     definition = frozen.graph.as_graph_def()
     _remove_control_edges(definition)
@@ -131,7 +131,7 @@ def _frozen(whole: LoadedStylizer) -> FrozenGraph:
             f"the picture does not depend on the {unread[0]}: save a model that paints a content in the style of a "
             "style picture, or one that takes a content alone"
         )
-    return FrozenGraph(definition, inputs, output.op.name, output.value_index, whole.formats)
+    return FrozenGraph(definition, inputs, output.op.name, output.value_index, loaded.formats)
 
 
 def _remove_control_edges(definition: Any) -> None:

@@ -1,4 +1,4 @@
-"""Tries a model made elsewhere on sample pictures: what it gives tells their range, and whether it takes batches."""
+"""Tries an external model on sample pictures: what it gives tells their range, and whether it takes batches."""
 
 from collections.abc import Mapping
 

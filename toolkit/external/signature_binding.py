@@ -1,4 +1,4 @@
-"""Finds out how a stylizer made elsewhere is called: which input is the content, which the style, if it takes one."""
+"""Finds out how an external stylizer is called: which input is the content, which the style, if it takes one."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Cuts a stylizer made elsewhere at its bottleneck: into a style predictor and a style transformer."""
+"""Cuts an external stylizer at its bottleneck: into a style predictor and a style transformer."""
 
 from typing import Any
 
@@ -112,17 +112,17 @@ def _resolve_tensor(graph: FrozenGraph, tensor: str) -> str:
 
 
 class SplitStylizer:
-    """A stylizer made elsewhere, cut in two; called as `toolkit.feed_forward.stylizer.Stylizer` is.
+    """An external stylizer, cut in two; called as `toolkit.feed_forward.stylizer.Stylizer` is.
 
     Threads may share one; their calls run at the same time.
 
     Args:
-        whole: the stylizer as it was loaded.
+        end_to_end: the stylizer as it was loaded.
         graph: its graph.
         tensor: name of the bottleneck, or the end of it.
 
     Attributes:
-        whole: the stylizer as it was loaded.
+        end_to_end: the stylizer as it was loaded.
         graph: its graph.
         tensor: the bottleneck's whole name.
         bottleneck_dim: its length.
@@ -133,12 +133,12 @@ class SplitStylizer:
         InputError: the tensor does not separate content and style; lists those that do.
     """
 
-    def __init__(self, whole: EndToEndStylizer, graph: FrozenGraph, tensor: str) -> None:
-        if not whole.takes_any_size:
+    def __init__(self, end_to_end: EndToEndStylizer, graph: FrozenGraph, tensor: str) -> None:
+        if not end_to_end.takes_any_size:
             raise InputError(
-                f"--split-at {tensor!r}: what takes pictures of one size, or batches of one length, stays in one piece"
+                f"--split-at {tensor!r}: what takes pictures of one size, or batches of one length, stays end-to-end"
             )
-        self.whole, self.graph, self.tensor = whole, graph, _resolve_tensor(graph, tensor)
+        self.end_to_end, self.graph, self.tensor = end_to_end, graph, _resolve_tensor(graph, tensor)
         shapes = graph.shapes
         shape = shapes[self.tensor]
         self.bottleneck_dim: int = shape[-1]
@@ -184,12 +184,12 @@ class SplitStylizer:
 
 
 def split(
-    whole: EndToEndStylizer | SingleStyleStylizer, tensor: str | None
+    end_to_end: EndToEndStylizer | SingleStyleStylizer, tensor: str | None
 ) -> "EndToEndStylizer | SingleStyleStylizer | SplitStylizer":
     """Cuts a stylizer at a tensor, or where a published module's graph is known to be cut.
 
     Args:
-        whole: the stylizer.
+        end_to_end: the stylizer.
         tensor: name of the bottleneck, or the end of it; None for the known one.
 
     Returns:
@@ -198,17 +198,17 @@ def split(
     Raises:
         InputError: the tensor does not separate content and style; lists those that do.
     """
-    if not isinstance(whole, EndToEndStylizer):
+    if not isinstance(end_to_end, EndToEndStylizer):
         if tensor is not None:
             raise InputError(f"--split-at {tensor!r}: the model takes a content alone: it reads no style to cut off")
-        return whole
-    if tensor is None and not whole.takes_any_size:
-        return whole
+        return end_to_end
+    if tensor is None and not end_to_end.takes_any_size:
+        return end_to_end
     try:
-        graph = freeze(whole)
+        graph = freeze(end_to_end)
         tensor = tensor or known_bottleneck(graph)
     except StyleportError:
         if tensor is None:  # it may still paint as it is
-            return whole
+            return end_to_end
         raise
-    return whole if tensor is None else SplitStylizer(whole, graph, tensor)
+    return end_to_end if tensor is None else SplitStylizer(end_to_end, graph, tensor)

@@ -1,4 +1,4 @@
-"""The range that a model made elsewhere takes and gives the samples of pictures in."""
+"""The range that an external model takes and gives the samples of pictures in."""
 
 import re
 from collections.abc import Mapping, Sequence

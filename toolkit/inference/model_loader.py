@@ -63,7 +63,7 @@ def open_model(
             installed, see `toolkit.inference.artifact_choice.default_artifact`. Of a preset, `tflite` (the default,
             where a runtime for it is installed) or `keras`.
         threads: CPU threads of a TFLite artifact; all cores by default.
-        options: of a model made elsewhere: what it does not tell itself.
+        options: of an external model: what it does not tell itself.
         isolated: a TFLite artifact is run in processes of its own; see `toolkit.runtimes.isolated`.
 
     Returns:
@@ -119,7 +119,7 @@ def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | 
 
 
 def refuse(resolved: ModelSource, options: SourceOptions | None) -> None:
-    """Refuses options that only models made elsewhere take."""
+    """Refuses options that only external models take."""
     if options is not None:
         options.refuse(f"{resolved.name} is called as all of ours are")
 
@@ -158,10 +158,10 @@ def load(
     Args:
         resolved: the model.
         options: see `open_model`.
-        is_tried: what a model made elsewhere paints of sample pictures is looked at.
+        is_tried: what an external model paints of sample pictures is looked at.
 
     Returns:
-        Our stylizer; or one made elsewhere, cut in two where the options say so or its bottleneck is known.
+        Our stylizer; or an external stylizer, cut in two where the options say so or its bottleneck is known.
 
     Raises:
         InputError: it cannot be loaded, how it is called cannot be told, or its range is another one.
@@ -192,7 +192,7 @@ def load(
 def _prepared(
     opened: "EndToEndStylizer | SingleStyleStylizer", path: Path, options: SourceOptions, is_tried: bool
 ) -> "EndToEndStylizer | SingleStyleStylizer | SplitStylizer":
-    """Brings a model made elsewhere to float32, tries it, and cuts it."""
+    """Brings an external model to float32, tries it, and cuts it."""
     from toolkit.external.graph_precision import compute_in_float32
     from toolkit.external.probe import check_batches, check_range
     from toolkit.external.splitting import split

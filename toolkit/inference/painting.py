@@ -28,7 +28,7 @@ class Painter:
         look: how pictures are read and painted.
 
     Raises:
-        InputError: a strength below 1 is asked of a model in one piece.
+        InputError: a strength below 1 is asked of an end-to-end model.
     """
 
     def __init__(self, model: StylizerLike | SingleStyleStylizerLike, look: Look) -> None:
@@ -49,7 +49,7 @@ class Painter:
             return _Split(model, self.look, self._timed)
         if self.look.strength < 1:
             raise InputError(
-                f"strength is {self.look.strength:g}: a model in one piece has none but 1; "
+                f"strength is {self.look.strength:g}: an end-to-end model has none but 1; "
                 "where it has a bottleneck, --split-at names it"
             )
         return _EndToEnd(model)
@@ -130,7 +130,7 @@ class _Split:
 
 
 class _EndToEnd:
-    """A model in one piece."""
+    """An end-to-end model."""
 
     def __init__(self, model: StylizerLike) -> None:
         self._model = model

@@ -99,8 +99,8 @@ class RunProgress(keras.callbacks.Callback):
 
 def duration(seconds: float) -> str:
     """Returns a time in words, such as `40 s`, `2:05 min` or `1:10 h`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    large, small = divmod(whole, 60) if whole < 3600 else divmod(round(seconds / 60), 60)
-    return f"{large}:{small:02d} {'min' if whole < 3600 else 'h'}"
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    large, small = divmod(rounded, 60) if rounded < 3600 else divmod(round(seconds / 60), 60)
+    return f"{large}:{small:02d} {'min' if rounded < 3600 else 'h'}"

@@ -134,7 +134,7 @@ def check_painting(model: Any, content: tuple[int, int] | None = None, style_sid
     """Refuses to paint pictures that the machine has no memory for; what is loaded already is not counted.
 
     Args:
-        model: has a `pixel_cost`; of one made elsewhere, which has none, nobody knows what its layers take.
+        model: has a `pixel_cost`; of an external model, which has none, nobody knows what its layers take.
         content: height and width of the content picture, if one is painted.
         style_side: of the square style picture, if one is read.
 

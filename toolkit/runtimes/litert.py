@@ -20,7 +20,7 @@ from toolkit.runtimes.tflite_network import TFLiteNetwork, tensor_shape
 
 PREDICTOR_FILE = "predictor.tflite"
 TRANSFORMER_FILE = "transformer.tflite"
-# A stylizer in one piece.
+# An end-to-end stylizer.
 STYLIZER_FILE = "stylizer.tflite"
 
 # What of a bundle is run first where nothing else is asked for: the closest to the model. All but int8 compute in
@@ -43,7 +43,7 @@ def open_network(
 
 def _pair_in(folder: Path) -> tuple[Path, Path]:
     if (folder / STYLIZER_FILE).is_file():
-        raise InputError(f"{folder}: holds a stylizer in one piece, not a pair: open it by toolkit.open_model")
+        raise InputError(f"{folder}: holds an end-to-end stylizer, not a pair: open it by toolkit.open_model")
     return folder / PREDICTOR_FILE, folder / TRANSFORMER_FILE
 
 
@@ -279,7 +279,7 @@ class DeviceStylizer(Timed):
 
 
 class DeviceEndToEndStylizer(Timed):
-    """An exported .tflite of a stylizer in one piece: content and style in, picture out.
+    """An exported .tflite of an end-to-end stylizer: content and style in, picture out.
 
     Takes pictures, and may be shared by threads, as `DeviceStylizer` does and may.
 

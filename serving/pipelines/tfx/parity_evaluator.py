@@ -89,7 +89,7 @@ def _evaluate(
     if broken:
         failures, records = [broken], []
     else:
-        result = verify_bundle(bundle, trial=VerifyOptions(pictures, gates, {ARTIFACT: version}))
+        result = verify_bundle(bundle, options=VerifyOptions(pictures, gates, {ARTIFACT: version}))
         reports.write_page(report / "report", result.manifest, result.measured)
         failures = result.failures
         records = [{"path": artifact.path, **parity.to_json()} for artifact, parity in result.measured.items()]

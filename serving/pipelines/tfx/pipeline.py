@@ -42,7 +42,7 @@ class Settings:
         root: where it keeps its artifacts; for Kubeflow a bucket's address.
         base_path: the folder of the versions that a server is given; its name is the model's.
         source: a preset, a handle or a path, as `export.sources.loader.open_source` takes it.
-        elsewhere: of a model made elsewhere: what it does not tell itself, as the command line has it.
+        external_options: of an external model: what it does not tell itself, as the command line has it.
         options: what to export; the SavedModel is what is pushed.
         gates: narrower bounds by metric, by kind of artifact.
         pictures: a folder with `contents/` and `styles/` to measure on in place of the samples.
@@ -54,7 +54,7 @@ class Settings:
     root: str
     base_path: str
     source: str = DEFAULT_SOURCE
-    elsewhere: SourceOptions = dataclasses.field(default_factory=SourceOptions)
+    external_options: SourceOptions = dataclasses.field(default_factory=SourceOptions)
     options: ExportOptions = dataclasses.field(default_factory=ExportOptions)
     gates: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     pictures: Path | None = None
@@ -113,9 +113,9 @@ def exporting_components(settings: Settings) -> tuple[Any, Any, Any]:
     source = StylizerSource(
         source=settings.source,
         # TFX's parameters have no None.
-        inputs=settings.elsewhere.inputs or "",
-        split_at=settings.elsewhere.split_at or "",
-        value_range=settings.elsewhere.value_range or "",
+        inputs=settings.external_options.inputs or "",
+        split_at=settings.external_options.split_at or "",
+        value_range=settings.external_options.value_range or "",
         fingerprint=fingerprint(settings.source),
     )
     exporter = BundleExporter(

@@ -37,7 +37,7 @@ def small(*arguments):
 
 
 @pytest.fixture
-def foreign(bundle, tmp_path):
+def external(bundle, tmp_path):
     """A network as others write it: no signature, no metadata."""
     content = (bundle / "tflite/float16_384/transformer.tflite").read_bytes()
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
@@ -88,12 +88,12 @@ def test_the_signatures_of_a_file_are_those_of_the_manifest(run, bundle):
     assert told["metadata"]["name"] == "magenta-mobile predictor, int8"
 
 
-def test_a_file_made_by_others_is_described_too(run, foreign):
-    code, output, _ = run("inspect", foreign)
+def test_a_file_made_by_others_is_described_too(run, external):
+    code, output, _ = run("inspect", external)
     assert code == 0
     assert "no metadata of styleport\n\nno signature; the graph\n  in " in output
     assert "[1x384x384x3]" in output
-    told = json.loads(run("inspect", foreign, "--json")[1])
+    told = json.loads(run("inspect", external, "--json")[1])
     assert (list(told["signatures"]), told["metadata"]) == ([""], None)
     assert told["operations"]["CONV_2D"] > 10
 

@@ -198,7 +198,7 @@ def test_options_that_do_not_fit_are_refused(run, tmp_path, arguments, said):
     assert said in error
 
 
-def test_a_model_in_one_piece_has_nothing_to_bake_a_style_into(tmp_path):
+def test_an_end_to_end_model_has_nothing_to_bake_a_style_into(tmp_path):
     style = Style.read(write_style(tmp_path, "a.png"))
     with pytest.raises(InputError, match=r"one-piece has no bottleneck .* --split-at names it"):
         ExportOptions(("baked",), method="one-piece", bakes=(style,))

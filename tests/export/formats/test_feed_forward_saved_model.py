@@ -174,7 +174,7 @@ def test_a_strength_out_of_range_is_refused(run, strength, said):
 
 def test_no_operation_calls_python_or_is_foreign_to_tensorflow(graph):
     assert "Conv2D" in saved_model_files.operations(graph)
-    assert not saved_model_files.foreign_operations(graph)
+    assert not saved_model_files.operations_outside_tensorflow(graph)
 
 
 def test_no_object_needs_a_class_of_keras_or_of_this_project(graph, folder):

@@ -52,8 +52,8 @@ def without_output_shapes(signatures):
 def test_only_builtin_operations_are_used(bundle, pair, file):
     operations = tflite_graph.read(bundle / pair / file).operations
     assert len(operations) > 50
-    foreign = {(one.name, one.custom) for one in operations if one.custom or one.name in ("CUSTOM", "DELEGATE")}
-    assert not foreign
+    unknown = {(one.name, one.custom) for one in operations if one.custom or one.name in ("CUSTOM", "DELEGATE")}
+    assert not unknown
 
 
 @pytest.mark.parametrize("file", FILES)

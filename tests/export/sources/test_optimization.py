@@ -214,7 +214,7 @@ def test_no_operation_is_foreign_to_tensorflow(exported):
     graph = saved_model_files.read(exported[0] / "saved_model")
     # The gradient and the spectra are in the graph, not in Python.
     assert {"Conv2DBackpropInput", "RFFT2D"} <= saved_model_files.operations(graph)
-    assert not saved_model_files.foreign_operations(graph)
+    assert not saved_model_files.operations_outside_tensorflow(graph)
 
 
 PAINT = """

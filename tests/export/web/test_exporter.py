@@ -295,7 +295,7 @@ def test_a_missing_npm_is_told_before_anything_is_exported(fake, tmp_path, monke
 WEB = ExportOptions(formats=("web",))
 
 
-def test_a_stylizer_made_elsewhere_gets_a_page_of_its_own_networks(fake, bundle, tmp_path):
+def test_an_external_stylizer_gets_a_page_of_its_own_networks(fake, bundle, tmp_path):
     former, exporter = bundle / "tflite" / "float16_384", external.EXPORTERS["feed-forward"]["web"]
     assert issubclass(exporter.pairs, external.ExternalSplitTFLiteExporter)
     (artifact,) = former_networks(exporter, former)(None, WEB).export(tmp_path, print)

@@ -83,11 +83,11 @@ def test_a_staging_folder_that_is_a_pipe_or_a_link_or_another_user_s_is_passed_b
     (tmp_path / ".a.staging-link").symlink_to(tmp_path / "elsewhere")
     for name in ("foreign", "dead"):
         (tmp_path / f".a.staging-{name}").mkdir()
-    fstat, foreign = os.fstat, (tmp_path / ".a.staging-foreign").stat().st_ino
+    fstat, owned_by_another = os.fstat, (tmp_path / ".a.staging-foreign").stat().st_ino
 
     def owned(descriptor):
         status = fstat(descriptor)
-        return os.stat_result([*status[:4], 12345, *status[5:10]]) if status.st_ino == foreign else status
+        return os.stat_result([*status[:4], 12345, *status[5:10]]) if status.st_ino == owned_by_another else status
 
     monkeypatch.setattr(os, "fstat", owned)
     with bundles.work_folder(tmp_path, ".a.staging-") as folder:

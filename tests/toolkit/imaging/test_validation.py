@@ -73,8 +73,8 @@ def halved(content_image):
     return {"stylized_image": content_image / 2}
 
 
-def foreign(folder):
-    """A model made elsewhere: content plus the mean of the style, halved; its bottleneck is that mean."""
+def external_model(folder):
+    """An external model: content plus the mean of the style, halved; its bottleneck is that mean."""
     content, style = (keras.Input((None, None, 3), name=name) for name in ("content", "style"))
     code = keras.layers.GlobalAveragePooling2D(keepdims=True, name="code")(style)
     picture = keras.layers.Rescaling(0.5)(keras.layers.Add()([content, code]))
@@ -97,7 +97,7 @@ def calls(tmp_path_factory, bundle, stylizer):
     baked_stylizer = BakedStylizer(folder)
     saved = SavedModelStylizer(bundle / "saved_model")
     options = (SourceOptions(split_at=tensor) for tensor in ("none", "code_1/Mean"))
-    whole, split = (open_model(foreign(folder), options=one) for one in options)
+    end_to_end, split = (open_model(external_model(folder), options=one) for one in options)
     features = VGG19Features(["block1_conv1"], "random")
 
     def written(picture):
@@ -140,7 +140,7 @@ def calls(tmp_path_factory, bundle, stylizer):
         "DeviceStylizer": device,
         "DeviceEndToEndStylizer": device_end_to_end,
         "SavedModelStylizer": saved,
-        "EndToEndStylizer": whole,
+        "EndToEndStylizer": end_to_end,
         "SplitStylizer": split,
         "the problem of StyleTransfer": problem,
     }.items():

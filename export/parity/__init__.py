@@ -7,7 +7,7 @@ exporters of `export.formats` do not.
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "Reference": "export.parity.evaluation",
+    "ReferenceOutputs": "export.parity.evaluation",
     "ArtifactReferences": "export.parity.reference_outputs",
 }
 

@@ -7,8 +7,7 @@
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "FeedForward": "export.sources.feed_forward",
-    "Foreign": "export.sources.external",
+    "ExportableStylizer": "export.sources.feed_forward",
     "Optimization": "export.sources.optimization",
     "open_optimization": "export.sources.loader",
     "open_source": "export.sources.loader",

@@ -113,7 +113,7 @@ def _named_as_keras_wants(path: Path) -> Iterator[Path]:
 
 def _what_is_wrong(error: Exception) -> str:
     told = str(error)
-    if unknown := re.findall(r"Could not resolve_source (class|function) '([^'\n]{1,200})'", told):
+    if unknown := re.findall(r"Could not locate (class|function) '([^'\n]{1,200})'", told):
         kind, name = unknown[-1]
         return (
             f"its {kind} {name!r} is not known, and the file brings no code along: give --import MODULE, the Python "

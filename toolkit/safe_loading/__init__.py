@@ -7,7 +7,7 @@ imports files, errors and manifests alone.
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "Limits": "toolkit.safe_loading.download_limits",
+    "DownloadLimits": "toolkit.safe_loading.download_limits",
     "check_archive": "toolkit.safe_loading.archive",
     "check_graph": "toolkit.safe_loading.graph_rules",
     "trusted": "toolkit.safe_loading.saved_model_check",

@@ -6,7 +6,7 @@ Files are found, read and written on any file system that Beam has. `styleport b
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "Outcome": "serving.pipelines.beam.outcomes",
+    "BatchOutcome": "serving.pipelines.beam.outcomes",
     "Plan": "serving.pipelines.beam.plan",
     "StylizerHandler": "serving.pipelines.beam.inference",
     "Summary": "serving.pipelines.beam.outcomes",

@@ -9,7 +9,7 @@ _PUBLIC = {
     "BatchOptions": "serving.server.batching.options",
     "BatchScheduler": "serving.server.batching.queues",
     "DirectScheduler": "serving.server.batching.scheduling",
-    "Job": "serving.server.batching.scheduling",
+    "PredictJob": "serving.server.batching.scheduling",
     "Scheduler": "serving.server.batching.scheduling",
 }
 

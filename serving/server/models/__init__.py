@@ -6,10 +6,10 @@ A version is loaded as TensorFlow Serving loads it. The protocols, `predict` and
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "Model": "serving.server.models.version",
+    "ServedModel": "serving.server.models.version",
     "ModelManager": "serving.server.models.manager",
     "Servable": "serving.server.models.loader",
-    "Version": "serving.server.models.version",
+    "ServedVersion": "serving.server.models.version",
 }
 
 __all__ = sorted(_PUBLIC)

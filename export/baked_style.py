@@ -83,7 +83,7 @@ class Style:
     @classmethod
     def from_json(cls, record: StyleRecord) -> "Style":
         """Reads what `to_json` gave."""
-        return cls(record["slug"], tuple(StylePicture(**one) for one in record["pictures"]), record["strength"])
+        return cls(record["slug"], tuple(StylePicture(**picture) for picture in record["pictures"]), record["strength"])
 
     def to_json(self) -> StyleRecord:
         """Returns what the manifest says of it."""

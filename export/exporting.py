@@ -160,8 +160,8 @@ def _fill(
     report.write(staging, manifest, measured)
     if failures := _failures(measured):
         kept = bundles.keep_failed(staging, target, failures)
-        told = first_of(failures)
-        raise WorkError(f"parity gate missed: {told}; no bundle was written, what failed is in {kept}")
+        message = first_of(failures)
+        raise WorkError(f"parity gate missed: {message}; no bundle was written, what failed is in {kept}")
     known = {file["path"] for record in manifest["artifacts"] for file in record["files"]}
     manifest["files"] = [file for file in bundles.records(staging) if file["path"] not in known]
     bundles.write_manifest(staging, manifest)

@@ -186,8 +186,8 @@ def check_gate(measurements: Iterable[Measurement], gate: Gate) -> Parity:
     """Holds at least one measurement against a gate."""
     metrics: dict[str, Metrics] = {}
     worst: list[Measurement] = []
-    for one in measurements:
-        metrics[one.case.name] = one.metrics
-        if not worst or _badness(one.metrics) > _badness(worst[0].metrics):
-            worst = [one]
+    for measurement in measurements:
+        metrics[measurement.case.name] = measurement.metrics
+        if not worst or _badness(measurement.metrics) > _badness(worst[0].metrics):
+            worst = [measurement]
     return Parity(gate, metrics, worst[0], _failures(metrics, gate))

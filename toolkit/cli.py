@@ -211,11 +211,11 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if stopped := signals.behind(error):
             return stopped
-        told = error if isinstance(error, StyleportError) else _outside(error)
-        if told is None and os.environ.get(LOGS_VARIABLE):
+        known = error if isinstance(error, StyleportError) else _outside(error)
+        if known is None and os.environ.get(LOGS_VARIABLE):
             raise
-        told = told or WorkError(f"{type(error).__name__}: {reason(error)}; {LOGS_VARIABLE}=1 shows where")
-        return _fail(str(told), told.exit_code)
+        known = known or WorkError(f"{type(error).__name__}: {reason(error)}; {LOGS_VARIABLE}=1 shows where")
+        return _fail(str(known), known.exit_code)
     return code if isinstance(code, int) else 0
 
 

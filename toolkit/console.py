@@ -64,7 +64,7 @@ def quiet_libraries() -> Iterator[Console]:
     with (
         chatter,
         os.fdopen(os.dup(1), "wb") as output,
-        streams.told(os.dup(2)) as real,
+        streams.open_stderr(os.dup(2)) as real,
         watched(chatter.fileno(), real.fileno()),
     ):
         for descriptor in (1, 2):
@@ -169,15 +169,15 @@ def counting_bar(console: Console, total: int, line_seconds: float) -> Iterator[
         A function to call with how many there are.
     """
     columns = (_DESCRIPTION, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    told = time.monotonic()
+    last_shown = time.monotonic()
     with bar(console, *columns) as progress:
         task = progress.add_task("", total=total)
 
         def show(count: int) -> None:
-            nonlocal told
+            nonlocal last_shown
             progress.update(task, completed=count)
-            if not console.is_terminal and time.monotonic() - told >= line_seconds:
-                told = time.monotonic()
+            if not console.is_terminal and time.monotonic() - last_shown >= line_seconds:
+                last_shown = time.monotonic()
                 remark(console, f"{count} of {total}")
 
         yield show

@@ -60,8 +60,8 @@ def reason(error: BaseException) -> str:
         starts = [index for index, line in enumerate(lines) if _RAISED.match(line)]
         lines = [_RAISED.sub("", lines[starts[-1]]), *lines[starts[-1] + 1 :]] if starts else lines
     called = next(filter(None, map(_CALLED.match, lines)), None)
-    told = [line for line in lines if not line.startswith(_PREAMBLES)] or lines or [type(error).__name__]
-    return told[0][:_MAX_REASON] + (f" (in {called[1]})" if called else "")
+    useful = [line for line in lines if not line.startswith(_PREAMBLES)] or lines or [type(error).__name__]
+    return useful[0][:_MAX_REASON] + (f" (in {called[1]})" if called else "")
 
 
 @contextlib.contextmanager

@@ -68,7 +68,9 @@ def artifacts(manifest: Manifest) -> dict[str, ArtifactRecord]:
         manifest: as `read` gives it.
     """
     records = manifest["artifacts"]
-    return {one["path"]: one for one in records if isinstance(one, dict) and isinstance(one.get("path"), str)}
+    return {
+        record["path"]: record for record in records if isinstance(record, dict) and isinstance(record.get("path"), str)
+    }
 
 
 def method(manifest: Manifest) -> str | None:

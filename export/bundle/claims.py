@@ -73,7 +73,7 @@ def _false_labels(artifact: Artifact, folder: Path, signatures: dict[str, Any]) 
     if not all(_is(artifact.quantization, path) for path in sorted(folder.rglob("*.tflite"))):
         yield f"its networks are not {artifact.quantization}"
     if artifact.format in ("tflite", "baked"):
-        shapes = [tensor["shape"] for one in signatures.values() for tensor in one["inputs"].values()]
+        shapes = [tensor["shape"] for signature in signatures.values() for tensor in signature["inputs"].values()]
         if [artifact.size] * 2 not in [shape[1:3] for shape in shapes if len(shape) == 4]:
             yield f"its networks take no pictures of the size {artifact.size or 'any'}"
 

@@ -124,8 +124,8 @@ def render(template: str, rows: list[dict[str, Any]], templates: Path = TEMPLATE
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "megabytes": megabytes, "ranges": value_range.all_told}
-    names = metric_names(one["metrics"] for one in rows)
+    environment.filters |= {"number": number, "megabytes": megabytes, "ranges": value_range.format_ranges}
+    names = metric_names(row["metrics"] for row in rows)
     return environment.get_template(template).render(
         rows=rows, metric_names=names, more_is_better=MORE_IS_BETTER, **values
     )

@@ -114,8 +114,8 @@ def _hashing(name: str) -> Any:
         def hash(self, model_path: Any, *, files_to_hash: Any = None) -> Any:
             found = super().hash(model_path, files_to_hash=files_to_hash)
             items = [
-                manifest.FileManifestItem(path=Path(one.identifier), digest=one.digest)
-                for one in found.resource_descriptors()
+                manifest.FileManifestItem(path=Path(descriptor.identifier), digest=descriptor.digest)
+                for descriptor in found.resource_descriptors()
             ]
             return manifest.Manifest(name, items, manifest.SerializationType.from_args(found.serialization_type))
 

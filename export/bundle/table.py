@@ -75,8 +75,8 @@ def stacked(rows: Iterable[Iterable[tuple[str, str | Text]]], caption: str | Non
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for row in rows:
-        for name, told in row:
-            table.add_row(name, Text(printable(told)) if isinstance(told, str) else told)
+        for name, value in row:
+            table.add_row(name, Text(printable(value)) if isinstance(value, str) else value)
         table.add_section()
     return table
 

@@ -48,27 +48,27 @@ def inspect(
         return
     with as_input_error(f"{bundle}: its manifest cannot be read"):
         # All of it before any of it is printed: without the schema, anything may be missing.
-        told = list(_about(bundle, manifest))
+        parts = list(_about(bundle, manifest))
     from export.bundle.table import print_table, print_wrapped, stdout_console
 
     console = stdout_console()
-    for one in told:
-        if isinstance(one, str):
-            print_wrapped([one], console)
+    for part in parts:
+        if isinstance(part, str):
+            print_wrapped([part], console)
         else:
-            print_table(one, console)
+            print_table(part, console)
     closing.print_closing(follow=[["styleport", "verify", bundle]])
 
 
 def _about(bundle: Path, manifest: Manifest) -> Iterator[str | list[ArtifactRecord]]:
     """Yields lines, and the records to print as a table."""
     from export.bundle.table import parity_table
-    from toolkit.external.value_range import all_told
+    from toolkit.external.value_range import format_ranges
 
     source = manifest["source"]
     yield f"{source['kind']} {source['name']}, made {manifest['created']}"
     if "range" in source:
-        yield f"its own range: {all_told(source['range'])}"
+        yield f"its own range: {format_ranges(source['range'])}"
     if needed := " ".join(f"--import {module}" for module in source.get("imports", ())):
         yield f"verify and publish need {needed}"
     parity_table(manifest["artifacts"])
@@ -79,9 +79,9 @@ def _about(bundle: Path, manifest: Manifest) -> Iterator[str | list[ArtifactReco
         for name, signature in signatures.items():
             yield f"  {name}"
             yield from (f"    {end}" for end in _ends(signature))
-    if told := _metadata_of(bundle, manifest):
+    if metadata_of_files := _metadata_of(bundle, manifest):
         yield from ("", "metadata")
-        yield from (f"  {path}: {metadata}" for path, metadata in told.items())
+        yield from (f"  {path}: {metadata}" for path, metadata in metadata_of_files.items())
 
 
 def _inspect_file(path: Path, as_json: bool) -> None:
@@ -95,9 +95,11 @@ def _inspect_file(path: Path, as_json: bool) -> None:
     file, metadata = read_tflite(path), read_metadata(path)
     operations = named(file.operations)
     in_the_way = obstacles(file, operations)
-    signatures = {one.name: _described(path.name, one) for one in file.signatures or (file.first_graph,)}
+    signatures = {
+        signature.name: _described(path.name, signature) for signature in file.signatures or (file.first_graph,)
+    }
     if as_json:
-        told = {
+        described = {
             "metadata": asdict(metadata) if metadata else None,
             "bytes": file.size,
             "constant_bytes": file.constant_bytes,
@@ -105,7 +107,7 @@ def _inspect_file(path: Path, as_json: bool) -> None:
             "operations": operations,
             "gpu": {"takes_all": not in_the_way, "obstacles": in_the_way},
         }
-        print_json(told)
+        print_json(described)
         return
     from export.bundle.table import print_wrapped, stdout_console
 
@@ -154,13 +156,13 @@ def _metadata_of(bundle: Path, manifest: Manifest) -> dict[str, Any]:
 
     named = [file["path"] for record in manifest["artifacts"] for file in record["files"]]
     paths = {name: resolve(bundle, name) for name in named if name.endswith(".tflite")}
-    told = {name: read_metadata(path) for name, path in paths.items() if path.is_file()}
-    return {name: metadata for name, metadata in told.items() if metadata}
+    found = {name: read_metadata(path) for name, path in paths.items() if path.is_file()}
+    return {name: metadata for name, metadata in found.items() if metadata}
 
 
 def _ends(signature: dict[str, Any]) -> Iterator[str]:
     """Inputs and outputs, a line each, in columns."""
-    ends = [(side, *one) for side in ("in", "out") for one in signature[f"{side}puts"].items()]
+    ends = [(side, *tensor) for side in ("in", "out") for tensor in signature[f"{side}puts"].items()]
     names = max((len(name) for _, name, _ in ends), default=0)
     dtypes = max((len(tensor["dtype"]) for _, _, tensor in ends), default=0)
     for side, name, tensor in ends:

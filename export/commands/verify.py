@@ -59,8 +59,8 @@ def verify(
         signature = (
             ", the signature holds" if key else "; the signature was not checked: give --key" if is_signed else ""
         )
-        told = "verified: every file is as recorded, every artifact keeps its gate"
-        print_wrapped([told + signature], stdout_console())
+        message = "verified: every file is as recorded, every artifact keeps its gate"
+        print_wrapped([message + signature], stdout_console())
         closing.print_closing(
             follow=[_following(bundle, list(sizes), closing.given(context, "imports", "trust", "key"))]
         )

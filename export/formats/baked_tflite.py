@@ -125,7 +125,9 @@ class BakedExporter(SplitTFLiteExporter):
     def calibration_inputs(self, content_size: int, integer_io: bool) -> CalibrationInputs:
         """Prepares real pictures; see `export.formats.tflite_exporter.NetworkExporter`."""
         contents = [images.center_crop_resize(pair.content, content_size)[None] for pair in calibration_pairs()]
-        return {"baked": [{"content_image": images.to_uint8(one) if integer_io else one} for one in contents]}
+        return {
+            "baked": [{"content_image": images.to_uint8(content) if integer_io else content} for content in contents]
+        }
 
     def write(self, artifact: Artifact, folder: Path) -> None:
         """Writes the network, and the style beside it; see `export.exporter.Exporter`."""

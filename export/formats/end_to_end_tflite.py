@@ -75,7 +75,12 @@ class EndToEndTFLiteExporter(NetworkExporter):
             if network == "stylizer":
                 side = self.model.style_size or (STYLE_SIZE, STYLE_SIZE)
                 pictures["style_image"] = images.resize(pair.style, *side)
-            found.append({name: (images.to_uint8(one) if integer_io else one)[None] for name, one in pictures.items()})
+            found.append(
+                {
+                    name: (images.to_uint8(picture) if integer_io else picture)[None]
+                    for name, picture in pictures.items()
+                }
+            )
         return {network: found}
 
     @staticmethod

@@ -66,7 +66,7 @@ def bytes_function(paint: Callable[..., Any], max_size: int, roles: Sequence[str
     """
 
     def stylize_bytes(encoded: Any) -> Any:
-        pictures = [image_bytes.decode(one, max_size, MIN_SIDE)[tf.newaxis] for one in encoded]
+        pictures = [image_bytes.decode(contents, max_size, MIN_SIDE)[tf.newaxis] for contents in encoded]
         return image_bytes.encode(paint(*pictures)[0])
 
     def from_bytes(*batches: Any) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def measure_features(
                 expected = reference.features(picture)
                 layer, likeness = _worst_layer(expected, seen[key])
                 found.append((likeness, expected[layer], seen[key].get(layer)))
-            worst, expected_layer, layer_found = min(found, key=lambda one: (not math.isnan(one[0]), one[0]))
+            worst, expected_layer, layer_found = min(found, key=lambda score: (not math.isnan(score[0]), score[0]))
             yield Measurement(case, Metrics(cosine=worst), *_draw(expected_layer, layer_found))
 
 

@@ -93,7 +93,7 @@ def named_rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
     if mode == "float32":
         return []
     networks = ("predictor", "transformer") if network == "baked" else (network,)
-    rules = [rule for one in networks for rule in recipe(mode)[one]]
+    rules = [rule for network in networks for rule in recipe(mode)[network]]
     # What holds for every layer comes first, so that it overrides no network's exceptions.
     return sorted(rules, key=lambda rule: rule["regex"] != ".*")
 

@@ -54,7 +54,7 @@ def layers(model: bytes, content: str | None) -> list[Layer]:
     names = {code: WEIGHTED[name] for name, code in vars(schema.BuiltinOperator).items() if name in WEIGHTED}
     parsed: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
     graph = parsed.subgraphs[0]
-    reached = {one.tensorIndex for one in parsed.signatureDefs[0].inputs if _text(one.name) == content}
+    reached = {tensor.tensorIndex for tensor in parsed.signatureDefs[0].inputs if _text(tensor.name) == content}
     found = []
     for operation in graph.operators:
         from_content = not reached.isdisjoint(operation.inputs)

@@ -144,14 +144,14 @@ def _check_work(contents: Any, is_png: Any) -> Any:
     """Refuses what keeps the decoders busy, or takes memory, for more than the pixels."""
 
     def of_png() -> Any:
-        told = f"a picture has more than {MAX_COMPRESSED_TEXTS} compressed texts of a kind"
-        checks = [_check_at_most(MAX_COMPRESSED_TEXTS, kind, contents, told) for kind in (b"zTXt", b"iTXt")]
+        message = f"a picture has more than {MAX_COMPRESSED_TEXTS} compressed texts of a kind"
+        checks = [_check_at_most(MAX_COMPRESSED_TEXTS, kind, contents, message) for kind in (b"zTXt", b"iTXt")]
         with tf.control_dependencies(checks):
             return tf.constant(True)
 
     def of_jpeg() -> Any:
-        told = f"a picture has more than {MAX_SCANS} scans"
-        with tf.control_dependencies([_check_at_most(MAX_SCANS, b"\xff\xda", contents, told)]):
+        message = f"a picture has more than {MAX_SCANS} scans"
+        with tf.control_dependencies([_check_at_most(MAX_SCANS, b"\xff\xda", contents, message)]):
             return tf.constant(True)
 
     return tf.cond(is_png, of_png, of_jpeg)

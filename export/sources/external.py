@@ -59,7 +59,7 @@ class ExternalPageExporter(PageExporter):
 
 _END_TO_END_EXPORTERS = (EndToEndSavedModelExporter, EndToEndTFLiteExporter)
 EXPORTERS: dict[str, dict[str, type[Exporter]]] = {
-    method: {one.format: one for one in exporters}
+    method: {exporter.format: exporter for exporter in exporters}
     for method, exporters in {
         FEED_FORWARD: (SavedModelExporter, ExternalSplitTFLiteExporter, ExternalPageExporter, ExternalBakedExporter),
         END_TO_END: _END_TO_END_EXPORTERS,
@@ -84,17 +84,17 @@ def exportable(model: LoadedStylizer | SplitStylizer, source: SourceRecord, path
     if isinstance(model, SplitStylizer):
         method = FEED_FORWARD
     ranges = {role: list(form.bounds) for role, form in end_to_end.formats.items()}
-    told: SourceRecord = {
+    recorded: SourceRecord = {
         "method": method,
         **source,
         "inputs": end_to_end.binding.to_json(),
         "range": cast("RangeRecord", ranges),
     }
     if isinstance(model, SplitStylizer):
-        told["split_at"] = model.tensor
+        recorded["split_at"] = model.tensor
     if source["kind"] == "keras" and (modules := keras_file.custom_modules(path)):
-        told["imports"] = modules
-    return ExportableStylizer(model, told, EXPORTERS[method], REFERENCES[source["kind"]], path)
+        recorded["imports"] = modules
+    return ExportableStylizer(model, recorded, EXPORTERS[method], REFERENCES[source["kind"]], path)
 
 
 def reopen(path: Path, source: SourceRecord) -> ExportableStylizer:

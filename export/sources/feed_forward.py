@@ -22,7 +22,7 @@ from toolkit.safe_loading import graph_file
 METHOD: Method = "feed-forward"
 REFERENCE = "source/stylizer.keras"
 EXPORTERS: dict[str, type[Exporter]] = {
-    one.format: one for one in (SavedModelExporter, SplitTFLiteExporter, PageExporter, BakedExporter)
+    exporter.format: exporter for exporter in (SavedModelExporter, SplitTFLiteExporter, PageExporter, BakedExporter)
 }
 
 

@@ -22,7 +22,9 @@ from toolkit.presets import vgg19 as preset
 
 METHOD: Method = "optimization"
 REFERENCE = "source/features.keras"
-EXPORTERS: dict[str, type[Exporter]] = {one.format: one for one in (OptimizationSavedModelExporter, FeaturesExporter)}
+EXPORTERS: dict[str, type[Exporter]] = {
+    exporter.format: exporter for exporter in (OptimizationSavedModelExporter, FeaturesExporter)
+}
 LICENCE = "CC-BY-4.0 (Visual Geometry Group, University of Oxford)"
 
 

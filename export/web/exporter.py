@@ -81,7 +81,9 @@ class PageStylizer:
 
             return paint_at_detail(picture, paint, side, (side, side))
 
-        return np.stack([painted(picture, one) for picture, one in zip(content, bottlenecks, strict=True)])
+        return np.stack(
+            [painted(picture, bottleneck) for picture, bottleneck in zip(content, bottlenecks, strict=True)]
+        )
 
 
 class PageExporter(Exporter):

@@ -103,12 +103,12 @@ class GrpcTransport:
         names = {code.value[0]: code.name for code in grpc.StatusCode}
         return [
             VersionStatus(
-                one.version,
-                states.Name(one.state) if one.state in states.values() else str(one.state),
-                names.get(one.status.error_code, str(one.status.error_code)),
-                one.status.error_message,
+                status.version,
+                states.Name(status.state) if status.state in states.values() else str(status.state),
+                names.get(status.status.error_code, str(status.status.error_code)),
+                status.status.error_message,
             )
-            for one in response.model_version_status
+            for status in response.model_version_status
         ]
 
     def metadata(self, target: ModelTarget, timeout: float) -> tuple[int, Signatures]:

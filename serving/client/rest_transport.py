@@ -72,12 +72,12 @@ class RestTransport:
         try:
             return [
                 VersionStatus(
-                    int(one["version"]),
-                    str(one["state"]),
-                    str(one["status"].get("error_code", "OK")),
-                    str(one["status"].get("error_message", "")),
+                    int(version["version"]),
+                    str(version["state"]),
+                    str(version["status"].get("error_code", "OK")),
+                    str(version["status"].get("error_message", "")),
                 )
-                for one in answer["model_version_status"]
+                for version in answer["model_version_status"]
             ]
         except Exception as error:  # a server may answer anything
             raise self._odd("a status that cannot be read") from error
@@ -88,8 +88,11 @@ class RestTransport:
         try:
             found = answer["metadata"]["signature_def"]["signature_def"]
             signatures = {
-                name: {"inputs": _tensors(one.get("inputs", {})), "outputs": _tensors(one.get("outputs", {}))}
-                for name, one in sorted(found.items())
+                name: {
+                    "inputs": _tensors(signature.get("inputs", {})),
+                    "outputs": _tensors(signature.get("outputs", {})),
+                }
+                for name, signature in sorted(found.items())
             }
             return int(answer["model_spec"]["version"]), signatures
         except Exception as error:  # likewise
@@ -138,17 +141,17 @@ class RestTransport:
             answer = None
         if status != httpx.codes.OK:
             code = CODES.get(status, "UNKNOWN")
-            told = answer.get("error") if isinstance(answer, dict) else None
-            raise self._error(code, told if isinstance(told, str) else f"HTTP status {status}")
+            message = answer.get("error") if isinstance(answer, dict) else None
+            raise self._error(code, message if isinstance(message, str) else f"HTTP status {status}")
         if not isinstance(answer, dict):
             raise self._odd("something that is no JSON object: is this the REST port?")
         return answer
 
     def _output(self, value: Any) -> Output:
         """Reads the one output of a signature, which has dropped its name."""
-        if isinstance(value, list) and value and all(isinstance(one, dict) and set(one) == {"b64"} for one in value):
+        if isinstance(value, list) and value and all(isinstance(item, dict) and set(item) == {"b64"} for item in value):
             try:
-                return [base64.b64decode(one["b64"], validate=True) for one in value]
+                return [base64.b64decode(item["b64"], validate=True) for item in value]
             except (TypeError, ValueError) as error:
                 raise self._odd("base64 that cannot be read") from error
         try:
@@ -173,7 +176,7 @@ def _path(target: ModelTarget) -> str:
 def _column(value: "np.ndarray | list[bytes]") -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
-    return [{"b64": base64.b64encode(one).decode("ascii")} for one in value]
+    return [{"b64": base64.b64encode(item).decode("ascii")} for item in value]
 
 
 def _body(signature: str, columns: dict[str, Any]) -> bytes:

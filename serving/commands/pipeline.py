@@ -140,8 +140,8 @@ def _read_gates(path: Path) -> Any:
 
 def _report(run: "Run", as_json: bool) -> None:
     if as_json:
-        told = {name: str(value) if isinstance(value, Path) else value for name, value in vars(run).items()}
-        print_json(told)
+        record = {name: str(value) if isinstance(value, Path) else value for name, value in vars(run).items()}
+        print_json(record)
     else:
         for name, state in run.components.items():
             print_lines(f"{name}: {state}")

@@ -98,8 +98,8 @@ def publish(
         "closed_to_others": str(closed) if closed else None,
     }
     if closed:
-        told = f"warning: {closed} is closed to other users (mode {closed.stat().st_mode & 0o777:o})"
-        print_remark(f"{told}, and to a server that is one: chmod it; --mode 755 opens what publish makes")
+        message = f"warning: {closed} is closed to other users (mode {closed.stat().st_mode & 0o777:o})"
+        print_remark(f"{message}, and to a server that is one: chmod it; --mode 755 opens what publish makes")
     if as_json:
         print_json(result)
         return

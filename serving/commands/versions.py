@@ -32,10 +32,10 @@ def versions(
             "labels": sorted(label for label, number in names.items() if number == version.number),
             "loaded": version.number in loaded if config else None,
             "bytes": version.bytes,
-            "published": version.told("published"),
-            "source": version.told("source", "name"),
-            "manifest_sha256": version.told("bundle", "manifest_sha256"),
-            "verdict": version.told("verdict"),
+            "published": version.provenance_value("published"),
+            "source": version.provenance_value("source", "name"),
+            "manifest_sha256": version.provenance_value("bundle", "manifest_sha256"),
+            "verdict": version.provenance_value("verdict"),
         }
         for version in found
     ]
@@ -51,7 +51,7 @@ def _print(records: list[dict[str, Any]], base_path: Path) -> None:
 
     loaded = {True: "yes", False: "no", None: "-"}
 
-    def told(name: str) -> list[str]:
+    def strings(name: str) -> list[str]:
         return [record[name] or "-" for record in records]
 
     columns = [
@@ -59,9 +59,9 @@ def _print(records: list[dict[str, Any]], base_path: Path) -> None:
         TableColumn("labels", [", ".join(record["labels"]) or "-" for record in records]),
         TableColumn("loaded", [loaded[record["loaded"]] for record in records]),
         TableColumn("size", [megabytes(record["bytes"]) for record in records], is_number=True),
-        TableColumn("published", told("published"), rank=1),
-        TableColumn("source", told("source"), rank=2),
-        TableColumn("verdict", told("verdict")),
+        TableColumn("published", strings("published"), rank=1),
+        TableColumn("source", strings("source"), rank=2),
+        TableColumn("verdict", strings("verdict")),
     ]
     print_columns(columns)
     follow: list[str | Path] = ["styleport", "publish", "bundle", base_path]

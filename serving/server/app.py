@@ -203,8 +203,8 @@ class ModelServer:
             number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or error
             if number in (errno.EADDRINUSE, errno.EACCES):
                 raise _taken(flag, self._options.host, port) from error
-            told = f"--host {self._options.host}: cannot listen there: {reason}"
-            raise InputError(f"{told}; give an address of this machine") from error
+            message = f"--host {self._options.host}: cannot listen there: {reason}"
+            raise InputError(f"{message}; give an address of this machine") from error
         return place
 
     def _rest_server(self) -> _RestServer:
@@ -237,11 +237,11 @@ class ModelServer:
         try:
             await self._manager.configure(self._first_config())
         except ServingError as error:
-            told = f"the server did not start: {error.code}: {error.message}"
+            message = f"the server did not start: {error.code}: {error.message}"
             if error.code == "FAILED_PRECONDITION":
                 hint = "at the start no version is: give --allow_version_labels_for_unavailable_models"
-                raise WorkError(f"{told}: {hint}") from error
-            raise (WorkError if error.code == "UNKNOWN" else InputError)(told) from error
+                raise WorkError(f"{message}: {hint}") from error
+            raise (WorkError if error.code == "UNKNOWN" else InputError)(message) from error
 
     def _first_config(self) -> Any:
         if self._options.model_config_file:

@@ -58,7 +58,7 @@ class Version:
         """The size of its files."""
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
-    def told(self, *keys: str) -> str | None:
+    def provenance_value(self, *keys: str) -> str | None:
         """Returns a text of the provenance, or None where it is missing."""
         value: Any = self.provenance
         for key in keys:

@@ -110,7 +110,7 @@ def test_the_published_version_is_whole_and_was_verified(published):
     (version,) = publishing.find_versions(published)
     assert version.number == 1
     assert small_bundles.problems(version) == []
-    assert version.told("verdict") == "pass"
+    assert version.provenance_value("verdict") == "pass"
 
 
 def test_the_page_begins_with_the_same_commands():

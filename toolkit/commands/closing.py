@@ -68,10 +68,10 @@ def given(context: "typer.Context", *names: str) -> list[str]:
         names: of its parameters; those that are not given are left out.
     """
     words: list[str] = []
-    for name in filter(lambda one: is_given(context, one), names):
+    for name in filter(lambda parameter: is_given(context, parameter), names):
         value = context.params[name]
-        for one in value if isinstance(value, list | tuple) else [value]:
-            words += [option(context, name)] if one is True else [option(context, name), str(one)]
+        for item in value if isinstance(value, list | tuple) else [value]:
+            words += [option(context, name)] if item is True else [option(context, name), str(item)]
     return words
 
 

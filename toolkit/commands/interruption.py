@@ -19,6 +19,6 @@ def stopped(done: int, steps: int, stands: str, more: str = "") -> typer.Exit:
     Returns:
         What to raise.
     """
-    told = "; ".join(filter(None, (f"interrupted after {done} of {steps} steps", stands, more)))
-    print_remark(f"styleport: {told}")
+    message = "; ".join(filter(None, (f"interrupted after {done} of {steps} steps", stands, more)))
+    print_remark(f"styleport: {message}")
     return typer.Exit(128 + signal.SIGINT)

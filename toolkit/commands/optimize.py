@@ -165,8 +165,8 @@ def optimize(
             except Interrupted:
                 interrupted = True
             except (KeyboardInterrupt, SystemExit):
-                told = "; ".join(filter(None, ("interrupted before a picture was written", goes_on)))
-                console.print(f"styleport: {told}", markup=False, highlight=False, soft_wrap=True)
+                message = "; ".join(filter(None, ("interrupted before a picture was written", goes_on)))
+                console.print(f"styleport: {message}", markup=False, highlight=False, soft_wrap=True)
                 raise
         save_image(transfer.image, output)
         if animation:

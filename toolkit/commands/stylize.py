@@ -220,7 +220,7 @@ def _refuse_idle(
     context: typer.Context, baked: str | None, is_ours: bool, artifact: str | None, output: "Output"
 ) -> None:
     inside = f"on {baked}, which has its style inside, as strong as it is" if baked else None
-    one = None if output.is_folder else "on one picture, which --output names"
+    idle_for_file = None if output.is_folder else "on one picture, which --output names"
     # All artifacts but these are run by LiteRT.
     unthreaded = "but on TFLite files" if artifact in (None, "keras", "saved_model") else None
     refuse_idle(
@@ -228,7 +228,7 @@ def _refuse_idle(
         {
             **dict.fromkeys(("strength", "style_size", "refine"), inside),
             **dict.fromkeys(("inputs", "split_at", "value_range", "imports", "trust"), inside if is_ours else None),
-            **dict.fromkeys(("suffix", "keep_folders"), one),
+            **dict.fromkeys(("suffix", "keep_folders"), idle_for_file),
             **dict.fromkeys(("threads", "isolated"), unthreaded),
         },
     )
@@ -262,9 +262,9 @@ def _print(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_j
     """Prints on standard output what was painted and, as JSON, what was not."""
     if as_json:
         results = [_result(outcome) for outcome in done]
-        errors = [{**_paths(one.job, "content", "style"), "error": str(one.error)} for one in failed]
-        told = {"done": results, "failed": errors, "skipped": [str(path) for path in skipped]}
-        print_json(told)
+        errors = [{**_paths(outcome.job, "content", "style"), "error": str(outcome.error)} for outcome in failed]
+        record = {"done": results, "failed": errors, "skipped": [str(path) for path in skipped]}
+        print_json(record)
     else:
         for outcome in done:
             print_path(outcome.job.output)

@@ -111,17 +111,19 @@ class LoadedStylizer:
             return call
         lengths = [length or fixed for length in self.batches.values()]
 
-        def one(*pictures: Any) -> Any:
+        def paint_single(*pictures: Any) -> Any:
             filled = (tf.tile(picture, [length, 1, 1, 1]) for picture, length in zip(pictures, lengths, strict=True))
             return call(*filled)[:1]
 
         def each(content: Any, *styles: Any) -> Any:
             if content.shape[0] == 1:
-                return one(content, *styles)
+                return paint_single(content, *styles)
             count = tf.shape(content)[:1]
             spread = [tf.broadcast_to(style, tf.concat([count, tf.shape(style)[1:]], 0)) for style in styles]
             picture = tf.TensorSpec((None, None, 3))
-            return tf.map_fn(lambda given: one(*(part[None] for part in given))[0], (content, *spread), picture)
+            return tf.map_fn(
+                lambda given: paint_single(*(part[None] for part in given))[0], (content, *spread), picture
+            )
 
         return each
 
@@ -145,7 +147,7 @@ class LoadedStylizer:
         """
         layout = ", laid out as [B,3,H,W]" if self.formats["content"].is_channels_first else ""
         with in_one_line(f"the model could not be run on a content of {pixels(pictures[0][0])}{layout}"):
-            tensors = [tf.constant(one, tf.float32) for one in pictures]
+            tensors = [tf.constant(picture, tf.float32) for picture in pictures]
             return np.asarray(self.of_any_batch(self._in_our_form)(*tensors))
 
     def _in_our_form(self, *pictures: Any) -> Any:
@@ -176,7 +178,7 @@ class EndToEndStylizer(LoadedStylizer):
         styles = resized(self.style_size, style)
         styles = np.broadcast_to(styles, (len(content), *styles.shape[1:]))
         pairs = zip(content, styles, strict=True)
-        return np.stack([paint_at(self.content_size, picture, self._in_style(one)) for picture, one in pairs])
+        return np.stack([paint_at(self.content_size, picture, self._in_style(style)) for picture, style in pairs])
 
     def _in_style(self, style: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         return lambda content: self._paint(content, style)
@@ -200,7 +202,7 @@ def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
     """Cuts the one picture that a model gave, if it is larger by rounding up alone, down to its content's size."""
     shape = painted.shape if painted.ndim == 4 else (0,) * 4
     excess = [got - wanted for got, wanted in zip(shape[1:3], content.shape[:2], strict=True)]
-    if shape[-1] != 3 or not all(0 <= one <= MAX_EXCESS for one in excess):
+    if shape[-1] != 3 or not all(0 <= pixels_over <= MAX_EXCESS for pixels_over in excess):
         raise InputError(
             f"the model gives {list(painted.shape)} for a content of {list(content.shape)}: "
             "a stylizer keeps the content's size"
@@ -261,7 +263,7 @@ def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEn
     inputs = {tensor.name: tensor for tensor in model.inputs}
     names_of_outputs = getattr(model, "output_names", [f"output_{index}" for index in range(len(model.outputs))])
     outputs = dict(zip(names_of_outputs, model.outputs, strict=True))
-    described = Signature(*({name: _keras_tensor(one) for name, one in ends.items()} for ends in (inputs, outputs)))
+    described = Signature(*({name: _keras_tensor(end) for name, end in ends.items()} for ends in (inputs, outputs)))
     binding = find(source, {"call": described}, options.names)
     ends = {role: inputs[name] for role, name in binding.inputs.items()}
     # Named, for Keras would count: its name is part of every name in the graph.

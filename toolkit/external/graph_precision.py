@@ -52,7 +52,7 @@ def _change(attribute: Any, types: set[int]) -> bool:
         attribute.type = _FLOAT
         return True
     if kind == "list" and types.intersection(attribute.list.type):
-        attribute.list.type[:] = [_FLOAT if one in types else one for one in attribute.list.type]
+        attribute.list.type[:] = [_FLOAT if kind in types else kind for kind in attribute.list.type]
         return True
     if kind == "tensor" and attribute.tensor.dtype in types:
         values = tf.make_ndarray(attribute.tensor).astype(np.float32)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from toolkit.errors import InputError
 from toolkit.external.signature_binding import Signature, SignatureBinding, Tensor
-from toolkit.external.value_range import EIGHT_BIT, UNIT, Bounds, told
+from toolkit.external.value_range import EIGHT_BIT, UNIT, Bounds, format_range
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ class PictureFormat:
         """Reads the form off a tensor; black and white are 0 and 1, of 8-bit samples 0 and 255, unless given."""
         is_8_bit = tensor.dtype == "uint8"
         if is_8_bit and given not in (None, EIGHT_BIT):
-            raise InputError(f"--range {told(given)}: {name!r} is uint8, whose range is {told(EIGHT_BIT)}")
+            raise InputError(
+                f"--range {format_range(given)}: {name!r} is uint8, whose range is {format_range(EIGHT_BIT)}"
+            )
         return cls(tensor.dtype, tensor.is_channels_first, given or (EIGHT_BIT if is_8_bit else UNIT))
 
     def from_unit(self, pictures: Any) -> Any:

@@ -154,20 +154,24 @@ class SplitStylizer:
 
     def transformer(self, inputs: list[Any]) -> Any:
         """Returns the picture [B, H, W, 3] of a content tensor and a bottleneck [B or 1, 1, 1, D], in a graph, too."""
-        content, bottleneck = (tf.convert_to_tensor(one) for one in inputs)
+        content, bottleneck = (tf.convert_to_tensor(tensor) for tensor in inputs)
         return cut(self._transform(content, tf.reshape(bottleneck, self._inner_shape)), content)
 
     def bottleneck(self, style: Any) -> np.ndarray:
         """Returns the bottlenecks [B, 1, 1, D] of style pictures [B, h, w, 3], sides from 16 pixels."""
         with in_one_line("the model could not read the style"):
-            return np.concatenate([np.asarray(self.predictor(one[None])) for one in as_pictures(style, "style")])
+            return np.concatenate(
+                [np.asarray(self.predictor(picture[None])) for picture in as_pictures(style, "style")]
+            )
 
     def transform(self, content: Any, bottleneck: Any) -> np.ndarray:
         """Returns content pictures [B, H, W, 3] in the style of a bottleneck [B or 1, 1, 1, D]."""
         content = as_pictures(content, "content")
         check_bottleneck(bottleneck, self.bottleneck_dim, len(content))
         styles = np.broadcast_to(bottleneck, (len(content), 1, 1, self.bottleneck_dim))
-        return np.stack([self._paint(picture, one) for picture, one in zip(content, styles, strict=True)])
+        return np.stack(
+            [self._paint(picture, style_bottleneck) for picture, style_bottleneck in zip(content, styles, strict=True)]
+        )
 
     def _paint(self, content: np.ndarray, bottleneck: np.ndarray) -> np.ndarray:
         inner = tf.reshape(tf.constant(bottleneck[None]), self._inner_shape)

@@ -196,29 +196,35 @@ class _Meetings:
         """What is read as a whole folder is changed by whatever is written into it."""
         there = {_identity(path): path for path in self.reads}
         folders = {_identity(path): path for path in self.reads if path.is_dir()}
-        for one in self.written:
-            if read := there.get(_identity(one.path)):
-                raise InputError(f"{one.option} {one.path}: {read} is read and would be replaced; choose another path")
-            for above in self._above(one.path):
+        for target in self.written:
+            if read := there.get(_identity(target.path)):
+                raise InputError(
+                    f"{target.option} {target.path}: {read} is read and would be replaced; choose another path"
+                )
+            for above in self._above(target.path):
                 if read := folders.get(above):
-                    raise InputError(f"{one.option} {one.path}: lies in {read}, which is read; choose a path outside")
+                    raise InputError(
+                        f"{target.option} {target.path}: lies in {read}, which is read; choose a path outside"
+                    )
 
     def _refuse_losses(self) -> None:
         below = {above: path for path in self.reads for above in self._above(path)}
-        for one in self.written:
-            if one.is_whole and (read := below.get(_identity(one.path))):
-                raise InputError(f"{one.option} {one.path}: {read}, which is read, lies in it; choose another path")
+        for target in self.written:
+            if target.is_whole and (read := below.get(_identity(target.path))):
+                raise InputError(
+                    f"{target.option} {target.path}: {read}, which is read, lies in it; choose another path"
+                )
 
     def _refuse_two_of_one(self) -> None:
         taken: dict[Identity, _Written] = {}
-        for one in self.written:
-            other = taken.setdefault(_identity(one.path), one)
-            if other is not one and not (one.is_folder and other.is_folder and not one.is_whole):
-                raise _twice(other, one)
-        for one in self.written:
-            for above in self._above(one.path):
+        for target in self.written:
+            other = taken.setdefault(_identity(target.path), target)
+            if other is not target and not (target.is_folder and other.is_folder and not target.is_whole):
+                raise _twice(other, target)
+        for target in self.written:
+            for above in self._above(target.path):
                 if above in taken and taken[above].is_whole:
-                    raise _twice(taken[above], one)
+                    raise _twice(taken[above], target)
 
     def _above(self, path: Path) -> tuple[Identity, ...]:
         return self.parents(Path(os.path.realpath(path.parent)))

@@ -25,8 +25,10 @@ def samples_of(value: Any, name: str) -> np.ndarray:
         kind = type(value).__name__
         raise InputError(f"{name} is a {kind} that cannot be read as an array: {reason(error)}") from error
     if samples.dtype.kind in "OSU" or samples.dtype.names:
-        told = f"has the dtype {samples.dtype}" if hasattr(value, "dtype") else f"is of the type {type(value).__name__}"
-        raise InputError(f"{name} {told}: give a picture's path, a Pillow image or an array of numbers")
+        description = (
+            f"has the dtype {samples.dtype}" if hasattr(value, "dtype") else f"is of the type {type(value).__name__}"
+        )
+        raise InputError(f"{name} {description}: give a picture's path, a Pillow image or an array of numbers")
     return samples
 
 

@@ -139,6 +139,6 @@ def tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
         folder.mkdir(parents=True, exist_ok=True)
         picture = PictureLog(folder)
     except (OSError, tf.errors.OpError) as error:
-        told = getattr(error, "strerror", None) or getattr(error, "message", error)
-        raise InputError(f"cannot log to {folder}: {told}; choose another folder") from error
+        message = getattr(error, "strerror", None) or getattr(error, "message", error)
+        raise InputError(f"cannot log to {folder}: {message}; choose another folder") from error
     return [keras.callbacks.TensorBoard(str(folder), write_graph=False, update_freq=1), picture]

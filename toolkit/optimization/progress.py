@@ -34,7 +34,7 @@ class RunProgress(keras.callbacks.Callback):
         self._progress = bar(console, *columns)
         self._task = self._progress.add_task(_BUILDING, total=None, loss="")
         self._ends: list[float] = []
-        self._name, self._is_told = "", False
+        self._name, self._is_shown = "", False
 
     def __enter__(self) -> "RunProgress":
         self._progress.start()
@@ -80,11 +80,11 @@ class RunProgress(keras.callbacks.Callback):
             loss=f"loss {curve[-1]['loss']:.3g}",
         )
         self._ends.append(time.monotonic())
-        if len(self._ends) == _LAST_TIMED and not self._is_told:
-            self._is_told = True
-            self._tell(len(curve))
+        if len(self._ends) == _LAST_TIMED and not self._is_shown:
+            self._is_shown = True
+            self._show_estimate(len(curve))
 
-    def _tell(self, done: int) -> None:
+    def _show_estimate(self, done: int) -> None:
         """Says what the steps that are left take, by the pace of the first."""
         pace = (self._ends[-1] - self._ends[_FIRST_TIMED - 1]) / (_LAST_TIMED - _FIRST_TIMED)
         left = pace * (self._steps - done)

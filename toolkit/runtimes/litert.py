@@ -73,7 +73,7 @@ def tflite_artifacts(manifest: Manifest) -> list[tuple[str, int | None]]:
         and isinstance(record.get("path"), str)
         and record.get("quantization") in _BY_PRECISION
     ]
-    found.sort(key=lambda one: (one[1] is not None, one[2]))
+    found.sort(key=lambda choice: (choice[1] is not None, choice[2]))
     return [(path, size) for path, size, _ in found]
 
 
@@ -313,7 +313,9 @@ class DeviceEndToEndStylizer(Timed):
         styles = resized(self.style_size, style)
         # One style for all contents is a view of it, not a copy for each.
         styles = np.broadcast_to(styles, (len(content), *styles.shape[1:]))
-        painted = np.stack([self._paint(picture, one, clock) for picture, one in zip(content, styles, strict=True)])
+        painted = np.stack(
+            [self._paint(picture, style_picture, clock) for picture, style_picture in zip(content, styles, strict=True)]
+        )
         self._stop(clock)
         return painted
 

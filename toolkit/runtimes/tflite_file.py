@@ -184,7 +184,7 @@ def _read(data: mmap.mmap) -> TFLiteFile:
     named = [(entry.get("name", ""), entry.get("buffer", 0)) for entry in model.get("metadata", [])]
     graphs = [_Graph(data, graph, contents) for graph in model["subgraphs"]]
     return TFLiteFile(
-        tuple(_signature(one, graphs) for one in model.get("signatures", [])),
+        tuple(_signature(signature, graphs) for signature in model.get("signatures", [])),
         TFLiteSignature("", graphs[0].ends("inputs"), graphs[0].ends("outputs")),
         _operations(model),
         tuple(tensor for graph in graphs for tensor in graph.computed()),
@@ -209,16 +209,16 @@ class _Graph:
     def tensor(self, index: int, name: str | None = None) -> TFLiteTensor:
         if not 0 <= index < len(self._tensors):
             raise ValueError(f"damaged: it names the tensor {index}, and has {len(self._tensors)}")
-        told = self._tensors[index]
-        shape = _integers(self._data, told.get("shape_signature") or told.get("shape", (0, 0)))
-        kind = told.get("type", FLOAT32)
+        tensor = self._tensors[index]
+        shape = _integers(self._data, tensor.get("shape_signature") or tensor.get("shape", (0, 0)))
+        kind = tensor.get("type", FLOAT32)
         dtype = TYPES[kind] if 0 <= kind < len(TYPES) else f"type {kind}"
         sides = tuple(None if side < 0 else side for side in shape)
-        return TFLiteTensor(told.get("name", "") if name is None else name, dtype, sides)
+        return TFLiteTensor(tensor.get("name", "") if name is None else name, dtype, sides)
 
     def computed(self) -> Iterator[TFLiteTensor]:
-        for index, told in enumerate(self._tensors):
-            buffer = told.get("buffer", 0)
+        for index, tensor in enumerate(self._tensors):
+            buffer = tensor.get("buffer", 0)
             start, end = self._contents[buffer] if buffer < len(self._contents) else (0, 0)
             if end == start:
                 yield self.tensor(index)
@@ -232,8 +232,8 @@ def _integers(data: mmap.mmap, span: tuple[int, int]) -> tuple[int, ...]:
 def _operations(model: dict[str, Any]) -> dict[int | str, int]:
     codes = model.get("operator_codes", [])
     counts: Counter[int | str] = Counter()
-    for one in (one for graph in model["subgraphs"] for one in graph.get("operators", [])):
-        index = one.get("operator_code", 0)
+    for operator in (operator for graph in model["subgraphs"] for operator in graph.get("operators", [])):
+        index = operator.get("operator_code", 0)
         if index >= len(codes):
             raise ValueError(f"damaged: it names the operation {index}, and has {len(codes)}")
         code = codes[index]
@@ -270,15 +270,17 @@ def _content(data: mmap.mmap, buffer: dict[str, Any]) -> tuple[int, int]:
     return start, end
 
 
-def _signature(told: dict[str, Any], graphs: list[_Graph]) -> TFLiteSignature:
-    index = told.get("graph", 0)
+def _signature(signature: dict[str, Any], graphs: list[_Graph]) -> TFLiteSignature:
+    index = signature.get("graph", 0)
     if index >= len(graphs):
         raise ValueError(f"damaged: a signature calls the graph {index}, and there are {len(graphs)}")
     inputs, outputs = (
-        tuple(graphs[index].tensor(one.get("tensor", 0), one.get("name", "")) for one in told.get(side, []))
+        tuple(
+            graphs[index].tensor(tensor.get("tensor", 0), tensor.get("name", "")) for tensor in signature.get(side, [])
+        )
         for side in ("inputs", "outputs")
     )
-    return TFLiteSignature(told.get("key", ""), inputs, outputs)
+    return TFLiteSignature(signature.get("key", ""), inputs, outputs)
 
 
 class _Reader:

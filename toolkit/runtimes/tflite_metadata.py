@@ -55,8 +55,8 @@ class NetworkMetadata:
         if len(entry) > MAX_BYTES:
             raise ValueError(f"{len(entry)} bytes, at most {MAX_BYTES} are read")
         try:
-            told = strict_json.parse(entry)
-            found = {field.name: told[field.name] for field in fields(cls)}
+            record = strict_json.parse(entry)
+            found = {field.name: record[field.name] for field in fields(cls)}
             low, high = map(float, found.pop("input_range"))
         except (LookupError, TypeError, OverflowError) as error:
             raise ValueError(f"not an object of ours: {type(error).__name__} {error}") from error

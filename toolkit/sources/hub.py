@@ -137,10 +137,10 @@ def _origin(path: Path, handle: str, transfer: Transfer) -> str:
 
 def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
     cause = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
-    told = f"HTTP {error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(cause)
+    message = f"HTTP {error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(cause)
     tried = f"; tried {', '.join(redact_url(url) for url in transfer.asked)}" if transfer.asked else ""
     why = f"the copy in TensorFlow Hub's cache {transfer.discarded}, and it " if transfer.discarded else ""
-    lines = " ".join(told.split())[:300] or type(error).__name__
+    lines = " ".join(message.split())[:300] or type(error).__name__
     return (
         f"{handle}: {why}cannot be fetched: {lines}{tried}; "
         "download it elsewhere and give the path of the .tar.gz or of the unpacked folder"

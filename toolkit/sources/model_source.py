@@ -69,8 +69,8 @@ def resolve_source(source: str | Path) -> ModelSource:
         path = path.parent
     if hub.is_saved_model(path):
         return _folder(path)
-    if told := not_a_model.describe(path):
-        raise InputError(f"{path} {told}")
+    if description := not_a_model.describe(path):
+        raise InputError(f"{path} {description}")
     if path.is_dir():
         raise InputError(
             f"{path}: not a bundle (no {manifests.MANIFEST_FILE}) and not a SavedModel (no saved_model.pb)"

@@ -76,9 +76,9 @@ def _file(path: Path) -> str | None:
     name = path.name.lower()
     if ".data-0" in name or name == "checkpoint":
         return f"is a checkpoint: {_WEIGHTS}"
-    for ending, told in ENDINGS.items():
+    for ending, description in ENDINGS.items():
         if name.endswith(ending):
-            return told if told.startswith("holds") else f"is {told}"
+            return description if description.startswith("holds") else f"is {description}"
     try:
         with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
             names = archive.namelist()

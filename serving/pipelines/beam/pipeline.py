@@ -63,7 +63,7 @@ def batches(group: tuple[SizeKey, Iterable[Task]]) -> Iterator[list[Task]]:
     """Cuts a group of one size into batches of at most `MAX_BATCH_PIXELS`, but of at least one task."""
     batch: list[Task] = []
     for task in group[1]:
-        if batch and sum(one.pixels for one in batch) + task.pixels > MAX_BATCH_PIXELS:
+        if batch and sum(batched.pixels for batched in batch) + task.pixels > MAX_BATCH_PIXELS:
             yield batch
             batch = []
         batch.append(task)

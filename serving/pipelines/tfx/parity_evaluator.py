@@ -93,8 +93,8 @@ def _evaluate(
         reports.write_page(report / "report", result.manifest, result.measured)
         failures = result.failures
         records = [{"path": artifact.path, **parity.to_json()} for artifact, parity in result.measured.items()]
-    told = {"blessed": not failures, "failures": failures, "artifacts": records}
-    (report / EVALUATION_FILE).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    record = {"blessed": not failures, "failures": failures, "artifacts": records}
+    (report / EVALUATION_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return failures
 
 

@@ -165,7 +165,11 @@ def _load(session: Any, path: Path, tags: Sequence[str]) -> Any:
 
 
 def _meta_graph(path: Path, tags: Sequence[str]) -> Any:
-    return next(one for one in graph_file.read(path).meta_graphs if set(one.meta_info_def.tags) == set(tags))
+    return next(
+        meta_graph
+        for meta_graph in graph_file.read(path).meta_graphs
+        if set(meta_graph.meta_info_def.tags) == set(tags)
+    )
 
 
 def _as_array(value: Any) -> np.ndarray:

@@ -62,7 +62,7 @@ class Layout:
             first(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 0),
             first(TiffImagePlugin.BITSPERSAMPLE, 1),
             first(TiffImagePlugin.SAMPLESPERPIXEL, 1),
-            max(int(one) for one in (formats if isinstance(formats, tuple) else (formats,))),
+            max(int(sample_format) for sample_format in (formats if isinstance(formats, tuple) else (formats,))),
             first(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 2,
             first(TiffImagePlugin.COMPRESSION, _RAW) != _RAW,
             tags.prefix == TiffImagePlugin.MM,

@@ -1,4 +1,4 @@
-"""What an exporter makes: one way of running the model, in one folder of the bundle."""
+"""Artifacts, which exporters write into a folder of the bundle each, and the options of an export."""
 
 import itertools
 from collections import Counter
@@ -165,7 +165,7 @@ class ExportOptions:
 
     @property
     def _method(self) -> Method:
-        """As long as the model is not known, the one of which the most may be exported."""
+        """The method; as long as the model is not known, the method with the most formats."""
         return METHODS[self.method or "feed-forward"]
 
     def _check_styles(self) -> None:

@@ -1,4 +1,4 @@
-"""What the exporting mechanism asks of a model, whatever method it is for."""
+"""The interface of a model that can be exported, whatever its method."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -39,7 +39,7 @@ class SplitModel(Protocol):
 
     @property
     def variables(self) -> Any:
-        """What both use."""
+        """The variables of both networks."""
         ...
 
     def bottleneck(self, style: Any) -> Any:

@@ -96,7 +96,7 @@ def export_bundle(
         target: where the bundle is to be.
         options: what to export; everything by default.
         force: an older bundle at the target is replaced.
-        progress: told what is being made.
+        progress: called with what is being made.
         signer: signs the bundle; by default it is not signed.
         sizes: gives the heights and widths of the contents that an artifact is measured on; by default those that its
             method and format ask for. `verify_bundle` takes the same.
@@ -132,7 +132,7 @@ def _check_memory(exportable: Exportable, options: ExportOptions, sizes: Sizes) 
     if exportable.source["method"] == OPTIMIZATION:
         for side in {artifact.size for artifact in artifacts if artifact.size}:
             memory.check(memory.estimate(side, side, _DEEPEST_LAYER, memory.PICTURES["adam"]))
-    elif "inputs" not in exportable.source:  # what the layers of an external model take, nobody knows
+    elif "inputs" not in exportable.source:  # what the layers of an external model take is not known
         sides = {artifact: max(map(max, sizes(artifact))) for artifact in artifacts}
         calibrated = [side for artifact, side in sides.items() if artifact.quantization == "int8"]
         memory.check(memory.exporting(list(sides.values()), calibrated))
@@ -170,7 +170,7 @@ def _fill(
 
 @dataclass(frozen=True)
 class Verification:
-    """What verifying a bundle found.
+    """The result of verifying a bundle.
 
     Attributes:
         manifest: as it stands in the bundle.
@@ -185,7 +185,7 @@ class Verification:
 
 @dataclass(frozen=True)
 class VerifyOptions:
-    """What a bundle has to stand beyond its own gates on the samples.
+    """Options of a verification: pictures, narrower gates and folders other than the defaults.
 
     Attributes:
         pairs: pictures that it is measured on in place of the samples.
@@ -210,7 +210,7 @@ def verify_bundle(
 
     Args:
         bundle: the bundle's folder.
-        progress: told what is being verified.
+        progress: called with what is being verified.
         options: what it is measured on and from, and how strictly; the samples, itself and its own gates by default.
         only: the path of the one artifact to measure, such as `saved_model`; all by default. The hash of every file
             and what the manifest says of the model are checked in any case.

@@ -1,4 +1,4 @@
-"""What decides whether an artifact may be shipped: its metrics, the bounds they must keep, the verdict."""
+"""Parity gates: metrics of an artifact, the bounds that they must keep, and the verdict."""
 
 import dataclasses
 import math
@@ -107,7 +107,7 @@ class EvalCase:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One case of one artifact.
+    """The metrics of an artifact on one case.
 
     Attributes:
         case: the pair.
@@ -124,7 +124,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Parity:
-    """What an artifact's measurements say; the worst pair decides.
+    """The result of an artifact's measurements; the worst pair decides.
 
     Attributes:
         gate: the bounds.
@@ -183,7 +183,7 @@ def _failures(metrics: Mapping[str, Metrics], gate: Gate) -> list[str]:
 
 
 def check_gate(measurements: Iterable[Measurement], gate: Gate) -> Parity:
-    """Holds at least one measurement against a gate."""
+    """Checks measurements, at least one, against a gate."""
     metrics: dict[str, Metrics] = {}
     worst: list[Measurement] = []
     for measurement in measurements:

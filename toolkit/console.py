@@ -101,7 +101,7 @@ def _unnamed_file() -> IO[bytes] | None:
 
 
 def _is_one_line_error(error: BaseException) -> bool:
-    # A package that is not installed is told with the extra that brings it.
+    # The error of a package that is not installed names the extra that brings it.
     known = StyleportError | KeyboardInterrupt | SystemExit | ModuleNotFoundError
     return isinstance(error, known) or out_of_memory(error)
 

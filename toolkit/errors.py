@@ -14,7 +14,7 @@ _MAX_REASON = 300
 
 
 class StyleportError(Exception):
-    """A failure that is told in one line: what was wrong, the value, what to do.
+    """A failure in one line: what was wrong, the value, what to do.
 
     Attributes:
         exit_code: what the `styleport` command exits with.
@@ -72,7 +72,7 @@ def in_one_line(failure: str) -> Iterator[None]:
         failure: what could not be done, such as `the model could not be traced`.
 
     Raises:
-        WorkError: in place of anything but what is told in one line already.
+        WorkError: in place of any error that is not one line already.
     """
     try:
         yield
@@ -91,7 +91,7 @@ def as_input_error(failure: str, mend: str = "") -> Iterator[None]:
         mend: what to do, if there is anything.
 
     Raises:
-        InputError: in place of anything but what is told in one line already.
+        InputError: in place of any error that is not one line already.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Holds what a manifest says against what the files say: metrics, gate, verdict, signatures, labels, origin."""
+"""Checks the claims of a manifest against its files: metrics, gate, verdict, signatures, labels, origin."""
 
 import json
 import math

@@ -81,8 +81,8 @@ def staged(target: Path, force: bool = False) -> Iterator[Path]:
 def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Gives a folder to work in that is renamed when it is ready, and that no crash leaves behind for good.
 
-    It is locked while the block runs, so that what a killed process has left is told by its free lock: such leftovers
-    are removed first.
+    It is locked while the block runs, so that what a killed process has left is recognized by its free lock: such
+    leftovers are removed first.
 
     Args:
         parent: an existing folder in the file system where the result is to be.

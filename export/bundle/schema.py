@@ -21,7 +21,7 @@ def _where(name: str, value: str, then: Schema, otherwise: Schema) -> Schema:
 _BETWEEN: dict[Any, Schema] = {
     ArtifactRecord: _where("format", "baked", {"required": ["style"]}, {"properties": {"style": False}}),
     BundleSourceRecord: {
-        # What is told of the origin may grow.
+        # The record of the origin may grow.
         "additionalProperties": True,
         "allOf": [
             _where(

@@ -42,7 +42,7 @@ def fitted(columns: Sequence[TableColumn], console: Console, caption: str | None
     """Returns a table no wider than a console: without its least columns, or with each row as lines, one a column.
 
     Returns:
-        A table whose caption tells which columns were left out.
+        A table whose caption names the columns that were left out.
     """
     kept = list(columns)
     while _width(_table(kept, caption), console) > console.width and any(column.rank for column in kept):
@@ -68,7 +68,7 @@ def stacked(rows: Iterable[Iterable[tuple[str, str | Text]]], caption: str | Non
     """Returns a table of two columns, each row of it as lines.
 
     Args:
-        rows: names with what is told of them, whoever wrote that.
+        rows: names with their values, whoever wrote those.
         caption: what stands below it.
     """
     table = Table(show_header=False, caption=caption)

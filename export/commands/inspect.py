@@ -146,7 +146,7 @@ def _lines(
     if in_the_way:
         yield f"GPU: not as a whole: {'; '.join(in_the_way)}"
     else:
-        yield "GPU: takes all of it, as far as the file tells: the delegate has every operation"
+        yield "GPU: takes all of it, as far as the file shows: the delegate has every operation"
 
 
 def _metadata_of(bundle: Path, manifest: Manifest) -> dict[str, Any]:

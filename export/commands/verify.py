@@ -67,7 +67,7 @@ def verify(
 
 
 def _following(bundle: Path, artifacts: list[str], given: list[str]) -> list[str | Path]:
-    """The command that serves the bundle, or tells how its files are called where it has no SavedModel."""
+    """The command that serves the bundle, or shows how its files are called where it has no SavedModel."""
     if "saved_model" in artifacts:
         return ["styleport", "publish", bundle, "models/stylizer", *given]
     return ["styleport", "inspect", bundle]

@@ -53,7 +53,7 @@ def _unsupported(error: Exception) -> str:
 
 
 def with_default_shapes(model: bytes, shapes: Mapping[str, tuple[int, ...]]) -> bytes:
-    """Writes into a file which sizes, by its inputs, it is prepared for until it is told others.
+    """Writes into a file which sizes, by its inputs, it is prepared for until it is resized.
 
     The converter writes sides of one pixel, at which many a network cannot even be prepared: a convolution without
     padding has nothing to look at.

@@ -17,7 +17,7 @@ from export.formats import tflite_conversion, tflite_metadata
 from export.formats.signatures import of_tflite
 from export.quantization.post_training import STYLE_SIZE, apply_rules, named_rules
 
-# Until a file of any size is told another one.
+# Until a file of any size is given another.
 DEFAULT_SHAPES = {
     "content_image": (1, DEFAULT_SIZE, DEFAULT_SIZE, 3),
     "style_image": (1, STYLE_SIZE, STYLE_SIZE, 3),

@@ -1,4 +1,4 @@
-"""The proof: metrics of an artifact on real pairs of pictures, held against what the float32 model paints.
+"""Parity: metrics of an artifact on real pairs of pictures, compared with what the float32 model paints.
 
 Which bounds the metrics must keep is in `export.gates`. `export.sources` and `export.exporting` import it; the
 exporters of `export.formats` do not.

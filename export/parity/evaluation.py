@@ -1,4 +1,4 @@
-"""Measures a stylizer's artifacts: real pairs in, pictures held against the float32 model's, metrics out."""
+"""Evaluates a stylizer's artifacts: compares their pictures with the float32 model's on real pairs."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -143,7 +143,7 @@ def _painted(stylizer: Callable[..., Any], case: EvalCase) -> np.ndarray:
 
 
 class ReferenceOutputs:
-    """The float32 model's pictures, each made once.
+    """The float32 model's output pictures, each made once.
 
     Args:
         stylizer: called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32.
@@ -185,7 +185,7 @@ def evaluate(
     reference: ReferenceOutputs,
     sizes: Iterable[tuple[int, int]] | None = None,
 ) -> Parity:
-    """Holds an artifact's pictures against the reference's; see `measure`.
+    """Compares an artifact's pictures with the reference's, and checks its gate; see `measure`.
 
     Args:
         runner: what paints, as `measure` takes it.

@@ -84,7 +84,7 @@ def _draw(reference: np.ndarray, features: np.ndarray | None) -> tuple[np.ndarra
 
 
 class ReferenceFeatures:
-    """What Keras gives, each picture's features computed once.
+    """The features that Keras gives, computed once for each picture.
 
     Args:
         transfer: compiled with L-BFGS.

@@ -1,4 +1,4 @@
-"""What a stylizer's artifacts are held against: its float32 pictures, in any style and in each that is inside."""
+"""The reference outputs of a stylizer's artifacts: its float32 pictures, in any style and in each baked one."""
 
 import functools
 from pathlib import Path
@@ -18,7 +18,7 @@ from toolkit.interface.single_style import SingleStyleStylizerLike
 
 
 class ArtifactReferences:
-    """The float32 model's pictures, each made once.
+    """The reference outputs of each artifact, each picture made once.
 
     Args:
         model: called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32; for what is
@@ -39,7 +39,7 @@ class ArtifactReferences:
         self._own = evaluation.ReferenceOutputs(model.end_to_end if isinstance(model, SplitStylizer) else model, cases)
 
     def of(self, artifact: Artifact, folder: Path) -> evaluation.ReferenceOutputs:
-        """Returns what an artifact is held against; refuses a style in its folder that is not the manifest's."""
+        """Returns the reference outputs of an artifact; refuses a style in its folder that is not the manifest's."""
         if artifact.style is None:
             return self._own
         baked = BakedStyle.from_file(folder / STYLE_FILE, self._model.bottleneck_dim)

@@ -18,7 +18,7 @@ MAX_COMPRESSED_TEXTS = 16
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _ORIENTATION_TAG = 0x0112
-# An EXIF segment is at most 64 KiB long and comes first; so do the chunks of a PNG that tell of its colors.
+# An EXIF segment is at most 64 KiB long and comes first; so do the chunks of a PNG that describe its colors.
 _HEADER_REACH = 1 << 17
 # A directory beyond this many entries is not a camera's.
 _EXIF_MAX_ENTRIES = 512

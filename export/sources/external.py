@@ -1,4 +1,4 @@
-"""External stylizers as the exporting mechanism sees them: held against the source itself, as it was loaded."""
+"""External stylizers to export, compared with the source itself, as it was loaded."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +33,7 @@ REFERENCES = {"keras": "source/model.keras", "saved_model": "source/saved_model"
 
 
 class ExternalSplitTFLiteExporter(SplitTFLiteExporter):
-    """Exports a pair of whose layers nothing is known: in the form it has, by rules drawn from the graph."""
+    """Exports a pair whose layers are unknown: as its graph is, by quantization rules drawn from the graph."""
 
     def __init__(self, model: SplitStylizer, options: ExportOptions) -> None:
         super().__init__(SplitStylizer(model.end_to_end, mirror_padding.sliced(model.graph), model.tensor), options)

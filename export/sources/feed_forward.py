@@ -1,4 +1,4 @@
-"""An embedded or external stylizer as the exporting mechanism sees it (Ghiasi et al. 2017)."""
+"""An embedded or external feed-forward stylizer to export (Ghiasi et al. 2017)."""
 
 import shutil
 from collections.abc import Mapping, Sequence

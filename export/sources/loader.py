@@ -66,13 +66,13 @@ def open_source(model: str | Path, options: SourceOptions | None = None) -> Expo
 
     Args:
         model: whatever `toolkit.inference.model_loader.open_model` takes; a bundle carries the model it was made from.
-        options: of an external model: what it does not tell itself.
+        options: of an external model: what its files do not say.
 
     Returns:
         The model, with what the manifest says of it.
 
     Raises:
-        InputError: there is no such model, or it is damaged, or how it is called cannot be told.
+        InputError: there is no such model, or it is damaged, or how it is called cannot be determined.
         WorkError: an address cannot be reached.
     """
     resolved = resolve_source(model)

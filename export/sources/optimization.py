@@ -25,7 +25,7 @@ REFERENCE = "source/features.keras"
 EXPORTERS: dict[str, type[Exporter]] = {
     exporter.format: exporter for exporter in (OptimizationSavedModelExporter, FeaturesExporter)
 }
-LICENCE = "CC-BY-4.0 (Visual Geometry Group, University of Oxford)"
+LICENSE = "CC-BY-4.0 (Visual Geometry Group, University of Oxford)"
 
 
 class Optimization:
@@ -78,7 +78,7 @@ class Optimization:
         if weights == preset.NAME:
             source["sha256"] = preset.provenance()["sha256"]
         if weights in (preset.NAME, "imagenet"):
-            source["licence"] = LICENCE
+            source["licence"] = LICENSE
         return cls(transfer, source)
 
     @classmethod

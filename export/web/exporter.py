@@ -164,7 +164,7 @@ def _write_settings(folder: Path, pictures: dict[str, list[dict[str, str]]]) -> 
 
 
 def _write_release(folder: Path) -> None:
-    """Writes what every file must be, and the version that all of them make, which the service worker is of."""
+    """Writes what every file must be, and the version that all of them make, which names the service worker's cache."""
     worker = folder / SERVICE_WORKER
     written = sorted(path for path in folder.rglob("*") if path.is_file() and path != worker)
     files = {path.relative_to(folder).as_posix(): _integrity(path) for path in written}

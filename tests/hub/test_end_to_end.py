@@ -242,7 +242,7 @@ def swapped(tmp_path):
 
 def test_inputs_settle_which_is_which(swapped):
     said = refusal(swapped)
-    assert "cannot be told; give --inputs content=NAME,style=NAME; its signatures: paint(first float32" in said
+    assert "cannot be determined; give --inputs content=NAME,style=NAME; its signatures: paint(first float32" in said
     painted = open_model(swapped, options=SourceOptions("content=second,style=first"))(CONTENT, STYLE)
     np.testing.assert_allclose(painted, (CONTENT + STYLE.mean((1, 2), keepdims=True)) / 2, atol=1e-6)
 

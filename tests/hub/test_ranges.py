@@ -274,7 +274,7 @@ def test_the_picture_among_a_keras_models_outputs_is_found_or_named(tmp_path):
         np.testing.assert_allclose(open_model(path)(CONTENT), 1 - CONTENT, atol=1e-6)
     path = tmp_path / "two.keras"
     keras.Model(content, [other, picture]).save(path)
-    assert "which output is the picture cannot be told; give --inputs output=NAME" in refusal(path)
+    assert "which output is the picture cannot be determined; give --inputs output=NAME" in refusal(path)
     model = open_model(path, options=SourceOptions(inputs="output=picture"))
     np.testing.assert_allclose(model(CONTENT), 1 - CONTENT, atol=1e-6)
     path = tmp_path / "none.keras"

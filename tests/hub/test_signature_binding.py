@@ -41,7 +41,7 @@ def test_names_that_say_it_win(content, style):
 
 def test_a_name_that_says_it_leaves_the_other_only_where_it_is_given():
     said = refusal(call=signature("content", "picture"))
-    assert "which input of 'call' is the content and which the style cannot be told" in said
+    assert "which input of 'call' is the content and which the style cannot be determined" in said
     assert found("content=content", call=signature("content", "picture")).style == "picture"
     assert found("style=picture", call=signature("content", "picture")).content == "content"
 
@@ -79,7 +79,7 @@ def test_one_picture_among_the_outputs_is_taken():
     two = signature("content", "style", outputs=("mask", "stylized"))
     assert found(call=two).output == "stylized"
     unclear = signature("content", "style", outputs=("a", "b"))
-    assert "which output is the picture cannot be told; give --inputs output=NAME" in refusal(call=unclear)
+    assert "which output is the picture cannot be determined; give --inputs output=NAME" in refusal(call=unclear)
     assert found("output=b", call=unclear).output == "b"
 
 

@@ -47,7 +47,7 @@ def evaluate(bundle: Path, runtimes: Sequence[Runtime], progress: Callable[[str]
     Args:
         bundle: the bundle's folder.
         runtimes: in the order of the table.
-        progress: told what is being held.
+        progress: called with what is being evaluated.
 
     Returns:
         One for each runtime and artifact.

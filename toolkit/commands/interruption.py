@@ -1,4 +1,4 @@
-"""How a run ends that Ctrl-C has stopped after a step: what stands is told, and the exit code names the signal."""
+"""The end of a run that Ctrl-C has stopped after a step: a line with what stands, and the signal's exit code."""
 
 import signal
 

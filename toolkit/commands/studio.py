@@ -21,7 +21,7 @@ class Outcome:
     Attributes:
         job: the picture.
         error: what went wrong, if anything.
-        times: what the model's stages took, where the model tells.
+        times: what the model's stages took, where the model records them.
         stopped_after: how many steps of refining were taken before Ctrl-C ended them; None where nothing did.
     """
 

@@ -271,7 +271,7 @@ def _print(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_j
 
 
 def _refuse_failures(failed: list[Outcome], count: int) -> None:
-    """Raises the error of the one picture that there was, or one that tells those of several."""
+    """Raises the error of the one picture that there was, or one that sums up those of several."""
     if count == 1 and failed and failed[0].error:
         raise failed[0].error
     if failed:

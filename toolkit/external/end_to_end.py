@@ -225,7 +225,7 @@ def _stylizer(
 
 
 def from_saved_model(folder: Path, options: SourceOptions) -> EndToEndStylizer | SingleStyleStylizer:
-    """Opens a SavedModel, TF1 or TF2; refuses it where how it is to be called cannot be told."""
+    """Opens a SavedModel, TF1 or TF2; refuses it where how it is to be called cannot be determined."""
     loaded = hub.load(folder)
     described = {name: _described(function) for name, function in loaded.signatures.items()}
     binding = find(str(folder), described, options.names)
@@ -254,7 +254,7 @@ def _described(function: Any) -> Signature:
 
 
 def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEndStylizer | SingleStyleStylizer:
-    """Wraps a Keras model that takes a content and a style, or a content; refuses where that cannot be told."""
+    """Wraps a Keras model that takes a content and a style, or a content; refuses where that cannot be determined."""
     if not isinstance(getattr(model, "inputs", None), list) or not getattr(model, "outputs", None):
         raise InputError(
             f"{source}: holds a {type(model).__name__} whose inputs are not known: save a functional model"

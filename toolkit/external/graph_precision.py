@@ -46,7 +46,7 @@ def compute_in_float32(stylizer: LoadedStylizer) -> None:
 
 
 def _change(attribute: Any, types: set[int]) -> bool:
-    """Makes float32 of an attribute's types and values; tells whether there was anything to change."""
+    """Makes float32 of an attribute's types and values; returns whether there was anything to change."""
     kind = attribute.WhichOneof("value")
     if kind == "type" and attribute.type in types:
         attribute.type = _FLOAT

@@ -1,4 +1,4 @@
-"""The form in which an external model takes or gives pictures, and the way from and to our own."""
+"""The picture format that an external model takes or gives, and conversion from and to our own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Tries an external model on sample pictures: what it gives tells their range, and whether it takes batches."""
+"""Tries an external model on sample pictures: its output shows their range, and whether it takes batches."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from toolkit.imaging.images import Picture
 # A network without a last activation goes a little beyond black and white, or further in few places.
 _SLACK = 0.05
 _SHARE = 0.01
-# What no eye tells apart.
+# What no eye can distinguish.
 _LEAST = 2 / 255
 # The mean of what the order of a sum, or the rounding of 8-bit samples, changes.
 _DRIFT = 1e-4
@@ -121,7 +121,8 @@ def _share_beyond(picture: np.ndarray, slack: float) -> float:
 
 
 def _span(pictures: list[np.ndarray]) -> str:
-    return f"{min(float(picture.min()) for picture in pictures):.3g} to {max(float(picture.max()) for picture in pictures):.3g}"
+    lows, highs = (float(picture.min()) for picture in pictures), (float(picture.max()) for picture in pictures)
+    return f"{min(lows):.3g} to {max(highs):.3g}"
 
 
 def _advice(

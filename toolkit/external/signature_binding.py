@@ -186,7 +186,7 @@ class _Search:
     def _both(self, signature: str, inputs: Mapping[str, Tensor]) -> tuple[str, str]:
         content, style = (self._named(role, inputs) for role in KNOWN_INPUTS)
         if content is None or style is None:
-            raise self._unclear(f"which input of {signature!r} is the content and which the style cannot be told")
+            raise self._unclear(f"which input of {signature!r} is the content and which the style cannot be determined")
         if content == style:
             raise self._unclear(f"input {content!r} of {signature!r} cannot be both content and style")
         return content, style
@@ -216,7 +216,7 @@ class _Search:
             by_name = [name for name in pictures if "styl" in name.lower()]
             (name,) = pictures if len(pictures) == 1 else by_name if len(by_name) == 1 else (None,)
         if name not in outputs:
-            unknown = "which output is the picture cannot be told" if name is None else f"has no output {name!r}"
+            unknown = "which output is the picture cannot be determined" if name is None else f"has no output {name!r}"
             raise self._unclear(unknown, "--inputs output=NAME")
         if (why := outputs[name].why_no_pictures()) is not None:
             raise self._unusable(f"output {name!r} of {signature!r} is no pictures, {outputs[name]}: {why}")

@@ -1,4 +1,4 @@
-"""What has to be said of an external model, where it does not tell of itself."""
+"""What a user says of an external model whose files do not say it."""
 
 import dataclasses
 import math
@@ -16,7 +16,7 @@ NO_SPLIT = "none"
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What has to be said of an external model; None where it is to be found out.
+    """What a user says of an external model; None where it is to be detected.
 
     Attributes:
         inputs: which input is which, such as `content=photo,style=painting`; `signature=` and `output=` too; or the
@@ -35,7 +35,7 @@ class SourceOptions:
     value_range: str | Mapping[str, Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
-        """Reads what is given, so that a slip is told before any work."""
+        """Reads what is given, so that a mistake is found before any work."""
         _ = self.names, self.ranges
 
     @property

@@ -24,7 +24,7 @@ MAX_CANDIDATES = 8
 
 
 class _Paths:
-    """Who depends on whom in a graph."""
+    """The dependencies between the nodes of a graph."""
 
     def __init__(self, graph: FrozenGraph) -> None:
         self._graph = graph

@@ -1,4 +1,4 @@
-"""The range that an external model takes and gives the samples of pictures in."""
+"""The value range of samples that an external model takes and gives."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -140,7 +140,7 @@ def number_of(path: Path, unnumbered: Path) -> int | None:
 def check(reads: Iterable[Path | None], targets: Iterable[OutputTarget | None]) -> None:
     """Refuses a command that would write over what it reads, or one thing twice, or what cannot be written.
 
-    Paths are told apart by what they lead to, not by how they are spelled.
+    Paths are compared by what they lead to, not by how they are spelled.
 
     Args:
         reads: files, and folders that are read with all that is in them, such as a model's; None counts for nothing,

@@ -36,7 +36,7 @@ def to_unit_range(samples: np.ndarray, name: str) -> np.ndarray:
     """Brings samples to floats in [0, 1]: the rule for all that the toolkit is given as a picture.
 
     Integers are divided by the largest number that their type holds: bool, uint8 and uint16. Other integers are
-    refused, for they hold samples of some smaller type, and which one cannot be told. Floats stay as they are.
+    refused, for they hold samples of some smaller type, and which one cannot be determined. Floats stay as they are.
 
     Returns:
         float32 in [0, 1], of the same shape; the array itself where it is that already.
@@ -53,7 +53,7 @@ def to_unit_range(samples: np.ndarray, name: str) -> np.ndarray:
         return samples.astype(np.float32)
     if not _is_floating(samples.dtype):
         raise InputError(
-            f"{name} has the dtype {samples.dtype}, which does not tell the range of its samples: "
+            f"{name} has the dtype {samples.dtype}, which does not determine the range of its samples: "
             "give uint8, uint16 or floats in [0, 1]"
         )
     low, high = (float(samples.min()), float(samples.max())) if samples.size else (0.0, 0.0)

@@ -63,7 +63,7 @@ def open_model(
             installed, see `toolkit.inference.artifact_choice.default_artifact`. Of a preset, `tflite` (the default,
             where a runtime for it is installed) or `keras`.
         threads: CPU threads of a TFLite artifact; all cores by default.
-        options: of an external model: what it does not tell itself.
+        options: of an external model: what its files do not say.
         isolated: a TFLite artifact is run in processes of its own; see `toolkit.runtimes.isolated`.
 
     Returns:
@@ -71,8 +71,8 @@ def open_model(
         inside, a `toolkit.interface.single_style.SingleStyleStylizerLike`, which is called with contents alone.
 
     Raises:
-        InputError: there is no such model or artifact, a file of it is damaged, how it is called cannot be told, or
-            what it paints of sample pictures is in another range than [0, 1].
+        InputError: there is no such model or artifact, a file of it is damaged, how it is called cannot be determined,
+            or what it paints of sample pictures is in another range than [0, 1].
         WorkError: an address cannot be reached.
     """
     resolved = resolve_source(source)
@@ -107,7 +107,7 @@ def in_given_styles(model: StylizerLike | SingleStyleStylizerLike, name: str) ->
 
 
 def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | None:
-    """Returns whether a model has its style inside; None where only the opened model tells."""
+    """Returns whether a model has its style inside; None where only the opened model shows it."""
     if str(source) in presets.names():
         return False
     if not manifests.is_bundle(Path(source)):
@@ -164,7 +164,7 @@ def load(
         Our stylizer; or an external stylizer, cut in two where the options say so or its bottleneck is known.
 
     Raises:
-        InputError: it cannot be loaded, how it is called cannot be told, or its range is another one.
+        InputError: it cannot be loaded, how it is called cannot be determined, or its range is another one.
     """
     from toolkit.feed_forward.stylizer import Stylizer
 

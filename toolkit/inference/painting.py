@@ -91,13 +91,13 @@ class Painter:
         return images.preserve_color(content, stylized) if self.look.preserve_color else stylized
 
     def take_times(self) -> StageTimes | None:
-        """Returns what the model's stages took since this thread asked last; None where the model does not tell."""
+        """Returns what the model's stages took since this thread asked last; None where it records none."""
         times: StageTimes | None = getattr(self._local, "times", None)
         self._local.times = None
         return times
 
     def _timed(self, result: Any) -> Any:
-        """Adds up what the model tells of the call that it just answered."""
+        """Adds up what the model recorded of the call that it just answered."""
         if (times := getattr(self._model, "times", None)) is not None:
             before: StageTimes | None = getattr(self._local, "times", None)
             self._local.times = times if before is None else before + times

@@ -13,7 +13,7 @@ MAX_REJECTIONS = 6
 
 
 def frequency_preconditioner(height: Any, width: Any, exponent: float, dtype: Any = tf.float32) -> Any:
-    """Gives the weight of each spatial frequency in a search direction: 1 / frequency ** exponent.
+    """Returns the weight of each spatial frequency in a search direction: 1 / frequency ** exponent.
 
     Args:
         height: pixels, a number or a scalar tensor.
@@ -37,7 +37,7 @@ def frequency_preconditioner(height: Any, width: Any, exponent: float, dtype: An
 
 
 class State(NamedTuple):
-    """What is known between two steps, as tensors; all zeros before the first.
+    """The state between two steps, as tensors; all zeros before the first.
 
     A new pair is put before the others, which costs no copy; what is not remembered yet is 0.
 
@@ -254,7 +254,7 @@ class LBFGS(keras.optimizers.Optimizer):
         def variable(value: Any, name: str) -> Any:
             return self.add_variable(value.shape, "zeros", value.dtype.name, name=name)
 
-        # Nested as the state is; a name is told only to the reader of a checkpoint.
+        # Nested as the state is; a name serves only the reader of a checkpoint.
         self._state = State(
             *(
                 tuple(variable(value, f"{name}_{age}") for age, value in enumerate(field))
@@ -265,7 +265,7 @@ class LBFGS(keras.optimizers.Optimizer):
         )
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Refuses: a gradient alone does not tell whether the last step was a good one."""
+        """Refuses: a gradient alone does not show whether the last step was a good one."""
         raise NotImplementedError("L-BFGS needs the loss too: call step(loss, gradient, picture)")
 
     def step(self, loss: Any, gradient: Any, picture: Any) -> None:

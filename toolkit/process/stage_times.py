@@ -54,7 +54,7 @@ class _LastTimes(threading.local):
 
 
 class Timed:
-    """A model that tells what the stages of its last call took; threads that share it see their own."""
+    """A model that records what the stages of its last call took; threads that share it see their own."""
 
     def __init__(self) -> None:
         self._last = _LastTimes()

@@ -1,7 +1,7 @@
 """Runs a .tflite file in a process of its own, which the file may kill or stop without harm to the caller.
 
-A runtime trusts what a file tells its operations. A damaged file, or one that was made for it, ends the process that
-runs it, or keeps it busy for ever. See `docs/device.md` for when to use this.
+A runtime trusts the options that a file gives its operations. A damaged file, or one that was made for it, ends
+the process that runs it, or keeps it busy for ever. See `docs/device.md` for when to use this.
 """
 
 import contextlib

@@ -2,7 +2,7 @@
 
 LiteRT verifies a file before it opens it; tflite-runtime follows the offsets of a damaged one out of the file or in
 circles. Neither names the operations it lacks, and tflite-runtime brings no schema: so the few tables of TensorFlow
-Lite's schema (tensorflow/compiler/mlir/lite/schema/schema.fbs) are told here.
+Lite's schema (tensorflow/compiler/mlir/lite/schema/schema.fbs) are listed here.
 """
 
 import math
@@ -149,7 +149,7 @@ class TFLiteFile:
 def read_tflite(path: Path) -> TFLiteFile:
     """Reads a .tflite file and checks that it is sound: all that its tables name lies in the file.
 
-    What an operation is told (its options) is not looked into, nor whether its tensors have the right shapes: the
+    An operation's options are not looked into, nor whether its tensors have the right shapes: the
     runtime checks most of that, and a bundle holds every file against its hash.
 
     Raises:
@@ -197,7 +197,7 @@ def _read(data: mmap.mmap) -> TFLiteFile:
 
 
 class _Graph:
-    """The tensors of a graph, as its tables and the file around them tell."""
+    """The tensors of a graph, read from its tables and the file around them."""
 
     def __init__(self, data: mmap.mmap, graph: dict[str, Any], contents: list[tuple[int, int]]) -> None:
         self._data, self._graph, self._contents = data, graph, contents

@@ -36,7 +36,7 @@ class NetworkMetadata:
         """Returns all but the description in one line."""
         low, high = self.input_range
         style = "" if self.style is None else f"; style {self.style}"
-        return f"{self.name}; licence {self.licence}; samples in [{low:g}, {high:g}]{style}"
+        return f"{self.name}; license {self.licence}; samples in [{low:g}, {high:g}]{style}"
 
     def to_json(self) -> bytes:
         """Returns the entry's bytes; `from_json` reads them."""

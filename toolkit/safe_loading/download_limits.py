@@ -28,7 +28,7 @@ class Transfer:
 
     Attributes:
         limits: of its download.
-        progress: told the bytes received so far, and how many there will be, if that is known.
+        progress: called with the bytes received so far, and how many there will be, if that is known.
         asked: the addresses asked.
         answered: the address that answered in the end.
         discarded: what was wrong with a copy in the cache, which was removed and is fetched again.

@@ -1,4 +1,4 @@
-"""The check that every SavedModel passes before it is loaded: what it may do is read from its file alone.
+"""The check that every SavedModel passes before it is loaded: its operations are read from its file alone.
 
 To load a SavedModel runs part of it, and to call it runs the rest, with the user's rights. So what may be in its graphs
 is a list of what computes and reaches nothing else: `toolkit.safe_loading.graph_rules` holds each graph against it.

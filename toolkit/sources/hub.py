@@ -60,7 +60,7 @@ def resolve(
         handle: an address such as `https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2`, or the
             path of a `.tar.gz` or of a folder.
         limits: what a download may take.
-        progress: told the bytes received so far, and how many there will be, if that is known.
+        progress: called with the bytes received so far, and how many there will be, if that is known.
 
     Raises:
         InputError: what came is refused: too large, or no SavedModel, or an archive that does more than hold one.

@@ -1,4 +1,4 @@
-"""Finds out what a command's `--model` names, and where it comes from; loads nothing yet."""
+"""Resolves what a command's `--model` names, and where it comes from; loads nothing yet."""
 
 import os
 import urllib.parse
@@ -23,7 +23,7 @@ _MAX_RECORD_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model that was found.
+    """The source of a model: its kind, name, files and origin.
 
     Attributes:
         kind: `preset`, `keras`, `saved_model`, `hub` (a SavedModel by way of TensorFlow Hub) or `bundle`.

@@ -1,4 +1,4 @@
-"""Says what a path is that is given as a model and is none, and what was probably meant."""
+"""Describes a path that was given as a model and is none, and what was probably meant."""
 
 import zipfile
 from pathlib import Path
@@ -10,7 +10,7 @@ from toolkit.safe_loading.archive import MODEL_FILES
 
 _CONVERT = "convert it to a SavedModel or a .keras file first"
 _WEIGHTS = "weights alone, without the network: load them into the model they are of, and save that as a .keras file"
-# By how a name ends; the first that fits tells.
+# By how a name ends; the first that fits counts.
 ENDINGS = {
     ".weights.h5": f"holds {_WEIGHTS}",
     ".h5": "in the format of Keras before version 3: keras.saving.load_model(…).save('model.keras') converts it",

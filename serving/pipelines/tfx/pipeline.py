@@ -42,7 +42,7 @@ class Settings:
         root: where it keeps its artifacts; for Kubeflow a bucket's address.
         base_path: the folder of the versions that a server is given; its name is the model's.
         source: a preset, a handle or a path, as `export.sources.loader.open_source` takes it.
-        external_options: of an external model: what it does not tell itself, as the command line has it.
+        external_options: of an external model: what its files do not say, as the command line has it.
         options: what to export; the SavedModel is what is pushed.
         gates: narrower bounds by metric, by kind of artifact.
         pictures: a folder with `contents/` and `styles/` to measure on in place of the samples.

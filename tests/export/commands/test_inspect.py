@@ -56,7 +56,7 @@ def test_a_file_is_described_by_size_ends_operations_and_gpu(run, bundle):
     assert code == 0
     lines = output.splitlines()
     assert lines[0].startswith(f"{path.stat().st_size / 1e6:.2f} MB, of which ")
-    assert lines[1] == "magenta-mobile transformer, float16; licence Apache-2.0; samples in [0, 1]"
+    assert lines[1] == "magenta-mobile transformer, float16; license Apache-2.0; samples in [0, 1]"
     assert lines[2] == tflite_metadata.DESCRIPTIONS["transformer"]
     assert lines[4:8] == [
         "transform",
@@ -104,7 +104,7 @@ def test_a_file_made_by_others_is_described_too(run, external):
 def test_the_base_install_describes_a_file(bundle):
     done = small("inspect", bundle / "tflite/float16_384/transformer.tflite")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("GPU: takes all of it, as far as the file tells: the delegate has every operation\n")
+    assert done.stdout.endswith("GPU: takes all of it, as far as the file shows: the delegate has every operation\n")
 
 
 def test_the_base_install_prints_a_bundle_as_the_full_one_does(run, bundle):

@@ -158,7 +158,7 @@ class VGG19Features(keras.Model):
         """Looks at pictures.
 
         Args:
-            pictures: [B, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation` tells of.
+            pictures: [B, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation` takes.
             args: passed on to Keras.
             kwargs: likewise.
 

@@ -40,7 +40,7 @@ class BundleSigner:
         _read_key(key)
         try:
             self._config = signing.Config().use_elliptic_key_signer(private_key=key, password=passphrase)  # type: ignore[arg-type]
-        except Exception as error:  # cryptography raises nearly anything on a broken or foreign key
+        except Exception as error:  # cryptography raises nearly anything on a broken or unknown key
             raise InputError(
                 f"{key}: cannot sign ({one_line(error, most=200)}); give a private {_KEY}, and its passphrase, "
                 f"if it has one, in {PASSPHRASE_VARIABLE}"

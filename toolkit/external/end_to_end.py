@@ -64,14 +64,14 @@ class LoadedStylizer:
         function: takes a content and, unless its style is inside, a style, in the model's own form, and gives the
             picture; in a graph, too.
         signature: the shapes and types it takes.
-        convention: which of the signature's inputs is which.
+        binding: which of the signature's inputs is which.
         trace: gives the same as one TensorFlow function.
         ranges: the samples of black and white, by `content`, `style` and `output`, as far as they are not those of the
             types.
 
     Attributes:
         trace: as given.
-        convention: how the model it was made from is called.
+        binding: how the model it was made from is called.
         formats: the forms of its pictures, by `content`, `style` and `output`.
         shapes: [None, H, W, 3] of contents and styles by role, None for what may vary.
         batches: the one length of a batch that it takes, by role; None for any.

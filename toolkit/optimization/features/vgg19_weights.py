@@ -72,7 +72,7 @@ def _from_file(path: Path, published: Published) -> Any:
                 # Of a part that the file lacks Keras only warns, and leaves it random.
                 warnings.filterwarnings("error", message="Skipping")
                 network.load_weights(path)
-        except Exception as error:  # h5py and Keras raise nearly anything on broken or foreign files
+        except Exception as error:  # h5py and Keras raise nearly anything on broken or other files
             failures.append(one_line(error, most=200))
         else:
             return network

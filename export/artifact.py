@@ -62,7 +62,7 @@ class Artifact:
 
     @property
     def kind(self) -> str:
-        """What its gate is listed under: its format and, where there are several, its quantization."""
+        """The key of its gate: its format and, where there are several, its quantization."""
         return self.format if self.format == "saved_model" else f"{self.format}/{self.quantization}"
 
 
@@ -101,7 +101,7 @@ METHODS = {
 
 @dataclass(frozen=True)
 class Origin:
-    """What files that travel without their bundle say of the model.
+    """The description of the model in files that travel without their bundle.
 
     Attributes:
         name: the model's.
@@ -114,7 +114,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What to export.
+    """The options of an export.
 
     Attributes:
         formats: some of the method's.

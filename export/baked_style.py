@@ -46,7 +46,7 @@ class StylePicture:
 
 @dataclass(frozen=True)
 class Style:
-    """What is baked: pictures, their shares, and how strong.
+    """A style to bake: pictures, their shares, and the strength.
 
     Attributes:
         slug: what its artifacts are named by: letters a to z, digits and hyphens.

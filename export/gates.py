@@ -65,7 +65,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Metrics:
-    """How far an artifact is from its reference; a metric of None was not asked for.
+    """Differences between an artifact and its reference; a metric of None was not asked for.
 
     Attributes:
         max_abs: the largest absolute difference of a sample, of pictures in [0, 1].

@@ -220,7 +220,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _outside(error: Exception) -> StyleportError | None:
-    """What nearly every line can fail on, and no line is to blame for: handled here, for all commands."""
+    """Errors that nearly every line can raise, handled here for all commands."""
     if out_of_memory(error):
         return WorkError("there is too little memory: take smaller pictures, or fewer at once, or free some")
     if isinstance(error, FileNotFoundError) and error.filename is None and "temporary directory" in str(error):

@@ -1,4 +1,4 @@
-"""What a command shows while it works: progress bars, and not the chatter of the libraries it calls."""
+"""The console of a command at work: progress bars, and not the chatter of the libraries it calls."""
 
 import contextlib
 import os

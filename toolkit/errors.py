@@ -29,7 +29,7 @@ def first_of(lines: list[str]) -> str:
 
 
 class InputError(StyleportError, ValueError):
-    """What was asked for cannot be done: a bad option, file or value (exit code 2)."""
+    """A request that cannot be done: a bad option, file or value (exit code 2)."""
 
     exit_code = 2
 

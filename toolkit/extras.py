@@ -1,4 +1,4 @@
-"""How an extra is added to this installation, in a command that works as it is written.
+"""The way to add an extra to this installation, in a command that works as it is written.
 
 `pip install 'styleport[export]'` does so only where a package index has styleport. Where it was installed from a
 checkout, a wheel or a repository, pip records that place (PEP 610), and the command names it.

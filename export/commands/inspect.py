@@ -150,7 +150,7 @@ def _lines(
 
 
 def _metadata_of(bundle: Path, manifest: Manifest) -> dict[str, Any]:
-    """What the .tflite files of a bundle say of themselves, by path."""
+    """The metadata of a bundle's .tflite files, by path."""
     from toolkit.manifest import resolve
     from toolkit.runtimes.tflite_metadata import read_metadata
 

@@ -26,7 +26,7 @@ class SplitTFLiteExporter(NetworkExporter):
 
     @property
     def variables(self) -> Iterable[Any]:
-        """What both networks use."""
+        """The variables of both networks."""
         return self.model.variables
 
     def form(self) -> Callable[[Any, Any], Any]:

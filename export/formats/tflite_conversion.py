@@ -40,7 +40,7 @@ def convert(function: Any, signature: str, variables: Iterable[Any]) -> bytes:
 
 
 def _unsupported(error: Exception) -> str:
-    """What the converter says that TFLite lacks: operations, with the place in the model that each is from."""
+    """The operations that the converter says TFLite lacks, each with its place in the model."""
     # The class of the converter's errors is not public; each carries a record of what it met.
     found: dict[str, list[str]] = {}
     for record in getattr(error, "errors", ()):

@@ -1,4 +1,4 @@
-"""What the exporters of .tflite files share: networks are converted once a size, then quantized."""
+"""The base class of exporters of .tflite files: networks are converted once a size, then quantized."""
 
 import abc
 import functools

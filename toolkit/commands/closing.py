@@ -1,4 +1,4 @@
-"""How a command ends for a person at a terminal: what was made, how large, how long it took, and what to do next.
+"""The closing lines of a command at a terminal: what was made, how large, how long it took, and what to do next.
 
 Standard output stays with paths, tables and JSON, which scripts read. These lines go to standard error, and only where
 that is a terminal, as progress bars do.

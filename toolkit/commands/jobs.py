@@ -1,4 +1,4 @@
-"""What `styleport stylize` is to paint: which pictures, in which styles, under which names."""
+"""The jobs of `styleport stylize`: which pictures, in which styles, under which names."""
 
 import os
 from collections import Counter
@@ -29,7 +29,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Output:
-    """Where the results go.
+    """The target of the results.
 
     Attributes:
         path: as it was given; of a folder without the slash at its end.

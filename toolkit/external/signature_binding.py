@@ -1,4 +1,4 @@
-"""Finds out how an external stylizer is called: which input is the content, which the style, if it takes one."""
+"""Binds the roles of an external stylizer to its signature: its content, its style if any, and its picture."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -76,7 +76,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class SignatureBinding:
-    """How a stylizer is called.
+    """The binding of a stylizer's roles to a signature.
 
     Attributes:
         signature: its name.

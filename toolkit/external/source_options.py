@@ -1,4 +1,4 @@
-"""What a user says of an external model whose files do not say it."""
+"""Options for an external model: what its files do not say of it."""
 
 import dataclasses
 import math
@@ -16,7 +16,7 @@ NO_SPLIT = "none"
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What a user says of an external model; None where it is to be detected.
+    """Options for an external model; None where the value is to be detected.
 
     Attributes:
         inputs: which input is which, such as `content=photo,style=painting`; `signature=` and `output=` too; or the

@@ -1,4 +1,4 @@
-"""What a command writes, held against what it reads: nothing is lost, nothing is in the way."""
+"""Output paths of a command, checked against what it reads: nothing is lost, nothing is in the way."""
 
 import abc
 import os

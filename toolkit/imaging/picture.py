@@ -1,4 +1,4 @@
-"""What a picture is, and the one rule by which samples of any type become one."""
+"""The definition of a picture, and the rule by which samples of any type become a picture."""
 
 from typing import Any
 

@@ -27,7 +27,7 @@ PRESET_FORMS = ("tflite", "keras")
 
 
 class StylizerLike(Protocol):
-    """What every form of the model can do that takes a style."""
+    """The interface of a model that takes a style."""
 
     def __call__(self, content: np.ndarray, style: np.ndarray) -> Any:
         """Returns content pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]."""
@@ -36,7 +36,7 @@ class StylizerLike(Protocol):
 
 @runtime_checkable
 class SplitStylizerLike(StylizerLike, Protocol):
-    """What a model with a predictor and a transformer can do besides; see `toolkit.feed_forward.stylizer.Stylizer`."""
+    """The interface of a model with a predictor and a transformer; see `toolkit.feed_forward.stylizer.Stylizer`."""
 
     def bottleneck(self, style: np.ndarray) -> Any:
         """Returns the bottleneck [B, 1, 1, D] of style pictures [B, h, w, 3]."""

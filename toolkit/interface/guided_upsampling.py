@@ -73,7 +73,7 @@ def _planes(picture: np.ndarray) -> list[Image.Image]:
 
 
 def _slopes(guide: np.ndarray, painted: Picture) -> np.ndarray:
-    """How each color follows the luminance around each pixel: [h, w, 3]."""
+    """The slope of each color over the luminance around each pixel: [h, w, 3]."""
     guide, painted = guide.astype(np.float64), painted.astype(np.float64)
     mean_guide, mean_painted = _box_mean(guide), _box_mean(painted)
     variance = _box_mean(guide * guide) - mean_guide * mean_guide

@@ -1,4 +1,4 @@
-"""What stylizers have in common that have their one style inside."""
+"""The interface of stylizers with a built-in style."""
 
 import abc
 from typing import Any

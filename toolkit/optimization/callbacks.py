@@ -1,4 +1,4 @@
-"""What is kept of a run while it goes on: losses, checkpoints, pictures on the way, a progress bar."""
+"""Callbacks of a run: losses, checkpoints, pictures on the way, a progress bar."""
 
 import importlib.util
 import math

@@ -1,4 +1,4 @@
-"""Where a run of style transfer begins: the content, noise, what the feed-forward network paints, or a picture."""
+"""The initial picture of a run of style transfer: the content, noise, the feed-forward result, or a given picture."""
 
 from pathlib import Path
 

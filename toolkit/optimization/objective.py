@@ -1,4 +1,4 @@
-"""What style transfer by optimization makes small, as a function of a picture and of what it is to look like."""
+"""The loss that style transfer by optimization minimizes, as a function of a picture and its targets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

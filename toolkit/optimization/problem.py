@@ -1,4 +1,4 @@
-"""What a run of style transfer is about: a content, styles and their weights, at any scale."""
+"""The inputs of a run of style transfer: a content, styles and their weights, at any scale."""
 
 import hashlib
 import math

@@ -1,4 +1,4 @@
-"""What is shown of a run of style transfer while it goes on: a bar, and once how long the run will take."""
+"""The progress of a run of style transfer: a bar, and once an estimate of the time it will take."""
 
 import contextlib
 import itertools

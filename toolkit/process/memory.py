@@ -27,7 +27,7 @@ FIXED_BYTES = 1_600_000_000
 
 @dataclass(frozen=True)
 class Need:
-    """What is needed, in bytes.
+    """An estimate of memory, in bytes.
 
     Attributes:
         parts: by what takes them; they are taken at the same time.
@@ -48,7 +48,7 @@ class Need:
 
 @dataclass(frozen=True)
 class PixelCost:
-    """What painting takes at its peak, in bytes a pixel.
+    """The peak memory of painting, in bytes a pixel.
 
     Attributes:
         content: of the content picture.
@@ -164,7 +164,7 @@ def available() -> int | None:
 
 
 def _container_limits(folder: Path) -> list[int]:
-    """What a container leaves free, whatever the machine has, by either version of Linux's control groups."""
+    """The memory that a container leaves free, by either version of Linux's control groups."""
     found = []
     for limit, used, statistics, cached in (
         ("memory.max", "memory.current", "memory.stat", "inactive_file"),

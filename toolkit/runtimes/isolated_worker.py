@@ -64,7 +64,7 @@ _SIDES = ("inputs", "outputs")
 
 
 def _described(details: dict) -> dict:
-    """What a network's caller needs to know of a tensor, as values of JSON."""
+    """The description of a tensor for a network's caller, as values of JSON."""
     scale, zero_point = details["quantization"]
     return {
         "shape_signature": [int(side) for side in details["shape_signature"]],

@@ -104,7 +104,7 @@ class TFLiteTensor:
 
 @dataclass(frozen=True)
 class TFLiteSignature:
-    """How a network is called.
+    """A signature of a network.
 
     Attributes:
         name: the signature's; empty where a file has none, and its first graph is called.
@@ -119,7 +119,7 @@ class TFLiteSignature:
 
 @dataclass(frozen=True)
 class TFLiteFile:
-    """What a sound .tflite file says of itself.
+    """The contents of a sound .tflite file.
 
     Attributes:
         signatures: how it is called.

@@ -1,4 +1,4 @@
-"""What a .tflite file says of its network, to people and programs that have nothing but the file."""
+"""The metadata of a .tflite file, for people and programs that have nothing but the file."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -16,7 +16,7 @@ MAX_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class NetworkMetadata:
-    """What a .tflite file says of its network.
+    """The metadata of a network in a .tflite file.
 
     Attributes:
         name: the model's, the network's and the quantization's.

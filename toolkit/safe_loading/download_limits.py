@@ -1,4 +1,4 @@
-"""What a download may take, and what was seen on its way."""
+"""Limits of a download, and a record of what was received."""
 
 import urllib.parse
 from collections.abc import Callable
@@ -9,7 +9,7 @@ Received = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class DownloadLimits:
-    """What a download may take.
+    """The limits of a download.
 
     Attributes:
         timeout: seconds until a server must have answered, and until each further byte.

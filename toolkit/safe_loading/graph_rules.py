@@ -1,4 +1,4 @@
-"""What the graphs of a SavedModel may do, and when: a list of operations that compute and reach nothing else.
+"""Rules for the graphs of a SavedModel: a list of operations that compute and reach nothing else.
 
 Of these, less may run at loading: what fills variables and tables. Files may be read by that alone, and only the
 model's own. All is read from the graph; nothing runs.
@@ -35,7 +35,7 @@ _FIRST_REFERENCE = 100
 
 @dataclass(frozen=True)
 class _Rule:
-    """What may run in one part of a graph.
+    """The operations that may run in a part of a graph.
 
     Attributes:
         operations: their names.

@@ -23,7 +23,7 @@ _MAX_URL_BYTES = 1 << 12
 
 @dataclass(frozen=True)
 class Resolved:
-    """Where a handle led.
+    """A resolved handle.
 
     Attributes:
         path: the SavedModel's folder.

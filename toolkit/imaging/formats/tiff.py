@@ -29,7 +29,7 @@ _PLANAR = (2, 5)
 
 @dataclass(frozen=True)
 class Layout:
-    """How a TIFF holds its samples.
+    """The layout of a TIFF's samples.
 
     Attributes:
         photometric: how they are to be seen (section 3 and later ones).

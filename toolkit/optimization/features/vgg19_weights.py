@@ -1,4 +1,4 @@
-"""Where the weights of VGG19 come from: the preset that ships with styleport, Keras's download, or a file."""
+"""The sources of VGG19's weights: the preset that ships with styleport, Keras's download, or a file."""
 
 import warnings
 from collections.abc import Callable, Sequence

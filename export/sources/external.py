@@ -54,7 +54,7 @@ class ExternalBakedExporter(ExternalSplitTFLiteExporter, BakedExporter):
 class ExternalPageExporter(PageExporter):
     """Exports the page with such a pair."""
 
-    pairs = ExternalSplitTFLiteExporter
+    split_exporter = ExternalSplitTFLiteExporter
 
 
 _END_TO_END_EXPORTERS = (EndToEndSavedModelExporter, EndToEndTFLiteExporter)

@@ -90,7 +90,7 @@ class PageExporter(Exporter):
     """Exports the page.
 
     Attributes:
-        pairs: exports the model's .tflite files.
+        split_exporter: exports the model's .tflite files.
 
     Raises:
         InputError: npm is not installed.
@@ -98,7 +98,7 @@ class PageExporter(Exporter):
     """
 
     format = "web"
-    pairs: type[Exporter] = SplitTFLiteExporter
+    split_exporter: type[Exporter] = SplitTFLiteExporter
 
     def write(self, artifact: Artifact, folder: Path) -> None:
         """Writes the page; see `export.exporter.Exporter`."""
@@ -118,7 +118,7 @@ class PageExporter(Exporter):
             self.options, formats=("tflite",), quantizations=("float16",), sizes=PAGE_SIZES, bakes=()
         )
         with tempfile.TemporaryDirectory(prefix=".networks-", dir=folder) as scratch:
-            for pair in self.pairs(self.model, options).export(Path(scratch), lambda step: None):
+            for pair in self.split_exporter(self.model, options).export(Path(scratch), lambda step: None):
                 made = Path(scratch, pair.path)
                 (made / PREDICTOR_FILE).replace(folder / PREDICTOR_FILE)
                 (made / TRANSFORMER_FILE).replace(folder / transformer_file(pair.size or PAGE_SIZES[0]))

@@ -97,7 +97,7 @@ def test_no_cell_has_more_than_five_lines_of_code_beside_imports_and_a_table_of_
 
 
 def test_it_uses_public_names_alone(guide):
-    public = {"styleport": set(styleport.__all__), "toolkit": {"samples"}}
+    public = {"styleport": set(styleport.__all__), "toolkit.imaging": {"samples"}}
     for cell in guide.cells:
         if cell.cell_type == "code":
             for node in ast.walk(ast.parse(re.sub(r"^( *)%.*$", r"\1pass", cell.source, flags=re.MULTILINE))):

@@ -74,7 +74,7 @@ def record(page_bundle):
 def former_networks(exporter: type[web.PageExporter], folder: Path) -> type[web.PageExporter]:
     """Makes an exporter of pages that takes the networks out of a bundle."""
 
-    class Former(exporter.pairs):
+    class Former(exporter.split_exporter):
         def __init__(self, model, options):
             self.artifacts = options.artifacts("tflite")
 
@@ -82,7 +82,7 @@ def former_networks(exporter: type[web.PageExporter], folder: Path) -> type[web.
             shutil.copytree(folder, target, dirs_exist_ok=True)
 
     class Page(exporter):
-        pairs = Former
+        split_exporter = Former
 
     return Page
 
@@ -297,7 +297,7 @@ WEB = ExportOptions(formats=("web",))
 
 def test_an_external_stylizer_gets_a_page_of_its_own_networks(fake, bundle, tmp_path):
     former, exporter = bundle / "tflite" / "float16_384", external.EXPORTERS["feed-forward"]["web"]
-    assert issubclass(exporter.pairs, external.ExternalSplitTFLiteExporter)
+    assert issubclass(exporter.split_exporter, external.ExternalSplitTFLiteExporter)
     (artifact,) = former_networks(exporter, former)(None, WEB).export(tmp_path, print)
     made = tmp_path / artifact.path / "predictor.tflite"
     assert made.read_bytes() == (former / "predictor.tflite").read_bytes()

@@ -140,7 +140,7 @@ def _rows(parts: list[Part]) -> Iterator[list[Part]]:
     longest = wide / -(-wide // room) + LETTER * 12
     row: list[Part] = []
     for part in parts:
-        if row and sum(one.width + GAP for one in row) + part.width > min(longest, room):
+        if row and sum(placed.width + GAP for placed in row) + part.width > min(longest, room):
             yield row
             row = []
         row.append(part)

@@ -1,4 +1,4 @@
-"""What an exporter makes: one way of running the model, in one folder of the bundle."""
+"""Artifacts, which exporters write into a folder of the bundle each, and the options of an export."""
 
 import itertools
 from collections import Counter
@@ -18,7 +18,7 @@ FORMATS: tuple[str, ...] = get_args(Format)
 # A page takes npm to make, and a single-style file takes a style, so they are made where they are asked for.
 DEFAULT_FORMATS = ("saved_model", "tflite")
 # Formats that come in one quantization alone, and for any size of picture.
-ONE_FORM = {"saved_model": "float32", "web": "float16"}
+FIXED_QUANTIZATION = {"saved_model": "float32", "web": "float16"}
 QUANTIZATIONS: tuple[str, ...] = get_args(Quantization)
 # The side of the content picture that Magenta's own TFLite files take.
 DEFAULT_SIZE = 384
@@ -62,12 +62,12 @@ class Artifact:
 
     @property
     def kind(self) -> str:
-        """What its gate is listed under: its format and, where there are several, its quantization."""
+        """The key of its gate: its format and, where there are several, its quantization."""
         return self.format if self.format == "saved_model" else f"{self.format}/{self.quantization}"
 
 
 def _path(of_format: str, quantization: str, size: int | None, style: "Style | None" = None) -> str:
-    if of_format in ONE_FORM:
+    if of_format in FIXED_QUANTIZATION:
         return of_format
     folder = "tflite" if of_format == "baked" else of_format
     return f"{folder}/{f'baked_{style.slug}_' if style else ''}{quantization}_{size or 'any'}"
@@ -101,7 +101,7 @@ METHODS = {
 
 @dataclass(frozen=True)
 class Origin:
-    """What files that travel without their bundle say of the model.
+    """The description of the model in files that travel without their bundle.
 
     Attributes:
         name: the model's.
@@ -114,7 +114,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What to export.
+    """The options of an export.
 
     Attributes:
         formats: some of the method's.
@@ -146,8 +146,8 @@ class ExportOptions:
             raise InputError("the model takes a content alone: its one style is inside, and no other can be baked in")
         if self.bakes and "baked" not in method.formats:
             raise InputError(
-                f"a model of the method {self.method} has no bottleneck that a style could be baked into; where a "
-                "stylizer made elsewhere has one, --split-at names it"
+                f"a model of the method {self.method} has no bottleneck that a style could be baked into; where an "
+                "external stylizer has one, --split-at names it"
             )
         for name, given, known in (
             ("format", self.formats, method.formats),
@@ -165,7 +165,7 @@ class ExportOptions:
 
     @property
     def _method(self) -> Method:
-        """As long as the model is not known, the one of which the most may be exported."""
+        """The method; as long as the model is not known, the method with the most formats."""
         return METHODS[self.method or "feed-forward"]
 
     def _check_styles(self) -> None:
@@ -195,8 +195,8 @@ class ExportOptions:
         for name in FORMATS:
             if name not in self.formats or of_format not in (None, name):
                 continue
-            if name in ONE_FORM:
-                found.append(Artifact(name, name, ONE_FORM[name], None))
+            if name in FIXED_QUANTIZATION:
+                found.append(Artifact(name, name, FIXED_QUANTIZATION[name], None))
                 continue
             styles = self.bakes if name == "baked" else (None,)
             for style, size, quantization in itertools.product(styles, sizes, quantizations):

@@ -13,7 +13,7 @@ import numpy as np
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.files.names import readable
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.interface.sizes import STYLE_SIZE
 from toolkit.manifest_types import StylePictureRecord, StyleRecord
 
@@ -46,7 +46,7 @@ class StylePicture:
 
 @dataclass(frozen=True)
 class Style:
-    """What is baked: pictures, their shares, and how strong.
+    """A style to bake: pictures, their shares, and the strength.
 
     Attributes:
         slug: what its artifacts are named by: letters a to z, digits and hyphens.
@@ -76,14 +76,14 @@ class Style:
         if not 0 < strength <= 1:
             raise InputError(f"the strength to bake is {strength:g}: give more than 0, and at most 1")
         weights = _parsed(text)
-        whole = math.fsum(weight for _, weight in weights)
-        pictures = tuple(_picture(path, weight / whole) for path, weight in weights)
+        total = math.fsum(weight for _, weight in weights)
+        pictures = tuple(_picture(path, weight / total) for path, weight in weights)
         return cls(_slug(pictures), pictures, strength)
 
     @classmethod
     def from_json(cls, record: StyleRecord) -> "Style":
         """Reads what `to_json` gave."""
-        return cls(record["slug"], tuple(StylePicture(**one) for one in record["pictures"]), record["strength"])
+        return cls(record["slug"], tuple(StylePicture(**picture) for picture in record["pictures"]), record["strength"])
 
     def to_json(self) -> StyleRecord:
         """Returns what the manifest says of it."""
@@ -155,7 +155,7 @@ def _weighted(part: str, text: str) -> tuple[Path, float]:
 
 
 def _picture(path: Path, share: float) -> StylePicture:
-    pixels = images.square(path, STYLE_SIZE)
+    pixels = images.center_crop_resize(path, STYLE_SIZE)
     return StylePicture(readable(path.name), manifests.sha256(path), share, pixels)
 
 

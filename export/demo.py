@@ -12,8 +12,7 @@ from PIL import Image
 
 from toolkit.cli import run
 from toolkit.errors import StyleportError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.imaging.montage import side_by_side
 from toolkit.inference.model_loader import in_given_styles, open_model
 from toolkit.manifest_types import Manifest
@@ -29,7 +28,7 @@ OPTIMIZED_SIZE, OPTIMIZED_STEPS = 256, 60
 
 def _stylize_with_each(bundle: Path, manifest: Manifest, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    content, style = samples.photos()[PHOTO], images.square(samples.styles()[STYLE], 256)
+    content, style = samples.photos()[PHOTO], images.center_crop_resize(samples.styles()[STYLE], 256)
     images.save_image(content, folder / "content.png")
     images.save_image(style, folder / "style.png")
     for record in manifest["artifacts"]:
@@ -46,14 +45,14 @@ def _paint_by_optimization(folder: Path) -> int:
     length = ["--size", str(OPTIMIZED_SIZE), "--steps", str(OPTIMIZED_STEPS)]
     if code := run(["optimize", str(content), str(style), "--output", str(painted), *length]):
         return code
-    panels = {
+    pictures = {
         "photo": content,
         "style": style,
         f"optimize, {OPTIMIZED_STEPS} steps": painted,
         "stylize, one pass": folder / "saved_model.png",
     }
     both = folder / "both.png"
-    images.save_image(side_by_side({label: images.load_image(path) for label, path in panels.items()}), both)
+    images.save_image(side_by_side({label: images.load_image(path) for label, path in pictures.items()}), both)
     print_path(both)
     return 0
 

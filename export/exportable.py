@@ -1,4 +1,4 @@
-"""What the exporting mechanism asks of a model, whatever method it is for."""
+"""The interface of a model that can be exported, whatever its method."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from export.artifact import Artifact
 from export.exporter import Exporter
-from export.gates import Pairs, Parity
+from export.gates import EvalPairs, Parity
 from toolkit.manifest_types import SourceRecord
 
 # Of a picture: height and width in pixels.
@@ -15,7 +15,7 @@ Size = tuple[int, int]
 Sizes = Callable[[Artifact], Sequence[Size]]
 
 
-class Pair(Protocol):
+class SplitModel(Protocol):
     """A stylizer with a predictor and a transformer, as the exporters of such pairs need it.
 
     Attributes:
@@ -39,7 +39,7 @@ class Pair(Protocol):
 
     @property
     def variables(self) -> Any:
-        """What both use."""
+        """The variables of both networks."""
         ...
 
     def bottleneck(self, style: Any) -> Any:
@@ -66,7 +66,7 @@ class Exportable(Protocol):
         """Writes the float32 model."""
         ...
 
-    def measure_on(self, pairs: Pairs) -> None:
+    def measure_on(self, pairs: EvalPairs) -> None:
         """Measures on other pairs of pictures than the samples from here on."""
         ...
 

@@ -1,4 +1,4 @@
-"""What an exporter is: a class that turns a model into the artifacts of one format."""
+"""The base class of exporters, which turn a model into the artifacts of one format."""
 
 import abc
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Exporter(abc.ABC):
 
         Args:
             bundle: the bundle's folder.
-            progress: told what is being made.
+            progress: called with what is being made.
 
         Yields:
             Each artifact, once its files are written.

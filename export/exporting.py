@@ -17,7 +17,7 @@ from export.bundle import claims, report
 from export.bundle import folder as bundles
 from export.bundle.signing import BundleSigner
 from export.exportable import Exportable, Sizes
-from export.gates import Pairs, Parity
+from export.gates import EvalPairs, Parity
 from export.sources import loader
 from export.sources.optimization import METHOD as OPTIMIZATION
 from toolkit import manifest as manifests
@@ -96,7 +96,7 @@ def export_bundle(
         target: where the bundle is to be.
         options: what to export; everything by default.
         force: an older bundle at the target is replaced.
-        progress: told what is being made.
+        progress: called with what is being made.
         signer: signs the bundle; by default it is not signed.
         sizes: gives the heights and widths of the contents that an artifact is measured on; by default those that its
             method and format ask for. `verify_bundle` takes the same.
@@ -132,7 +132,7 @@ def _check_memory(exportable: Exportable, options: ExportOptions, sizes: Sizes) 
     if exportable.source["method"] == OPTIMIZATION:
         for side in {artifact.size for artifact in artifacts if artifact.size}:
             memory.check(memory.estimate(side, side, _DEEPEST_LAYER, memory.PICTURES["adam"]))
-    elif "inputs" not in exportable.source:  # what the layers of a model made elsewhere take, nobody knows
+    elif "inputs" not in exportable.source:  # what the layers of an external model take is not known
         sides = {artifact: max(map(max, sizes(artifact))) for artifact in artifacts}
         calibrated = [side for artifact, side in sides.items() if artifact.quantization == "int8"]
         memory.check(memory.exporting(list(sides.values()), calibrated))
@@ -159,9 +159,9 @@ def _fill(
     }
     report.write(staging, manifest, measured)
     if failures := _failures(measured):
-        kept = bundles.set_aside(staging, target, failures)
-        told = first_of(failures)
-        raise WorkError(f"parity gate missed: {told}; no bundle was written, what failed is in {kept}")
+        kept = bundles.keep_failed(staging, target, failures)
+        message = first_of(failures)
+        raise WorkError(f"parity gate missed: {message}; no bundle was written, what failed is in {kept}")
     known = {file["path"] for record in manifest["artifacts"] for file in record["files"]}
     manifest["files"] = [file for file in bundles.records(staging) if file["path"] not in known]
     bundles.write_manifest(staging, manifest)
@@ -170,12 +170,12 @@ def _fill(
 
 @dataclass(frozen=True)
 class Verification:
-    """What verifying a bundle found.
+    """The result of verifying a bundle.
 
     Attributes:
         manifest: as it stands in the bundle.
         measured: the parity of each artifact, measured anew from the files.
-        failures: one line for each figure out of bounds.
+        failures: one line for each metric out of bounds.
     """
 
     manifest: Manifest
@@ -184,41 +184,41 @@ class Verification:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What a bundle has to stand beyond its own gates on the samples.
+class VerifyOptions:
+    """Options of a verification: pictures, narrower gates and folders other than the defaults.
 
     Attributes:
         pairs: pictures that it is measured on in place of the samples.
-        gates: narrower bounds by figure, by kind of artifact.
-        elsewhere: folders that artifacts are measured from in place of the bundle's, by the artifact's path.
+        gates: narrower bounds by metric, by kind of artifact.
+        folders: those that artifacts are measured from in place of the bundle's, by the artifact's path.
     """
 
-    pairs: Pairs | None = None
+    pairs: EvalPairs | None = None
     gates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    elsewhere: Mapping[str, Path] = field(default_factory=dict)
+    folders: Mapping[str, Path] = field(default_factory=dict)
 
 
 def verify_bundle(
     bundle: str | Path,
     progress: Progress = lambda step: None,
-    trial: Trial | None = None,
+    options: VerifyOptions | None = None,
     only: str | None = None,
     sizes: Sizes | None = None,
     manifest: Manifest | None = None,
 ) -> Verification:
-    """Recomputes every hash and every parity figure of a bundle from its files.
+    """Recomputes every hash and every parity metric of a bundle from its files.
 
     Args:
         bundle: the bundle's folder.
-        progress: told what is being verified.
-        trial: what it is measured on and from, and how strictly; the samples, itself and its own gates by default.
+        progress: called with what is being verified.
+        options: what it is measured on and from, and how strictly; the samples, itself and its own gates by default.
         only: the path of the one artifact to measure, such as `saved_model`; all by default. The hash of every file
             and what the manifest says of the model are checked in any case.
-        sizes: as `export_bundle` was given them, if it was: recorded figures are of these sizes.
+        sizes: as `export_bundle` was given them, if it was: recorded metrics are of these sizes.
         manifest: the bundle's, as it was read already; read by default.
 
     Returns:
-        The figures and the gates they miss.
+        The metrics and the gates they miss.
 
     Raises:
         InputError: the folder is no bundle, a file in it is changed, missing or added, the manifest says something
@@ -232,20 +232,20 @@ def verify_bundle(
     problems = bundles.check_files(bundle, manifest)
     if problems:
         raise InputError(first_of(problems))
-    exportable, trial, measured = loader.reopen(bundle, manifest), trial or Trial(), {}
+    exportable, options, measured = loader.reopen(bundle, manifest), options or VerifyOptions(), {}
     false = claims.false_source(manifest["source"], exportable.source)
-    if trial.pairs is not None:
-        exportable.measure_on(trial.pairs)
+    if options.pairs is not None:
+        exportable.measure_on(options.pairs)
     for record in records:
         artifact = Artifact.from_record(record)
         progress(f"verifying {artifact.path}")
-        folder = trial.elsewhere.get(artifact.path) or manifests.resolve(bundle, artifact.path)
+        folder = options.folders.get(artifact.path) or manifests.resolve(bundle, artifact.path)
         result = exportable.measure(artifact, folder, (sizes or exportable.sizes_of)(artifact))
         signatures = exportable.exporters[artifact.format].signatures(folder)
         false += claims.false_claims(record, artifact, result, folder, signatures)
-        if trial.pairs is None:
-            false += claims.false_figures(record, artifact, result)
-        measured[artifact] = result.under(result.gate.narrowed(trial.gates.get(artifact.kind, {})))
+        if options.pairs is None:
+            false += claims.false_metrics(record, artifact, result)
+        measured[artifact] = result.under(result.gate.narrowed(options.gates.get(artifact.kind, {})))
     failures = _failures(measured)
     if false and not failures:
         raise InputError(f"not verified: {first_of(false)}")

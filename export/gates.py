@@ -1,4 +1,4 @@
-"""What decides whether an artifact may be shipped: its figures, the bounds they must keep, the verdict."""
+"""Parity gates: metrics of an artifact, the bounds that they must keep, and the verdict."""
 
 import dataclasses
 import math
@@ -11,8 +11,8 @@ import numpy as np
 from toolkit.errors import InputError
 
 # A content's name, the content [H, W, 3] float32 in [0, 1], and the same of a style.
-Pairs = Sequence[tuple[str, np.ndarray, str, np.ndarray]]
-# Of these figures the least is the worst, of all others the greatest.
+EvalPairs = Sequence[tuple[str, np.ndarray, str, np.ndarray]]
+# Of these metrics the least is the worst, of all others the greatest.
 MORE_IS_BETTER = ("psnr", "ssim", "cosine")
 
 
@@ -35,11 +35,11 @@ class Gate:
     cosine: float | None = None
 
     def bounds(self) -> dict[str, float]:
-        """Returns the bounds that apply, by figure."""
+        """Returns the bounds that apply, by metric."""
         return {name: bound for name, bound in dataclasses.asdict(self).items() if bound is not None}
 
     def narrowed(self, bounds: Mapping[str, float]) -> "Gate":
-        """Returns the gate with other bounds by figure; refuses unknown ones, and any wider than its own."""
+        """Returns the gate with other bounds by metric; refuses unknown ones, and any wider than its own."""
         own = self.bounds()
         for name, bound in bounds.items():
             if name not in {field.name for field in dataclasses.fields(self)}:
@@ -51,9 +51,9 @@ class Gate:
                 raise InputError(f"the gate of {name} is {bound:g}: it may be narrower than {own[name]:g}, never wider")
         return Gate(**{**own, **{name: float(bound) for name, bound in bounds.items()}})
 
-    def failures(self, figures: "Figures") -> list[str]:
-        """Returns the figures that are out of bounds, each with its bound; a NaN is out of every bound."""
-        measured = figures.measured()
+    def failures(self, metrics: "Metrics") -> list[str]:
+        """Returns the metrics that are out of bounds, each with its bound; a NaN is out of every bound."""
+        measured = metrics.measured()
         found = []
         for name, bound in self.bounds().items():
             value = measured.get(name, math.nan)
@@ -64,8 +64,8 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """How far an artifact is from its reference; a figure of None was not asked for.
+class Metrics:
+    """Differences between an artifact and its reference; a metric of None was not asked for.
 
     Attributes:
         max_abs: the largest absolute difference of a sample, of pictures in [0, 1].
@@ -84,12 +84,12 @@ class Figures:
     cosine: float | None = None
 
     def measured(self) -> dict[str, float]:
-        """Returns the figures that were asked for, by name."""
+        """Returns the metrics that were asked for, by name."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
-class Case:
+class EvalCase:
     """One content and style pair at one size.
 
     Attributes:
@@ -107,34 +107,34 @@ class Case:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One case of one artifact.
+    """The metrics of an artifact on one case.
 
     Attributes:
         case: the pair.
-        figures: how far the artifact is from the reference.
+        metrics: how far the artifact is from the reference.
         reference: what is right, as a picture [H, W, 3] float32 in [0, 1].
         picture: what the artifact gave, likewise.
     """
 
-    case: Case
-    figures: Figures
+    case: EvalCase
+    metrics: Metrics
     reference: np.ndarray
     picture: np.ndarray
 
 
 @dataclass(frozen=True)
 class Parity:
-    """What an artifact's measurements say; the worst pair decides.
+    """The result of an artifact's measurements; the worst pair decides.
 
     Attributes:
         gate: the bounds.
-        figures: by the case's name.
+        metrics: by the case's name.
         worst: the case of the lowest PSNR or, where no pictures are compared, cosine.
-        failures: one line for each pair and figure out of bounds.
+        failures: one line for each pair and metric out of bounds.
     """
 
     gate: Gate
-    figures: dict[str, Figures]
+    metrics: dict[str, Metrics]
     worst: Measurement
     failures: list[str]
 
@@ -143,26 +143,26 @@ class Parity:
         """`pass` or `fail`."""
         return "fail" if self.failures else "pass"
 
-    def extremes(self) -> Figures:
-        """Returns each figure's worst value over all pairs."""
+    def extremes(self) -> Metrics:
+        """Returns each metric's worst value over all pairs."""
         columns: dict[str, list[float]] = {}
-        for figures in self.figures.values():
-            for name, value in figures.measured().items():
+        for metrics in self.metrics.values():
+            for name, value in metrics.measured().items():
                 columns.setdefault(name, []).append(value)
         # np.min and np.max, unlike Python's, let a NaN through.
         worst = {name: (np.min if name in MORE_IS_BETTER else np.max)(values) for name, values in columns.items()}
-        return Figures(**{name: float(value) for name, value in worst.items()})
+        return Metrics(**{name: float(value) for name, value in worst.items()})
 
     def under(self, gate: Gate) -> "Parity":
         """Returns the same measurements, held against another gate."""
-        return dataclasses.replace(self, gate=gate, failures=_failures(self.figures, gate))
+        return dataclasses.replace(self, gate=gate, failures=_failures(self.metrics, gate))
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the record that the manifest keeps; JSON has no NaN, so a figure without a value is None."""
+        """Returns the record that the manifest keeps; JSON has no NaN, so a metric without a value is None."""
         extremes = self.extremes().measured()
         return {
             "parity": {
-                "pairs": len(self.figures),
+                "pairs": len(self.metrics),
                 "worst_pair": self.worst.case.name,
                 **{name: value if math.isfinite(value) else None for name, value in extremes.items()},
             },
@@ -171,23 +171,23 @@ class Parity:
         }
 
 
-def _badness(figures: Figures) -> float:
+def _badness(metrics: Metrics) -> float:
     """A number that grows as the pictures, or where none are compared the features, grow apart."""
-    likeness = figures.cosine if figures.psnr is None else figures.psnr
+    likeness = metrics.cosine if metrics.psnr is None else metrics.psnr
     # A NaN is worse than any number.
     return math.inf if likeness is None or math.isnan(likeness) else -likeness
 
 
-def _failures(figures: Mapping[str, Figures], gate: Gate) -> list[str]:
-    return [f"{name}: {failure}" for name, measured in figures.items() for failure in gate.failures(measured)]
+def _failures(metrics: Mapping[str, Metrics], gate: Gate) -> list[str]:
+    return [f"{name}: {failure}" for name, measured in metrics.items() for failure in gate.failures(measured)]
 
 
-def judge(measurements: Iterable[Measurement], gate: Gate) -> Parity:
-    """Holds at least one measurement against a gate."""
-    figures: dict[str, Figures] = {}
+def check_gate(measurements: Iterable[Measurement], gate: Gate) -> Parity:
+    """Checks measurements, at least one, against a gate."""
+    metrics: dict[str, Metrics] = {}
     worst: list[Measurement] = []
-    for one in measurements:
-        figures[one.case.name] = one.figures
-        if not worst or _badness(one.figures) > _badness(worst[0].figures):
-            worst = [one]
-    return Parity(gate, figures, worst[0], _failures(figures, gate))
+    for measurement in measurements:
+        metrics[measurement.case.name] = measurement.metrics
+        if not worst or _badness(measurement.metrics) > _badness(worst[0].metrics):
+            worst = [measurement]
+    return Parity(gate, metrics, worst[0], _failures(metrics, gate))

@@ -17,7 +17,7 @@ from typing import Any
 
 from export.artifact import Artifact, ExportOptions
 from export.formats import feed_forward_tflite, tflite_metadata
-from export.parity import metrics
+from export.parity import evaluation
 from export.quantization.post_training import apply_rules
 from toolkit import presets
 from toolkit.errors import StyleportError, WorkError
@@ -56,7 +56,7 @@ _ARTIFACT = Artifact("tflite/float32_any", "tflite", "float32", None)
 
 def convert(stylizer: Stylizer, network: str, licence: str) -> bytes:
     """Converts `predictor` or `transformer` to a .tflite file that takes pictures of any size."""
-    model = feed_forward_tflite.PairExporter(stylizer, ExportOptions()).convert(network, size=None)
+    model = feed_forward_tflite.SplitTFLiteExporter(stylizer, ExportOptions()).convert(network, size=None)
     if network == "predictor":
         model = apply_rules(model, [_INT8_WEIGHTS], feed_forward_tflite.NETWORKS[network].signature, [])
     name = f"{PRESET} {network}, {'int8 weights' if network == 'predictor' else 'float32'}"
@@ -68,7 +68,7 @@ def check(pair: Callable[..., Any], stylizer: Stylizer, size: int) -> None:
     """Raises a WorkError where a pair is too large in bytes, or paints another picture than the Keras model."""
     if size > MAX_BYTES:
         raise WorkError(f"the pair takes {size} bytes, at most {MAX_BYTES} ship")
-    if failures := metrics.hold(pair, _ARTIFACT, metrics.Reference(stylizer)).failures:
+    if failures := evaluation.evaluate(pair, _ARTIFACT, evaluation.ReferenceOutputs(stylizer)).failures:
         raise WorkError(f"the pair paints another picture than the Keras model: {failures[0]}")
 
 

@@ -57,7 +57,7 @@ def is_published(bundle: Path, base_path: Path) -> bool:
     if not base_path.is_dir() or not manifest.is_file():
         return False
     digest = manifests.sha256(manifest)
-    return any(version.told("bundle", "manifest_sha256") == digest for version in find_versions(base_path))
+    return any(version.provenance_value("bundle", "manifest_sha256") == digest for version in find_versions(base_path))
 
 
 def serve(models: Path) -> NoReturn:

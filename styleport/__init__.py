@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from toolkit.errors import WorkError as WorkError
     from toolkit.external.source_options import SourceOptions as SourceOptions
     from toolkit.feed_forward.stylizer import Stylizer as Stylizer
-    from toolkit.imaging.io import load_image as load_image
-    from toolkit.imaging.io import save_image as save_image
-    from toolkit.imaging.io import square as square
-    from toolkit.imaging.io import to_pillow as to_pillow
+    from toolkit.imaging.images import center_crop_resize as center_crop_resize
+    from toolkit.imaging.images import load_image as load_image
+    from toolkit.imaging.images import save_image as save_image
+    from toolkit.imaging.images import to_pillow as to_pillow
     from toolkit.imaging.montage import feature_maps as feature_maps
     from toolkit.imaging.montage import side_by_side as side_by_side
     from toolkit.inference.model_loader import open_model as open_model
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from toolkit.runtimes.litert import DeviceStylizer as DeviceStylizer
     from toolkit.runtimes.saved_model import SavedModelStylizer as SavedModelStylizer
     from toolkit.runtimes.tflite_metadata import read_metadata as read_metadata
-    from toolkit.safe_loading.gate import trusted as trusted
+    from toolkit.safe_loading.saved_model_check import trusted as trusted
 
     __version__: str
 

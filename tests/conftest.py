@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from toolkit import cli, manifest
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -44,7 +43,7 @@ def content() -> np.ndarray:
 @pytest.fixture(scope="session")
 def style() -> np.ndarray:
     """A style picture, [1, 128, 128, 3]."""
-    return images.square(samples.styles()["starry_night"], 128)[None]
+    return images.center_crop_resize(samples.styles()["starry_night"], 128)[None]
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,7 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.presets import vgg19 as preset
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -74,7 +73,7 @@ def test_there_is_no_network(offline):
 
 def test_optimize_compare_and_export_take_the_embedded_weights(styleport, tmp_path):
     for name, picture in (("photo", samples.photos()["chelsea"]), ("painting", samples.styles()["starry_night"])):
-        images.save_image(images.square(picture, 64), tmp_path / f"{name}.png")
+        images.save_image(images.center_crop_resize(picture, 64), tmp_path / f"{name}.png")
     pair, small = ("photo.png", "painting.png"), ("--size", "64", "--steps", "5")
 
     styleport("optimize", *pair, "-o", "painted.png", *small, "--trace", "run.json")

@@ -18,15 +18,15 @@ _PUBLIC = {
     "WorkError": "toolkit.errors",
     "feature_maps": "toolkit.imaging.montage",
     "gram_matrix": "toolkit.optimization.losses",
-    "load_image": "toolkit.imaging.io",
+    "load_image": "toolkit.imaging.images",
     "open_model": "toolkit.inference.model_loader",
     "paint_at_detail": "toolkit.interface.detail",
     "read_metadata": "toolkit.runtimes.tflite_metadata",
-    "save_image": "toolkit.imaging.io",
+    "save_image": "toolkit.imaging.images",
     "side_by_side": "toolkit.imaging.montage",
-    "square": "toolkit.imaging.io",
-    "to_pillow": "toolkit.imaging.io",
-    "trusted": "toolkit.safe_loading.gate",
+    "center_crop_resize": "toolkit.imaging.images",
+    "to_pillow": "toolkit.imaging.images",
+    "trusted": "toolkit.safe_loading.saved_model_check",
 }
 
 __all__ = sorted(_PUBLIC)

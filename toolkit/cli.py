@@ -90,7 +90,7 @@ NEEDS = {
 }
 
 
-# Options of the parser's own; where it can tell which shell runs it, they take none.
+# Options of the parser's own; where it knows which shell runs it, they take none.
 _OF_THIS_SHELL = ("install_completion", "show_completion")
 
 
@@ -211,16 +211,16 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if stopped := signals.behind(error):
             return stopped
-        told = error if isinstance(error, StyleportError) else _outside(error)
-        if told is None and os.environ.get(LOGS_VARIABLE):
+        known = error if isinstance(error, StyleportError) else _outside(error)
+        if known is None and os.environ.get(LOGS_VARIABLE):
             raise
-        told = told or WorkError(f"{type(error).__name__}: {reason(error)}; {LOGS_VARIABLE}=1 shows where")
-        return _fail(str(told), told.exit_code)
+        known = known or WorkError(f"{type(error).__name__}: {reason(error)}; {LOGS_VARIABLE}=1 shows where")
+        return _fail(str(known), known.exit_code)
     return code if isinstance(code, int) else 0
 
 
 def _outside(error: Exception) -> StyleportError | None:
-    """What nearly every line can fail on, and no line is to blame for: told here, for all commands."""
+    """Errors that nearly every line can raise, handled here for all commands."""
     if out_of_memory(error):
         return WorkError("there is too little memory: take smaller pictures, or fewer at once, or free some")
     if isinstance(error, FileNotFoundError) and error.filename is None and "temporary directory" in str(error):

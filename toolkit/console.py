@@ -1,4 +1,4 @@
-"""What a command shows while it works: progress bars, and not the chatter of the libraries it calls."""
+"""The console of a command at work: progress bars, and not the chatter of the libraries it calls."""
 
 import contextlib
 import os
@@ -64,7 +64,7 @@ def quiet_libraries() -> Iterator[Console]:
     with (
         chatter,
         os.fdopen(os.dup(1), "wb") as output,
-        streams.told(os.dup(2)) as real,
+        streams.open_stderr(os.dup(2)) as real,
         watched(chatter.fileno(), real.fileno()),
     ):
         for descriptor in (1, 2):
@@ -73,7 +73,7 @@ def quiet_libraries() -> Iterator[Console]:
         try:
             yield TextConsole(file=real)
         except BaseException as error:
-            failed = not _told_in_one_line(error)
+            failed = not _is_one_line_error(error)
             raise
         finally:
             _flush()
@@ -100,8 +100,8 @@ def _unnamed_file() -> IO[bytes] | None:
         return None
 
 
-def _told_in_one_line(error: BaseException) -> bool:
-    # A package that is not installed is told with the extra that brings it.
+def _is_one_line_error(error: BaseException) -> bool:
+    # The error of a package that is not installed names the extra that brings it.
     known = StyleportError | KeyboardInterrupt | SystemExit | ModuleNotFoundError
     return isinstance(error, known) or out_of_memory(error)
 
@@ -169,15 +169,15 @@ def counting_bar(console: Console, total: int, line_seconds: float) -> Iterator[
         A function to call with how many there are.
     """
     columns = (_DESCRIPTION, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    told = time.monotonic()
+    last_shown = time.monotonic()
     with bar(console, *columns) as progress:
         task = progress.add_task("", total=total)
 
         def show(count: int) -> None:
-            nonlocal told
+            nonlocal last_shown
             progress.update(task, completed=count)
-            if not console.is_terminal and time.monotonic() - told >= line_seconds:
-                told = time.monotonic()
+            if not console.is_terminal and time.monotonic() - last_shown >= line_seconds:
+                last_shown = time.monotonic()
                 remark(console, f"{count} of {total}")
 
         yield show

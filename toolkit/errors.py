@@ -14,7 +14,7 @@ _MAX_REASON = 300
 
 
 class StyleportError(Exception):
-    """A failure that is told in one line: what was wrong, the value, what to do.
+    """A failure in one line: what was wrong, the value, what to do.
 
     Attributes:
         exit_code: what the `styleport` command exits with.
@@ -29,7 +29,7 @@ def first_of(lines: list[str]) -> str:
 
 
 class InputError(StyleportError, ValueError):
-    """What was asked for cannot be done: a bad option, file or value (exit code 2)."""
+    """A request that cannot be done: a bad option, file or value (exit code 2)."""
 
     exit_code = 2
 
@@ -60,19 +60,19 @@ def reason(error: BaseException) -> str:
         starts = [index for index, line in enumerate(lines) if _RAISED.match(line)]
         lines = [_RAISED.sub("", lines[starts[-1]]), *lines[starts[-1] + 1 :]] if starts else lines
     called = next(filter(None, map(_CALLED.match, lines)), None)
-    told = [line for line in lines if not line.startswith(_PREAMBLES)] or lines or [type(error).__name__]
-    return told[0][:_MAX_REASON] + (f" (in {called[1]})" if called else "")
+    useful = [line for line in lines if not line.startswith(_PREAMBLES)] or lines or [type(error).__name__]
+    return useful[0][:_MAX_REASON] + (f" (in {called[1]})" if called else "")
 
 
 @contextlib.contextmanager
-def told_in_one_line(failure: str) -> Iterator[None]:
-    """Tells what a library raises on a model made elsewhere, which may be anything, in one line.
+def in_one_line(failure: str) -> Iterator[None]:
+    """Tells what a library raises on an external model, which may be anything, in one line.
 
     Args:
         failure: what could not be done, such as `the model could not be traced`.
 
     Raises:
-        WorkError: in place of anything but what is told in one line already.
+        WorkError: in place of any error that is not one line already.
     """
     try:
         yield
@@ -83,7 +83,7 @@ def told_in_one_line(failure: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def told_as_input(failure: str, mend: str = "") -> Iterator[None]:
+def as_input_error(failure: str, mend: str = "") -> Iterator[None]:
     """Tells what a reader raises on a file from outside, which may hold anything, as a fault of that file.
 
     Args:
@@ -91,7 +91,7 @@ def told_as_input(failure: str, mend: str = "") -> Iterator[None]:
         mend: what to do, if there is anything.
 
     Raises:
-        InputError: in place of anything but what is told in one line already.
+        InputError: in place of any error that is not one line already.
     """
     try:
         yield

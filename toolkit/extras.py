@@ -1,4 +1,4 @@
-"""How an extra is added to this installation, in a command that works as it is written.
+"""The way to add an extra to this installation, in a command that works as it is written.
 
 `pip install 'styleport[export]'` does so only where a package index has styleport. Where it was installed from a
 checkout, a wheel or a repository, pip records that place (PEP 610), and the command names it.
@@ -50,7 +50,9 @@ def _pip(requirement: str, *options: str) -> str:
 def _origin() -> dict[str, Any]:
     """What pip has recorded of the place that styleport was installed from; of a mere folder, that folder."""
     # In a checkout, what setuptools left of a build is found beside what pip has installed, and records no place.
-    records = [one.read_text("direct_url.json") for one in importlib.metadata.distributions(name="styleport")]
+    records = [
+        distribution.read_text("direct_url.json") for distribution in importlib.metadata.distributions(name="styleport")
+    ]
     if not records:
         return {"url": Path(__file__).resolve().parent.parent.as_uri()}
     with contextlib.suppress(ValueError):

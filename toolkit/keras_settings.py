@@ -17,7 +17,7 @@ from toolkit.errors import InputError
 
 # Takes precedence over the file.
 BACKEND_VARIABLE = "KERAS_BACKEND"
-# What may stand in the file; of another backend than TensorFlow's, `toolkit.framework.backend` tells.
+# What may stand in the file; another backend than TensorFlow's is refused by `toolkit.framework.backend`.
 _KNOWN = {
     "backend": ("tensorflow", "jax", "torch", "numpy", "openvino"),
     "floatx": ("float16", "float32", "float64"),

@@ -5,14 +5,14 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from toolkit.errors import InputError, told_as_input
+from toolkit.errors import InputError, as_input_error
 from toolkit.files import strict_json
 from toolkit.files.opening import open_file, read_bounded
 from toolkit.manifest_types import ArtifactRecord, FileRecord, Manifest
 
 MANIFEST_FILE = "manifest.json"
 SCHEMA_VERSION: Final = 1
-# The method of models made elsewhere that take a content alone.
+# The method of external models that take a content alone.
 SINGLE_STYLE: Final = "single-style"
 # A manifest is some tens of kilobytes; anything far beyond is not one and is not read into memory.
 MAX_MANIFEST_BYTES = 4 << 20
@@ -30,7 +30,7 @@ def read(bundle: Path) -> Manifest:
         content = read_bounded(path, MAX_MANIFEST_BYTES, "a manifest")
     except OSError as error:
         raise InputError(f"{bundle}: not a bundle ({error.strerror}: {MANIFEST_FILE})") from error
-    with told_as_input(f"{path}: not a manifest"):
+    with as_input_error(f"{path}: not a manifest"):
         manifest = strict_json.parse(content)
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
@@ -68,7 +68,9 @@ def artifacts(manifest: Manifest) -> dict[str, ArtifactRecord]:
         manifest: as `read` gives it.
     """
     records = manifest["artifacts"]
-    return {one["path"]: one for one in records if isinstance(one, dict) and isinstance(one.get("path"), str)}
+    return {
+        record["path"]: record for record in records if isinstance(record, dict) and isinstance(record.get("path"), str)
+    }
 
 
 def method(manifest: Manifest) -> str | None:
@@ -125,7 +127,7 @@ def check_file(bundle: Path, record: FileRecord) -> None:
 def open_artifact(bundle: Path, name: str, manifest: Manifest | None = None) -> Path:
     """Finds an artifact's folder; refuses it where a file is missing, changed or added: nothing damaged is loaded."""
     record = artifact(manifest or read(bundle), name)
-    with told_as_input(f"{bundle}: the manifest's record of {name!r} is incomplete"):
+    with as_input_error(f"{bundle}: the manifest's record of {name!r} is incomplete"):
         for file in record["files"]:
             check_file(bundle, file)
         known = {resolve(bundle, file["path"]) for file in record["files"]}

@@ -66,7 +66,7 @@ class _Parity(TypedDict):
 
 
 class ParityRecord(_Parity, total=False):
-    """The worst figures of all pairs; see `export.gates.Figures`."""
+    """The worst metrics of all pairs; see `export.gates.Metrics`."""
 
     max_abs: float
     mean_abs: float
@@ -77,7 +77,7 @@ class ParityRecord(_Parity, total=False):
 
 
 class GateRecord(TypedDict, total=False):
-    """The bounds of the figures; see `export.gates.Gate`."""
+    """The bounds of the metrics; see `export.gates.Gate`."""
 
     max_abs: Annotated[float | None, {"description": "null in the place of no bound"}]
     mean_abs: float
@@ -129,7 +129,7 @@ class _Range(TypedDict):
 
 
 class RangeRecord(_Range, total=False):
-    """The samples of black and white that a model made elsewhere takes and gives."""
+    """The samples of black and white that an external model takes and gives."""
 
     style: Bounds
 
@@ -149,7 +149,7 @@ class SourceRecord(_Source, total=False):
         dict[str, str],
         {
             "required": ["signature", "content", "output"],
-            "description": "how a model made elsewhere is called; without a style where its one style is inside",
+            "description": "how an external model is called; without a style where its one style is inside",
         },
     ]
     range: RangeRecord

@@ -15,17 +15,17 @@ _RENAME_SWAP = 2
 _UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 
-def exchange(first: Path, second: Path) -> None:
+def atomic_swap(first: Path, second: Path) -> None:
     """Gives each of two folders of one file system the other's name, or raises an OSError and changes nothing.
 
     Where the system cannot do it in one step it takes three renames, and a process that is killed between them leaves
     one folder under a hidden name beside `first`.
     """
-    if not _exchange_at_once(first, second):
-        _exchange_by_renames(first, second)
+    if not _swap_at_once(first, second):
+        _swap_by_renames(first, second)
 
 
-def _exchange_at_once(first: Path, second: Path) -> bool:
+def _swap_at_once(first: Path, second: Path) -> bool:
     library, names = ctypes.CDLL(None, use_errno=True), (os.fsencode(first), os.fsencode(second))
     if sys.platform == "linux" and hasattr(library, "renameat2"):
         failed = library.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE)
@@ -39,7 +39,7 @@ def _exchange_at_once(first: Path, second: Path) -> bool:
     return not failed
 
 
-def _exchange_by_renames(first: Path, second: Path) -> None:
+def _swap_by_renames(first: Path, second: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=f"{first.name}-", dir=first.parent) as folder:
         aside = Path(folder) / second.name
         second.rename(aside)

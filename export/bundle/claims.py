@@ -1,4 +1,4 @@
-"""Holds what a manifest says against what the files say: figures, gate, verdict, signatures, labels, origin."""
+"""Checks the claims of a manifest against its files: metrics, gate, verdict, signatures, labels, origin."""
 
 import json
 import math
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from export.artifact import ONE_FORM, Artifact
+from export.artifact import FIXED_QUANTIZATION, Artifact
 from export.gates import Parity
 from export.quantization import rules
 from toolkit.manifest_types import ArtifactRecord, SourceRecord
 from toolkit.runtimes.tflite_file import FLOAT16, FLOAT32, INT8, TFLiteFile, read_tflite
 
-# Two runs of one artifact give the same figures on one machine. Another processor rounds otherwise, which changes an
+# Two runs of one artifact give the same metrics on one machine. Another processor rounds otherwise, which changes an
 # error by some hundredths of itself, the largest of all by more, and errors near the precision of float32 by anything.
 _RELATIVE = {"max_abs": 0.25, "mean_abs": 0.1, "p999": 0.1, "psnr": 0.1}
 _NOISE = 5e-6
@@ -44,8 +44,8 @@ def false_source(recorded: SourceRecord, anew: SourceRecord) -> list[str]:
     ]
 
 
-def false_figures(record: ArtifactRecord, artifact: Artifact, measured: Parity) -> list[str]:
-    """Returns one line for each recorded figure that is further from the new one than another processor explains."""
+def false_metrics(record: ArtifactRecord, artifact: Artifact, measured: Parity) -> list[str]:
+    """Returns one line for each recorded metric that is further from the new one than another processor explains."""
     recorded: dict[str, Any] = {**record["parity"]}
     anew = measured.to_json()["parity"]
     return [
@@ -67,13 +67,13 @@ def _agree(name: str, recorded: float | None, anew: float | None) -> bool:
 
 def _false_labels(artifact: Artifact, folder: Path, signatures: dict[str, Any]) -> Iterator[str]:
     said = (artifact.quantization, artifact.size)
-    able = (ONE_FORM[artifact.format], None) if artifact.format in ONE_FORM else said
+    able = (FIXED_QUANTIZATION[artifact.format], None) if artifact.format in FIXED_QUANTIZATION else said
     if artifact.path != artifact.label or said != able:
         yield f"it is recorded as {artifact.format}, {artifact.quantization}, of the size {artifact.size or 'any'}"
     if not all(_is(artifact.quantization, path) for path in sorted(folder.rglob("*.tflite"))):
         yield f"its networks are not {artifact.quantization}"
     if artifact.format in ("tflite", "baked"):
-        shapes = [tensor["shape"] for one in signatures.values() for tensor in one["inputs"].values()]
+        shapes = [tensor["shape"] for signature in signatures.values() for tensor in signature["inputs"].values()]
         if [artifact.size] * 2 not in [shape[1:3] for shape in shapes if len(shape) == 4]:
             yield f"its networks take no pictures of the size {artifact.size or 'any'}"
 

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.bundle.atomic_swap import exchange
+from export.bundle.atomic_swap import atomic_swap
 from export.bundle.schema import schema as manifest_schema
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
@@ -70,7 +70,7 @@ def staged(target: Path, force: bool = False) -> Iterator[Path]:
             raise InputError(f"{target}: cannot be written: {reason}") from error
         try:
             yield staging
-            seal(staging)
+            fsync_tree(staging)
             _replace(staging, target, force)
         except OSError as error:
             reason = error.strerror or str(error)
@@ -81,8 +81,8 @@ def staged(target: Path, force: bool = False) -> Iterator[Path]:
 def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Gives a folder to work in that is renamed when it is ready, and that no crash leaves behind for good.
 
-    It is locked while the block runs, so that what a killed process has left is told by its free lock: such leftovers
-    are removed first.
+    It is locked while the block runs, so that what a killed process has left is recognized by its free lock: such
+    leftovers are removed first.
 
     Args:
         parent: an existing folder in the file system where the result is to be.
@@ -100,7 +100,7 @@ def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def seal(folder: Path, mode: int | None = None) -> None:
+def fsync_tree(folder: Path, mode: int | None = None) -> None:
     """Makes a work folder ready to be renamed: readable as the umask allows, flushed to the disk to the last byte.
 
     Args:
@@ -185,7 +185,7 @@ def _replace(staging: Path, target: Path, force: bool) -> None:
     try:
         # Without force nothing is moved away, even what another export has put there since the check.
         if force and target.exists() and any(target.iterdir()):
-            exchange(staging, target)
+            atomic_swap(staging, target)
         else:
             staging.rename(target)
     except OSError as error:
@@ -200,7 +200,7 @@ def failed_folder(target: Path) -> Path:
     return target.with_name(target.name + ".failed")
 
 
-def set_aside(staging: Path, target: Path, reasons: list[str]) -> Path:
+def keep_failed(staging: Path, target: Path, reasons: list[str]) -> Path:
     """Keeps a failed export, with one line for each reason, under a name that is no bundle's; returns its folder."""
     failed = failed_folder(target)
     if (failed / FAILURE_FILE).is_file():
@@ -301,7 +301,7 @@ def check_files(bundle: Path, manifest: Manifest) -> list[str]:
     problems += [f"{bundle / path}: added: the manifest does not know it" for path in sorted(added)]
     problems += [f"{path}: added: a folder without a file" for path in _added_folders(bundle, recorded)]
     problems += [
-        f"{artifact['path']}: the manifest's own figures for it do not add up"
+        f"{artifact['path']}: its sha256 or size in the manifest is not the sum of its files'"
         for artifact in manifest["artifacts"]
         if artifact["sha256"] != digest(artifact["files"])
         or artifact["bytes"] != sum(file["bytes"] for file in artifact["files"])

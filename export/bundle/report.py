@@ -1,4 +1,4 @@
-"""The bundle's report and model card, for people: pictures side by side, and the table of figures."""
+"""The bundle's report and model card, for people: pictures side by side, and the table of metrics."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,11 +9,11 @@ import numpy as np
 from export.artifact import Artifact
 from export.gates import MORE_IS_BETTER, Parity
 from toolkit.external import value_range
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.manifest_types import Manifest
 
 TEMPLATES = Path(__file__).parent / "templates"
-FIGURE_NAMES = {
+METRIC_NAMES = {
     "max_abs": "max abs",
     "mean_abs": "mean abs",
     "p999": "99.9 % abs",
@@ -68,7 +68,7 @@ def _write_pictures(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
 
 
 def number(value: float | None) -> str:
-    """Writes a figure with three significant digits, four where it is nearly one, or a dash for none."""
+    """Writes a metric with three significant digits, four where it is nearly one, or a dash for none."""
     if value is None:
         return "-"
     return f"{value:.4f}" if 0.9 <= value < 1 else f"{value:.3g}"
@@ -79,10 +79,10 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:.2f} MB"
 
 
-def figure_names(measured: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Returns the labels of the figures that any artifact was measured by, in the order of the columns."""
-    found = {name for figures in measured for name in figures}
-    return {name: label for name, label in FIGURE_NAMES.items() if name in found}
+def metric_names(measured: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Returns the labels of the metrics that any artifact was measured by, in the order of the columns."""
+    found = {name for metrics in measured for name in metrics}
+    return {name: label for name, label in METRIC_NAMES.items() if name in found}
 
 
 def row(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
@@ -91,15 +91,15 @@ def row(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
     Args:
         folder: the page's.
         name: what was measured, with forward slashes, such as `tflite/float16_384`; unique on the page.
-        parity: its figures.
+        parity: its metrics.
     """
     return {
         "name": name,
-        "pairs": len(parity.figures),
-        "figures": parity.extremes().measured(),
+        "pairs": len(parity.metrics),
+        "metrics": parity.extremes().measured(),
         "gate": parity.gate.bounds(),
         "worst": parity.worst.case.name,
-        "worst_figures": parity.worst.figures.measured(),
+        "worst_metrics": parity.worst.metrics.measured(),
         "verdict": parity.verdict,
         "failures": parity.failures,
         **_write_pictures(folder, name, parity),
@@ -124,10 +124,10 @@ def render(template: str, rows: list[dict[str, Any]], templates: Path = TEMPLATE
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "megabytes": megabytes, "ranges": value_range.all_told}
-    names = figure_names(one["figures"] for one in rows)
+    environment.filters |= {"number": number, "megabytes": megabytes, "ranges": value_range.format_ranges}
+    names = metric_names(row["metrics"] for row in rows)
     return environment.get_template(template).render(
-        rows=rows, figure_names=names, more_is_better=MORE_IS_BETTER, **values
+        rows=rows, metric_names=names, more_is_better=MORE_IS_BETTER, **values
     )
 
 

@@ -20,7 +20,7 @@ def _where(name: str, value: str, then: Schema, otherwise: Schema) -> Schema:
 _BETWEEN: dict[Any, Schema] = {
     ArtifactRecord: _where("format", "baked", {"required": ["style"]}, {"properties": {"style": False}}),
     BundleSourceRecord: {
-        # What is told of the origin may grow.
+        # The record of the origin may grow.
         "additionalProperties": True,
         "allOf": [
             _where(
@@ -40,11 +40,11 @@ def _of(hint: Any) -> Schema:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         inner, *keywords = arguments
-        return {key: value for one in (_of(inner), *keywords) for key, value in one.items()}
+        return {key: value for keyword_schema in (_of(inner), *keywords) for key, value in keyword_schema.items()}
     if origin is Literal:
         return {"enum": [*arguments]} if len(arguments) > 1 else {"const": arguments[0]}
     if origin is types.UnionType:
-        return {"type": [_NAMES[one] for one in arguments]}
+        return {"type": [_NAMES[argument] for argument in arguments]}
     if origin is list:
         return {"type": "array", "items": _of(arguments[0])}
     if origin is dict:
@@ -56,7 +56,7 @@ def _of(hint: Any) -> Schema:
             "description": hint.__doc__,
             "additionalProperties": False,
             "required": [name for name in hints if name in hint.__required_keys__],
-            "properties": {name: _of(one) for name, one in hints.items()},
+            "properties": {name: _of(hint) for name, hint in hints.items()},
             **_BETWEEN.get(hint, {}),
         }
     return {"type": _NAMES[hint]}

@@ -40,7 +40,7 @@ class BundleSigner:
         _read_key(key)
         try:
             self._config = signing.Config().use_elliptic_key_signer(private_key=key, password=passphrase)  # type: ignore[arg-type]
-        except Exception as error:  # cryptography raises nearly anything on a broken or foreign key
+        except Exception as error:  # cryptography raises nearly anything on a broken or unknown key
             raise InputError(
                 f"{key}: cannot sign ({one_line(error, most=200)}); give a private {_KEY}, and its passphrase, "
                 f"if it has one, in {PASSPHRASE_VARIABLE}"
@@ -114,8 +114,8 @@ def _hashing(name: str) -> Any:
         def hash(self, model_path: Any, *, files_to_hash: Any = None) -> Any:
             found = super().hash(model_path, files_to_hash=files_to_hash)
             items = [
-                manifest.FileManifestItem(path=Path(one.identifier), digest=one.digest)
-                for one in found.resource_descriptors()
+                manifest.FileManifestItem(path=Path(descriptor.identifier), digest=descriptor.digest)
+                for descriptor in found.resource_descriptors()
             ]
             return manifest.Manifest(name, items, manifest.SerializationType.from_args(found.serialization_type))
 

@@ -10,13 +10,13 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from export.bundle.report import figure_names, megabytes, number
+from export.bundle.report import megabytes, metric_names, number
 from toolkit.console import TextConsole
 from toolkit.printing import printable
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A column of a table.
 
     Attributes:
@@ -38,11 +38,11 @@ class Column:
         return [Text(printable(cell), self.colors.get(cell, "")) for cell in self.cells]
 
 
-def fitted(columns: Sequence[Column], console: Console, caption: str | None = None) -> Table:
+def fitted(columns: Sequence[TableColumn], console: Console, caption: str | None = None) -> Table:
     """Returns a table no wider than a console: without its least columns, or with each row as lines, one a column.
 
     Returns:
-        A table whose caption tells which columns were left out.
+        A table whose caption names the columns that were left out.
     """
     kept = list(columns)
     while _width(_table(kept, caption), console) > console.width and any(column.rank for column in kept):
@@ -55,7 +55,7 @@ def fitted(columns: Sequence[Column], console: Console, caption: str | None = No
     return _table(kept, "\n".join(filter(None, notes)) or None)
 
 
-def _table(columns: Sequence[Column], caption: str | None) -> Table:
+def _table(columns: Sequence[TableColumn], caption: str | None) -> Table:
     table = Table(caption=caption)
     for column in columns:
         table.add_column(column.name, justify="right" if column.is_number else "left", no_wrap=True)
@@ -68,15 +68,15 @@ def stacked(rows: Iterable[Iterable[tuple[str, str | Text]]], caption: str | Non
     """Returns a table of two columns, each row of it as lines.
 
     Args:
-        rows: names with what is told of them, whoever wrote that.
+        rows: names with their values, whoever wrote those.
         caption: what stands below it.
     """
     table = Table(show_header=False, caption=caption)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for row in rows:
-        for name, told in row:
-            table.add_row(name, Text(printable(told)) if isinstance(told, str) else told)
+        for name, value in row:
+            table.add_row(name, Text(printable(value)) if isinstance(value, str) else value)
         table.add_section()
     return table
 
@@ -118,7 +118,7 @@ def wrapped(text: str, width: int, indent: int) -> list[str]:
 
 
 def parity_table(records: Sequence[Mapping[str, Any]], console: Console | None = None) -> Table:
-    """Lists the artifacts of a bundle with their sizes and figures.
+    """Lists the artifacts of a bundle with their sizes and metrics.
 
     Args:
         records: as in the manifest's `artifacts`.
@@ -128,30 +128,30 @@ def parity_table(records: Sequence[Mapping[str, Any]], console: Console | None =
         A table that Rich prints and notebooks show.
     """
     parities = [record["parity"] for record in records]
-    names = figure_names(parities)
+    names = metric_names(parities)
     # The worst of the errors and the SSIM say least that PSNR does not.
     ranks = {name: rank for rank, name in enumerate(names, start=2)}
     ranks["psnr"] = 1
     columns = [
-        Column("artifact", [record["path"] for record in records]),
-        Column("size", [megabytes(record["bytes"]) for record in records], is_number=True),
-        Column("pairs", [str(parity["pairs"]) for parity in parities], is_number=True, rank=len(names) + 2),
+        TableColumn("artifact", [record["path"] for record in records]),
+        TableColumn("size", [megabytes(record["bytes"]) for record in records], is_number=True),
+        TableColumn("pairs", [str(parity["pairs"]) for parity in parities], is_number=True, rank=len(names) + 2),
         *(
-            Column(title, [number(parity.get(name)) for parity in parities], is_number=True, rank=ranks[name])
+            TableColumn(title, [number(parity.get(name)) for parity in parities], is_number=True, rank=ranks[name])
             for name, title in names.items()
         ),
-        Column("verdict", [record["verdict"] for record in records], colors={"pass": "green", "fail": "red"}),
+        TableColumn("verdict", [record["verdict"] for record in records], colors={"pass": "green", "fail": "red"}),
     ]
-    caption = "each figure is the worst of all pairs, against the float32 model"
+    caption = "each metric is the worst of all pairs, against the float32 model"
     return fitted(columns, console or Console(width=10_000), caption)
 
 
 def print_table(records: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Prints the artifacts of a bundle, as in the manifest, with their sizes and figures."""
+    """Prints the artifacts of a bundle, as in the manifest, with their sizes and metrics."""
     console.print(parity_table(records, console))
 
 
-def print_columns(columns: Sequence[Column]) -> None:
+def print_columns(columns: Sequence[TableColumn]) -> None:
     """Prints a table on standard output; see `fitted`.
 
     Args:

@@ -10,11 +10,11 @@ import typer
 from export.artifact import DEFAULT_FORMATS, FORMATS, QUANTIZATIONS, ExportOptions
 from export.commands.options import sizes, split
 from toolkit.commands import closing, completion, objective_options
-from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
+from toolkit.commands.idle import for_external_models, refuse_idle
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.errors import InputError
 from toolkit.printing import print_json, print_lines
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 if TYPE_CHECKING:
     from export.baked_style import Style
@@ -27,7 +27,7 @@ OPTIONS = {
         "trust",
     ),
     "optimization": (
-        *("vgg_weights", "style_layer", "content_layer", "content_weight", "style_weight", "variation_weight"),
+        *("vgg_weights", "style_layer", "content_layer", "content_weight", "style_weight", "total_variation_weight"),
         *("pooling", "learning_rate"),
     ),
 }
@@ -107,7 +107,7 @@ def export(
     content_layer: objective_options.ContentLayers = None,
     content_weight: objective_options.ContentWeight = 1e4,
     style_weight: objective_options.StyleWeight = 1e-2,
-    variation_weight: objective_options.VariationWeight = 30.0,
+    total_variation_weight: objective_options.VariationWeight = 30.0,
     pooling: objective_options.Pooling = "max",
     learning_rate: objective_options.LearningRate = 0.05,
     trust: Trust = False,
@@ -126,11 +126,11 @@ def export(
     from export.web import litert_js
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.external.source_options import SourceOptions
-    from toolkit.sources.locator import local_path
+    from toolkit.sources.model_source import local_path
 
     _refuse_options_of_others(context, method)
-    refuse_idle(context, of_models_made_elsewhere(model))
-    elsewhere = SourceOptions(inputs, split_at, value_range)
+    refuse_idle(context, for_external_models(model))
+    external_options = SourceOptions(inputs, split_at, value_range)
     styles = _styles(context, bake or [], bake_strength)
     options = ExportOptions(
         formats=tuple(dict.fromkeys((*split(formats), *(["baked"] if styles else [])))),
@@ -138,7 +138,7 @@ def export(
         sizes=None if size is None else sizes(size),
         max_size=max_size,
         integer_io=integer_io,
-        method=None if method == "feed-forward" else method,  # a stylizer may turn out to be in one piece
+        method=None if method == "feed-forward" else method,  # a stylizer may turn out to be end-to-end
         bakes=styles,
     )
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
@@ -171,7 +171,7 @@ def export(
                 **{name: given for name, given in layers.items() if given},
                 content_weight=content_weight,
                 style_weight=style_weight,
-                variation_weight=variation_weight,
+                total_variation_weight=total_variation_weight,
                 pooling=pooling,
             )
         else:
@@ -180,7 +180,7 @@ def export(
 
             step(f"opening {model}")
             import_modules(imports or [])
-            exportable = open_source(model, elsewhere)
+            exportable = open_source(model, external_options)
         manifest = export_bundle(exportable, bundle, options, force, step, signer)
     if as_json:
         print_json(manifest)
@@ -197,7 +197,7 @@ def export(
     follow: list[list[str | Path]] = [["styleport", "inspect", bundle]]
     if "saved_model" in options.formats:
         follow.append(["styleport", "publish", bundle, "models/stylizer", *closing.given(context, "imports", "trust")])
-    closing.tell([bundle], follow=follow)
+    closing.print_closing([bundle], follow=follow)
 
 
 def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[str], key: Path | None) -> None:
@@ -213,14 +213,14 @@ def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[st
     check_target(bundle, force)
     output_paths.check(
         [source, key, *(path for text in bake for path in style_paths(text))],
-        [output_paths.WholeFolder("BUNDLE", bundle), output_paths.WholeFolder("BUNDLE", failed_folder(bundle))],
+        [output_paths.ReplacedFolder("BUNDLE", bundle), output_paths.ReplacedFolder("BUNDLE", failed_folder(bundle))],
     )
 
 
 def _refuse_options_of_others(context: typer.Context, method: str) -> None:
     """Refuses an option that would have no effect."""
     if method not in OPTIONS:
-        hint = "; a stylizer is kept in one piece by --split-at none" if method == "one-piece" else ""
+        hint = "; a stylizer is kept end-to-end by --split-at none" if method == "one-piece" else ""
         raise InputError(f"unknown method {method!r}: choose from {', '.join(OPTIONS)}{hint}")
     others = [name for other, names in OPTIONS.items() if other != method for name in names]
     refuse_idle(context, dict.fromkeys(others, f"with --method {method}"))

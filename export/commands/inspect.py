@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.commands import closing
-from toolkit.errors import told_as_input
+from toolkit.errors import as_input_error
 from toolkit.manifest_types import ArtifactRecord, Manifest
 from toolkit.printing import print_json
 
@@ -31,7 +31,7 @@ def inspect(
 ) -> None:
     """Print what a bundle or a .tflite file holds.
 
-    Of a bundle: its artifacts with sizes, parity figures and signatures, and the metadata of its .tflite files. Of any
+    Of a bundle: its artifacts with sizes, parity metrics and signatures, and the metadata of its .tflite files. Of any
     .tflite file: its size, its inputs and outputs, its operations by count, and whether a GPU takes all of them.
     """
     if bundle.suffix == ".tflite" and not bundle.is_dir():
@@ -46,29 +46,29 @@ def inspect(
     if as_json:
         print_json(manifest)
         return
-    with told_as_input(f"{bundle}: its manifest cannot be read"):
+    with as_input_error(f"{bundle}: its manifest cannot be read"):
         # All of it before any of it is printed: without the schema, anything may be missing.
-        told = list(_about(bundle, manifest))
+        parts = list(_about(bundle, manifest))
     from export.bundle.table import print_table, print_wrapped, stdout_console
 
     console = stdout_console()
-    for one in told:
-        if isinstance(one, str):
-            print_wrapped([one], console)
+    for part in parts:
+        if isinstance(part, str):
+            print_wrapped([part], console)
         else:
-            print_table(one, console)
-    closing.tell(follow=[["styleport", "verify", bundle]])
+            print_table(part, console)
+    closing.print_closing(follow=[["styleport", "verify", bundle]])
 
 
 def _about(bundle: Path, manifest: Manifest) -> Iterator[str | list[ArtifactRecord]]:
     """Yields lines, and the records to print as a table."""
     from export.bundle.table import parity_table
-    from toolkit.external.value_range import all_told
+    from toolkit.external.value_range import format_ranges
 
     source = manifest["source"]
     yield f"{source['kind']} {source['name']}, made {manifest['created']}"
     if "range" in source:
-        yield f"its own range: {all_told(source['range'])}"
+        yield f"its own range: {format_ranges(source['range'])}"
     if needed := " ".join(f"--import {module}" for module in source.get("imports", ())):
         yield f"verify and publish need {needed}"
     parity_table(manifest["artifacts"])
@@ -79,9 +79,9 @@ def _about(bundle: Path, manifest: Manifest) -> Iterator[str | list[ArtifactReco
         for name, signature in signatures.items():
             yield f"  {name}"
             yield from (f"    {end}" for end in _ends(signature))
-    if told := _metadata_of(bundle, manifest):
+    if metadata_of_files := _metadata_of(bundle, manifest):
         yield from ("", "metadata")
-        yield from (f"  {path}: {metadata}" for path, metadata in told.items())
+        yield from (f"  {path}: {metadata}" for path, metadata in metadata_of_files.items())
 
 
 def _inspect_file(path: Path, as_json: bool) -> None:
@@ -95,9 +95,11 @@ def _inspect_file(path: Path, as_json: bool) -> None:
     file, metadata = read_tflite(path), read_metadata(path)
     operations = named(file.operations)
     in_the_way = obstacles(file, operations)
-    signatures = {one.name: _described(path.name, one) for one in file.signatures or (file.first_graph,)}
+    signatures = {
+        signature.name: _described(path.name, signature) for signature in file.signatures or (file.first_graph,)
+    }
     if as_json:
-        told = {
+        described = {
             "metadata": asdict(metadata) if metadata else None,
             "bytes": file.size,
             "constant_bytes": file.constant_bytes,
@@ -105,12 +107,12 @@ def _inspect_file(path: Path, as_json: bool) -> None:
             "operations": operations,
             "gpu": {"takes_all": not in_the_way, "obstacles": in_the_way},
         }
-        print_json(told)
+        print_json(described)
         return
     from export.bundle.table import print_wrapped, stdout_console
 
     print_wrapped(_lines(file, metadata, signatures, operations, in_the_way), stdout_console())
-    closing.tell(follow=[["styleport", "inspect", path, "--json"]])
+    closing.print_closing(follow=[["styleport", "inspect", path, "--json"]])
 
 
 def _described(file: str, signature: "TFLiteSignature") -> dict[str, Any]:
@@ -144,23 +146,23 @@ def _lines(
     if in_the_way:
         yield f"GPU: not as a whole: {'; '.join(in_the_way)}"
     else:
-        yield "GPU: takes all of it, as far as the file tells: the delegate has every operation"
+        yield "GPU: takes all of it, as far as the file shows: the delegate has every operation"
 
 
 def _metadata_of(bundle: Path, manifest: Manifest) -> dict[str, Any]:
-    """What the .tflite files of a bundle say of themselves, by path."""
+    """The metadata of a bundle's .tflite files, by path."""
     from toolkit.manifest import resolve
     from toolkit.runtimes.tflite_metadata import read_metadata
 
     named = [file["path"] for record in manifest["artifacts"] for file in record["files"]]
     paths = {name: resolve(bundle, name) for name in named if name.endswith(".tflite")}
-    told = {name: read_metadata(path) for name, path in paths.items() if path.is_file()}
-    return {name: metadata for name, metadata in told.items() if metadata}
+    found = {name: read_metadata(path) for name, path in paths.items() if path.is_file()}
+    return {name: metadata for name, metadata in found.items() if metadata}
 
 
 def _ends(signature: dict[str, Any]) -> Iterator[str]:
     """Inputs and outputs, a line each, in columns."""
-    ends = [(side, *one) for side in ("in", "out") for one in signature[f"{side}puts"].items()]
+    ends = [(side, *tensor) for side in ("in", "out") for tensor in signature[f"{side}puts"].items()]
     names = max((len(name) for _, name, _ in ends), default=0)
     dtypes = max((len(tensor["dtype"]) for _, _, tensor in ends), default=0)
     for side, name, tensor in ends:

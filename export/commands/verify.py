@@ -1,4 +1,4 @@
-"""`styleport verify`: every hash and every parity figure of a bundle, from its files alone."""
+"""`styleport verify`: every hash and every parity metric of a bundle, from its files alone."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import WorkError, first_of
 from toolkit.printing import print_json
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 EXAMPLES = ("styleport verify bundle", "styleport verify bundle --json")
 
@@ -23,9 +23,9 @@ def verify(
         Path | None,
         typer.Option(metavar="KEY", help="First check the bundle's signature with this public key, a PEM file."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
-    """Recompute every hash and every parity figure of a bundle from its files."""
+    """Recompute every hash and every parity metric of a bundle from its files."""
     from export.bundle.table import print_table, print_wrapped, stdout_console
     from toolkit import manifest as manifests
     from toolkit.console import progress_bar, quiet_libraries
@@ -59,13 +59,15 @@ def verify(
         signature = (
             ", the signature holds" if key else "; the signature was not checked: give --key" if is_signed else ""
         )
-        told = "verified: every file is as recorded, every artifact keeps its gate"
-        print_wrapped([told + signature], stdout_console())
-        closing.tell(follow=[_following(bundle, list(sizes), closing.given(context, "imports", "trust", "key"))])
+        message = "verified: every file is as recorded, every artifact keeps its gate"
+        print_wrapped([message + signature], stdout_console())
+        closing.print_closing(
+            follow=[_following(bundle, list(sizes), closing.given(context, "imports", "trust", "key"))]
+        )
 
 
 def _following(bundle: Path, artifacts: list[str], given: list[str]) -> list[str | Path]:
-    """The command that serves the bundle, or tells how its files are called where it has no SavedModel."""
+    """The command that serves the bundle, or shows how its files are called where it has no SavedModel."""
     if "saved_model" in artifacts:
         return ["styleport", "publish", bundle, "models/stylizer", *given]
     return ["styleport", "inspect", bundle]

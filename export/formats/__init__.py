@@ -1,6 +1,6 @@
 """One exporter a format and method: a model in, artifacts out, each in its own folder.
 
-SavedModel and TFLite, for the feed-forward stylizer, for optimization and for models made elsewhere, end to end or with
+SavedModel and TFLite, for the feed-forward stylizer, for optimization and for external models, end to end or with
 one style baked in. `export.sources`, `export.parity` and `export.web` import it.
 """
 

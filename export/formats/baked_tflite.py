@@ -12,14 +12,14 @@ import tensorflow as tf
 
 from export.artifact import Artifact, ExportOptions
 from export.baked_style import Style
-from export.exportable import Pair
-from export.formats.feed_forward_tflite import PairExporter
+from export.exportable import SplitModel
+from export.formats.feed_forward_tflite import SplitTFLiteExporter
 from export.formats.tflite_exporter import CalibrationInputs, Network, to_float, to_samples
 from export.quantization.post_training import calibration_pairs
-from toolkit.errors import InputError, told_as_input
+from toolkit.errors import InputError, as_input_error
 from toolkit.files import strict_json
 from toolkit.files.opening import read_bounded
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.interface.bottleneck import interpolate
 from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
 
@@ -65,7 +65,7 @@ class BakedStyle:
             content = read_bounded(path, MAX_STYLE_BYTES, "a style")
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-        with told_as_input(f"{path}: not a style"):
+        with as_input_error(f"{path}: not a style"):
             record = strict_json.parse(content)
             bottleneck = np.array(record["bottleneck"], np.float32)
             style = Style.from_json(record)
@@ -95,13 +95,13 @@ class BakedStyle:
         return interpolate(predictor(content), self.bottleneck, self.style.strength)
 
 
-class BakedExporter(PairExporter):
+class BakedExporter(SplitTFLiteExporter):
     """Exports each style as a .tflite file: a transformer with the style inside."""
 
     format = "baked"
     networks: Mapping[str, Network] = {"baked": Network(BAKED_FILE, SIGNATURE)}
 
-    def __init__(self, model: Pair, options: ExportOptions) -> None:
+    def __init__(self, model: SplitModel, options: ExportOptions) -> None:
         super().__init__(model, options)
         self._read = functools.lru_cache(maxsize=1)(functools.partial(BakedStyle.of, stylizer=model))
 
@@ -124,8 +124,10 @@ class BakedExporter(PairExporter):
 
     def calibration_inputs(self, content_size: int, integer_io: bool) -> CalibrationInputs:
         """Prepares real pictures; see `export.formats.tflite_exporter.NetworkExporter`."""
-        contents = [images.square(pair.content, content_size)[None] for pair in calibration_pairs()]
-        return {"baked": [{"content_image": images.to_uint8(one) if integer_io else one} for one in contents]}
+        contents = [images.center_crop_resize(pair.content, content_size)[None] for pair in calibration_pairs()]
+        return {
+            "baked": [{"content_image": images.to_uint8(content) if integer_io else content} for content in contents]
+        }
 
     def write(self, artifact: Artifact, folder: Path) -> None:
         """Writes the network, and the style beside it; see `export.exporter.Exporter`."""

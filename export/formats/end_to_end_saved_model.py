@@ -1,4 +1,4 @@
-"""Exports a stylizer in one piece as a SavedModel that is called as the Hub module is."""
+"""Exports an end-to-end stylizer as a SavedModel that is called as the Hub module is."""
 
 from pathlib import Path
 from typing import Any
@@ -13,42 +13,42 @@ from export.formats.feed_forward_saved_model import (
     function_of,
     save_functions,
 )
-from toolkit.external.end_to_end import LoadedStylizer, SingleStyleStylizer, WholeStylizer, cut, from_saved_model
+from toolkit.external.end_to_end import EndToEndStylizer, LoadedStylizer, SingleStyleStylizer, cut, from_saved_model
 from toolkit.external.frozen_graph import freeze
 from toolkit.external.source_options import SourceOptions
 
 
-def serving_functions(whole: LoadedStylizer, max_size: int) -> dict[str, Any]:
+def serving_functions(end_to_end: LoadedStylizer, max_size: int) -> dict[str, Any]:
     """Builds the functions behind the signatures.
 
     Args:
-        whole: the model.
+        end_to_end: the model.
         max_size: `image_bytes` reduces the longer side of each picture to this many pixels.
 
     Returns:
         `tf.function`s: `serving_default`, and `image_bytes` where the model takes pictures of any size.
     """
-    call = whole.of_any_batch(freeze(whole).call())
-    specs = [tf.TensorSpec(shape, name=f"{role}_image") for role, shape in whole.shapes.items()]
+    call = end_to_end.of_any_batch(freeze(end_to_end).call())
+    specs = [tf.TensorSpec(shape, name=f"{role}_image") for role, shape in end_to_end.shapes.items()]
 
     def paint(*pictures: Any) -> Any:
         taken = [checked(picture, spec.name) for picture, spec in zip(pictures, specs, strict=True)]
         return cut(call(*taken), pictures[0])
 
     functions = {"serving_default": function_of(lambda *pictures: {"stylized_image": paint(*pictures)}, specs)}
-    if not any(side for _, *sides, _ in whole.shapes.values() for side in sides):
-        functions["image_bytes"] = bytes_function(paint, max_size, list(whole.shapes))
+    if not any(side for _, *sides, _ in end_to_end.shapes.values() for side in sides):
+        functions["image_bytes"] = bytes_function(paint, max_size, list(end_to_end.shapes))
     return functions
 
 
-class OnePieceSavedModelExporter(SavedModelExporter):
-    """Exports the SavedModel of a stylizer in one piece."""
+class EndToEndSavedModelExporter(SavedModelExporter):
+    """Exports the SavedModel of an end-to-end stylizer."""
 
     def write(self, artifact: Artifact, folder: Path) -> None:
         """Writes the SavedModel; see `export.exporter.Exporter`."""
         save_functions(serving_functions(self.model, self.options.max_size), [], folder)
 
     @staticmethod
-    def load(folder: Path) -> WholeStylizer | SingleStyleStylizer:
+    def load(folder: Path) -> EndToEndStylizer | SingleStyleStylizer:
         """Opens the SavedModel, to be called as a stylizer."""
         return from_saved_model(folder, SourceOptions())

@@ -1,4 +1,4 @@
-"""Exports a stylizer in one piece as one .tflite file a quantization, with the pictures it takes as inputs."""
+"""Exports an end-to-end stylizer as one .tflite file a quantization, with the pictures it takes as inputs."""
 
 from pathlib import Path
 from typing import Any
@@ -13,28 +13,28 @@ from export.quantization import rules as policy
 from export.quantization.post_training import calibration_pairs
 from export.rewrites import mirror_padding
 from toolkit.errors import InputError
-from toolkit.external.end_to_end import LoadedStylizer, WholeStylizer, cut
+from toolkit.external.end_to_end import EndToEndStylizer, LoadedStylizer, cut
 from toolkit.external.frozen_graph import freeze
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.interface.sizes import STYLE_SIZE
 from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
-from toolkit.runtimes.litert import STYLIZER_FILE, DeviceWholeStylizer
+from toolkit.runtimes.litert import STYLIZER_FILE, DeviceEndToEndStylizer
 
 SIGNATURE = "serving_default"
 
 
-def _check_sizes(whole: LoadedStylizer, artifacts: list[Artifact]) -> None:
-    if whole.content_size is None:
+def _check_sizes(end_to_end: LoadedStylizer, artifacts: list[Artifact]) -> None:
+    if end_to_end.content_size is None:
         return
-    height, width = whole.content_size
+    height, width = end_to_end.content_size
     for artifact in artifacts:
-        if (artifact.size, artifact.size) != whole.content_size:
+        if (artifact.size, artifact.size) != end_to_end.content_size:
             able = f"give --size {height}" if height == width else "give --formats saved_model"
             raise InputError(f"{artifact.path}: the model takes contents of {width}x{height} pixels only; {able}")
 
 
-class OnePieceExporter(NetworkExporter):
-    """Exports a stylizer in one piece as a .tflite file, with the pictures that it takes as inputs.
+class EndToEndTFLiteExporter(NetworkExporter):
+    """Exports an end-to-end stylizer as a .tflite file, with the pictures that it takes as inputs.
 
     Raises:
         InputError: the model takes contents of one size only, and another one is asked for.
@@ -46,7 +46,7 @@ class OnePieceExporter(NetworkExporter):
         super().__init__(model, options)
         _check_sizes(model, self.artifacts)
         self._graph = mirror_padding.sliced(freeze(model))
-        network, file = ("stylizer", STYLIZER_FILE) if isinstance(model, WholeStylizer) else ("baked", BAKED_FILE)
+        network, file = ("stylizer", STYLIZER_FILE) if isinstance(model, EndToEndStylizer) else ("baked", BAKED_FILE)
         self.networks = {network: Network(file, SIGNATURE)}
 
     def function(self, network: str, size: int | None, integer_io: bool, style: Style | None) -> Any:
@@ -72,14 +72,19 @@ class OnePieceExporter(NetworkExporter):
         """Prepares real pictures; see `export.formats.tflite_exporter.NetworkExporter`."""
         (network,), found = self.networks, []
         for pair in calibration_pairs():
-            pictures = {"content_image": images.square(pair.content, content_size)}
+            pictures = {"content_image": images.center_crop_resize(pair.content, content_size)}
             if network == "stylizer":
                 side = self.model.style_size or (STYLE_SIZE, STYLE_SIZE)
                 pictures["style_image"] = images.resize(pair.style, *side)
-            found.append({name: (images.to_uint8(one) if integer_io else one)[None] for name, one in pictures.items()})
+            found.append(
+                {
+                    name: (images.to_uint8(picture) if integer_io else picture)[None]
+                    for name, picture in pictures.items()
+                }
+            )
         return {network: found}
 
     @staticmethod
-    def load(folder: Path) -> DeviceWholeStylizer | BakedStylizer:
+    def load(folder: Path) -> DeviceEndToEndStylizer | BakedStylizer:
         """Opens the network, to be called as a stylizer."""
-        return BakedStylizer(folder) if (folder / BAKED_FILE).is_file() else DeviceWholeStylizer(folder)
+        return BakedStylizer(folder) if (folder / BAKED_FILE).is_file() else DeviceEndToEndStylizer(folder)

@@ -8,11 +8,11 @@ from typing import Any
 import tensorflow as tf
 
 from export.artifact import Artifact
-from export.exportable import Pair
+from export.exportable import SplitModel
 from export.exporter import Exporter
 from export.formats.signatures import of_saved_model
 from export.rewrites import image_bytes
-from toolkit.errors import told_in_one_line
+from toolkit.errors import in_one_line
 from toolkit.imaging.validation import MIN_SIDE
 from toolkit.interface.bottleneck import interpolate
 from toolkit.runtimes.saved_model import SavedModelStylizer
@@ -66,7 +66,7 @@ def bytes_function(paint: Callable[..., Any], max_size: int, roles: Sequence[str
     """
 
     def stylize_bytes(encoded: Any) -> Any:
-        pictures = [image_bytes.decode(one, max_size, MIN_SIDE)[tf.newaxis] for one in encoded]
+        pictures = [image_bytes.decode(contents, max_size, MIN_SIDE)[tf.newaxis] for contents in encoded]
         return image_bytes.encode(paint(*pictures)[0])
 
     def from_bytes(*batches: Any) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def bytes_function(paint: Callable[..., Any], max_size: int, roles: Sequence[str
     return function_of(from_bytes, [_tensor(f"{role}_image_bytes", (None,), tf.string) for role in roles])
 
 
-def serving_functions(stylizer: Pair, max_size: int) -> dict[str, Any]:
+def serving_functions(stylizer: SplitModel, max_size: int) -> dict[str, Any]:
     """Builds the functions behind the signatures.
 
     Args:
@@ -125,7 +125,7 @@ def serving_functions(stylizer: Pair, max_size: int) -> dict[str, Any]:
     }
 
 
-def save(stylizer: Pair, folder: Path, max_size: int = 1024) -> None:
+def save(stylizer: SplitModel, folder: Path, max_size: int = 1024) -> None:
     """Writes a SavedModel that runs without this project: no Python, no custom operations.
 
     Loaded through TensorFlow Hub it keeps the arbitrary stylization module's calling convention,
@@ -156,7 +156,7 @@ def save_functions(functions: dict[str, Any], variables: list[Any], folder: Path
         return [functions["serving_default"](*pictures)["stylized_image"]]
 
     module.__call__ = function_of(call, functions["serving_default"].input_signature)
-    with told_in_one_line("the SavedModel could not be written"):
+    with in_one_line("the SavedModel could not be written"):
         concrete = {name: function.get_concrete_function() for name, function in functions.items()}
         tf.saved_model.save(module, str(folder), concrete, SAVE_OPTIONS)
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from export.baked_style import Style
 from export.formats.tflite_exporter import CalibrationInputs, Network, NetworkExporter, to_float, to_samples
 from export.quantization.post_training import calibration_pairs, network_inputs
-from export.rewrites.inference_form import DeploymentForm
+from export.rewrites.inference_form import InferenceForm
 from toolkit.interface.sizes import STYLE_SIZE
 from toolkit.runtimes.litert import PREDICTOR_FILE, TRANSFORMER_FILE, DeviceStylizer
 
@@ -19,20 +19,20 @@ NETWORKS = {
 }
 
 
-class PairExporter(NetworkExporter):
-    """Exports an `export.exportable.Pair` as predictor and transformer, a .tflite file each."""
+class SplitTFLiteExporter(NetworkExporter):
+    """Exports an `export.exportable.SplitModel` as predictor and transformer, a .tflite file each."""
 
     format = "tflite"
     networks: Mapping[str, Network] = NETWORKS
 
     @property
     def variables(self) -> Iterable[Any]:
-        """What both networks use."""
+        """The variables of both networks."""
         return self.model.variables
 
     def form(self) -> Callable[[Any, Any], Any]:
         """Returns the transformer in the form in which it is deployed: called with a content and a bottleneck."""
-        return DeploymentForm(self.model.transformer)
+        return InferenceForm(self.model.transformer)
 
     def function(self, network: str, size: int | None, integer_io: bool, style: Style | None) -> Any:
         """Builds one network, its tensors named as in the SavedModel's signature of that name."""

@@ -59,14 +59,14 @@ class Functions:
             *(tf.TensorSpec((1, None, None, depths[name]), name=name) for name in self.objective.content_layers),
         ]
 
-    def _gain(self, picture: Any) -> Any | None:
+    def _preconditioner(self, picture: Any) -> Any | None:
         _, height, width, _ = tf.unstack(tf.shape(picture))
-        return lbfgs.spectral_gain(height, width, self.smoothing) if self.smoothing else None
+        return lbfgs.frequency_preconditioner(height, width, self.smoothing) if self.smoothing else None
 
-    def _step(self, picture: Any, state: lbfgs.State, iteration: Any, gain: Any, targets: Any) -> Any:
+    def _step(self, picture: Any, state: lbfgs.State, iteration: Any, preconditioner: Any, targets: Any) -> Any:
         losses, gradient = self.objective.gradient(picture, self.features, *targets)
         first = tf.equal(iteration, 0)
-        target, new = lbfgs.advance(state, losses["loss"], gradient, picture, first, self.rate, gain)
+        target, new = lbfgs.advance(state, losses["loss"], gradient, picture, first, self.rate, preconditioner)
         # A round trip through frequencies loses what is known of shapes.
         return losses, *tf.nest.map_structure(
             lambda tensor, like: tf.ensure_shape(tensor, like.shape), (target, new), (picture, state)
@@ -91,7 +91,7 @@ class Functions:
         image = _checked(image, "image")
         iteration = tensors[STATE + "iteration"]
         targets = self._targets(tensors)
-        losses, target, state = self._step(image, _unpacked(tensors), iteration, self._gain(image), targets)
+        losses, target, state = self._step(image, _unpacked(tensors), iteration, self._preconditioner(image), targets)
         return {"image": target, **packed(state, iteration + 1), **losses}
 
     def optimize(self, content_image: Any, style_image: Any, steps: Any) -> Tensors:
@@ -99,10 +99,10 @@ class Functions:
         content, style = _checked(content_image, "content_image"), _checked(style_image, "style_image")
         at_least_one = tf.debugging.assert_greater_equal(steps, 1, "steps is under 1")
         targets = self.objective.contents(self.features(content)), [(1.0, self.objective.grams(self.features(style)))]
-        gain = self._gain(content)
+        preconditioner = self._preconditioner(content)
 
         def body(iteration: Any, picture: Any, state: lbfgs.State) -> Any:
-            _, target, new = self._step(picture, state, iteration, gain, targets)
+            _, target, new = self._step(picture, state, iteration, preconditioner, targets)
             return iteration + 1, target, new
 
         with tf.control_dependencies([at_least_one]):

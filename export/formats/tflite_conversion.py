@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from export.formats.feed_forward_saved_model import SAVE_OPTIONS
-from toolkit.errors import WorkError, told_in_one_line
+from toolkit.errors import WorkError, in_one_line
 
 
 def convert(function: Any, signature: str, variables: Iterable[Any]) -> bytes:
@@ -24,7 +24,7 @@ def convert(function: Any, signature: str, variables: Iterable[Any]) -> bytes:
     module = tf.Module()
     module.variables_of_the_function = list(variables)
     module.function = function
-    with tempfile.TemporaryDirectory() as folder, told_in_one_line(f"{signature} could not be converted to TFLite"):
+    with tempfile.TemporaryDirectory() as folder, in_one_line(f"{signature} could not be converted to TFLite"):
         tf.saved_model.save(module, folder, {signature: function.get_concrete_function()}, SAVE_OPTIONS)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[signature])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
@@ -40,7 +40,7 @@ def convert(function: Any, signature: str, variables: Iterable[Any]) -> bytes:
 
 
 def _unsupported(error: Exception) -> str:
-    """What the converter says that TFLite lacks: operations, with the place in the model that each is from."""
+    """The operations that the converter says TFLite lacks, each with its place in the model."""
     # The class of the converter's errors is not public; each carries a record of what it met.
     found: dict[str, list[str]] = {}
     for record in getattr(error, "errors", ()):
@@ -53,7 +53,7 @@ def _unsupported(error: Exception) -> str:
 
 
 def with_default_shapes(model: bytes, shapes: Mapping[str, tuple[int, ...]]) -> bytes:
-    """Writes into a file which sizes, by its inputs, it is prepared for until it is told others.
+    """Writes into a file which sizes, by its inputs, it is prepared for until it is resized.
 
     The converter writes sides of one pixel, at which many a network cannot even be prepared: a convolution without
     padding has nothing to look at.

@@ -1,4 +1,4 @@
-"""What the exporters of .tflite files share: networks are converted once a size, then quantized."""
+"""The base class of exporters of .tflite files: networks are converted once a size, then quantized."""
 
 import abc
 import functools
@@ -18,7 +18,7 @@ from export.formats.signatures import of_tflite
 from export.quantization.post_training import apply_rules, named_rules
 from toolkit.interface.sizes import STYLE_SIZE
 
-# Until a file of any size is told another one.
+# Until a file of any size is given another.
 DEFAULT_SHAPES = {
     "content_image": (1, DEFAULT_SIZE, DEFAULT_SIZE, 3),
     "style_image": (1, STYLE_SIZE, STYLE_SIZE, 3),

@@ -74,7 +74,7 @@ def with_metadata(model: bytes, metadata: NetworkMetadata) -> bytes:
 
 
 def _write_root(builder: Any, old: Any, length: int, metadata: NetworkMetadata) -> int:
-    """Writes a root table that names all the old one does; `length` is what is told from the file's end."""
+    """Writes a root table that names all that the old one does; `length` is counted from the file's end."""
 
     def targets(field: int) -> list[int]:
         """The tables that a vector of the old root names."""

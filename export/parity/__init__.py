@@ -1,14 +1,14 @@
-"""The proof: figures of an artifact on real pairs of pictures, held against what the float32 model paints.
+"""Parity: metrics of an artifact on real pairs of pictures, compared with what the float32 model paints.
 
-Which bounds the figures must keep is in `export.gates`. `export.sources` and `export.exporting` import it; the
+Which bounds the metrics must keep is in `export.gates`. `export.sources` and `export.exporting` import it; the
 exporters of `export.formats` do not.
 """
 
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "Reference": "export.parity.metrics",
-    "References": "export.parity.reference_outputs",
+    "ReferenceOutputs": "export.parity.evaluation",
+    "ArtifactReferences": "export.parity.reference_outputs",
 }
 
 __all__ = sorted(_PUBLIC)

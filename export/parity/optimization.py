@@ -11,8 +11,8 @@ import tensorflow as tf
 from export.artifact import Artifact
 from export.exportable import Size
 from export.formats.optimization_functions import GRAM, Functions, packed
-from export.gates import Case, Figures, Gate, Measurement
-from export.parity.metrics import cases, compare
+from export.gates import EvalCase, Gate, Measurement, Metrics
+from export.parity.evaluation import cases, compare
 from toolkit.optimization.style_transfer import StyleTransfer
 from toolkit.runtimes.saved_model import SavedModel
 
@@ -83,8 +83,8 @@ def _draw(reference: np.ndarray, features: np.ndarray | None) -> tuple[np.ndarra
     return np.repeat(first, 3, axis=-1), np.repeat(second, 3, axis=-1)
 
 
-class Reference:
-    """What Keras gives, each picture's features computed once.
+class ReferenceFeatures:
+    """The features that Keras gives, computed once for each picture.
 
     Args:
         transfer: compiled with L-BFGS.
@@ -104,7 +104,7 @@ class Reference:
 
 
 def measure_features(
-    run: Callable[[np.ndarray], Features], reference: Reference, sizes: Iterable[Size]
+    run: Callable[[np.ndarray], Features], reference: ReferenceFeatures, sizes: Iterable[Size]
 ) -> Iterator[Measurement]:
     """Compares features of both pictures of every pair.
 
@@ -128,11 +128,11 @@ def measure_features(
                 expected = reference.features(picture)
                 layer, likeness = _worst_layer(expected, seen[key])
                 found.append((likeness, expected[layer], seen[key].get(layer)))
-            worst, expected_layer, layer_found = min(found, key=lambda one: (not math.isnan(one[0]), one[0]))
-            yield Measurement(case, Figures(cosine=worst), *_draw(expected_layer, layer_found))
+            worst, expected_layer, layer_found = min(found, key=lambda score: (not math.isnan(score[0]), score[0]))
+            yield Measurement(case, Metrics(cosine=worst), *_draw(expected_layer, layer_found))
 
 
-def measure_steps(model: SavedModel, reference: Reference, sizes: Iterable[Size]) -> Iterator[Measurement]:
+def measure_steps(model: SavedModel, reference: ReferenceFeatures, sizes: Iterable[Size]) -> Iterator[Measurement]:
     """Compares features, twenty steps from Keras's own states, and the first steps of the loop, on every pair.
 
     Args:
@@ -149,11 +149,11 @@ def measure_steps(model: SavedModel, reference: Reference, sizes: Iterable[Size]
             _worst_layer(reference.features(getattr(case, role)), features)[1] for role, features in seen.items()
         ]
         targets = {name: seen["style" if name.endswith(GRAM) else "content"][name] for name in seen["content"]}
-        figures, expected, picture = _steps(model, reference.transfer, case, targets)
-        yield Measurement(case, dataclasses.replace(figures, cosine=float(np.min(likeness))), expected, picture)
+        metrics, expected, picture = _steps(model, reference.transfer, case, targets)
+        yield Measurement(case, dataclasses.replace(metrics, cosine=float(np.min(likeness))), expected, picture)
 
 
-def _steps(model: SavedModel, transfer: StyleTransfer, case: Case, targets: Features) -> Any:
+def _steps(model: SavedModel, transfer: StyleTransfer, case: EvalCase, targets: Features) -> Any:
     """Takes Keras's steps and the artifact's beside them; gives the worst difference and the last pictures."""
     transfer.prepare(case.content, case.style)
     # As `fit` runs it; outside a graph the same operations round otherwise.
@@ -168,11 +168,11 @@ def _steps(model: SavedModel, transfer: StyleTransfer, case: Case, targets: Feat
         if iteration + 1 == LOOP_STEPS:
             worst.append(_compare_loop(model, transfer, case))
     # np.max, unlike Python's, lets a NaN through.
-    largest = float(np.max([figures.max_abs for figures in worst]))
+    largest = float(np.max([metrics.max_abs for metrics in worst]))
     return dataclasses.replace(worst[-1], max_abs=largest), np.asarray(transfer.picture)[0], taken["image"][0]
 
 
-def _compare_loop(model: SavedModel, transfer: StyleTransfer, case: Case) -> Figures:
+def _compare_loop(model: SavedModel, transfer: StyleTransfer, case: EvalCase) -> Metrics:
     painted = model.run("optimize", content_image=case.content, style_image=case.style, steps=np.int32(LOOP_STEPS))
     picture, state = tf.convert_to_tensor(transfer.picture.value), transfer.optimizer.state()
     best = picture if transfer(picture)["loss"] <= state.accepted_loss else state.accepted

@@ -1,4 +1,4 @@
-"""What a stylizer's artifacts are held against: its float32 pictures, in any style and in each that is inside."""
+"""The reference outputs of a stylizer's artifacts: its float32 pictures, in any style and in each baked one."""
 
 import functools
 from pathlib import Path
@@ -9,37 +9,37 @@ import numpy as np
 from export.artifact import Artifact
 from export.baked_style import Style
 from export.formats.baked_tflite import STYLE_FILE, THUMBNAIL_FILE, BakedStyle
-from export.gates import Pairs
-from export.parity import metrics
+from export.gates import EvalPairs
+from export.parity import evaluation
 from toolkit.errors import InputError
 from toolkit.external.splitting import SplitStylizer
-from toolkit.imaging import io as images
-from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.imaging import images
+from toolkit.interface.single_style import SingleStyleStylizerLike
 
 
-class References:
-    """The float32 model's pictures, each made once.
+class ArtifactReferences:
+    """The reference outputs of each artifact, each picture made once.
 
     Args:
         model: called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32; for what is
             baked it has a `bottleneck` and a `transform`, too.
         name: the model's, for people; it names the style that is inside.
-        pairs: of contents and styles, as `export.gates.Pairs` has them; by default the twelve of the samples.
+        pairs: of contents and styles, as `export.gates.EvalPairs` has them; by default the twelve of the samples.
     """
 
-    def __init__(self, model: Any, name: str, pairs: Pairs | None = None) -> None:
+    def __init__(self, model: Any, name: str, pairs: EvalPairs | None = None) -> None:
         self._model = model
         contents = None if pairs is None else {content_name: content for content_name, content, _, _ in pairs}
-        self._cases_in_style = functools.partial(metrics.cases_in_style, contents=contents)
-        self._baked: dict[tuple[Style, bytes], metrics.Reference] = {}
-        cases = functools.partial(metrics.cases, pairs=pairs)
-        if isinstance(model, OneStyleStylizer):
+        self._cases_in_style = functools.partial(evaluation.cases_in_style, contents=contents)
+        self._baked: dict[tuple[Style, bytes], evaluation.ReferenceOutputs] = {}
+        cases = functools.partial(evaluation.cases, pairs=pairs)
+        if isinstance(model, SingleStyleStylizerLike):
             cases = functools.partial(self._cases_in_style, name=name, style=None)
         # What was cut in two is held against the model as it was loaded.
-        self._own = metrics.Reference(model.whole if isinstance(model, SplitStylizer) else model, cases)
+        self._own = evaluation.ReferenceOutputs(model.end_to_end if isinstance(model, SplitStylizer) else model, cases)
 
-    def of(self, artifact: Artifact, folder: Path) -> metrics.Reference:
-        """Returns what an artifact is held against; refuses a style in its folder that is not the manifest's."""
+    def of(self, artifact: Artifact, folder: Path) -> evaluation.ReferenceOutputs:
+        """Returns the reference outputs of an artifact; refuses a style in its folder that is not the manifest's."""
         if artifact.style is None:
             return self._own
         baked = BakedStyle.from_file(folder / STYLE_FILE, self._model.bottleneck_dim)
@@ -49,7 +49,7 @@ class References:
         if key not in self._baked:
             shown = images.load_image(folder / THUMBNAIL_FILE)[None]
             cases = functools.partial(self._cases_in_style, name=baked.style.slug, style=shown)
-            self._baked[key] = metrics.Reference(functools.partial(self._painted, baked), cases)
+            self._baked[key] = evaluation.ReferenceOutputs(functools.partial(self._painted, baked), cases)
         return self._baked[key]
 
     def _painted(self, baked: BakedStyle, content: np.ndarray, style: np.ndarray) -> Any:

@@ -1,4 +1,4 @@
-"""Post-training quantization of .tflite networks: recipes, rules for networks made elsewhere, calibration pictures.
+"""Post-training quantization of .tflite networks: recipes, rules for external networks, calibration pictures.
 
 The recipes are data in `recipes/`. `export.formats` imports it; of the toolkit it imports pictures alone.
 """

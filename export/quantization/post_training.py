@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import told_in_one_line
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.errors import in_one_line
+from toolkit.imaging import images, samples
 from toolkit.interface.sizes import STYLE_SIZE
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -58,7 +57,7 @@ def recipe(mode: str) -> dict[str, Any]:
 
     Returns:
         `description`, and the rules by network: `predictor`, `transformer` and, but for int8, `features`; and
-        `generic`, what rules for networks made elsewhere are put together from, see `export.quantization.rules`.
+        `generic`, what rules for external networks are put together from, see `export.quantization.rules`.
     """
     return json.loads((RECIPES / f"{mode}.json").read_text(encoding="utf-8"))
 
@@ -72,8 +71,8 @@ def network_inputs(
     """
     inputs: dict[str, list[dict[str, np.ndarray]]] = {"predictor": [], "transformer": []}
     for pair in pairs:
-        style = images.square(pair.style, STYLE_SIZE)[None]
-        content = images.square(pair.content, content_size)[None]
+        style = images.center_crop_resize(pair.style, STYLE_SIZE)[None]
+        content = images.center_crop_resize(pair.content, content_size)[None]
         bottleneck = np.asarray(stylizer.bottleneck(style))
         if integer_io:
             style, content = images.to_uint8(style), images.to_uint8(content)
@@ -94,7 +93,7 @@ def named_rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
     if mode == "float32":
         return []
     networks = ("predictor", "transformer") if network == "baked" else (network,)
-    rules = [rule for one in networks for rule in recipe(mode)[one]]
+    rules = [rule for network in networks for rule in recipe(mode)[network]]
     # What holds for every layer comes first, so that it overrides no network's exceptions.
     return sorted(rules, key=lambda rule: rule["regex"] != ".*")
 
@@ -114,7 +113,7 @@ def apply_rules(
         return model
     from litert_quantizer import quantizer
 
-    with told_in_one_line(f"{signature} could not be quantized"):
+    with in_one_line(f"{signature} could not be quantized"):
         work = quantizer.Quantizer(bytearray(model), rules)
         ranges = work.calibrate({signature: list(inputs)}, num_threads=2) if work.need_calibration else None
         return bytes(work.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)

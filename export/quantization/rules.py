@@ -1,4 +1,4 @@
-"""Quantization rules for networks made elsewhere, whose layers' names say nothing: drawn from the graph itself.
+"""Quantization rules for external networks, whose layers' names say nothing: drawn from the graph itself.
 
 What was found to matter in Magenta's networks is read off any graph's structure: an error early on the content's
 way is multiplied by every layer behind it, and a scale or a shift made of the style is applied to the whole picture.
@@ -54,7 +54,7 @@ def layers(model: bytes, content: str | None) -> list[Layer]:
     names = {code: WEIGHTED[name] for name, code in vars(schema.BuiltinOperator).items() if name in WEIGHTED}
     parsed: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model))
     graph = parsed.subgraphs[0]
-    reached = {one.tensorIndex for one in parsed.signatureDefs[0].inputs if _text(one.name) == content}
+    reached = {tensor.tensorIndex for tensor in parsed.signatureDefs[0].inputs if _text(tensor.name) == content}
     found = []
     for operation in graph.operators:
         from_content = not reached.isdisjoint(operation.inputs)

@@ -7,7 +7,7 @@ graphs and layers that it rewrites.
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "DeploymentForm": "export.rewrites.inference_form",
+    "InferenceForm": "export.rewrites.inference_form",
     "sliced": "export.rewrites.mirror_padding",
 }
 

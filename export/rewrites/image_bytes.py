@@ -1,6 +1,6 @@
 """JPEG and PNG in, PNG out, as TensorFlow operations: what the `image_bytes` signature is made of.
 
-The same rules as `toolkit.imaging.io`, in a graph that needs no Python: EXIF orientation applied, alpha composited
+The same rules as `toolkit.imaging.images`, in a graph that needs no Python: EXIF orientation applied, alpha composited
 on white, gray and 16-bit pictures taken, the longer side bounded. Color profiles are not converted.
 """
 
@@ -18,7 +18,7 @@ MAX_COMPRESSED_TEXTS = 16
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _ORIENTATION_TAG = 0x0112
-# An EXIF segment is at most 64 KiB long and comes first; so do the chunks of a PNG that tell of its colors.
+# An EXIF segment is at most 64 KiB long and comes first; so do the chunks of a PNG that describe its colors.
 _HEADER_REACH = 1 << 17
 # A directory beyond this many entries is not a camera's.
 _EXIF_MAX_ENTRIES = 512
@@ -144,14 +144,14 @@ def _check_work(contents: Any, is_png: Any) -> Any:
     """Refuses what keeps the decoders busy, or takes memory, for more than the pixels."""
 
     def of_png() -> Any:
-        told = f"a picture has more than {MAX_COMPRESSED_TEXTS} compressed texts of a kind"
-        checks = [_check_at_most(MAX_COMPRESSED_TEXTS, kind, contents, told) for kind in (b"zTXt", b"iTXt")]
+        message = f"a picture has more than {MAX_COMPRESSED_TEXTS} compressed texts of a kind"
+        checks = [_check_at_most(MAX_COMPRESSED_TEXTS, kind, contents, message) for kind in (b"zTXt", b"iTXt")]
         with tf.control_dependencies(checks):
             return tf.constant(True)
 
     def of_jpeg() -> Any:
-        told = f"a picture has more than {MAX_SCANS} scans"
-        with tf.control_dependencies([_check_at_most(MAX_SCANS, b"\xff\xda", contents, told)]):
+        message = f"a picture has more than {MAX_SCANS} scans"
+        with tf.control_dependencies([_check_at_most(MAX_SCANS, b"\xff\xda", contents, message)]):
             return tf.constant(True)
 
     return tf.cond(is_png, of_png, of_jpeg)
@@ -200,7 +200,7 @@ def _bound(picture: Any, max_size: int, min_side: int) -> Any:
     """Bounds integers [H, W, 1 to 4], of which there may be many, and makes opaque floats [H, W, 3] of what is left."""
     size = tf.cast(tf.shape(picture)[:2], tf.float64)
     longer = tf.reduce_max(size)
-    # Multiplied before it is divided, so that halves round as in `toolkit.imaging.io`.
+    # Multiplied before it is divided, so that halves round as in `toolkit.imaging.images`.
     bounded = tf.maximum(tf.cast(tf.round(size * max_size / longer), tf.int32), min_side)
 
     def reduce() -> Any:

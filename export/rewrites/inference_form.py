@@ -151,7 +151,7 @@ def normalize(x: Any, gamma: Any, beta: Any, epsilon: float, places: int = 1) ->
     return x * everywhere(scale) + everywhere(beta - mean * scale)
 
 
-class DeploymentForm:
+class InferenceForm:
     """A trained transformer, rewritten: called with a content picture and a bottleneck, gives the same picture.
 
     Args:

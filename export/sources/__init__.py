@@ -1,4 +1,4 @@
-"""What can be exported, as `export.exporting` sees it: a class for each method, and one for models made elsewhere.
+"""Sources of an export: a class for each method, and the exporters of external models.
 
 `open_source` opens whatever a `--model` names, and `reopen` the model kept in a bundle. The commands,
 `export.exporting` and the pipelines import it.

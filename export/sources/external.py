@@ -1,4 +1,4 @@
-"""Stylizers made elsewhere as the exporting mechanism sees them: held against the source itself, as it was loaded."""
+"""External stylizers to export, compared with the source itself, as it was loaded."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Any, cast
 from export.artifact import ExportOptions
 from export.exporter import Exporter
 from export.formats.baked_tflite import BakedExporter
-from export.formats.end_to_end_saved_model import OnePieceSavedModelExporter
-from export.formats.end_to_end_tflite import OnePieceExporter
+from export.formats.end_to_end_saved_model import EndToEndSavedModelExporter
+from export.formats.end_to_end_tflite import EndToEndTFLiteExporter
 from export.formats.feed_forward_saved_model import SavedModelExporter
-from export.formats.feed_forward_tflite import PairExporter
+from export.formats.feed_forward_tflite import SplitTFLiteExporter
 from export.quantization import rules as policy
 from export.rewrites import mirror_padding
 from export.sources.feed_forward import METHOD as FEED_FORWARD
@@ -26,17 +26,17 @@ from toolkit.inference import model_loader
 from toolkit.manifest import SINGLE_STYLE
 from toolkit.manifest_types import Method, RangeRecord, SourceRecord
 from toolkit.safe_loading import graph_file
-from toolkit.sources.locator import Located
+from toolkit.sources.model_source import ModelSource
 
-ONE_PIECE: Method = "one-piece"
+END_TO_END: Method = "one-piece"
 REFERENCES = {"keras": "source/model.keras", "saved_model": "source/saved_model", "hub": "source/saved_model"}
 
 
-class SplitPairExporter(PairExporter):
-    """Exports a pair of whose layers nothing is known: in the form it has, by rules drawn from the graph."""
+class ExternalSplitTFLiteExporter(SplitTFLiteExporter):
+    """Exports a pair whose layers are unknown: as its graph is, by quantization rules drawn from the graph."""
 
     def __init__(self, model: SplitStylizer, options: ExportOptions) -> None:
-        super().__init__(SplitStylizer(model.whole, mirror_padding.sliced(model.graph), model.tensor), options)
+        super().__init__(SplitStylizer(model.end_to_end, mirror_padding.sliced(model.graph), model.tensor), options)
 
     def form(self) -> Callable[[Any, Any], Any]:
         """Returns the transformer as it is."""
@@ -47,58 +47,58 @@ class SplitPairExporter(PairExporter):
         return policy.rules(model, mode, None if network == "predictor" else "content_image")
 
 
-class SplitBakedExporter(SplitPairExporter, BakedExporter):
+class ExternalBakedExporter(ExternalSplitTFLiteExporter, BakedExporter):
     """Exports the transformer of such a pair with a style inside."""
 
 
-class SplitPageExporter(PageExporter):
+class ExternalPageExporter(PageExporter):
     """Exports the page with such a pair."""
 
-    pairs = SplitPairExporter
+    split_exporter = ExternalSplitTFLiteExporter
 
 
-_IN_ONE_PIECE = (OnePieceSavedModelExporter, OnePieceExporter)
+_END_TO_END_EXPORTERS = (EndToEndSavedModelExporter, EndToEndTFLiteExporter)
 EXPORTERS: dict[str, dict[str, type[Exporter]]] = {
-    method: {one.format: one for one in exporters}
+    method: {exporter.format: exporter for exporter in exporters}
     for method, exporters in {
-        FEED_FORWARD: (SavedModelExporter, SplitPairExporter, SplitPageExporter, SplitBakedExporter),
-        ONE_PIECE: _IN_ONE_PIECE,
-        SINGLE_STYLE: _IN_ONE_PIECE,
+        FEED_FORWARD: (SavedModelExporter, ExternalSplitTFLiteExporter, ExternalPageExporter, ExternalBakedExporter),
+        END_TO_END: _END_TO_END_EXPORTERS,
+        SINGLE_STYLE: _END_TO_END_EXPORTERS,
     }.items()
 }
 
 
 def exportable(model: LoadedStylizer | SplitStylizer, source: SourceRecord, path: Path) -> ExportableStylizer:
-    """Makes a stylizer made elsewhere exportable.
+    """Makes an external stylizer exportable.
 
     Args:
-        model: the stylizer, in one piece, cut in two, or of one style.
+        model: the stylizer, end-to-end, cut in two, or of one style.
         source: what the manifest says of its origin.
         path: the file or folder that it was loaded from; the bundle keeps a copy.
 
     Returns:
         The stylizer, with what the manifest says of it.
     """
-    whole: LoadedStylizer = model.whole if isinstance(model, SplitStylizer) else model
-    method: Method = SINGLE_STYLE if isinstance(model, SingleStyleStylizer) else ONE_PIECE
+    end_to_end: LoadedStylizer = model.end_to_end if isinstance(model, SplitStylizer) else model
+    method: Method = SINGLE_STYLE if isinstance(model, SingleStyleStylizer) else END_TO_END
     if isinstance(model, SplitStylizer):
         method = FEED_FORWARD
-    ranges = {role: list(form.bounds) for role, form in whole.formats.items()}
-    told: SourceRecord = {
+    ranges = {role: list(form.bounds) for role, form in end_to_end.formats.items()}
+    recorded: SourceRecord = {
         "method": method,
         **source,
-        "inputs": whole.convention.to_json(),
+        "inputs": end_to_end.binding.to_json(),
         "range": cast("RangeRecord", ranges),
     }
     if isinstance(model, SplitStylizer):
-        told["split_at"] = model.tensor
+        recorded["split_at"] = model.tensor
     if source["kind"] == "keras" and (modules := keras_file.custom_modules(path)):
-        told["imports"] = modules
-    return ExportableStylizer(model, told, EXPORTERS[method], REFERENCES[source["kind"]], path)
+        recorded["imports"] = modules
+    return ExportableStylizer(model, recorded, EXPORTERS[method], REFERENCES[source["kind"]], path)
 
 
 def reopen(path: Path, source: SourceRecord) -> ExportableStylizer:
-    """Reads back a stylizer made elsewhere from the copy in a bundle.
+    """Reads back an external stylizer from the copy in a bundle.
 
     Args:
         path: the copy.
@@ -119,7 +119,7 @@ def reopen(path: Path, source: SourceRecord) -> ExportableStylizer:
     options = SourceOptions(source["inputs"], source.get("split_at", NO_SPLIT), cast("Any", source.get("range")))
     try:
         # What it paints was looked at when it was exported.
-        model = model_loader.load(Located(source["kind"], source["name"], path), options, is_tried=False)
+        model = model_loader.load(ModelSource(source["kind"], source["name"], path), options, is_tried=False)
     except InputError as error:
         if not (missing := custom_objects.not_imported(source.get("imports", ()))):
             raise

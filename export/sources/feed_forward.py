@@ -1,4 +1,4 @@
-"""A stylizer, embedded or made elsewhere, as the exporting mechanism sees it (Ghiasi et al. 2017)."""
+"""An embedded or external feed-forward stylizer to export (Ghiasi et al. 2017)."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -10,19 +10,19 @@ from export.exportable import Size
 from export.exporter import Exporter
 from export.formats.baked_tflite import BakedExporter
 from export.formats.feed_forward_saved_model import SavedModelExporter
-from export.formats.feed_forward_tflite import PairExporter
-from export.gates import Pairs, Parity
-from export.parity import metrics
-from export.parity.reference_outputs import References
+from export.formats.feed_forward_tflite import SplitTFLiteExporter
+from export.gates import EvalPairs, Parity
+from export.parity import evaluation
+from export.parity.reference_outputs import ArtifactReferences
 from export.web.exporter import PageExporter
-from toolkit.errors import told_in_one_line
+from toolkit.errors import in_one_line
 from toolkit.manifest_types import Method, SourceRecord
 from toolkit.safe_loading import graph_file
 
 METHOD: Method = "feed-forward"
 REFERENCE = "source/stylizer.keras"
 EXPORTERS: dict[str, type[Exporter]] = {
-    one.format: one for one in (SavedModelExporter, PairExporter, PageExporter, BakedExporter)
+    exporter.format: exporter for exporter in (SavedModelExporter, SplitTFLiteExporter, PageExporter, BakedExporter)
 }
 
 
@@ -48,7 +48,7 @@ class ExportableStylizer:
         self.model, self.exporters, self.reference = model, exporters, reference
         self.source: SourceRecord = {"method": METHOD, **source}
         self._path = path
-        self._references = References(model, source["name"])
+        self._references = ArtifactReferences(model, source["name"])
 
     def save_reference(self, path: Path) -> None:
         """Writes the stylizer, or copies what it was loaded from."""
@@ -62,17 +62,17 @@ class ExportableStylizer:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
 
-    def measure_on(self, pairs: Pairs) -> None:
+    def measure_on(self, pairs: EvalPairs) -> None:
         """Measures on other pairs of pictures than the samples from here on.
 
         Args:
-            pairs: contents and styles with their names, as `export.gates.Pairs` has them.
+            pairs: contents and styles with their names, as `export.gates.EvalPairs` has them.
         """
-        self._references = References(self.model, self.source["name"], pairs)
+        self._references = ArtifactReferences(self.model, self.source["name"], pairs)
 
     def sizes_of(self, artifact: Artifact) -> list[Size]:
-        """Returns the sizes that an artifact's gate asks for; see `export.parity.metrics.sizes_of`."""
-        return metrics.sizes_of(artifact)
+        """Returns the sizes that an artifact's gate asks for; see `export.parity.evaluation.sizes_of`."""
+        return evaluation.sizes_of(artifact)
 
     def measure(self, artifact: Artifact, folder: Path, sizes: Sequence[Size]) -> Parity:
         """Holds an artifact's pictures against the stylizer's.
@@ -83,8 +83,8 @@ class ExportableStylizer:
             sizes: heights and widths of the contents.
 
         Returns:
-            Figures and verdict.
+            Metrics and verdict.
         """
-        with told_in_one_line(f"{artifact.path} could not be run"):
+        with in_one_line(f"{artifact.path} could not be run"):
             runner = self.exporters[artifact.format].load(folder)
-            return metrics.hold(runner, artifact, self._references.of(artifact, folder), sizes)
+            return evaluation.evaluate(runner, artifact, self._references.of(artifact, folder), sizes)

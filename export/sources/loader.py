@@ -8,8 +8,8 @@ import numpy as np
 
 from export.bundle import folder as bundles
 from export.exportable import Exportable
-from export.sources import external as foreign
-from export.sources.external import ONE_PIECE, SINGLE_STYLE
+from export.sources import external
+from export.sources.external import END_TO_END, SINGLE_STYLE
 from export.sources.feed_forward import METHOD as FEED_FORWARD
 from export.sources.feed_forward import ExportableStylizer
 from export.sources.optimization import METHOD as OPTIMIZATION
@@ -21,7 +21,7 @@ from toolkit.external.source_options import SourceOptions
 from toolkit.feed_forward.stylizer import Stylizer
 from toolkit.inference import model_loader
 from toolkit.manifest_types import Manifest, SourceRecord
-from toolkit.sources.locator import locate
+from toolkit.sources.model_source import resolve_source
 
 
 def preset_source(name: str) -> SourceRecord:
@@ -66,24 +66,24 @@ def open_source(model: str | Path, options: SourceOptions | None = None) -> Expo
 
     Args:
         model: whatever `toolkit.inference.model_loader.open_model` takes; a bundle carries the model it was made from.
-        options: of a model made elsewhere: what it does not tell itself.
+        options: of an external model: what its files do not say.
 
     Returns:
         The model, with what the manifest says of it.
 
     Raises:
-        InputError: there is no such model, or it is damaged, or how it is called cannot be told.
+        InputError: there is no such model, or it is damaged, or how it is called cannot be determined.
         WorkError: an address cannot be reached.
     """
-    located = locate(model)
-    if located.kind == "bundle":
-        model_loader.refuse(located, options)
+    resolved = resolve_source(model)
+    if resolved.kind == "bundle":
+        model_loader.refuse(resolved, options)
         return _from_bundle(Path(model))
-    opened = model_loader.load(located, options)
-    source = cast("SourceRecord", {"kind": located.kind, "name": located.name, **located.origin})
+    opened = model_loader.load(resolved, options)
+    source = cast("SourceRecord", {"kind": resolved.kind, "name": resolved.name, **resolved.origin})
     if isinstance(opened, Stylizer):
-        return ExportableStylizer(opened, preset_source(located.name) if located.kind == "preset" else source)
-    return foreign.exportable(opened, source, located.path or Path(model))
+        return ExportableStylizer(opened, preset_source(resolved.name) if resolved.kind == "preset" else source)
+    return external.exportable(opened, source, resolved.path or Path(model))
 
 
 open_optimization = Optimization.open
@@ -122,7 +122,7 @@ def reopen(bundle: Path, manifest: Manifest) -> Exportable:
 
 def _reopen_feed_forward(path: Path, source: SourceRecord) -> Exportable:
     if "inputs" in source:
-        return foreign.reopen(path, source)
+        return external.reopen(path, source)
     stylizer = Stylizer.from_file(path)
     if source["kind"] == "preset" and source["name"] in presets.names():
         _check_against_preset(path, stylizer, source)
@@ -140,7 +140,7 @@ def _check_against_preset(path: Path, stylizer: Stylizer, source: SourceRecord) 
 
 REOPENERS: dict[str, Callable[[Path, SourceRecord], Exportable]] = {
     FEED_FORWARD: _reopen_feed_forward,
-    ONE_PIECE: foreign.reopen,
-    SINGLE_STYLE: foreign.reopen,
+    END_TO_END: external.reopen,
+    SINGLE_STYLE: external.reopen,
     OPTIMIZATION: Optimization.reopen,
 }

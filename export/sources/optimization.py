@@ -9,7 +9,7 @@ from export.exportable import Size
 from export.exporter import Exporter
 from export.formats.optimization_saved_model import OptimizationSavedModelExporter
 from export.formats.optimization_tflite import FeaturesExporter
-from export.gates import Pairs, Parity, judge
+from export.gates import EvalPairs, Parity, check_gate
 from export.parity import optimization
 from toolkit.commands.objective_options import NAMED_WEIGHTS
 from toolkit.errors import InputError
@@ -22,8 +22,10 @@ from toolkit.presets import vgg19 as preset
 
 METHOD: Method = "optimization"
 REFERENCE = "source/features.keras"
-EXPORTERS: dict[str, type[Exporter]] = {one.format: one for one in (OptimizationSavedModelExporter, FeaturesExporter)}
-LICENCE = "CC-BY-4.0 (Visual Geometry Group, University of Oxford)"
+EXPORTERS: dict[str, type[Exporter]] = {
+    exporter.format: exporter for exporter in (OptimizationSavedModelExporter, FeaturesExporter)
+}
+LICENSE = "CC-BY-4.0 (Visual Geometry Group, University of Oxford)"
 
 
 class Optimization:
@@ -45,7 +47,7 @@ class Optimization:
         settings = {**transfer.objective.settings(), "pooling": transfer.features.pooling, **rates}
         self.source: SourceRecord = {"method": METHOD, **source, "settings": cast("SettingsRecord", settings)}
         self.exporters: Mapping[str, type[Exporter]] = EXPORTERS
-        self._keras = optimization.Reference(transfer)
+        self._keras = optimization.ReferenceFeatures(transfer)
 
     @classmethod
     def open(cls, weights: str, learning_rate: float = 0.05, **options: Any) -> "Optimization":
@@ -76,7 +78,7 @@ class Optimization:
         if weights == preset.NAME:
             source["sha256"] = preset.provenance()["sha256"]
         if weights in (preset.NAME, "imagenet"):
-            source["licence"] = LICENCE
+            source["licence"] = LICENSE
         return cls(transfer, source)
 
     @classmethod
@@ -98,6 +100,7 @@ class Optimization:
             raise InputError(f"{path}: its weights are not those of fingerprint {source['fingerprint']}")
         settings: dict[str, Any] = {**source["settings"]}
         settings.pop("pooling")  # the extractor brings its own
+        settings["total_variation_weight"] = settings.pop("variation_weight")
         optimizer = LBFGS(**{key: settings.pop(key) for key in ("learning_rate", "memory", "smoothing")})
         transfer = StyleTransfer(features, winograd=False, **settings)
         transfer.compile(optimizer)
@@ -107,7 +110,7 @@ class Optimization:
         """Writes the extractor as a `.keras` file; all else stands in the manifest."""
         self.model.features.save(path)
 
-    def measure_on(self, pairs: Pairs) -> None:
+    def measure_on(self, pairs: EvalPairs) -> None:
         """Refuses: its steps drift apart on pictures that they were not chosen for.
 
         Raises:
@@ -128,11 +131,11 @@ class Optimization:
             sizes: heights and widths of the pictures.
 
         Returns:
-            Figures and verdict.
+            Metrics and verdict.
         """
         loaded = self.exporters[artifact.format].load(folder)
         if artifact.format == "saved_model":
             measurements = optimization.measure_steps(loaded, self._keras, sizes)
         else:
             measurements = optimization.measure_features(lambda image: loaded.run(image=image), self._keras, sizes)
-        return judge(measurements, optimization.gate_of(artifact))
+        return check_gate(measurements, optimization.gate_of(artifact))

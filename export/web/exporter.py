@@ -13,12 +13,11 @@ import numpy as np
 
 from export.artifact import PAGE_SIZES, Artifact
 from export.exporter import Exporter
-from export.formats.feed_forward_tflite import PairExporter
+from export.formats.feed_forward_tflite import SplitTFLiteExporter
 from export.formats.signatures import of_network
 from export.web import litert_js
 from toolkit import manifest
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.interface.bottleneck import interpolate
 from toolkit.interface.detail import paint_at_detail
 from toolkit.runtimes.litert import PREDICTOR_FILE, TRANSFORMER_FILE, DeviceStylizer
@@ -82,14 +81,16 @@ class PageStylizer:
 
             return paint_at_detail(picture, paint, side, (side, side))
 
-        return np.stack([painted(picture, one) for picture, one in zip(content, bottlenecks, strict=True)])
+        return np.stack(
+            [painted(picture, bottleneck) for picture, bottleneck in zip(content, bottlenecks, strict=True)]
+        )
 
 
 class PageExporter(Exporter):
     """Exports the page.
 
     Attributes:
-        pairs: exports the model's .tflite files.
+        split_exporter: exports the model's .tflite files.
 
     Raises:
         InputError: npm is not installed.
@@ -97,7 +98,7 @@ class PageExporter(Exporter):
     """
 
     format = "web"
-    pairs: type[Exporter] = PairExporter
+    split_exporter: type[Exporter] = SplitTFLiteExporter
 
     def write(self, artifact: Artifact, folder: Path) -> None:
         """Writes the page; see `export.exporter.Exporter`."""
@@ -117,7 +118,7 @@ class PageExporter(Exporter):
             self.options, formats=("tflite",), quantizations=("float16",), sizes=PAGE_SIZES, bakes=()
         )
         with tempfile.TemporaryDirectory(prefix=".networks-", dir=folder) as scratch:
-            for pair in self.pairs(self.model, options).export(Path(scratch), lambda step: None):
+            for pair in self.split_exporter(self.model, options).export(Path(scratch), lambda step: None):
                 made = Path(scratch, pair.path)
                 (made / PREDICTOR_FILE).replace(folder / PREDICTOR_FILE)
                 (made / TRANSFORMER_FILE).replace(folder / transformer_file(pair.size or PAGE_SIZES[0]))
@@ -163,7 +164,7 @@ def _write_settings(folder: Path, pictures: dict[str, list[dict[str, str]]]) -> 
 
 
 def _write_release(folder: Path) -> None:
-    """Writes what every file must be, and the version that all of them make, which the service worker is of."""
+    """Writes what every file must be, and the version that all of them make, which names the service worker's cache."""
     worker = folder / SERVICE_WORKER
     written = sorted(path for path in folder.rglob("*") if path.is_file() and path != worker)
     files = {path.relative_to(folder).as_posix(): _integrity(path) for path in written}

@@ -26,10 +26,10 @@ from serving.client.transport import (
     SECURE,
     Connection,
     Inputs,
+    ModelTarget,
     Output,
     ServerError,
     Signatures,
-    Target,
     VersionStatus,
     dtype_name,
 )
@@ -53,7 +53,7 @@ def _options(connection: Connection) -> list[tuple[str, int]]:
     ]
 
 
-def _spec(target: Target, signature: str = "") -> Any:
+def _spec(target: ModelTarget, signature: str = "") -> Any:
     spec = model_pb2.ModelSpec(name=target.model, signature_name=signature)
     if target.version is not None:
         spec.version.value = target.version
@@ -78,7 +78,7 @@ class GrpcTransport:
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
-    def predict(self, target: Target, signature: str, inputs: Inputs, timeout: float) -> Output:
+    def predict(self, target: ModelTarget, signature: str, inputs: Inputs, timeout: float) -> Output:
         """Runs a signature; see `Transport`."""
         request = predict_pb2.PredictRequest(model_spec=_spec(target, signature))
         for name, value in inputs.items():
@@ -93,25 +93,25 @@ class GrpcTransport:
             raise self._odd(f"a tensor that cannot be read ({error})") from error
         return output.ravel().tolist() if output.dtype == np.object_ else output
 
-    def status(self, target: Target, timeout: float) -> list[VersionStatus]:
+    def status(self, target: ModelTarget, timeout: float) -> list[VersionStatus]:
         """Asks for the state of the model's versions; see `Transport`."""
         # A label is ignored here: the server would refuse one that it does not know yet.
-        spec = _spec(Target(target.model, target.version))
+        spec = _spec(ModelTarget(target.model, target.version))
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec)
         response = self._call(self._models.GetModelStatus, request, timeout)
         states = get_model_status_pb2.ModelVersionStatus.State
         names = {code.value[0]: code.name for code in grpc.StatusCode}
         return [
             VersionStatus(
-                one.version,
-                states.Name(one.state) if one.state in states.values() else str(one.state),
-                names.get(one.status.error_code, str(one.status.error_code)),
-                one.status.error_message,
+                status.version,
+                states.Name(status.state) if status.state in states.values() else str(status.state),
+                names.get(status.status.error_code, str(status.status.error_code)),
+                status.status.error_message,
             )
-            for one in response.model_version_status
+            for status in response.model_version_status
         ]
 
-    def metadata(self, target: Target, timeout: float) -> tuple[int, Signatures]:
+    def metadata(self, target: ModelTarget, timeout: float) -> tuple[int, Signatures]:
         """Asks for the version and its signatures; see `Transport`."""
         request = get_model_metadata_pb2.GetModelMetadataRequest(
             model_spec=_spec(target), metadata_field=["signature_def"]

@@ -15,10 +15,10 @@ from serving.client.transport import (
     SECURE,
     Connection,
     Inputs,
+    ModelTarget,
     Output,
     ServerError,
     Signatures,
-    Target,
     VersionStatus,
     dtype_name,
 )
@@ -59,37 +59,40 @@ class RestTransport:
         mounts = {f"{scheme}://": None for scheme in ("all", "http", "https")} if connection.is_on_this_machine else {}
         self._client = httpx.Client(headers=headers, verify=verify, mounts=mounts)
 
-    def predict(self, target: Target, signature: str, inputs: Inputs, timeout: float) -> Output:
+    def predict(self, target: ModelTarget, signature: str, inputs: Inputs, timeout: float) -> Output:
         """Runs a signature; see `Transport`."""
         columns = {name: _column(value) for name, value in inputs.items()}
         answer = self._call("POST", _path(target) + ":predict", timeout, _body(signature, columns))
         return self._output(answer.get("outputs", answer.get("predictions")))
 
-    def status(self, target: Target, timeout: float) -> list[VersionStatus]:
+    def status(self, target: ModelTarget, timeout: float) -> list[VersionStatus]:
         """Asks for the state of the model's versions; see `Transport`."""
         # The server ignores a label here.
-        answer = self._call("GET", _path(Target(target.model, target.version)), timeout)
+        answer = self._call("GET", _path(ModelTarget(target.model, target.version)), timeout)
         try:
             return [
                 VersionStatus(
-                    int(one["version"]),
-                    str(one["state"]),
-                    str(one["status"].get("error_code", "OK")),
-                    str(one["status"].get("error_message", "")),
+                    int(version["version"]),
+                    str(version["state"]),
+                    str(version["status"].get("error_code", "OK")),
+                    str(version["status"].get("error_message", "")),
                 )
-                for one in answer["model_version_status"]
+                for version in answer["model_version_status"]
             ]
         except Exception as error:  # a server may answer anything
             raise self._odd("a status that cannot be read") from error
 
-    def metadata(self, target: Target, timeout: float) -> tuple[int, Signatures]:
+    def metadata(self, target: ModelTarget, timeout: float) -> tuple[int, Signatures]:
         """Asks for the version and its signatures; see `Transport`."""
         answer = self._call("GET", _path(target) + "/metadata", timeout)
         try:
             found = answer["metadata"]["signature_def"]["signature_def"]
             signatures = {
-                name: {"inputs": _tensors(one.get("inputs", {})), "outputs": _tensors(one.get("outputs", {}))}
-                for name, one in sorted(found.items())
+                name: {
+                    "inputs": _tensors(signature.get("inputs", {})),
+                    "outputs": _tensors(signature.get("outputs", {})),
+                }
+                for name, signature in sorted(found.items())
             }
             return int(answer["model_spec"]["version"]), signatures
         except Exception as error:  # likewise
@@ -138,17 +141,17 @@ class RestTransport:
             answer = None
         if status != httpx.codes.OK:
             code = CODES.get(status, "UNKNOWN")
-            told = answer.get("error") if isinstance(answer, dict) else None
-            raise self._error(code, told if isinstance(told, str) else f"HTTP status {status}")
+            message = answer.get("error") if isinstance(answer, dict) else None
+            raise self._error(code, message if isinstance(message, str) else f"HTTP status {status}")
         if not isinstance(answer, dict):
             raise self._odd("something that is no JSON object: is this the REST port?")
         return answer
 
     def _output(self, value: Any) -> Output:
         """Reads the one output of a signature, which has dropped its name."""
-        if isinstance(value, list) and value and all(isinstance(one, dict) and set(one) == {"b64"} for one in value):
+        if isinstance(value, list) and value and all(isinstance(item, dict) and set(item) == {"b64"} for item in value):
             try:
-                return [base64.b64decode(one["b64"], validate=True) for one in value]
+                return [base64.b64decode(item["b64"], validate=True) for item in value]
             except (TypeError, ValueError) as error:
                 raise self._odd("base64 that cannot be read") from error
         try:
@@ -163,7 +166,7 @@ class RestTransport:
         return ServerError(code, detail, self._connection.url)
 
 
-def _path(target: Target) -> str:
+def _path(target: ModelTarget) -> str:
     path = f"/v1/models/{quote(target.model, safe='')}"
     if target.version is not None:
         return f"{path}/versions/{target.version}"
@@ -173,7 +176,7 @@ def _path(target: Target) -> str:
 def _column(value: "np.ndarray | list[bytes]") -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
-    return [{"b64": base64.b64encode(one).decode("ascii")} for one in value]
+    return [{"b64": base64.b64encode(item).decode("ascii")} for item in value]
 
 
 def _body(signature: str, columns: dict[str, Any]) -> bytes:

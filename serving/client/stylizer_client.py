@@ -15,10 +15,10 @@ from PIL import Image
 from serving.client.transport import (
     Connection,
     Inputs,
+    ModelTarget,
     Output,
     ServerError,
     Signatures,
-    Target,
     Transport,
     VersionStatus,
     parse_url,
@@ -26,8 +26,8 @@ from serving.client.transport import (
 )
 from toolkit.errors import InputError
 from toolkit.files.opening import open_file
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 from toolkit.imaging.validation import check_strength
 from toolkit.interface.detail import brought_to, check_detail, paint_at_detail
 from toolkit.interface.sizes import DETAIL, STYLE_SIZE
@@ -101,7 +101,7 @@ class StylizerClient:
             raise InputError(f"timeout is {timeout:g} seconds: give more than 0 and at most {MAX_TIMEOUT:g}")
         if tries < 1:
             raise InputError(f"tries is {tries}: give 1 or more")
-        self._target = Target(model, version, label)
+        self._target = ModelTarget(model, version, label)
         self._timeout, self._tries = timeout, tries
         options: dict[str, Any] = {"compress": compress, "token": token}
         if root_certificates is not None:
@@ -270,7 +270,7 @@ class StylizerClient:
 
 def _style(style: Source, size: int | None) -> Picture:
     picture = images.load_image(style, min_side=size)
-    return picture if size is None else images.square(picture, size)
+    return picture if size is None else images.center_crop_resize(picture, size)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class VersionStatus:
 
 
 @dataclass(frozen=True)
-class Target:
+class ModelTarget:
     """The model that is meant.
 
     Attributes:
@@ -176,13 +176,13 @@ def dtype_name(name: str) -> str:
 class Transport(Protocol):
     """One way of calling a server; each call raises `ServerError` when it fails."""
 
-    def predict(self, target: Target, signature: str, inputs: Inputs, timeout: float) -> Output:
+    def predict(self, target: ModelTarget, signature: str, inputs: Inputs, timeout: float) -> Output:
         """Runs a signature of one output: an array, or the strings of a string tensor."""
 
-    def status(self, target: Target, timeout: float) -> list[VersionStatus]:
+    def status(self, target: ModelTarget, timeout: float) -> list[VersionStatus]:
         """Asks for the state of the model's versions."""
 
-    def metadata(self, target: Target, timeout: float) -> tuple[int, Signatures]:
+    def metadata(self, target: ModelTarget, timeout: float) -> tuple[int, Signatures]:
         """Asks for the version behind a target and its signatures."""
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from toolkit.commands.options import Detail, MaxSize, PreserveColor, Strength, S
 from toolkit.errors import InputError, WorkError
 from toolkit.interface.sizes import DETAIL
 from toolkit.printing import print_json
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 # What is no option of ours is one of Beam's, and is checked by its parser.
 CONTEXT = {"ignore_unknown_options": True}
@@ -95,7 +95,7 @@ def batch(
         other = f"{output.rstrip('/')}-broader"
         again = ["styleport", "batch", pattern, *words, "-o", other, "--model", model, "--detail", "512"]
         failures = [["cat", f"{output.rstrip('/')}/{FAILED_FILE}"]] if "://" not in output else []
-        closing.tell([output], follow=failures if summary.failed else [again])
+        closing.print_closing([output], follow=failures if summary.failed else [again])
     if summary.failed:
         total = summary.done + summary.skipped + summary.failed
         raise WorkError(f"{summary.failed} of {total} results failed: {planned.output}/{FAILED_FILE} has the reasons")

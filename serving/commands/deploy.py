@@ -70,7 +70,7 @@ def deploy(
         print_json(result)
         return
     print_lines(f"wrote {len(written)} files for the model {deployment.model}: {folder}")
-    closing.tell(written, follow=[_following(kind, folder)])
+    closing.print_closing(written, follow=[_following(kind, folder)])
 
 
 def _refuse_idle(context: typer.Context, kind: str) -> None:

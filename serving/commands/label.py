@@ -112,4 +112,4 @@ def report(context: typer.Context, move: Any, as_json: bool, base_path: Path) ->
         if move.before is not None and move.after is not None:
             servers = closing.given(context, "server", "timeout", "token_file", "root_certificates")
             follow.append(["styleport", "rollback", base_path, "--label", move.label, *config, *servers])
-        closing.tell(follow=follow)
+        closing.print_closing(follow=follow)

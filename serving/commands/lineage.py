@@ -16,7 +16,7 @@ def lineage(
     version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="Number of the version.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show where a version comes from: its source, bundle, parity figures, toolchain and pipeline run.
+    """Show where a version comes from: its source, bundle, parity metrics, toolchain and pipeline run.
 
     Everything is read from the folder of the version. Its files are compared with their recorded hashes.
     """
@@ -27,15 +27,15 @@ def lineage(
         print_json(found)
     else:
         _print(found)
-        closing.tell(follow=[["styleport", "versions", base_path]])
+        closing.print_closing(follow=[["styleport", "versions", base_path]])
 
 
 def _print(found: dict[str, Any]) -> None:
     from export.bundle.table import print_wrapped, stdout_console
 
-    told = _lines(found)
-    width = max(len(name) for name, _ in told)
-    print_wrapped((f"{name:<{width}}  {text}" for name, text in told), stdout_console(), width + 2)
+    lines = _lines(found)
+    width = max(len(name) for name, _ in lines)
+    print_wrapped((f"{name:<{width}}  {text}" for name, text in lines), stdout_console(), width + 2)
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -43,18 +43,18 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("version", str(found["version"])),
         ("published", str(found["published"] or "-")),
-        ("run", _told(found["run"])),
-        ("source", _told({name: value for name, value in found["source"].items() if name != "description"})),
+        ("run", _describe(found["run"])),
+        ("source", _describe({name: value for name, value in found["source"].items() if name != "description"})),
         ("bundle", f"manifest sha256 {bundle.get('manifest_sha256')}, created {bundle.get('created')}"),
         ("model", f"{artifact['path']} sha256 {artifact['sha256']}"),
-        ("parity", f"{artifact['verdict']}: {_told(artifact['parity'])}"),
-        ("gate", _told(artifact["gate"])),
-        ("toolchain", _told(found["toolchain"])),
+        ("parity", f"{artifact['verdict']}: {_describe(artifact['parity'])}"),
+        ("gate", _describe(artifact["gate"])),
+        ("toolchain", _describe(found["toolchain"])),
         ("files", "; ".join(changed) or "as recorded"),
     ]
 
 
-def _told(record: Any) -> str:
+def _describe(record: Any) -> str:
     """A record in one line."""
     if not isinstance(record, dict):
         return "-"

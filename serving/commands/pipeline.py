@@ -10,12 +10,12 @@ from export.commands.options import sizes, split
 from serving.commands.options import AsJson
 from toolkit.commands import closing, completion
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
-from toolkit.errors import InputError, WorkError, first_of, told_as_input
+from toolkit.errors import InputError, WorkError, as_input_error, first_of
 from toolkit.external.source_options import SourceOptions
 from toolkit.files import strict_json
 from toolkit.files.opening import read_bounded
 from toolkit.printing import print_json, print_lines, print_path
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 if TYPE_CHECKING:
     from serving.pipelines.tfx.runs import Run
@@ -84,7 +84,7 @@ def pipeline(
     """
     from toolkit.console import quiet_libraries
     from toolkit.files import output_paths
-    from toolkit.sources.locator import local_path
+    from toolkit.sources.model_source import local_path
 
     if (compile_to is None) != (image is None):
         raise InputError("--compile and --image go together: give the YAML to write and the container to run")
@@ -92,7 +92,7 @@ def pipeline(
         if compile_to is not None and given:
             raise InputError(f"{option} has no effect with --compile, where nothing here runs the model: leave it out")
     quantizations, sides = (None if quantize is None else split(quantize)), (None if size is None else sizes(size))
-    elsewhere = SourceOptions(inputs, split_at, value_range)
+    external_options = SourceOptions(inputs, split_at, value_range)
     options = ExportOptions(split(formats), quantizations, sides, max_size)
     yaml = output_paths.File("--compile", compile_to, {".yaml", ".yml"}) if compile_to else None
     folders = [
@@ -107,7 +107,9 @@ def pipeline(
 
         import_modules(imports or [])
         narrower = {} if gates is None else _read_gates(gates)
-        settings = Settings(root, base_path, model, elsewhere, options, narrower, pictures, warmup_sizes=warmup_size)
+        settings = Settings(
+            root, base_path, model, external_options, options, narrower, pictures, warmup_sizes=warmup_size
+        )
         run: Run | None = None
         if compile_to is not None and image is not None:
             compile_for_kubeflow(settings, compile_to, image)
@@ -124,7 +126,7 @@ def _report_compiled(path: Path, as_json: bool) -> None:
         print_json({"compiled": str(path)})
     else:
         print_path(path)
-        closing.tell([path])
+        closing.print_closing([path])
 
 
 def _read_gates(path: Path) -> Any:
@@ -132,14 +134,14 @@ def _read_gates(path: Path) -> Any:
         content = read_bounded(path, MAX_GATES_BYTES, "a file of gates")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; give a file of gates") from error
-    with told_as_input(f"{path}: not JSON"):
+    with as_input_error(f"{path}: not JSON"):
         return strict_json.parse(content)
 
 
 def _report(run: "Run", as_json: bool) -> None:
     if as_json:
-        told = {name: str(value) if isinstance(value, Path) else value for name, value in vars(run).items()}
-        print_json(told)
+        record = {name: str(value) if isinstance(value, Path) else value for name, value in vars(run).items()}
+        print_json(record)
     else:
         for name, state in run.components.items():
             print_lines(f"{name}: {state}")
@@ -149,4 +151,4 @@ def _report(run: "Run", as_json: bool) -> None:
     if not as_json and run.pushed:
         verb = "pushed" if run.components["Pusher"] == "complete" else "nothing changed; already pushed"
         print_lines(f"{verb}: version {run.pushed.name} in {run.pushed.parent}")
-        closing.tell([run.pushed], follow=[["styleport", "lineage", run.pushed.parent, run.pushed.name]])
+        closing.print_closing([run.pushed], follow=[["styleport", "lineage", run.pushed.parent, run.pushed.name]])

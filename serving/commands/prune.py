@@ -40,9 +40,9 @@ def prune(
         print_json({"removed": pruned.removed, "kept": pruned.kept, "dry_run": dry_run})
         return
     verb, removed, kept = "would be removed" if dry_run else "removed", pruned.removed, pruned.kept
-    told = f"{verb}: {', '.join(map(str, removed)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}"
-    print_wrapped([told], stdout_console())
+    message = f"{verb}: {', '.join(map(str, removed)) or 'none'}; kept: {', '.join(map(str, kept)) or 'none'}"
+    print_wrapped([message], stdout_console())
     config = closing.given(context, "model_config", "model")
     versions: list[str | Path] = ["styleport", "versions", base_path, *config]
     real: list[str | Path] = ["styleport", "prune", base_path, "--keep", str(keep), *config]
-    closing.tell(follow=[real, versions] if dry_run and removed else [versions])
+    closing.print_closing(follow=[real, versions] if dry_run and removed else [versions])

@@ -11,7 +11,7 @@ from toolkit.commands import closing
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import InputError
 from toolkit.printing import print_json, print_remark
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 EXAMPLES = (
     "styleport publish bundle models/stylizer",
@@ -52,7 +52,7 @@ def publish(
 ) -> None:
     """Verify a bundle's SavedModel and publish it as a new version, whole or not at all.
 
-    The hash of every file of the bundle is checked. Figures are measured for the SavedModel alone, because nothing else
+    The hash of every file of the bundle is checked. Metrics are measured for the SavedModel alone, because nothing else
     is published.
 
     Where there is no models.config yet, one is written that serves this version as `stable` and `canary`. A later
@@ -98,8 +98,8 @@ def publish(
         "closed_to_others": str(closed) if closed else None,
     }
     if closed:
-        told = f"warning: {closed} is closed to other users (mode {closed.stat().st_mode & 0o777:o})"
-        print_remark(f"{told}, and to a server that is one: chmod it; --mode 755 opens what publish makes")
+        message = f"warning: {closed} is closed to other users (mode {closed.stat().st_mode & 0o777:o})"
+        print_remark(f"{message}, and to a server that is one: chmod it; --mode 755 opens what publish makes")
     if as_json:
         print_json(result)
         return
@@ -111,7 +111,7 @@ def publish(
     print_wrapped(lines, stdout_console())
     follow = _following(base_path, published.number, first, model_config)
     versions: list[str | Path] = ["styleport", "versions", base_path, *closing.given(context, "model_config")]
-    closing.tell([published.folder], follow=[follow, versions])
+    closing.print_closing([published.folder], follow=[follow, versions])
 
 
 def _following(base_path: Path, version: int, first: bool, model_config: Path | None) -> list[str | Path]:

@@ -62,7 +62,7 @@ def request(
     from toolkit.console import quiet_libraries
     from toolkit.files import output_paths
     from toolkit.files.atomic_write import make_folder
-    from toolkit.imaging import io as images
+    from toolkit.imaging import images
     from toolkit.imaging.photo_metadata import read_metadata
 
     output_paths.check(
@@ -102,7 +102,7 @@ def request(
             context, "server", "model", "version", "label", "tensors", "token_file", "root_certificates"
         )
         broader: list[str | Path] = ["styleport", "request", *pictures, "-o", "broader.png", "--detail", "512", *where]
-        closing.tell([output], follow=[broader])
+        closing.print_closing([output], follow=[broader])
 
 
 @contextlib.contextmanager

@@ -32,10 +32,10 @@ def versions(
             "labels": sorted(label for label, number in names.items() if number == version.number),
             "loaded": version.number in loaded if config else None,
             "bytes": version.bytes,
-            "published": version.told("published"),
-            "source": version.told("source", "name"),
-            "manifest_sha256": version.told("bundle", "manifest_sha256"),
-            "verdict": version.told("verdict"),
+            "published": version.provenance_value("published"),
+            "source": version.provenance_value("source", "name"),
+            "manifest_sha256": version.provenance_value("bundle", "manifest_sha256"),
+            "verdict": version.provenance_value("verdict"),
         }
         for version in found
     ]
@@ -47,24 +47,24 @@ def versions(
 
 def _print(records: list[dict[str, Any]], base_path: Path) -> None:
     from export.bundle.report import megabytes
-    from export.bundle.table import Column, print_columns
+    from export.bundle.table import TableColumn, print_columns
 
     loaded = {True: "yes", False: "no", None: "-"}
 
-    def told(name: str) -> list[str]:
+    def strings(name: str) -> list[str]:
         return [record[name] or "-" for record in records]
 
     columns = [
-        Column("version", [str(record["version"]) for record in records], is_number=True),
-        Column("labels", [", ".join(record["labels"]) or "-" for record in records]),
-        Column("loaded", [loaded[record["loaded"]] for record in records]),
-        Column("size", [megabytes(record["bytes"]) for record in records], is_number=True),
-        Column("published", told("published"), rank=1),
-        Column("source", told("source"), rank=2),
-        Column("verdict", told("verdict")),
+        TableColumn("version", [str(record["version"]) for record in records], is_number=True),
+        TableColumn("labels", [", ".join(record["labels"]) or "-" for record in records]),
+        TableColumn("loaded", [loaded[record["loaded"]] for record in records]),
+        TableColumn("size", [megabytes(record["bytes"]) for record in records], is_number=True),
+        TableColumn("published", strings("published"), rank=1),
+        TableColumn("source", strings("source"), rank=2),
+        TableColumn("verdict", strings("verdict")),
     ]
     print_columns(columns)
     follow: list[str | Path] = ["styleport", "publish", "bundle", base_path]
     if records:
         follow = ["styleport", "lineage", base_path, str(records[-1]["version"])]
-    closing.tell(follow=[follow])
+    closing.print_closing(follow=[follow])

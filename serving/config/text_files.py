@@ -59,7 +59,7 @@ def file_descriptor(name: str) -> Any:
                 field.type, field.type_name = field_type.TYPE_MESSAGE, kind
             else:
                 field.type = field_type.Type.Value(f"TYPE_{kind.upper()}")
-    if any(kind in (_INT64, _BOOL, _STRING) for one in MESSAGES[name].values() for _, kind in one.values()):
+    if any(kind in (_INT64, _BOOL, _STRING) for fields in MESSAGES[name].values() for _, kind in fields.values()):
         file.dependency.append("google/protobuf/wrappers.proto")
     return file
 

@@ -25,7 +25,7 @@ from serving.server.held_bytes import HeldBytes
 from serving.server.http.callers import Callers
 from serving.server.http.http_protocol import bounded_protocol
 from serving.server.http.rest import RestApi, application
-from serving.server.limits import Gate
+from serving.server.limits import AdmissionLimiter
 from serving.server.logs import event
 from serving.server.memory import give_back_when_idle
 from serving.server.metrics import Metrics
@@ -75,8 +75,8 @@ class ModelServer:
             scheduler = BatchScheduler(batching, options.batch_by_shape, self._metrics)
             # A batch that runs, and the one that fills up meanwhile, are not the queue.
             places = batching.max_execution_size * batching.num_threads
-        self._gate_places = places + options.limits.max_queue_length
-        self._predictor = Predictor(self._manager, scheduler, Gate(self._gate_places))
+        self._admission_limit = places + options.limits.max_queue_length
+        self._predictor = Predictor(self._manager, scheduler, AdmissionLimiter(self._admission_limit))
         self._held = HeldBytes(options.limits.max_held_bytes)
         self._health = HealthService()
         self._polls: list[asyncio.Task[None]] = []
@@ -144,7 +144,7 @@ class ModelServer:
             stopped.cancel()
 
     async def _bind_grpc(self) -> tuple[Any, int]:
-        limits, calls = self._options.limits, self._gate_places + _SPARE_CALLS
+        limits, calls = self._options.limits, self._admission_limit + _SPARE_CALLS
         server = grpc.aio.server(
             interceptors=[SafeHandlers(limits, self._held)],
             maximum_concurrent_rpcs=calls,
@@ -203,8 +203,8 @@ class ModelServer:
             number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or error
             if number in (errno.EADDRINUSE, errno.EACCES):
                 raise _taken(flag, self._options.host, port) from error
-            told = f"--host {self._options.host}: cannot listen there: {reason}"
-            raise InputError(f"{told}; give an address of this machine") from error
+            message = f"--host {self._options.host}: cannot listen there: {reason}"
+            raise InputError(f"{message}; give an address of this machine") from error
         return place
 
     def _rest_server(self) -> _RestServer:
@@ -237,11 +237,11 @@ class ModelServer:
         try:
             await self._manager.configure(self._first_config())
         except ServingError as error:
-            told = f"the server did not start: {error.code}: {error.message}"
+            message = f"the server did not start: {error.code}: {error.message}"
             if error.code == "FAILED_PRECONDITION":
                 hint = "at the start no version is: give --allow_version_labels_for_unavailable_models"
-                raise WorkError(f"{told}: {hint}") from error
-            raise (WorkError if error.code == "UNKNOWN" else InputError)(told) from error
+                raise WorkError(f"{message}: {hint}") from error
+            raise (WorkError if error.code == "UNKNOWN" else InputError)(message) from error
 
     def _first_config(self) -> Any:
         if self._options.model_config_file:

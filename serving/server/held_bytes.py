@@ -54,19 +54,19 @@ class Share:
     """What one request holds.
 
     Args:
-        whole: what all of them hold.
+        total: what all of them hold.
     """
 
-    def __init__(self, whole: HeldBytes) -> None:
-        self._whole, self._own = whole, 0
+    def __init__(self, total: HeldBytes) -> None:
+        self._total, self._own = total, 0
 
     def __enter__(self) -> "Share":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._whole.end(self._own)
+        self._total.end(self._own)
 
     def take(self, size: int) -> None:
         """Takes bytes for the length of the block; see `HeldBytes.take`."""
-        self._whole.take(size, self._own)
+        self._total.take(size, self._own)
         self._own += size

@@ -93,7 +93,7 @@ def _pixels(name: str, content: bytes) -> int:
         raise invalid(f"{name} is not a JPEG or PNG") from error
 
 
-class Gate:
+class AdmissionLimiter:
     """Counts the requests that run or wait, and refuses one more than allowed at once."""
 
     def __init__(self, places: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 _LOGGER = logging.getLogger("styleport.serving")
 # What clients can cause as often as they like is logged no more often than this.
 _PAUSE_SECONDS = 10.0
-_last_told: dict[str, float] = {}
+_last_logged: dict[str, float] = {}
 
 
 class _JsonLines(logging.Formatter):
@@ -45,8 +45,8 @@ def set_up(level: str) -> None:
 def event(name: str, level: int = logging.INFO, exc_info: BaseException | None = None, **fields: Any) -> None:
     """Logs one event, such as `version_available`, and what goes with it but for None."""
     if _LOGGER.isEnabledFor(level):
-        told = {key: value for key, value in fields.items() if value is not None}
-        _LOGGER.log(level, name, exc_info=exc_info, extra={"fields": told})
+        given = {key: value for key, value in fields.items() if value is not None}
+        _LOGGER.log(level, name, exc_info=exc_info, extra={"fields": given})
 
 
 def now_and_then(name: str, **fields: Any) -> None:
@@ -57,6 +57,6 @@ def now_and_then(name: str, **fields: Any) -> None:
         fields: what goes with it.
     """
     now = time.monotonic()
-    if now - _last_told.get(name, -_PAUSE_SECONDS) >= _PAUSE_SECONDS:
-        _last_told[name] = now
+    if now - _last_logged.get(name, -_PAUSE_SECONDS) >= _PAUSE_SECONDS:
+        _last_logged[name] = now
         event(name, logging.WARNING, **fields)

@@ -60,8 +60,8 @@ class LoadOptions:
         tags: of the graph in a SavedModel that is loaded; it has these and no others.
         intra_op_threads: of TensorFlow, within one operation; 0 leaves it to TensorFlow.
         inter_op_threads: of TensorFlow, between operations; 0 leaves it to TensorFlow.
-        check_operations: a version passes `toolkit.safe_loading.gate` before it is loaded; TensorFlow Serving loads
-            any.
+        check_operations: a version passes `toolkit.safe_loading.saved_model_check` before it is loaded; TensorFlow
+            Serving loads any.
     """
 
     poll_seconds: float = 1.0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from serving.server.batching.scheduling import PredictJob, Scheduler
-from serving.server.limits import Gate
+from serving.server.limits import AdmissionLimiter
 from serving.server.logs import event
 from serving.server.models.loader import Arrays, Call, Servable
 from serving.server.models.manager import ModelManager
@@ -24,8 +24,8 @@ Write = Callable[[ServedVersion, Call, Arrays], T]
 class Predictor:
     """Answers Predict requests."""
 
-    def __init__(self, manager: ModelManager, scheduler: Scheduler, gate: Gate) -> None:
-        self._manager, self._scheduler, self._gate = manager, scheduler, gate
+    def __init__(self, manager: ModelManager, scheduler: Scheduler, limiter: AdmissionLimiter) -> None:
+        self._manager, self._scheduler, self._limiter = manager, scheduler, limiter
 
     async def predict(self, spec: Any, read: Read, write: Write[T], timeout: float | None, entrypoint: str) -> T:
         """Answers one request, which came by `GRPC` or `REST`; `read` and `write` are called in a thread."""
@@ -33,7 +33,7 @@ class Predictor:
         version, failure = None, None
         try:
             with contextlib.ExitStack() as held:
-                held.enter_context(self._gate.place())
+                held.enter_context(self._limiter.place())
                 version = self._manager.find(spec)
                 servable = held.enter_context(version.in_use())
                 deadline = None if timeout is None else started + timeout

@@ -1,4 +1,4 @@
-"""Versions of a model: published whole, labelled, rolled back, pruned and traced, while servers answer.
+"""Versions of a model: published whole, labeled, rolled back, pruned and traced, while servers answer.
 
 The folders of a base path and its models.config are changed here and nowhere else. The commands and the pipelines
 import it; the server does not.

@@ -217,7 +217,9 @@ def _failed(servers: Iterable[Server], step: _Step) -> dict[str, VersionStatus]:
     with contextlib.suppress(ServerError):
         for server in servers:
             with contextlib.suppress(ServerError):
-                found.update([(server.url, one) for one in server.status() if one.version == step.version])
+                found.update(
+                    [(server.url, reported) for reported in server.status() if reported.version == step.version]
+                )
     return {url: status for url, status in found.items() if status.state == "END" and status.error_code != "OK"}
 
 
@@ -239,18 +241,18 @@ class _Available:
 
     def __call__(self, server: Server) -> Missing | None:
         """Returns what is missing on a server, or None."""
-        status = next((one for one in server.status() if one.version == self.version), None)
+        status = next((reported for reported in server.status() if reported.version == self.version), None)
         if status is not None and status.state == "AVAILABLE":
             return None
         if self.folder is not None and (reason := missing_graph(self.folder)):
             # The server tries for minutes before it says so.
             raise WorkError(f"version {self.version} cannot be loaded: {reason}")
-        told = f"version {self.version} failed to load: {status.error_message}" if status else ""
+        message = f"version {self.version} failed to load: {status.error_message}" if status else ""
         if status is not None and status.state == "END" and status.error_code != "OK":
             if self.failed.get(server.url) == status:
-                return Missing(told, self.hint)
+                return Missing(message, self.hint)
             # It is not tried again: there is nothing to wait for.
-            raise WorkError(f"{server.url}: {told}")
+            raise WorkError(f"{server.url}: {message}")
         self.failed.pop(server.url, None)
         if status is None or status.state == "END":
             return Missing(f"version {self.version} is not loaded", self.hint)
@@ -272,5 +274,5 @@ class _Heeded:
         served = server.served_version()
         if served == self.version:
             return None
-        loaded = any(one.version == self.version and one.state == "AVAILABLE" for one in server.status())
+        loaded = any(reported.version == self.version and reported.state == "AVAILABLE" for reported in server.status())
         return Missing(f"label {self.label} still stands for version {served}", NOT_READ if loaded else _LEFT_BEHIND)

@@ -5,7 +5,7 @@ from typing import Any
 
 from serving.versions.publishing import PROVENANCE_FILE, Version, find_versions
 from toolkit import manifest as manifests
-from toolkit.errors import InputError, told_as_input
+from toolkit.errors import InputError, as_input_error
 
 Lineage = dict[str, Any]
 
@@ -23,21 +23,21 @@ def lineage(base_path: Path, number: int) -> Lineage:
         InputError: there is no such version, or no record in it.
     """
     version = _find(base_path, number)
-    told = version.provenance or {}
-    if not all(isinstance(told.get(name), dict) for name in _RECORDS):
+    record = version.provenance or {}
+    if not all(isinstance(record.get(name), dict) for name in _RECORDS):
         raise InputError(
             f"{version.folder}: no record of where it comes from ({PROVENANCE_FILE}): neither `styleport publish` nor "
             "the pipeline put it there"
         )
-    artifact = told["artifact"]
+    artifact = record["artifact"]
     return {
         "version": version.number,
-        "published": told.get("published"),
-        "run": told.get("run"),
-        "source": told["source"],
-        "bundle": told["bundle"],
+        "published": record.get("published"),
+        "run": record.get("run"),
+        "source": record["source"],
+        "bundle": record["bundle"],
         "artifact": {name: artifact.get(name) for name in ("path", "sha256", "parity", "gate", "verdict")},
-        "toolchain": told["toolchain"],
+        "toolchain": record["toolchain"],
         "changed": _changed(version, artifact.get("files")),
     }
 
@@ -52,7 +52,7 @@ def _find(base_path: Path, number: int) -> Version:
 
 def _changed(version: Version, files: Any) -> list[str]:
     problems = []
-    with told_as_input(f"{version.folder / PROVENANCE_FILE}: its list of files is damaged"):
+    with as_input_error(f"{version.folder / PROVENANCE_FILE}: its list of files is damaged"):
         for file in files:
             try:
                 manifests.check_file(version.folder, file)

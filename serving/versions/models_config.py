@@ -74,7 +74,7 @@ class Model:
         """Has the server drop a version that no label stands for or is on its way to, but never the last one."""
         if self.policy == "specific" and version not in self.needed:
             specific = self.config.model_version_policy.specific.versions
-            if kept := [one for one in specific if one != version]:
+            if kept := [other for other in specific if other != version]:
                 specific[:] = kept
 
     def in_use(self, versions: Sequence[int]) -> set[int]:

@@ -58,7 +58,7 @@ class Version:
         """The size of its files."""
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
-    def told(self, *keys: str) -> str | None:
+    def provenance_value(self, *keys: str) -> str | None:
         """Returns a text of the provenance, or None where it is missing."""
         value: Any = self.provenance
         for key in keys:
@@ -131,7 +131,7 @@ def publish(
         base_path: the folder that a server is given as `base_path`; its name is the model's. Made where missing.
         version: its number; by default one more than the largest there.
         warmup_sizes: height and width, in pixels, of the pictures that the server is warmed up with.
-        verify: recomputes the bundle's hashes and the figures of what is published; by default
+        verify: recomputes the bundle's hashes and the metrics of what is published; by default
             `export.exporting.verify_bundle` of the SavedModel alone.
         progress: told what is being done.
         mode: permissions of the folders that are made, and without those to execute of the files; by default the
@@ -159,7 +159,7 @@ def publish(
             count = warmup.write(folder, record["signatures"], warmup_sizes, model_name(base_path))
             write_provenance(folder, bundle, verification.manifest, record, count)
             progress("flushing to the disk")
-            bundles.seal(folder, mode)
+            bundles.fsync_tree(folder, mode)
             number = _rename(folder, base_path, version)
     except OSError as error:
         reason = error.strerror or str(error)

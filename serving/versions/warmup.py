@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.imaging.validation import MIN_SIDE
 
 FILE = "assets.extra/tf_serving_warmup_requests"

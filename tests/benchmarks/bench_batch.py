@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure, Run, run
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 STYLEPORT = str(Path(sys.executable).with_name("styleport"))
 SIDE, PICTURES, MANY = 256, 200, 1000
@@ -38,7 +37,7 @@ def measure() -> Iterator[Figure]:
 
 def _write_pictures(folder: Path) -> None:
     images.save_image(samples.styles()["starry_night"], folder / "style.png")
-    squares = [images.square(photo, SIDE) for photo in samples.photos().values()]
+    squares = [images.center_crop_resize(photo, SIDE) for photo in samples.photos().values()]
     for kind, count in (("few", PICTURES), ("many", MANY)):
         (folder / kind).mkdir()
         for number in range(count):

@@ -11,8 +11,7 @@ import numpy as np
 
 from tests.benchmarks.figures import Figure, run
 from tests.conftest import SHARED
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.runtimes.baked import BAKED_FILE
 from toolkit.runtimes.litert import PREDICTOR_FILE, DeviceStylizer
 from toolkit.runtimes.tflite_network import TFLiteNetwork
@@ -72,8 +71,8 @@ def _against_peers(tflite: Path) -> Iterator[Figure]:
     if not PEERS.is_dir():
         sys.stderr.write(f"device: Magenta's own TFLite files are not in {PEERS}: no ratios against them\n")
         return
-    content = images.square(samples.photos()["chelsea"], 384)[None]
-    style = images.square(samples.styles()["starry_night"], 256)[None]
+    content = images.center_crop_resize(samples.photos()["chelsea"], 384)[None]
+    style = images.center_crop_resize(samples.styles()["starry_night"], 256)[None]
     bottleneck = TFLiteNetwork(tflite / "float32_384" / "predictor.tflite")(style_image=style)
 
     def transformer(artifact: str) -> Callable[[], Any]:
@@ -103,7 +102,7 @@ def _stages(bundle: Path) -> Iterator[Figure]:
     """What bringing a photo to a fixed size and back takes, as a share of painting it; the stages in milliseconds."""
     stylizer = DeviceStylizer(bundle, threads=THREADS, artifact="tflite/float16_384")
     content = images.load_image(samples.photos()["chelsea"], 512)[None]
-    style = images.square(samples.styles()["starry_night"], 256)[None]
+    style = images.center_crop_resize(samples.styles()["starry_night"], 256)[None]
     stages = []
     for _ in range(ROUNDS + 1):
         stylizer(content, style)
@@ -119,8 +118,8 @@ def _single_style(folder: Path, transformer: Path) -> Iterator[Figure]:
     forms = ("--formats", "baked", "--quantize", "float32", "--size", "384")
     run(STYLEPORT, "export", str(folder / "single"), *forms, "--bake", str(folder / "starry_night.png"))
     baked = folder / "single" / "tflite" / "baked_starry-night_float32_384" / BAKED_FILE
-    content = images.square(samples.photos()["chelsea"], 384)[None]
-    style = images.square(samples.styles()["starry_night"], 256)[None]
+    content = images.center_crop_resize(samples.photos()["chelsea"], 384)[None]
+    style = images.center_crop_resize(samples.styles()["starry_night"], 256)[None]
     bottleneck = TFLiteNetwork(transformer.with_name(PREDICTOR_FILE))(style_image=style)
     single, any_style = (TFLiteNetwork(path, threads=THREADS) for path in (baked, transformer))
     best = _best_milliseconds(
@@ -141,7 +140,7 @@ def _growth(tflite: Path) -> Iterator[Figure]:
     bottleneck = np.zeros((1, 1, 1, 100), np.float32)
 
     def transform(side: int) -> Callable[[], Any]:
-        content = images.square(samples.photos()["astronaut"], side)[None]
+        content = images.center_crop_resize(samples.photos()["astronaut"], side)[None]
         return lambda: network(content_image=content, style_bottleneck=bottleneck)
 
     sides = (256, 384, 512, 768, 1024)

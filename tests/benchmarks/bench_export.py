@@ -12,10 +12,10 @@ STYLEPORT = str(Path(sys.executable).with_name("styleport"))
 LARGE_PICTURE = """
 import sys
 import numpy as np
-from toolkit.imaging import io as images, samples
+from toolkit.imaging import images, samples
 from toolkit.runtimes.saved_model import SavedModelStylizer
 content = images.resize(samples.photos()["astronaut"], 1024, 1024)[None]
-style = images.square(samples.styles()["starry_night"], 256)[None]
+style = images.center_crop_resize(samples.styles()["starry_night"], 256)[None]
 assert SavedModelStylizer(sys.argv[1])(content, style).shape == content.shape
 """
 

@@ -160,8 +160,7 @@ def _seconds_to(run: Run, loss: float) -> float:
 
 
 def _pictures(size: int) -> tuple[Any, Any, str]:
-    from toolkit.imaging import io as images
-    from toolkit.imaging import samples
+    from toolkit.imaging import images, samples
 
     content = samples.photos()["chelsea"]
     style = samples.styles()[STYLE]
@@ -262,7 +261,7 @@ def command_ratio(size: int, repeats: int) -> float:
         size: longer side of the pictures, pixels.
         repeats: runs of each side, in turns.
     """
-    from toolkit.imaging import io as images
+    from toolkit.imaging import images
 
     with tempfile.TemporaryDirectory() as folder:
         content, style, painted = (Path(folder) / f"{name}.png" for name in ("content", "style", "painted"))
@@ -293,7 +292,7 @@ def command_ratio(size: int, repeats: int) -> float:
 def _paint_tutorial(content: str, style: str, painted: str) -> None:
     import tensorflow as tf
 
-    from toolkit.imaging import io as images
+    from toolkit.imaging import images
 
     pictures = images.load_image(content), images.load_image(style)
     picture = tf.Variable(pictures[0][None])

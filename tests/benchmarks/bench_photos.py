@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.figures import Figure, run
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.interface.detail import painted_size
 from toolkit.interface.sizes import DETAIL
 

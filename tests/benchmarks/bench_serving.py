@@ -21,8 +21,7 @@ from serving.client.grpc_transport import read_tensor, write_tensor
 from serving.server.options import Limits
 from tests.benchmarks.figures import Figure, run
 from tests.contract import servers
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 CONFIG = Path(serving.__file__).parent / "config"
 STYLEPORT = str(Path(sys.executable).with_name("styleport"))
@@ -58,8 +57,8 @@ def measure() -> Iterator[Figure]:
 
 def _pictures() -> dict[str, np.ndarray]:
     return {
-        "content_image": images.square(samples.photos()["chelsea"], SIDE)[None],
-        "style_image": images.square(samples.styles()["starry_night"], SIDE)[None],
+        "content_image": images.center_crop_resize(samples.photos()["chelsea"], SIDE)[None],
+        "style_image": images.center_crop_resize(samples.styles()["starry_night"], SIDE)[None],
     }
 
 

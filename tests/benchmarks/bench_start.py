@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure, Run, run
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 STYLEPORT = str(Path(sys.executable).with_name("styleport"))
 ROUNDS = 5

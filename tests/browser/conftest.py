@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser import chromium
 from tests.browser.in_browser import PATIENCE
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 PATIENCE = 180_000  # milliseconds; a busy machine is slow, and nothing here asserts a time
 

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.parity import metrics
+from export.parity import evaluation
 from export.web.exporter import PageStylizer
 from tests.browser.chromium import PAINTED, wait_for, wait_until_painted
 from tests.browser.in_browser import PATIENCE
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 RESULT = """() => {
   const { width, height } = document.getElementById("result");
@@ -113,7 +112,7 @@ def test_a_large_photo_is_saved_at_its_own_size_and_as_python_paints_it(painted,
     content, style = load(files["large"]), load(page_folder / "samples" / "starry_night.webp")
     assert saved.shape == content.shape == (1, 1234, 1851, 3)
     # The style is a WebP, which browsers and Pillow may decode a little differently.
-    assert metrics.compare(PageStylizer(page_folder, 384)(content, style)[0], saved[0]).psnr >= 40
+    assert evaluation.compare(PageStylizer(page_folder, 384)(content, style)[0], saved[0]).psnr >= 40
 
 
 def test_a_dropped_picture_is_taken(painted, files):

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from export.artifact import DEFAULT_SIZE, PAGE_SIZES
-from export.gates import Gate, judge
-from export.parity import metrics
+from export.gates import Gate, check_gate
+from export.parity import evaluation
 from export.web.exporter import PageStylizer
 from tests.browser import chromium
 from tests.browser.in_browser import PATIENCE, InBrowser
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 # Against the same float16 files.
 GATE = Gate(max_abs=2e-3)
@@ -56,14 +55,16 @@ def twelve(in_browser):
 
 
 def test_every_pair_is_equal_to_litert_in_python(twelve, in_python):
-    result = judge(metrics.measure(twelve, metrics.Reference(in_python[DEFAULT_SIZE]), SQUARE), GATE)
-    print(f"{len(result.figures)} pairs, worst: max abs {result.extremes().max_abs:.2g}")
-    assert len(result.figures) == 12
+    result = check_gate(evaluation.measure(twelve, evaluation.ReferenceOutputs(in_python[DEFAULT_SIZE]), SQUARE), GATE)
+    print(f"{len(result.metrics)} pairs, worst: max abs {result.extremes().max_abs:.2g}")
+    assert len(result.metrics) == 12
     assert not result.failures
 
 
 def test_every_pair_keeps_the_gate_against_the_keras_model(twelve, stylizer):
-    result = judge(metrics.measure(twelve, metrics.Reference(stylizer), SQUARE), metrics.GATES["web/float16"])
+    result = check_gate(
+        evaluation.measure(twelve, evaluation.ReferenceOutputs(stylizer), SQUARE), evaluation.GATES["web/float16"]
+    )
     print(f"worst: PSNR {result.extremes().psnr:.1f} dB")
     assert not result.failures
 
@@ -84,8 +85,8 @@ def test_pictures_of_any_size_and_strength_are_equal(in_browser, in_python, heig
     content = images.from_uint8(images.to_uint8(images.resize(samples.photos()["rocket"], height, width)))[None]
     style = images.from_uint8(images.to_uint8(images.resize(samples.styles()["composition_vii"], 300, 200)))[None]
     expected = in_python[side](content, style, strength)
-    figures = metrics.compare(expected[0], in_browser(content, style, strength, side)[0])
-    assert figures.max_abs < GATE.max_abs
+    metrics = evaluation.compare(expected[0], in_browser(content, style, strength, side)[0])
+    assert metrics.max_abs < GATE.max_abs
 
 
 def test_samples_are_the_floats_rounded(in_browser, content, style):
@@ -108,9 +109,9 @@ def test_threads_are_used_where_the_headers_allow_them(browser, page_folder, in_
         page.goto(isolated.url + "CREDITS.txt")
         stylizer = InBrowser(page)
         assert stylizer.told["threads"] > 1, "needs a machine of several cores"
-        figures = metrics.compare(in_python[384](*sampled_pair)[0], stylizer(*sampled_pair)[0])
+        metrics = evaluation.compare(in_python[384](*sampled_pair)[0], stylizer(*sampled_pair)[0])
     context.close()
-    assert figures.max_abs < GATE.max_abs
+    assert metrics.max_abs < GATE.max_abs
 
 
 def test_without_the_headers_there_is_one_thread(in_browser):

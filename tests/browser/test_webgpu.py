@@ -2,7 +2,7 @@
 
 import pytest
 
-from export.parity import metrics
+from export.parity import evaluation
 from export.web.exporter import PageStylizer
 from tests.browser.in_browser import PATIENCE, InBrowser
 
@@ -19,8 +19,8 @@ def test_webgpu_computes_the_same_picture(on_webgpu, page_folder, sampled_pair):
     stylizer = InBrowser(on_webgpu, "webgpu")
     painted = stylizer.paint(*sampled_pair)
     assert painted["accelerator"] == "webgpu"
-    figures = metrics.compare(PageStylizer(page_folder, 384)(*sampled_pair)[0], painted["floats"])
-    assert figures.max_abs < 2e-3
+    metrics = evaluation.compare(PageStylizer(page_folder, 384)(*sampled_pair)[0], painted["floats"])
+    assert metrics.max_abs < 2e-3
 
 
 def test_a_processor_that_plays_a_graphics_card_is_not_used_unasked(on_webgpu):

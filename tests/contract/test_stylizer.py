@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.contract import servers
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 CODE = grpc.StatusCode
 

@@ -2,7 +2,7 @@
 
 An export is run up to the exporter with the options of the page: what the exporter makes of them is held by
 tests/export, and takes minutes. In its place the bundle that all tests share is put at the target. The commands of
-the pages on models made elsewhere, on serving and on TFX are run by tests/hub, tests/serving and tests/tfx, those on
+the pages on external models, on serving and on TFX are run by tests/hub, tests/serving and tests/tfx, those on
 runtimes and on the browser by tests/runtimes and tests/browser.
 """
 
@@ -21,8 +21,7 @@ from tests.docs import pages
 from tests.docs.pages import DOCS, ROOT
 from toolkit import cli
 from toolkit import manifest as manifests
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 PAGES = ["index", "install", "stylize", "optimize", "export", "bundle", "device", "on-device", "batch"]
 # Their commands take more than ten seconds, with a network to export or a process to start.
@@ -51,7 +50,7 @@ def files(bundle, tmp_path_factory):
         ("styles/mosaic.png", "composition_vii"),
         ("styles/woodcut.png", "stained_tissue"),
     ):
-        images.save_image(images.square(samples.styles()[style], 96), place / name)
+        images.save_image(images.center_crop_resize(samples.styles()[style], 96), place / name)
     return place
 
 

@@ -43,7 +43,7 @@ def operations(graph) -> set[str]:
     return {node.op for node in nodes} - functions
 
 
-def foreign_operations(graph) -> set[str]:
+def operations_outside_tensorflow(graph) -> set[str]:
     """Those of its operations that need Python or anything but TensorFlow."""
     used = operations(graph)
     unknown = {name for name in used if op_def_registry.get(name) is None or "Custom" in name or ">" in name}

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from export import demo
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 
 @pytest.fixture
@@ -14,7 +13,7 @@ def folder(tmp_path):
     photo = images.resize(samples.photos()["chelsea"], 60, 90)
     for name, picture in (
         ("content", photo),
-        ("style", images.square(samples.styles()["starry_night"], 50)),
+        ("style", images.center_crop_resize(samples.styles()["starry_night"], 50)),
         ("saved_model", 1 - photo),
     ):
         images.save_image(picture, tmp_path / "pictures" / f"{name}.png")

@@ -15,8 +15,8 @@ from export import exporting
 from export.artifact import ExportOptions
 from export.bundle import folder as bundles
 from export.formats import feed_forward_tflite
-from export.gates import Figures, Gate
-from export.parity import metrics
+from export.gates import Gate, Metrics
+from export.parity import evaluation
 from export.sources.feed_forward import EXPORTERS, REFERENCE, ExportableStylizer
 from export.sources.loader import preset_source
 from tests.export import forging
@@ -62,10 +62,12 @@ def test_every_artifact_of_the_bundle_keeps_the_gate_it_records(bundle):
         gate = Gate(**record["gate"])
         assert (
             gate
-            == metrics.GATES["saved_model" if record["format"] == "saved_model" else f"tflite/{record['quantization']}"]
+            == evaluation.GATES[
+                "saved_model" if record["format"] == "saved_model" else f"tflite/{record['quantization']}"
+            ]
         )
-        figures = Figures(**{name: record["parity"].get(name) for name in Figures.__annotations__})
-        assert gate.failures(figures) == [], record["path"]
+        metrics = Metrics(**{name: record["parity"].get(name) for name in Metrics.__annotations__})
+        assert gate.failures(metrics) == [], record["path"]
         assert record["parity"]["pairs"] == (12 if record["size"] else 24)
 
 
@@ -116,13 +118,13 @@ def test_an_artifact_with_one_layer_a_tenth_too_strong_fails_the_export(
     quick_export(painted_wrong)
     message = failure(stylizer, tmp_path / "bundle")
     reasons = (tmp_path / "bundle.failed" / "FAILED.txt").read_text().splitlines()
-    assert len(reasons) == 12 * 4, "every pair and every figure"
+    assert len(reasons) == 12 * 4, "every pair and every metric"
     assert message.startswith(f"parity gate missed: {reasons[0]} (and 47 more); no bundle was written")
     assert message.endswith(str(tmp_path / "bundle.failed"))
-    artifact, pair, figure = reasons[0].split(": ")
+    artifact, pair, metric = reasons[0].split(": ")
     assert (artifact, pair) == ("saved_model", "astronaut + starry_night, 32x32")
-    assert figure.startswith("max_abs 0.")
-    assert figure.endswith("> 1e-05")
+    assert metric.startswith("max_abs 0.")
+    assert metric.endswith("> 1e-05")
 
 
 def test_a_failed_export_is_kept_beside_the_target_and_is_no_bundle(tmp_path, stylizer, painted_wrong, quick_export):
@@ -157,12 +159,12 @@ def test_one_pair_out_of_bounds_fails_the_export(tmp_path, stylizer, painted, qu
 
 
 @pytest.mark.parametrize("name", ["max_abs", "mean_abs", "psnr", "ssim"])
-def test_a_gate_that_is_too_narrow_names_its_figure_and_bound(
+def test_a_gate_that_is_too_narrow_names_its_metrics_and_bound(
     tmp_path, stylizer, painted, quick_export, monkeypatch, name
 ):
     wide = Gate(max_abs=None, mean_abs=1.0, psnr=0.0, ssim=-1.0)
     bound = 1e-9 if name in ("max_abs", "mean_abs") else 300.0
-    monkeypatch.setitem(metrics.GATES, "saved_model", dataclasses.replace(wide, **{name: bound}))
+    monkeypatch.setitem(evaluation.GATES, "saved_model", dataclasses.replace(wide, **{name: bound}))
     quick_export(lambda content, style: painted(content, style) + np.float32(1e-4))
     assert f"saved_model: astronaut + starry_night, 32x32: {name} " in failure(stylizer, tmp_path / "bundle")
     assert f" {bound:g}\n" in (tmp_path / "bundle.failed" / "FAILED.txt").read_text()
@@ -184,7 +186,7 @@ def test_an_artifact_that_gives_no_comparable_picture_fails_like_any_other(tmp_p
 
 
 def test_a_tflite_pair_of_other_weights_fails_the_export(tmp_path, stylizer, scaled_stylizer):
-    class ScaledExporter(feed_forward_tflite.PairExporter):
+    class ScaledExporter(feed_forward_tflite.SplitTFLiteExporter):
         def __init__(self, model, options):
             super().__init__(scaled_stylizer, options)
 
@@ -277,7 +279,7 @@ def refusal(folder):
     return str(caught.value)
 
 
-def test_two_consistent_artifacts_swapped_are_found_by_their_figures(small_copy):
+def test_two_consistent_artifacts_swapped_are_found_by_their_metrics(small_copy):
     float32, int8 = (small_copy / f"tflite/{mode}_{SMALL_SIZE}" for mode in ("float32", "int8"))
     float32.rename(small_copy / "aside")
     int8.rename(float32)
@@ -360,7 +362,7 @@ def test_an_artifact_outside_the_bundle_is_never_loaded(small_copy, monkeypatch)
     assert "not a path inside the bundle" in refusal(small_copy)
 
 
-def test_figures_without_a_value_are_still_json(tmp_path, stylizer, quick_export):
+def test_metrics_without_a_value_are_still_json(tmp_path, stylizer, quick_export):
     quick_export()
     export(stylizer, tmp_path / "bundle")
     quick_export(all_nan)

@@ -8,8 +8,7 @@ import pytest
 from tests.export import forging
 from tests.toolkit import hostile_models
 from toolkit import manifest as manifests
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 SAVED_MODEL = "saved_model"
 

@@ -15,7 +15,7 @@ from tests.fuzzing.mutations import Mutator, endings
 from tests.toolkit import tiny_pairs
 from tests.toolkit.made_pictures import noise
 from toolkit.framework import keras_file
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.imaging.photo_metadata import read_metadata
 from toolkit.inference import model_loader
 from toolkit.runtimes.litert import DeviceStylizer

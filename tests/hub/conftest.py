@@ -1,4 +1,4 @@
-"""What the tests of models made elsewhere share: modules in the Hub module's shape, and a server for them."""
+"""What the tests of external models share: modules in the Hub module's shape, and a server for them."""
 
 from pathlib import Path
 
@@ -67,11 +67,10 @@ def server():
 @pytest.fixture
 def pictures(tmp_path) -> Path:
     """A folder with a photo, 70 pixels wide and 50 high, and a style."""
-    from toolkit.imaging import io as images
-    from toolkit.imaging import samples
+    from toolkit.imaging import images, samples
 
     folder = tmp_path / "pictures"
     folder.mkdir()
     images.save_image(images.resize(samples.photos()["chelsea"], 50, 70), folder / "cat.png")
-    images.save_image(images.square(samples.styles()["starry_night"], 96), folder / "starry_night.png")
+    images.save_image(images.center_crop_resize(samples.styles()["starry_night"], 96), folder / "starry_night.png")
     return folder

@@ -18,14 +18,13 @@ from tests.hub import layer_kinds, modules, servers
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.external.source_options import SourceOptions
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.runtimes.tflite_metadata import read_metadata
 from toolkit.safe_loading import graph_file
 
 CONTENT = images.resize(samples.photos()["chelsea"], 45, 62)[None]
-STYLE = images.square(samples.styles()["starry_night"], 64)[None]
+STYLE = images.center_crop_resize(samples.styles()["starry_night"], 64)[None]
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def small(monkeypatch):
 
 @pytest.fixture(scope="module")
 def keras_bundle(two_inputs, tmp_path_factory):
-    """A Keras model with two inputs, exported in one piece in every mode, at one size and at any."""
+    """A Keras model with two inputs, exported end-to-end in every mode, at one size and at any."""
     from toolkit import cli
 
     target = tmp_path_factory.mktemp("bundles") / "keras"
@@ -100,7 +99,7 @@ def test_every_source_is_exported_and_verified_through_the_same_path(
     np.testing.assert_array_equal(painted, original(CONTENT, STYLE))
 
 
-def test_a_model_in_one_piece_keeps_every_gate_in_one_file_a_mode(keras_bundle, two_inputs):
+def test_an_end_to_end_model_keeps_every_gate_in_one_file_a_mode(keras_bundle, two_inputs):
     manifest = manifests.read(keras_bundle)
     assert manifest["source"]["method"] == "one-piece"
     assert manifest["source"]["inputs"]["content"] == "content"
@@ -120,7 +119,7 @@ def test_a_model_in_one_piece_keeps_every_gate_in_one_file_a_mode(keras_bundle, 
             np.testing.assert_allclose(painted, expected, atol=0.05, err_msg=record["path"])
     assert set(manifest["artifacts"][0]["signatures"]) == {"serving_default", "image_bytes"}
     assert (keras_bundle / "report" / "index.html").is_file()
-    assert "in one piece" in (keras_bundle / "MODEL_CARD.md").read_text()
+    assert "end-to-end" in (keras_bundle / "MODEL_CARD.md").read_text()
 
 
 def test_the_reference_is_the_source_byte_for_byte(keras_bundle, pair_bundle, two_inputs, tf1_module):
@@ -139,7 +138,7 @@ def test_the_hub_module_is_cut_into_a_pair_at_its_known_tensor(pair_bundle, styl
         "output": "output_0",
     }
     pair = open_model(pair_bundle, "tflite/float32_128")
-    style = images.square(samples.styles()["starry_night"], 256)[None]
+    style = images.center_crop_resize(samples.styles()["starry_night"], 256)[None]
     np.testing.assert_allclose(pair.bottleneck(style), stylizer.bottleneck(style), atol=1e-3)
     int8 = manifests.artifact(manifest, "tflite/int8_128")
     assert int8["signatures"]["transform"]["inputs"]["content_image"]["dtype"] == "uint8"
@@ -151,14 +150,14 @@ def test_the_hub_module_is_cut_into_a_pair_at_its_known_tensor(pair_bundle, styl
 def test_what_is_quantized_keeps_its_gate_because_of_the_policy(tf2_module, tmp_path, run):
     """With every layer in integers the same file is worse by decibels: the policy is what makes the difference."""
     from export.formats import end_to_end_tflite
-    from export.gates import judge
-    from export.parity import metrics
+    from export.gates import check_gate
+    from export.parity import evaluation
     from export.quantization.post_training import apply_rules
 
-    whole = open_model(tf2_module, options=SourceOptions(split_at="none"))
-    exporter = end_to_end_tflite.OnePieceExporter(whole, ExportOptions())
+    end_to_end = open_model(tf2_module, options=SourceOptions(split_at="none"))
+    exporter = end_to_end_tflite.EndToEndTFLiteExporter(end_to_end, ExportOptions())
     model, inputs = exporter.convert("stylizer", 128), exporter.calibration_inputs(128, False)["stylizer"]
-    reference, psnr = metrics.Reference(whole), {}
+    reference, psnr = evaluation.ReferenceOutputs(end_to_end), {}
     chosen = policy.rules(model, "int8", "content_image")
     everything = [
         {
@@ -171,8 +170,8 @@ def test_what_is_quantized_keeps_its_gate_because_of_the_policy(tf2_module, tmp_
         folder = tmp_path / name
         folder.mkdir()
         (folder / "stylizer.tflite").write_bytes(apply_rules(model, rules, end_to_end_tflite.SIGNATURE, inputs))
-        measured = metrics.measure(end_to_end_tflite.OnePieceExporter.load(folder), reference, [(128, 128)])
-        psnr[name] = judge(measured, metrics.GATES["tflite/int8"]).extremes().psnr
+        measured = evaluation.measure(end_to_end_tflite.EndToEndTFLiteExporter.load(folder), reference, [(128, 128)])
+        psnr[name] = check_gate(measured, evaluation.GATES["tflite/int8"]).extremes().psnr
     assert psnr["policy"] > 28 > psnr["everything"], psnr
 
 
@@ -195,11 +194,11 @@ def test_stylize_paints_with_what_was_exported_and_with_the_source(
     assert run("stylize", *arguments, *options, "-o", pictures / "pair.png")[0] == 0
 
 
-def test_a_model_in_one_piece_has_no_strength(run, keras_bundle, pictures):
+def test_an_end_to_end_model_has_no_strength(run, keras_bundle, pictures):
     arguments = [pictures / "cat.png", pictures / "starry_night.png", "-o", pictures / "out.png", "--strength", "0.5"]
     code, _, error = run("stylize", *arguments, "--model", keras_bundle)
     assert code == 2
-    assert "a model in one piece has none but 1; where it has a bottleneck, --split-at names it" in error
+    assert "an end-to-end model has none but 1; where it has a bottleneck, --split-at names it" in error
 
 
 # What is opened again in another process, after other models
@@ -326,20 +325,20 @@ def test_a_model_of_one_size_says_which_size_to_give(run, tmp_path):
     assert code == 0, error
     assert run("verify", tmp_path / "bundle")[0] == 0
     code, _, error = run("export", tmp_path / "cut", "--model", tmp_path / "fixed.keras", "--split-at", "x")
-    assert "what takes pictures of one size, or batches of one length, stays in one piece" in error
+    assert "what takes pictures of one size, or batches of one length, stays end-to-end" in error
 
 
-def test_one_piece_is_no_method_to_ask_for(run, tmp_path):
+def test_end_to_end_is_no_method_to_ask_for(run, tmp_path):
     code, _, error = run("export", tmp_path / "other", "--method", "one-piece")
     assert code == 2
     assert "unknown method 'one-piece'" in error
-    assert "a stylizer is kept in one piece by --split-at none" in error
+    assert "a stylizer is kept end-to-end by --split-at none" in error
 
 
 def test_a_gate_that_is_missed_is_reported_as_always(run, two_inputs, tmp_path, small, monkeypatch):
-    from export.parity import metrics
+    from export.parity import evaluation
 
-    monkeypatch.setitem(metrics.GATES, "tflite/float16", metrics.Gate(mean_abs=1e-9, psnr=28, ssim=0.9))
+    monkeypatch.setitem(evaluation.GATES, "tflite/float16", evaluation.Gate(mean_abs=1e-9, psnr=28, ssim=0.9))
     arguments = ["--formats", "tflite", "--quantize", "float16", "--size", "64"]
     code, output, error = run("export", tmp_path / "bundle", "--model", two_inputs, *arguments)
     assert (code, output) == (1, "")
@@ -362,7 +361,7 @@ def test_verify_finds_a_source_that_is_not_the_one_named(run, keras_bundle, pair
 
 
 def test_verify_measures_against_the_source_as_it_is(run, keras_bundle, tmp_path, small):
-    """An artifact of another model, every hash made right: its figures tell."""
+    """An artifact of another model, every hash made right: its metrics tell."""
     copy = shutil.copytree(keras_bundle, tmp_path / "keras")
     other = modules.write_keras(tmp_path / "other.keras", seed=1)
     shutil.copy(other, copy / "source" / "model.keras")

@@ -59,7 +59,7 @@ def test_the_address_in_the_end_is_told_without_its_token_and_also_from_the_cach
 
 
 def test_a_password_in_a_handle_is_not_told(cache, server):
-    assert hub.public("https://user:word@host:1/a/b?token=c#d") == "https://host:1/a/b"
+    assert hub.redact_url("https://user:word@host:1/a/b?token=c#d") == "https://host:1/a/b"
 
 
 def test_an_archive_on_the_disk_is_unpacked_under_its_hash(cache, tmp_path):
@@ -336,15 +336,15 @@ def test_what_another_user_has_put_into_the_cache_is_refused(cache, server, monk
     if what == "link to the cache":
         cache.rename(cache.with_name("elsewhere"))
         cache.symlink_to(cache.with_name("elsewhere"))
-    foreign = {"cache": cache, "module": module, "link to the cache": cache}[what]
+    module_file = {"cache": cache, "module": module, "link to the cache": cache}[what]
     lstat = type(cache).lstat
 
     def owned(path):
         status = lstat(path)
-        return os.stat_result([*status[:4], 12345, *status[5:10]]) if path == foreign else status
+        return os.stat_result([*status[:4], 12345, *status[5:10]]) if path == module_file else status
 
     monkeypatch.setattr(type(cache), "lstat", owned)
-    assert f"{foreign}: refused: another user (number 12345) made it" in refusal(handle)
+    assert f"{module_file}: refused: another user (number 12345) made it" in refusal(handle)
 
 
 @pytest.mark.parametrize("change", ["changed", "added", "removed"])

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from tests.hub import servers
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 
 # As in the TensorFlow tutorial, in a Python that finds nothing of this project.
@@ -62,7 +61,7 @@ def test_a_bundle_is_a_hub_module_by_its_path_and_by_its_address(bundle, two_inp
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     content = images.resize(samples.photos()["chelsea"], 45, 62)[None]
-    style = images.square(samples.styles()["starry_night"], 64)[None]
+    style = images.center_crop_resize(samples.styles()["starry_night"], 64)[None]
     np.save(folder / "content.npy", content)
     np.save(folder / "style.npy", style)
     bundles = (bundle, whole)

@@ -13,8 +13,7 @@ from tests.docs import pages
 from tests.export import measuring
 from tests.hub import modules
 from toolkit import manifest as manifests
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 HANDLE = "https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2"
 
@@ -36,7 +35,7 @@ def workplace(started, tmp_path, monkeypatch, cache, tf2_module):
     modules.write_keras(tmp_path / "signed.keras")
     modules.write_fast(tmp_path / "fast.keras")
     images.save_image(images.resize(samples.photos()["chelsea"], 50, 70), tmp_path / "photo.jpg")
-    images.save_image(images.square(samples.styles()["starry_night"], 64), tmp_path / "painting.jpg")
+    images.save_image(images.center_crop_resize(samples.styles()["starry_night"], 64), tmp_path / "painting.jpg")
     # Every step of each command, on smaller pictures, in fewer modes.
     measuring.at_one(monkeypatch, 40, 52)
     method = artifact.Method(("float32",), (None,), 16)

@@ -14,12 +14,11 @@ from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.external.source_options import SourceOptions
 from toolkit.external.splitting import SplitStylizer
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 
 CONTENT = images.resize(samples.photos()["chelsea"], 48, 64)[None]
-STYLE = images.square(samples.styles()["starry_night"], 48)[None]
+STYLE = images.center_crop_resize(samples.styles()["starry_night"], 48)[None]
 NEGATIVE = negatives.expected(CONTENT, STYLE)
 
 
@@ -275,7 +274,7 @@ def test_the_picture_among_a_keras_models_outputs_is_found_or_named(tmp_path):
         np.testing.assert_allclose(open_model(path)(CONTENT), 1 - CONTENT, atol=1e-6)
     path = tmp_path / "two.keras"
     keras.Model(content, [other, picture]).save(path)
-    assert "which output is the picture cannot be told; give --inputs output=NAME" in refusal(path)
+    assert "which output is the picture cannot be determined; give --inputs output=NAME" in refusal(path)
     model = open_model(path, options=SourceOptions(inputs="output=picture"))
     np.testing.assert_allclose(model(CONTENT), 1 - CONTENT, atol=1e-6)
     path = tmp_path / "none.keras"
@@ -319,7 +318,7 @@ def test_every_range_type_and_layout_is_exported_in_every_format(run, tmp_path, 
     )
     assert code == 0, error
     assert run("verify", tmp_path / "bundle")[0] == 0
-    pictures = (images.square(CONTENT[0], 48)[None], STYLE)[: len(roles)]
+    pictures = (images.center_crop_resize(CONTENT[0], 48)[None], STYLE)[: len(roles)]
     wanted = negatives.expected(*pictures)
     records = json.loads(output)["artifacts"]
     assert len(records) == 5
@@ -342,7 +341,7 @@ def test_a_pair_and_a_baked_style_convert_too(run, tmp_path, value_range):
     )
     assert code == 0, error
     options = SourceOptions(split_at="code_1/BiasAdd", value_range=value_range)
-    content, style = images.square(CONTENT[0], 64)[None], images.square(STYLE[0], 256)[None]
+    content, style = images.center_crop_resize(CONTENT[0], 64)[None], images.center_crop_resize(STYLE[0], 256)[None]
     wanted = open_model(source, options=options)(content, style)
     for path in ("saved_model", "tflite/float32_64"):
         np.testing.assert_allclose(open_model(tmp_path / "bundle", path)(content, style), wanted, atol=1e-5)

@@ -14,8 +14,7 @@ from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.external.end_to_end import SingleStyleStylizer
 from toolkit.external.source_options import SourceOptions
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.runtimes.baked import BakedStylizer
 from toolkit.runtimes.tflite_metadata import read_metadata
@@ -100,7 +99,7 @@ def test_the_bundle_says_how_it_is_called(exported):
 
 
 def test_every_artifact_paints_what_the_network_paints(exported, network):
-    content = images.square(CONTENT[0], 64)[None]
+    content = images.center_crop_resize(CONTENT[0], 64)[None]
     for path in ("saved_model", "tflite/float32_64", "tflite/float16_64"):
         model = open_model(exported, path)
         assert type(model) is (SingleStyleStylizer if path == "saved_model" else BakedStylizer)

@@ -26,18 +26,18 @@ def main() -> int:
         with quiet_libraries() as console:
             count = sum(1 + len(proof.artifacts_of(arguments.bundle, runtime)) for runtime in runtimes)
             with progress_bar(console, count) as step:
-                held = proof.hold(arguments.bundle, runtimes, step)
+                evaluated = proof.evaluate(arguments.bundle, runtimes, step)
         if arguments.report:
-            proof.write(arguments.bundle, held, arguments.report)
+            proof.write(arguments.bundle, evaluated, arguments.report)
     except StyleportError as error:
         sys.stderr.write(f"runtimes: {error}\n")
         return error.exit_code
     from export.bundle.table import stdout_console
 
-    proof.show(arguments.bundle, held, stdout_console())
+    proof.show(arguments.bundle, evaluated, stdout_console())
     if arguments.report:
         sys.stdout.write(f"report: {arguments.report / 'index.html'}\n")
-    failures = [f"{one.name}: {line}" for one in held for line in one.parity.failures]
+    failures = [f"{one.name}: {line}" for one in evaluated for line in one.parity.failures]
     sys.stderr.writelines(f"runtimes: gate missed: {line}\n" for line in failures)
     return 1 if failures else 0
 

@@ -73,7 +73,7 @@ class ARM64(Runtime):
 def make(folder: Path) -> None:
     """Fills a folder with an emulator, with Debian's arm64 Python, and with the packages that it runs."""
     with tempfile.TemporaryDirectory(prefix="apt-", dir=folder) as scratch:
-        archives = debian.download(Path(scratch), SUITE, *PACKAGES, EMULATOR, foreign="arm64")
+        archives = debian.download(Path(scratch), SUITE, *PACKAGES, EMULATOR, architecture="arm64")
         root = folder / "root"
         (root / "usr" / "lib").mkdir(parents=True)
         # As in every merged system; it belongs to a package that brings more than is wanted here.

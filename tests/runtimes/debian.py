@@ -48,21 +48,23 @@ def mirror() -> str:
     raise MissingRuntimeError(f"apt knows no archive of Debian: set {MIRROR_VARIABLE} to the address of one")
 
 
-def download(folder: Path, suite: str, *packages: str, foreign: str | None = None, alone: bool = False) -> list[Path]:
+def download(
+    folder: Path, suite: str, *packages: str, architecture: str | None = None, alone: bool = False
+) -> list[Path]:
     """Downloads packages, by a configuration of apt that knows of one folder only.
 
     Args:
         folder: an empty one.
         suite: the release that they are of.
         packages: their names.
-        foreign: an architecture besides this system's own.
+        architecture: one besides this system's own.
         alone: without what they depend on, which the system has.
 
     Returns:
         The .deb files.
     """
     native = call("dpkg", "--print-architecture").strip()
-    architectures = [native, foreign] if foreign else [native]
+    architectures = [native, architecture] if architecture else [native]
     for name in ("lists/partial", "cache/archives/partial"):
         (folder / name).mkdir(parents=True)
     # The packages that are installed there: none.

@@ -15,12 +15,12 @@ from export.bundle import report
 from export.bundle.folder import work_folder
 from export.bundle.report import number
 from export.bundle.table import parity_table
-from export.parity import metrics as parity
+from export.parity import evaluation
 from export.sources import loader
 from tests.runtimes.arm64 import ARM64
 from tests.runtimes.browser import Browser
 from tests.runtimes.litert import LiteRT
-from tests.runtimes.runtime import Held, Runtime
+from tests.runtimes.runtime import Evaluated, Runtime
 from tests.runtimes.tflite_runtime import TFLiteRuntime
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
@@ -41,13 +41,13 @@ def artifacts_of(bundle: Path, runtime: Runtime) -> list[Artifact]:
     raise InputError(f"{bundle}: has nothing for {runtime.name}: export it with --formats tflite,web")
 
 
-def hold(bundle: Path, runtimes: Sequence[Runtime], progress: Callable[[str], None]) -> list[Held]:
+def evaluate(bundle: Path, runtimes: Sequence[Runtime], progress: Callable[[str], None]) -> list[Evaluated]:
     """Holds each artifact on each runtime that is meant for it.
 
     Args:
         bundle: the bundle's folder.
         runtimes: in the order of the table.
-        progress: told what is being held.
+        progress: called with what is being evaluated.
 
     Returns:
         One for each runtime and artifact.
@@ -55,12 +55,12 @@ def hold(bundle: Path, runtimes: Sequence[Runtime], progress: Callable[[str], No
     for runtime in runtimes:
         progress(f"{runtime.name}: making ready")
         runtime.ready()
-    reference = parity.Reference(loader.reopen(bundle, manifests.read(bundle)).model)
+    reference = evaluation.ReferenceOutputs(loader.reopen(bundle, manifests.read(bundle)).model)
     found = []
     for runtime in runtimes:
         for artifact in artifacts_of(bundle, runtime):
             progress(f"{runtime.name}: {artifact.path}")
-            found.append(runtime.hold(bundle, artifact, reference))
+            found.append(runtime.evaluate(bundle, artifact, reference))
     return found
 
 
@@ -69,20 +69,20 @@ def pictures(sizes: Iterable[tuple[int, int]]) -> str:
     return ", ".join(f"{width}x{height}" for height, width in dict.fromkeys(sizes))
 
 
-def by_runtime(held: list[Held]) -> dict[str, list[Held]]:
+def by_runtime(evaluated: list[Evaluated]) -> dict[str, list[Evaluated]]:
     """Groups what was held by the runtime's name."""
-    groups: dict[str, list[Held]] = {}
-    for one in held:
+    groups: dict[str, list[Evaluated]] = {}
+    for one in evaluated:
         groups.setdefault(one.runtime, []).append(one)
     return groups
 
 
-def verdict(held: Iterable[Held]) -> str:
+def verdict(evaluated: Iterable[Evaluated]) -> str:
     """Returns `pass` where every gate was kept, else `fail`."""
-    return "fail" if any(one.parity.failures for one in held) else "pass"
+    return "fail" if any(one.parity.failures for one in evaluated) else "pass"
 
 
-def summary(held: list[Held]) -> Table:
+def summary(evaluated: list[Evaluated]) -> Table:
     """Lists the runtimes, each with the worst PSNR of each quantization."""
     table = Table(caption="PSNR in dB of the worst pair, against the float32 model; its gate in the last line")
     for name in ("runtime", "version", "machine", "pictures", "pairs"):
@@ -90,18 +90,18 @@ def summary(held: list[Held]) -> Table:
     for name in QUANTIZATIONS:
         table.add_column(name, justify="right")
     table.add_column("verdict")
-    for name, group in by_runtime(held).items():
+    for name, group in by_runtime(evaluated).items():
         sizes = pictures(size for one in group for size in one.sizes)
         worst = [_worst_psnr(one for one in group if one.artifact.quantization == mode) for mode in QUANTIZATIONS]
-        pairs = str(sum(len(one.parity.figures) for one in group))
+        pairs = str(sum(len(one.parity.metrics) for one in group))
         table.add_row(name, group[0].version, group[0].machine, sizes, pairs, *worst, verdict(group))
-    gates = [f"≥ {number(parity.GATES[f'tflite/{mode}'].psnr)}" for mode in QUANTIZATIONS]
+    gates = [f"≥ {number(evaluation.GATES[f'tflite/{mode}'].psnr)}" for mode in QUANTIZATIONS]
     table.add_row("gate", "", "", "", "", *gates, "")
     return table
 
 
-def _worst_psnr(held: Iterable[Held]) -> str:
-    found = [one.parity.extremes().psnr for one in held]
+def _worst_psnr(evaluated: Iterable[Evaluated]) -> str:
+    found = [one.parity.extremes().psnr for one in evaluated]
     return number(min(found, key=_nan_first)) if found else "-"
 
 
@@ -109,7 +109,7 @@ def _nan_first(value: float) -> tuple[bool, float]:
     return value == value, value
 
 
-def records(bundle: Path, held: list[Held]) -> list[dict[str, Any]]:
+def records(bundle: Path, evaluated: list[Evaluated]) -> list[dict[str, Any]]:
     """Returns what was held in the form of a manifest's artifacts, named by runtime and artifact."""
     sizes = {one["path"]: one["bytes"] for one in manifests.read(bundle)["artifacts"]}
     return [
@@ -122,17 +122,17 @@ def records(bundle: Path, held: list[Held]) -> list[dict[str, Any]]:
             "bytes": sizes[one.artifact.path],
             **one.parity.to_json(),
         }
-        for one in held
+        for one in evaluated
     ]
 
 
-def show(bundle: Path, held: list[Held], console: Console) -> None:
-    """Prints every figure, then one line for each runtime."""
-    console.print(parity_table(records(bundle, held)))
-    console.print(summary(held))
+def show(bundle: Path, evaluated: list[Evaluated], console: Console) -> None:
+    """Prints every metric, then one line for each runtime."""
+    console.print(parity_table(records(bundle, evaluated)))
+    console.print(summary(evaluated))
 
 
-def write(bundle: Path, held: list[Held], target: Path) -> None:
+def write(bundle: Path, evaluated: list[Evaluated], target: Path) -> None:
     """Writes `index.html` with the worst pairs' pictures, and `runtimes.json`.
 
     Args:
@@ -142,15 +142,15 @@ def write(bundle: Path, held: list[Held], target: Path) -> None:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with work_folder(target.parent, f".{target.name}.staging-") as folder:
-        rows = [{**report.row(folder, one.name, one.parity), "sizes": pictures(one.sizes)} for one in held]
+        rows = [{**report.row(folder, one.name, one.parity), "sizes": pictures(one.sizes)} for one in evaluated]
         about = {
             "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "manifest_sha256": manifests.sha256(bundle / manifests.MANIFEST_FILE),
-            "verdict": verdict(held),
+            "verdict": verdict(evaluated),
         }
-        page = report.render("runtimes.html", rows, Path(__file__).parent, runtimes=by_runtime(held), **about)
+        page = report.render("runtimes.html", rows, Path(__file__).parent, runtimes=by_runtime(evaluated), **about)
         (folder / "index.html").write_text(page, encoding="utf-8")
-        told = {**about, "artifacts": records(bundle, held)}
+        told = {**about, "artifacts": records(bundle, evaluated)}
         (folder / "runtimes.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
         folder.chmod(0o755)
         shutil.rmtree(target, ignore_errors=True)

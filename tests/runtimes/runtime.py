@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from export.artifact import Artifact
-from export.gates import Parity, judge
-from export.parity import metrics as parity
+from export.gates import Parity, check_gate
+from export.parity import evaluation
 from toolkit.errors import InputError, WorkError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +41,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Held:
+class Evaluated:
     """An artifact, held against the float32 model on a runtime.
 
     Attributes:
@@ -50,7 +50,7 @@ class Held:
         machine: see `Opened`.
         artifact: what ran.
         sizes: heights and widths of the contents.
-        parity: the figures and their verdict.
+        parity: the metrics and their verdict.
     """
 
     runtime: str
@@ -101,9 +101,9 @@ class Runtime(ABC):
 
     def sizes(self, artifact: Artifact) -> list[tuple[int, int]]:
         """Returns the heights and widths at which an artifact is held against the float32 model."""
-        return parity.sizes_of(artifact)
+        return evaluation.sizes_of(artifact)
 
-    def hold(self, bundle: Path, artifact: Artifact, reference: parity.Reference) -> Held:
+    def evaluate(self, bundle: Path, artifact: Artifact, reference: evaluation.ReferenceOutputs) -> Evaluated:
         """Runs an artifact on every pair, and holds it against its gate.
 
         Args:
@@ -112,12 +112,12 @@ class Runtime(ABC):
             reference: the float32 model's pictures.
 
         Returns:
-            Figures and verdict.
+            Metrics and verdict.
         """
         sizes = self.sizes(artifact)
         with self.open(bundle / artifact.path) as opened:
-            result = judge(parity.measure(opened.paint, reference, sizes), parity.gate_of(artifact))
-        return Held(self.name, opened.version, opened.machine, artifact, sizes, result)
+            result = check_gate(evaluation.measure(opened.paint, reference, sizes), evaluation.gate_of(artifact))
+        return Evaluated(self.name, opened.version, opened.machine, artifact, sizes, result)
 
 
 def keep(folder: Path, recipe: str, make: Callable[[Path], Any]) -> Path:

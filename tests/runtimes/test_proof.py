@@ -53,36 +53,36 @@ class Spoiled(SmallLiteRT):
 
 
 @pytest.fixture(scope="module")
-def held(bundle):
-    return proof.hold(bundle, [SmallLiteRT(), Spoiled()], lambda step: None)
+def evaluated(bundle):
+    return proof.evaluate(bundle, [SmallLiteRT(), Spoiled()], lambda step: None)
 
 
-def test_a_runtime_passes_or_fails_by_the_artifacts_own_gate(held):
-    good, spoiled = held
+def test_a_runtime_passes_or_fails_by_the_artifacts_own_gate(evaluated):
+    good, spoiled = evaluated
     assert good.parity.verdict == "pass"
     assert spoiled.parity.verdict == "fail"
-    assert good.parity.gate == spoiled.parity.gate == proof.parity.GATES["tflite/float16"]
-    assert [len(one.parity.figures) for one in held] == [12, 12]
+    assert good.parity.gate == spoiled.parity.gate == proof.evaluation.GATES["tflite/float16"]
+    assert [len(one.parity.metrics) for one in evaluated] == [12, 12]
     assert any("psnr" in line and "< 42" in line for line in spoiled.parity.failures)
 
 
-def test_pairs_have_the_same_names_at_every_size(held, bundle):
-    names = {name.rsplit(",", 1)[0] for name in held[0].parity.figures}
-    assert names == {case.name.rsplit(",", 1)[0] for case in proof.parity.cases((384, 384))}
+def test_pairs_have_the_same_names_at_every_size(evaluated, bundle):
+    names = {name.rsplit(",", 1)[0] for name in evaluated[0].parity.metrics}
+    assert names == {case.name.rsplit(",", 1)[0] for case in proof.evaluation.cases((384, 384))}
 
 
-def test_the_tables_say_which_runtime_failed(held, bundle):
+def test_the_tables_say_which_runtime_failed(evaluated, bundle):
     stream = io.StringIO()
-    proof.show(bundle, held, Console(file=stream, width=200))
+    proof.show(bundle, evaluated, Console(file=stream, width=200))
     text = stream.getvalue()
     for name, verdict in (("small", "pass"), ("spoiled", "fail")):
         assert re.search(rf"{name}/tflite/float16_any.*{verdict}", text), text
         assert re.search(rf"{name} .*ai-edge-litert.*64x48.*{verdict}", text), text
 
 
-def test_the_page_shows_the_worst_pair_of_each_runtime(held, bundle, tmp_path):
+def test_the_page_shows_the_worst_pair_of_each_runtime(evaluated, bundle, tmp_path):
     for _ in range(2):  # the second replaces the first
-        proof.write(bundle, held, tmp_path / "report")
+        proof.write(bundle, evaluated, tmp_path / "report")
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
     page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     pictures = re.findall(r'<img src="([^"]+)"', page)
@@ -96,13 +96,13 @@ def test_the_page_shows_the_worst_pair_of_each_runtime(held, bundle, tmp_path):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_the_command_exits_with_1_when_a_gate_is_missed(count, held, bundle, monkeypatch, capfd):
-    monkeypatch.setattr(proof, "hold", lambda *arguments: held[:count])
+def test_the_command_exits_with_1_when_a_gate_is_missed(count, evaluated, bundle, monkeypatch, capfd):
+    monkeypatch.setattr(proof, "evaluate", lambda *arguments: evaluated[:count])
     monkeypatch.setattr(sys, "argv", ["runtimes", str(bundle), "litert"])
-    failures = [line for one in held[:count] for line in one.parity.failures]
+    failures = [line for one in evaluated[:count] for line in one.parity.failures]
     assert command.main() == (1 if failures else 0)
     output, error = capfd.readouterr()
-    assert held[0].name in output
+    assert evaluated[0].name in output
     assert re.findall("gate missed: spoiled/tflite/float16_any: (.*)", error) == failures
 
 
@@ -159,7 +159,7 @@ def test_what_is_missing_is_told_before_anything_is_held(bundle, monkeypatch):
     monkeypatch.setattr(arm64.shutil, "which", lambda name: None if name == "apt-get" else f"/usr/bin/{name}")
     told = []
     with pytest.raises(MissingRuntimeError, match="fetched by apt: there is no apt-get"):
-        proof.hold(bundle, [SmallLiteRT(), arm64.ARM64()], told.append)
+        proof.evaluate(bundle, [SmallLiteRT(), arm64.ARM64()], told.append)
     assert told == ["small: making ready", "arm64: making ready"]
 
 

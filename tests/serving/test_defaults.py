@@ -10,8 +10,7 @@ from serving.commands import serve as command
 from serving.versions import models_config
 from tests.contract import servers
 from tests.contract.tiny_models import save_half_plus
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 
 @pytest.fixture

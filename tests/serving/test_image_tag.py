@@ -14,7 +14,7 @@ from serving.server.options import LoadOptions
 from tests.runtimes.runtime import PIP_INSTALL, ROOT, call, keep
 from tests.serving import older_tensorflow
 from toolkit.errors import WorkError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 COMPOSE = Path(serving.__file__).parent / "deploy" / "compose.yaml"
 TAG = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]["serving"]["image"].rpartition(":")[2]

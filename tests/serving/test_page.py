@@ -14,7 +14,7 @@ import yaml
 from serving.versions import publishing
 from tests.contract import servers
 from tests.serving import small_bundles
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,7 +47,7 @@ def place(saved_model_bundle, tmp_path_factory):
     from toolkit.imaging import samples
 
     images.save_image(images.resize(samples.photos()["chelsea"], 90, 133), place / "photo.jpg")
-    images.save_image(images.square(samples.styles()["starry_night"], 128), place / "painting.jpg")
+    images.save_image(images.center_crop_resize(samples.styles()["starry_night"], 128), place / "painting.jpg")
     return place
 
 
@@ -110,7 +110,7 @@ def test_the_published_version_is_whole_and_was_verified(published):
     (version,) = publishing.find_versions(published)
     assert version.number == 1
     assert small_bundles.problems(version) == []
-    assert version.told("verdict") == "pass"
+    assert version.provenance_value("verdict") == "pass"
 
 
 def test_the_page_begins_with_the_same_commands():

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.terminal import screen
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 ROOT = Path(__file__).parents[2]
 # What would change the width, the colors or what is shown, whatever the terminal is.
@@ -43,5 +42,5 @@ def photos(tmp_path):
 def painting(tmp_path):
     """A small style picture."""
     path = tmp_path / "painting.png"
-    images.save_image(images.square(next(iter(samples.styles().values())), 96), path)
+    images.save_image(images.center_crop_resize(next(iter(samples.styles().values())), 96), path)
     return path

@@ -9,7 +9,7 @@ import pytest
 from tests.serving import small_bundles
 from tests.terminal.screen import COLUMNS
 from toolkit import cli
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 DONE = re.compile(r"^(made .+: [\d.]+ (GB|MB|kB|bytes)|done) in [\d.]+ s$")
 

@@ -6,8 +6,7 @@ import signal
 import pytest
 
 from tests.terminal.screen import CtrlC
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs import pages
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 if importlib.util.find_spec("tfx") is None:
     collect_ignore_glob = ["test_*.py"]
@@ -75,7 +74,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("contents", "styles"):
         (folder / name).mkdir()
     images.save_image(images.resize(samples.photos()["chelsea"], 90, 133), folder / "contents" / "cat.png")
-    images.save_image(images.square(samples.styles()["starry_night"], 128), folder / "styles" / "starry_night.png")
+    images.save_image(
+        images.center_crop_resize(samples.styles()["starry_night"], 128), folder / "styles" / "starry_night.png"
+    )
     return folder
 
 

@@ -7,7 +7,7 @@ import subprocess
 import yaml
 
 from tests.contract import servers
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 
 def test_versions_and_lineage_tell_of_what_was_pushed(place):

@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
-from export.parity.metrics import narrowed_gates
+from export.parity.evaluation import narrowed_gates
 from serving.pipelines.tfx import folders, pairs, smoke_test
 from serving.pipelines.tfx.artifacts import Bundle
 from serving.pipelines.tfx.parity_evaluator import ParityEvaluator
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 
 def artifact(kind, uri):

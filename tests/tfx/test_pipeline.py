@@ -173,7 +173,7 @@ def test_the_lineage_of_a_pushed_version_is_complete(place):
     [
         ({"gates": {"tflite/int8": {"psnr": 20}}}, "never wider"),
         ({"gates": {"tflite/int9": {"psnr": 40}}}, "no gate is of 'tflite/int9'"),
-        ({"gates": {"tflite/int8": 40}}, "gates are bounds by figure"),
+        ({"gates": {"tflite/int8": 40}}, "gates are bounds by metric"),
         ({"source": "no such model"}, "no model 'no such model'"),
         ({"pictures": Path("nowhere")}, "cannot read nowhere/contents"),
         ({"warmup_sizes": "big"}, "give pixels"),

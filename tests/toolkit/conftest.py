@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 
 @pytest.fixture
@@ -18,7 +17,7 @@ def pictures(tmp_path) -> Path:
     folder.mkdir()
     images.save_image(images.resize(samples.photos()["chelsea"], 50, 70), folder / "cat.png")
     for name in ("starry_night", "composition_vii"):
-        images.save_image(images.square(samples.styles()[name], 96), folder / f"{name}.png")
+        images.save_image(images.center_crop_resize(samples.styles()[name], 96), folder / f"{name}.png")
     return folder
 
 

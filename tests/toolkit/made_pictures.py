@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 light = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 sides = st.integers(images.MIN_SIDE, 40)

@@ -14,7 +14,7 @@ import pytest
 from toolkit import cli
 from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.extras import install
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.process.signals import Terminated
 
 HEAVY = {"tensorflow", "keras", "numpy", "PIL", "ai_edge_litert", "skimage"}
@@ -29,7 +29,7 @@ class Missing(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Missing())
-from toolkit import cli; from toolkit.imaging import io as images
+from toolkit import cli; from toolkit.imaging import images
 sys.exit(cli.run(sys.argv[2:]))
 """
 

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from toolkit.errors import InputError, WorkError, reason, told_in_one_line
+from toolkit.errors import InputError, WorkError, in_one_line, reason
 
 
 def raised(call, *arguments):
@@ -42,9 +42,9 @@ def test_an_error_that_says_nothing_is_told_by_its_kind():
 
 
 def test_what_is_told_in_one_line_already_is_told_as_it_is():
-    with pytest.raises(InputError, match=r"^as it is$"), told_in_one_line("it could not be done"):
+    with pytest.raises(InputError, match=r"^as it is$"), in_one_line("it could not be done"):
         raise InputError("as it is")
-    with pytest.raises(WorkError, match=r"^it could not be done: broken$"), told_in_one_line("it could not be done"):
+    with pytest.raises(WorkError, match=r"^it could not be done: broken$"), in_one_line("it could not be done"):
         raise RuntimeError("broken\n  File x")
-    with pytest.raises(MemoryError), told_in_one_line("it could not be done"):
+    with pytest.raises(MemoryError), in_one_line("it could not be done"):
         raise MemoryError

@@ -12,13 +12,13 @@ import tensorflow as tf
 from tests.toolkit import tiny_pairs
 from toolkit import SourceOptions, StyleTransfer, VGG19Features, open_model
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.inference.painting import Painter
 from toolkit.interface.bottleneck_cache import BottleneckCache
 from toolkit.interface.paint_options import Look
 from toolkit.process.stage_times import StageTimes
 from toolkit.runtimes.baked import BakedStylizer
-from toolkit.runtimes.litert import DeviceStylizer, DeviceWholeStylizer
+from toolkit.runtimes.litert import DeviceEndToEndStylizer, DeviceStylizer
 from toolkit.runtimes.saved_model import SavedModelStylizer
 
 THREADS = 4
@@ -53,7 +53,7 @@ def assert_shared(call, *arguments, rounds=8):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A pair, a stylizer in one piece and one of one style, all of any size."""
+    """A pair, an end-to-end stylizer and one of one style, all of any size."""
     folder = tmp_path_factory.mktemp("tflite")
     tiny_pairs.write_pair(folder, None)
     specs = [tf.TensorSpec((1, None, None, 3), name=name) for name in ("content_image", "style_image")]
@@ -92,8 +92,8 @@ def test_generators_of_frames_run_at_the_same_time(folder):
     assert_shared(film, CONTENTS, STYLES)
 
 
-def test_a_stylizer_in_one_piece_and_one_of_one_style_are_shared(folder):
-    assert_shared(DeviceWholeStylizer(folder / "whole", threads=1), CONTENTS, STYLES)
+def test_an_end_to_end_stylizer_and_one_of_one_style_are_shared(folder):
+    assert_shared(DeviceEndToEndStylizer(folder / "whole", threads=1), CONTENTS, STYLES)
     assert_shared(BakedStylizer(folder, threads=1), CONTENTS)
 
 
@@ -152,7 +152,7 @@ def test_a_saved_model_is_shared(bundle):
     assert_shared(shared, CONTENTS, STYLES, rounds=4)
 
 
-def test_a_model_made_elsewhere_is_shared_whole_and_cut(tmp_path):
+def test_an_external_model_is_shared_whole_and_cut(tmp_path):
     content, style = (keras.Input((None, None, 3), name=name) for name in ("content", "style"))
     code = keras.layers.GlobalAveragePooling2D(keepdims=True, name="code")(style)
     picture = keras.layers.Rescaling(0.5)(keras.layers.Add()([content, code]))

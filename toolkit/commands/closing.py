@@ -1,4 +1,4 @@
-"""How a command ends for a person at a terminal: what was made, how large, how long it took, and what to do next.
+"""The closing lines of a command at a terminal: what was made, how large, how long it took, and what to do next.
 
 Standard output stays with paths, tables and JSON, which scripts read. These lines go to standard error, and only where
 that is a terminal, as progress bars do.
@@ -27,7 +27,7 @@ _began: contextvars.ContextVar[float | None] = contextvars.ContextVar("began", d
 
 @contextlib.contextmanager
 def timed() -> Iterator[None]:
-    """Measures the seconds that `tell` reports, from the start of a command."""
+    """Measures the seconds that `print_closing` reports, from the start of a command."""
     token = _began.set(time.monotonic())
     try:
         yield
@@ -35,7 +35,7 @@ def timed() -> Iterator[None]:
         _began.reset(token)
 
 
-def tell(
+def print_closing(
     made: Iterable[str | os.PathLike[str]] = (), *, follow: Sequence[Sequence[str | os.PathLike[str]]] = ()
 ) -> None:
     """Prints the closing lines of a command that made something; prints nothing where standard error is no terminal.
@@ -68,10 +68,10 @@ def given(context: "typer.Context", *names: str) -> list[str]:
         names: of its parameters; those that are not given are left out.
     """
     words: list[str] = []
-    for name in filter(lambda one: is_given(context, one), names):
+    for name in filter(lambda parameter: is_given(context, parameter), names):
         value = context.params[name]
-        for one in value if isinstance(value, list | tuple) else [value]:
-            words += [option(context, name)] if one is True else [option(context, name), str(one)]
+        for item in value if isinstance(value, list | tuple) else [value]:
+            words += [option(context, name)] if item is True else [option(context, name), str(item)]
     return words
 
 

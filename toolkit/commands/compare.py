@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.commands import closing, completion, interruption, objective_options
-from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
+from toolkit.commands.idle import for_external_models, refuse_idle
 from toolkit.commands.optimize import MAX_STEPS, check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.printing import print_path
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 if TYPE_CHECKING:
-    from toolkit.imaging.io import Picture
+    from toolkit.imaging.images import Picture
     from toolkit.inference.model_loader import StylizerLike
 
 
@@ -62,14 +62,14 @@ def compare(
     from toolkit.external.source_options import SourceOptions
     from toolkit.files import output_paths
     from toolkit.files.atomic_write import make_folder
-    from toolkit.imaging.io import WRITABLE_SUFFIXES, save_image
+    from toolkit.imaging.images import WRITABLE_SUFFIXES, save_image
     from toolkit.imaging.montage import side_by_side
     from toolkit.process import memory
-    from toolkit.sources.locator import local_path
+    from toolkit.sources.model_source import local_path
 
     options = SourceOptions(inputs, split_at, value_range)
     seeded = None if vgg_weights == "random" else "without --vgg-weights random"
-    refuse_idle(context, {"seed": seeded, **of_models_made_elsewhere(model)})
+    refuse_idle(context, {"seed": seeded, **for_external_models(model)})
     output_paths.check(
         [content, style, local_path(model), objective_options.weights_file(vgg_weights)],
         [output_paths.File("--output", output, WRITABLE_SUFFIXES)],
@@ -96,24 +96,24 @@ def compare(
             except Interrupted:
                 interrupted = True
         stylized = _feed_forward(network, content_picture, style_picture, style_size)
-    panels = {
+    pictures = {
         "content": content_picture,
         "style": style_picture,
         f"optimization, {len(transfer.curve)} steps": transfer.image,
         f"feed-forward, {model}": stylized,
     }
     make_folder(output.parent)
-    save_image(side_by_side(panels), output)
+    save_image(side_by_side(pictures), output)
     if interrupted:
         raise interruption.stopped(len(transfer.curve), steps, f"the pictures as they stand are in {output}")
     print_path(output)
     of_model = closing.given(context, "model", "artifact", "inputs", "split_at", "value_range", "imports", "trust")
-    closing.tell([output], follow=[["styleport", "stylize", content, style, "-o", "painted.png", *of_model]])
+    closing.print_closing([output], follow=[["styleport", "stylize", content, style, "-o", "painted.png", *of_model]])
 
 
 def _feed_forward(network: "StylizerLike", content: "Picture", style: "Picture", style_size: int) -> "Picture":
     import numpy as np
 
-    from toolkit.imaging import io as images
+    from toolkit.imaging import images
 
-    return np.asarray(network(content[None], images.square(style, style_size)[None]))[0]
+    return np.asarray(network(content[None], images.center_crop_resize(style, style_size)[None]))[0]

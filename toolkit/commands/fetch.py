@@ -41,7 +41,7 @@ def fetch(
     from toolkit.files import output_paths
     from toolkit.files.names import check_utf8
     from toolkit.sources import hub
-    from toolkit.sources.fetched_copies import keep, record_path
+    from toolkit.sources.fetched_copies import record_path, save_copy
 
     archive = None if hub.is_handle(handle) else Path(handle)
     if archive and not hub.is_archive(archive):
@@ -49,14 +49,14 @@ def fetch(
     refuse_idle(context, dict.fromkeys(("timeout", "total_timeout"), "on a file" if archive else None))
     check_utf8(archive)
     output_paths.check_new_folder(folder)
-    output_paths.check([archive], [output_paths.WholeFolder("DIR", folder, [record_path(folder)])])
+    output_paths.check([archive], [output_paths.ReplacedFolder("DIR", folder, [record_path(folder)])])
     with quiet_libraries() as console:
         limits = hub.DownloadLimits(timeout, total_timeout, max_size * 1_000_000)
         with bytes_bar(console, handle) as progress:
             resolved = hub.resolve(handle, limits, progress)
-        record = keep(resolved, folder)
+        record = save_copy(resolved, folder)
     if as_json:
         print_json({"path": str(folder), **record})
     else:
         print_lines(f"{folder}: {record['bytes']} bytes, sha256 {record['sha256']}")
-        closing.tell([folder], follow=[["styleport", "export", "bundle", "--model", folder]])
+        closing.print_closing([folder], follow=[["styleport", "export", "bundle", "--model", folder]])

@@ -1,4 +1,4 @@
-"""How `--help` is laid out: names are whole in a narrow terminal, and examples show how a command is called."""
+"""The layout of `--help`: names are whole in a narrow terminal, and examples show how a command is called."""
 
 import re
 from collections import defaultdict

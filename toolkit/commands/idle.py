@@ -13,7 +13,7 @@ def refuse_idle(context: typer.Context, idle: dict[str, str | None]) -> None:
             raise InputError(f"{option(context, name)} has no effect {reason}: leave it out")
 
 
-def of_models_made_elsewhere(model: str) -> dict[str, str | None]:
+def for_external_models(model: str) -> dict[str, str | None]:
     """Returns why options that load what others have made have no effect, for `refuse_idle`.
 
     Args:

@@ -1,4 +1,4 @@
-"""How a run ends that Ctrl-C has stopped after a step: what stands is told, and the exit code names the signal."""
+"""The end of a run that Ctrl-C has stopped after a step: a line with what stands, and the signal's exit code."""
 
 import signal
 
@@ -19,6 +19,6 @@ def stopped(done: int, steps: int, stands: str, more: str = "") -> typer.Exit:
     Returns:
         What to raise.
     """
-    told = "; ".join(filter(None, (f"interrupted after {done} of {steps} steps", stands, more)))
-    print_remark(f"styleport: {told}")
+    message = "; ".join(filter(None, (f"interrupted after {done} of {steps} steps", stands, more)))
+    print_remark(f"styleport: {message}")
     return typer.Exit(128 + signal.SIGINT)

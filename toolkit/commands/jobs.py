@@ -1,4 +1,4 @@
-"""What `styleport stylize` is to paint: which pictures, in which styles, under which names."""
+"""The jobs of `styleport stylize`: which pictures, in which styles, under which names."""
 
 import os
 from collections import Counter
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toolkit.errors import InputError
 from toolkit.files import output_paths
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.imaging.formats.file_types import files_in, result_suffix, writable_suffix
 
 
@@ -29,7 +29,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Output:
-    """Where the results go.
+    """The target of the results.
 
     Attributes:
         path: as it was given; of a folder without the slash at its end.
@@ -110,7 +110,7 @@ class Output:
     def _suffix_of(self, content: Path) -> str:
         return result_suffix(content) if self.suffix is None else self.suffix
 
-    def target(self, jobs: list[Job]) -> output_paths.Target:
+    def target(self, jobs: list[Job]) -> output_paths.OutputTarget:
         """Returns what is written, to be held against what is read."""
         if self.is_folder:
             return output_paths.Folder("--output", self.path, [job.output for job in jobs])

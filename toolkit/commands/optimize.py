@@ -11,7 +11,7 @@ import typer
 from toolkit.commands import closing, interruption, objective_options
 from toolkit.commands.idle import refuse_idle
 from toolkit.errors import InputError, StyleportError, WorkError
-from toolkit.files.atomic_write import make_folder, write_whole
+from toolkit.files.atomic_write import make_folder, write_atomically
 from toolkit.printing import print_json, print_path
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def optimize(
     learning_rate: objective_options.LearningRate = 0.05,
     content_weight: objective_options.ContentWeight = 1e4,
     style_weight: objective_options.StyleWeight = 1e-2,
-    variation_weight: objective_options.VariationWeight = 30.0,
+    total_variation_weight: objective_options.VariationWeight = 30.0,
     style_share: Annotated[
         list[float] | None, typer.Option(help="Weight of one style of several. Give it once for each style, in order.")
     ] = None,
@@ -68,7 +68,7 @@ def optimize(
     scales: Annotated[
         int, typer.Option(help="Number of sizes, each twice the one before; more sizes make larger shapes.")
     ] = 1,
-    averaging: Annotated[
+    ema_decay: Annotated[
         float, typer.Option(help="Decay of a running mean of the pictures, below 1. Above 0, the mean is the result.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of the noise and of random weights.")] = 0,
@@ -92,7 +92,7 @@ def optimize(
     from toolkit.console import quiet_libraries, remark
     from toolkit.files import output_paths
     from toolkit.files.names import check_utf8
-    from toolkit.imaging.io import WRITABLE_SUFFIXES, save_image
+    from toolkit.imaging.images import WRITABLE_SUFFIXES, save_image
     from toolkit.optimization.checkpoint import STATE_FILE
 
     began = time.monotonic()
@@ -117,38 +117,39 @@ def optimize(
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
     goes_on = f"the same command continues from {checkpoint}" if checkpoint else ""
     with quiet_libraries() as console:
-        from toolkit.optimization import callbacks as recording
+        from toolkit.optimization.callbacks import Animation, NumberedPictures
+        from toolkit.optimization.callbacks import tensorboard as tensorboard_callbacks
         from toolkit.optimization.features.vgg19 import CONTENT_LAYERS, STYLE_LAYERS
         from toolkit.optimization.interrupts import Interrupted
         from toolkit.optimization.progress import RunProgress
         from toolkit.optimization.style_transfer import StyleTransfer
 
-        logs = recording.tensorboard(tensorboard) if tensorboard else []
+        logs = tensorboard_callbacks(tensorboard) if tensorboard else []
         check_memory(content_picture, [*(style_layers or STYLE_LAYERS), *(content_layers or CONTENT_LAYERS)], optimizer)
         transfer = StyleTransfer(
             style_layers=style_layers or STYLE_LAYERS,
             content_layers=content_layers or CONTENT_LAYERS,
             content_weight=content_weight,
             style_weight=style_weight,
-            variation_weight=variation_weight,
+            total_variation_weight=total_variation_weight,
             vgg_weights=vgg_weights,
             pooling=pooling,
-            start=start,
+            init_image=start,
             preserve_color=preserve_color,
             scales=scales,
-            averaging=averaging,
+            ema_decay=ema_decay,
             seed=seed,
         )
         transfer.compile(optimizer, learning_rate)
         for path in filter(None, (output, animation, trace)):
             make_folder(path.parent)
-        frames, interrupted = recording.Animation(), False
+        frames, interrupted = Animation(), False
         with RunProgress(console, epochs * steps_per_epoch) as bar:
             callbacks = [bar, *logs]
             if animation:
                 callbacks.append(frames)
             if save_every:
-                callbacks.append(recording.NumberedPictures(output, save_every))
+                callbacks.append(NumberedPictures(output, save_every))
             try:
                 transfer.fit(
                     content_picture,
@@ -164,8 +165,8 @@ def optimize(
             except Interrupted:
                 interrupted = True
             except (KeyboardInterrupt, SystemExit):
-                told = "; ".join(filter(None, ("interrupted before a picture was written", goes_on)))
-                remark(console, f"styleport: {told}")
+                message = "; ".join(filter(None, ("interrupted before a picture was written", goes_on)))
+                remark(console, f"styleport: {message}")
                 raise
         save_image(transfer.image, output)
         if animation:
@@ -180,12 +181,12 @@ def optimize(
         print_json(result)
     else:
         print_path(output)
-        closing.tell([output], follow=[["styleport", "compare", content, styles[0], "-o", "compared.png"]])
+        closing.print_closing([output], follow=[["styleport", "compare", content, styles[0], "-o", "compared.png"]])
 
 
 def load_pictures(content: Path, styles: list[Path], size: int) -> tuple[Any, list[Any]]:
     """Loads a content and styles, each at most `size` pixels on its longer side."""
-    from toolkit.imaging import io as images
+    from toolkit.imaging import images
 
     return images.load_image(content, size), [images.load_image(style, size) for style in styles]
 
@@ -249,6 +250,6 @@ def _write_trace(path: Path, transfer: "StyleTransfer", result: dict[str, Any], 
         "curve": list(transfer.curve),
     }
     try:
-        write_whole(json.dumps(record, indent=2).encode() + b"\n", path)
+        write_atomically(json.dumps(record, indent=2).encode() + b"\n", path)
     except StyleportError as error:
         raise WorkError(f"{error}; the picture is in {result['output']}") from error

@@ -15,7 +15,7 @@ INPUTS_HELP = (
     "output=NAME."
 )
 SPLIT_HELP = (
-    "Tensor at which a third-party model is split: its bottleneck. none keeps the model in one piece. Not needed for "
+    "Tensor at which a third-party model is split: its bottleneck. none keeps the model end-to-end. Not needed for "
     "Magenta's modules."
 )
 

@@ -21,7 +21,7 @@ class Outcome:
     Attributes:
         job: the picture.
         error: what went wrong, if anything.
-        times: what the model's stages took, where the model tells.
+        times: what the model's stages took, where the model records them.
         stopped_after: how many steps of refining were taken before Ctrl-C ended them; None where nothing did.
     """
 
@@ -65,7 +65,7 @@ class Studio:
     def paint(self, job: "Job") -> int | None:
         """Paints one picture and writes it, whole or not at all; returns `Outcome.stopped_after`."""
         from toolkit.files.atomic_write import make_folder
-        from toolkit.imaging import io as images
+        from toolkit.imaging import images
         from toolkit.imaging.photo_metadata import read_metadata
 
         style = None if job.style is None else self._read_style(job.style)

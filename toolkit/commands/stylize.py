@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.commands import closing, completion, interruption
-from toolkit.commands.idle import of_models_made_elsewhere, refuse_idle
+from toolkit.commands.idle import for_external_models, refuse_idle
 from toolkit.commands.options import (
     MODEL_HELP,
     Detail,
@@ -27,7 +27,7 @@ from toolkit.commands.studio import Outcome, Studio
 from toolkit.errors import InputError, WorkError
 from toolkit.interface.sizes import DETAIL
 from toolkit.printing import print_json, print_path, print_remark
-from toolkit.safe_loading.gate import trusted
+from toolkit.safe_loading.saved_model_check import trusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,17 +130,17 @@ def stylize(
     from toolkit.console import progress_bar, quiet_libraries
     from toolkit.external.source_options import SourceOptions
     from toolkit.files import output_paths
-    from toolkit.imaging import io as images
+    from toolkit.imaging import images
     from toolkit.inference.model_loader import chosen_artifact, has_style_inside, open_model
     from toolkit.interface.paint_options import Look
-    from toolkit.interface.single_style import OneStyleStylizer
-    from toolkit.sources.locator import local_path
+    from toolkit.interface.single_style import SingleStyleStylizerLike
+    from toolkit.sources.model_source import local_path
 
     options = SourceOptions(inputs, split_at, value_range)
     if refine and max_size is None:
         max_size = _REFINED_SIZE
     look = Look(strength, max_size, style_size, preserve_color, detail)
-    refuse_idle(context, of_models_made_elsewhere(model))
+    refuse_idle(context, for_external_models(model))
     opened, is_inside = None, has_style_inside(model, artifact)
     if is_inside is None:
         with quiet_libraries(), trusted(trust):
@@ -148,7 +148,7 @@ def stylize(
 
             import_modules(imports or [])
             opened = open_model(model, artifact, threads, options, isolated)
-        is_inside = isinstance(opened, OneStyleStylizer)
+        is_inside = isinstance(opened, SingleStyleStylizerLike)
     baked = artifact or model if is_inside else None
     if not baked and len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")
@@ -192,7 +192,7 @@ def stylize(
         _end_if_stopped(outcomes[-1], refine, len(jobs) - len(done), len(jobs))
     if not as_json and done:
         follow = _following(done[0].job, painter.has_strength and strength == 1, closing.given(context, *_OF_MODEL))
-        closing.tell([outcome.job.output for outcome in done], follow=[] if failed else [follow])
+        closing.print_closing([outcome.job.output for outcome in done], follow=[] if failed else [follow])
     _refuse_failures(failed, len(jobs))
 
 
@@ -222,7 +222,7 @@ def _refuse_idle(
     context: typer.Context, baked: str | None, is_ours: bool, artifact: str | None, output: "Output"
 ) -> None:
     inside = f"on {baked}, which has its style inside, as strong as it is" if baked else None
-    one = None if output.is_folder else "on one picture, which --output names"
+    idle_for_file = None if output.is_folder else "on one picture, which --output names"
     # All artifacts but these are run by LiteRT.
     unthreaded = "but on TFLite files" if artifact in (None, "keras", "saved_model") else None
     refuse_idle(
@@ -230,7 +230,7 @@ def _refuse_idle(
         {
             **dict.fromkeys(("strength", "style_size", "refine"), inside),
             **dict.fromkeys(("inputs", "split_at", "value_range", "imports", "trust"), inside if is_ours else None),
-            **dict.fromkeys(("suffix", "keep_folders"), one),
+            **dict.fromkeys(("suffix", "keep_folders"), idle_for_file),
             **dict.fromkeys(("threads", "isolated"), unthreaded),
         },
     )
@@ -264,16 +264,16 @@ def _print(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_j
     """Prints on standard output what was painted and, as JSON, what was not."""
     if as_json:
         results = [_result(outcome) for outcome in done]
-        errors = [{**_paths(one.job, "content", "style"), "error": str(one.error)} for one in failed]
-        told = {"done": results, "failed": errors, "skipped": [str(path) for path in skipped]}
-        print_json(told)
+        errors = [{**_paths(outcome.job, "content", "style"), "error": str(outcome.error)} for outcome in failed]
+        record = {"done": results, "failed": errors, "skipped": [str(path) for path in skipped]}
+        print_json(record)
     else:
         for outcome in done:
             print_path(outcome.job.output)
 
 
 def _refuse_failures(failed: list[Outcome], count: int) -> None:
-    """Raises the error of the one picture that there was, or one that tells those of several."""
+    """Raises the error of the one picture that there was, or one that sums up those of several."""
     if count == 1 and failed and failed[0].error:
         raise failed[0].error
     if failed:

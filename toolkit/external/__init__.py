@@ -1,4 +1,4 @@
-"""Models made elsewhere: which input is which, in what range they take pictures, and where they can be cut in two.
+"""External models: which input is which, in what range they take pictures, and where they can be cut in two.
 
 Such a model becomes a stylizer that is called as our own are, end to end or split at its bottleneck.
 `toolkit.inference`, the commands and `export` import it.
@@ -7,13 +7,13 @@ Such a model becomes a stylizer that is called as our own are, end to end or spl
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "Convention": "toolkit.external.signature_binding",
+    "SignatureBinding": "toolkit.external.signature_binding",
     "FrozenGraph": "toolkit.external.frozen_graph",
     "PictureFormat": "toolkit.external.picture_format",
     "SingleStyleStylizer": "toolkit.external.end_to_end",
     "SourceOptions": "toolkit.external.source_options",
     "SplitStylizer": "toolkit.external.splitting",
-    "WholeStylizer": "toolkit.external.end_to_end",
+    "EndToEndStylizer": "toolkit.external.end_to_end",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -1,4 +1,4 @@
-"""A stylizer made elsewhere, in one piece: content and style, or content alone, in, picture out, whatever is inside."""
+"""An external end-to-end stylizer: content and style, or content alone, in, picture out, whatever is inside."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from toolkit.errors import InputError, told_in_one_line
+from toolkit.errors import InputError, in_one_line
 from toolkit.external.dynamic_size import free_upsampling
 from toolkit.external.picture_format import Formats, read_formats
-from toolkit.external.signature_binding import Convention, Signature, Tensor, find, tensor_of
+from toolkit.external.signature_binding import Signature, SignatureBinding, Tensor, find, tensor_of
 from toolkit.external.source_options import SourceOptions
 from toolkit.external.value_range import Bounds
 from toolkit.framework.backend import keras
 from toolkit.imaging.letterbox import Size, paint_at, resized
 from toolkit.imaging.validation import MIN_SIDE, as_pictures, check_styles
-from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.interface.single_style import SingleStyleStylizerLike
 from toolkit.sources import hub
 
 # Networks that halve their input give back a picture whose sides are rounded up: from the fourth halving on by 15.
@@ -64,14 +64,14 @@ class LoadedStylizer:
         function: takes a content and, unless its style is inside, a style, in the model's own form, and gives the
             picture; in a graph, too.
         signature: the shapes and types it takes.
-        convention: which of the signature's inputs is which.
+        binding: which of the signature's inputs is which.
         trace: gives the same as one TensorFlow function.
         ranges: the samples of black and white, by `content`, `style` and `output`, as far as they are not those of the
             types.
 
     Attributes:
         trace: as given.
-        convention: how the model it was made from is called.
+        binding: how the model it was made from is called.
         formats: the forms of its pictures, by `content`, `style` and `output`.
         shapes: [None, H, W, 3] of contents and styles by role, None for what may vary.
         batches: the one length of a batch that it takes, by role; None for any.
@@ -86,15 +86,15 @@ class LoadedStylizer:
         self,
         function: Callable[..., Any],
         signature: Signature,
-        convention: Convention,
+        binding: SignatureBinding,
         trace: Callable[[], Traced],
         ranges: Mapping[str, Bounds],
     ) -> None:
         self._function, self.trace = function, trace
         self.graph: Any = None
-        self.convention = convention
-        self.formats: Formats = read_formats(signature, convention, ranges)
-        taken = {role: signature.inputs[name].picture_shape for role, name in convention.inputs.items()}
+        self.binding = binding
+        self.formats: Formats = read_formats(signature, binding, ranges)
+        taken = {role: signature.inputs[name].picture_shape for role, name in binding.inputs.items()}
         self.batches = {role: shape[0] for role, shape in taken.items()}
         self.shapes = {role: (None, *shape[1:]) for role, shape in taken.items()}
         self.content_size = _fixed_size(self.shapes["content"])
@@ -111,17 +111,19 @@ class LoadedStylizer:
             return call
         lengths = [length or fixed for length in self.batches.values()]
 
-        def one(*pictures: Any) -> Any:
+        def paint_single(*pictures: Any) -> Any:
             filled = (tf.tile(picture, [length, 1, 1, 1]) for picture, length in zip(pictures, lengths, strict=True))
             return call(*filled)[:1]
 
         def each(content: Any, *styles: Any) -> Any:
             if content.shape[0] == 1:
-                return one(content, *styles)
+                return paint_single(content, *styles)
             count = tf.shape(content)[:1]
             spread = [tf.broadcast_to(style, tf.concat([count, tf.shape(style)[1:]], 0)) for style in styles]
             picture = tf.TensorSpec((None, None, 3))
-            return tf.map_fn(lambda given: one(*(part[None] for part in given))[0], (content, *spread), picture)
+            return tf.map_fn(
+                lambda given: paint_single(*(part[None] for part in given))[0], (content, *spread), picture
+            )
 
         return each
 
@@ -144,8 +146,8 @@ class LoadedStylizer:
             [B, H', W', 3] float32.
         """
         layout = ", laid out as [B,3,H,W]" if self.formats["content"].is_channels_first else ""
-        with told_in_one_line(f"the model could not be run on a content of {pixels(pictures[0][0])}{layout}"):
-            tensors = [tf.constant(one, tf.float32) for one in pictures]
+        with in_one_line(f"the model could not be run on a content of {pixels(pictures[0][0])}{layout}"):
+            tensors = [tf.constant(picture, tf.float32) for picture in pictures]
             return np.asarray(self.of_any_batch(self._in_our_form)(*tensors))
 
     def _in_our_form(self, *pictures: Any) -> Any:
@@ -158,7 +160,7 @@ class LoadedStylizer:
         return np.clip(cut_picture(painted, content), 0, 1)
 
 
-class WholeStylizer(LoadedStylizer):
+class EndToEndStylizer(LoadedStylizer):
     """A stylizer of which only the call is known: content and style in, picture out; see `LoadedStylizer`.
 
     Attributes:
@@ -176,13 +178,13 @@ class WholeStylizer(LoadedStylizer):
         styles = resized(self.style_size, style)
         styles = np.broadcast_to(styles, (len(content), *styles.shape[1:]))
         pairs = zip(content, styles, strict=True)
-        return np.stack([paint_at(self.content_size, picture, self._in_style(one)) for picture, one in pairs])
+        return np.stack([paint_at(self.content_size, picture, self._in_style(style)) for picture, style in pairs])
 
     def _in_style(self, style: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         return lambda content: self._paint(content, style)
 
 
-class SingleStyleStylizer(LoadedStylizer, OneStyleStylizer):
+class SingleStyleStylizer(LoadedStylizer, SingleStyleStylizerLike):
     """A stylizer of which only the call is known: content in, picture out; see `LoadedStylizer`."""
 
     def __call__(self, content: np.ndarray) -> np.ndarray:
@@ -200,7 +202,7 @@ def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
     """Cuts the one picture that a model gave, if it is larger by rounding up alone, down to its content's size."""
     shape = painted.shape if painted.ndim == 4 else (0,) * 4
     excess = [got - wanted for got, wanted in zip(shape[1:3], content.shape[:2], strict=True)]
-    if shape[-1] != 3 or not all(0 <= one <= MAX_EXCESS for one in excess):
+    if shape[-1] != 3 or not all(0 <= pixels_over <= MAX_EXCESS for pixels_over in excess):
         raise InputError(
             f"the model gives {list(painted.shape)} for a content of {list(content.shape)}: "
             "a stylizer keeps the content's size"
@@ -211,35 +213,35 @@ def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
 def _stylizer(
     function: Callable[..., Any],
     signature: Signature,
-    convention: Convention,
+    binding: SignatureBinding,
     trace: Callable[[], Traced],
     options: SourceOptions,
-) -> WholeStylizer | SingleStyleStylizer:
-    kind: type[WholeStylizer | SingleStyleStylizer] = WholeStylizer
-    if convention.style is None:
+) -> EndToEndStylizer | SingleStyleStylizer:
+    kind: type[EndToEndStylizer | SingleStyleStylizer] = EndToEndStylizer
+    if binding.style is None:
         options.refuse_style_range()
         kind = SingleStyleStylizer
-    return kind(function, signature, convention, trace, options.ranges)
+    return kind(function, signature, binding, trace, options.ranges)
 
 
-def from_saved_model(folder: Path, options: SourceOptions) -> WholeStylizer | SingleStyleStylizer:
-    """Opens a SavedModel, TF1 or TF2; refuses it where how it is to be called cannot be told."""
+def from_saved_model(folder: Path, options: SourceOptions) -> EndToEndStylizer | SingleStyleStylizer:
+    """Opens a SavedModel, TF1 or TF2; refuses it where how it is to be called cannot be determined."""
     loaded = hub.load(folder)
     described = {name: _described(function) for name, function in loaded.signatures.items()}
-    convention = find(str(folder), described, options.names)
-    signature = loaded.signatures[convention.signature]
+    binding = find(str(folder), described, options.names)
+    signature = loaded.signatures[binding.signature]
 
     def function(*pictures: Any, kept: Any = loaded) -> Any:
         # The loaded object is kept: its signatures hold only weak references to the variables.
-        return signature(**dict(zip(convention.inputs.values(), pictures, strict=True)))[convention.output]
+        return signature(**dict(zip(binding.inputs.values(), pictures, strict=True)))[binding.output]
 
     def trace() -> Traced:
         # What the names of a function's inputs are in its graph differs between TF1 and TF2; their order does not.
         names, outputs = list(signature._arg_keywords), sorted(signature.structured_outputs)
-        inputs = tuple(names.index(name) for name in convention.inputs.values())
-        return Traced(signature, inputs, outputs.index(convention.output))
+        inputs = tuple(names.index(name) for name in binding.inputs.values())
+        return Traced(signature, inputs, outputs.index(binding.output))
 
-    return _stylizer(function, described[convention.signature], convention, trace, options)
+    return _stylizer(function, described[binding.signature], binding, trace, options)
 
 
 def _described(function: Any) -> Signature:
@@ -251,8 +253,8 @@ def _described(function: Any) -> Signature:
     )
 
 
-def from_keras_model(model: Any, source: str, options: SourceOptions) -> WholeStylizer | SingleStyleStylizer:
-    """Wraps a Keras model that takes a content and a style, or a content; refuses where that cannot be told."""
+def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEndStylizer | SingleStyleStylizer:
+    """Wraps a Keras model that takes a content and a style, or a content; refuses where that cannot be determined."""
     if not isinstance(getattr(model, "inputs", None), list) or not getattr(model, "outputs", None):
         raise InputError(
             f"{source}: holds a {type(model).__name__} whose inputs are not known: save a functional model"
@@ -261,11 +263,11 @@ def from_keras_model(model: Any, source: str, options: SourceOptions) -> WholeSt
     inputs = {tensor.name: tensor for tensor in model.inputs}
     names_of_outputs = getattr(model, "output_names", [f"output_{index}" for index in range(len(model.outputs))])
     outputs = dict(zip(names_of_outputs, model.outputs, strict=True))
-    described = Signature(*({name: _keras_tensor(one) for name, one in ends.items()} for ends in (inputs, outputs)))
-    convention = find(source, {"call": described}, options.names)
-    ends = {role: inputs[name] for role, name in convention.inputs.items()}
+    described = Signature(*({name: _keras_tensor(end) for name, end in ends.items()} for ends in (inputs, outputs)))
+    binding = find(source, {"call": described}, options.names)
+    ends = {role: inputs[name] for role, name in binding.inputs.items()}
     # Named, for Keras would count: its name is part of every name in the graph.
-    painter = keras.Model(list(ends.values()), outputs[convention.output], name="functional")
+    painter = keras.Model(list(ends.values()), outputs[binding.output], name="functional")
 
     def function(*pictures: Any) -> Any:
         return painter(list(pictures), training=False)
@@ -274,7 +276,7 @@ def from_keras_model(model: Any, source: str, options: SourceOptions) -> WholeSt
         specs = [tf.TensorSpec(tensor.shape, tensor.dtype, role) for role, tensor in ends.items()]
         return Traced(tf.function(function, specs).get_concrete_function(), tuple(range(len(ends))), 0)
 
-    return _stylizer(function, described, convention, trace, options)
+    return _stylizer(function, described, binding, trace, options)
 
 
 def _keras_tensor(tensor: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""A stylizer made elsewhere as one graph of constants, whole or in part a function of pictures in our form."""
+"""An external stylizer as one graph of constants, whole or in part a function of pictures in our form."""
 
 import functools
 from collections import deque
@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from toolkit.errors import InputError, reason, told_in_one_line
+from toolkit.errors import InputError, in_one_line, reason
 from toolkit.external.end_to_end import LoadedStylizer
 from toolkit.external.picture_format import Formats
 from toolkit.safe_loading.graph_edges import node_of
@@ -58,7 +58,7 @@ class FrozenGraph:
             is_picture = node_of(fetch) == self.output
             return self.formats["output"].to_unit(found) if is_picture else tf.cast(found, tf.float32)
 
-        with told_in_one_line("the model's graph could not be made a function"):
+        with in_one_line("the model's graph could not be made a function"):
             if is_raw:
                 ends = [self._outputs[node] for node in nodes]
                 return tf.compat.v1.wrap_function(raw, [tf.TensorSpec(end.shape, end.dtype) for end in ends])
@@ -84,7 +84,7 @@ class FrozenGraph:
     def _outputs(self) -> dict[str, Any]:
         """Each operation's first output, by the operation's name."""
         imported = tf.Graph()
-        with imported.as_default(), told_in_one_line("the model's graph could not be read"):
+        with imported.as_default(), in_one_line("the model's graph could not be read"):
             tf.compat.v1.import_graph_def(self.definition, name="")
         return {operation.name: operation.outputs[0] for operation in imported.get_operations() if operation.outputs}
 
@@ -99,28 +99,28 @@ class FrozenGraph:
         return self.function(feeds, f"{self.output}:{self.output_index}", is_raw)
 
 
-def freeze(whole: LoadedStylizer) -> FrozenGraph:
+def freeze(loaded: LoadedStylizer) -> FrozenGraph:
     """Makes one graph of constants of a stylizer, every function called in it put in the place of the call.
 
     Raises:
         InputError: it has something that is no constant even then, such as a table, or its picture does not depend on
             one of its inputs.
     """
-    if whole.graph is None:
-        whole.graph = _frozen(whole)
-    return whole.graph
+    if loaded.graph is None:
+        loaded.graph = _frozen(loaded)
+    return loaded.graph
 
 
-def _frozen(whole: LoadedStylizer) -> FrozenGraph:
+def _frozen(loaded: LoadedStylizer) -> FrozenGraph:
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    with told_in_one_line("the model could not be traced as one graph"):
-        traced = whole.trace()
+    with in_one_line("the model could not be traced as one graph"):
+        traced = loaded.trace()
     try:
         frozen = convert_variables_to_constants_v2(traced.concrete, lower_control_flow=False)
     except Exception as error:  # TensorFlow's rewriting of a graph from elsewhere may raise anything
         raise InputError(f"the model's variables cannot be made constants: {reason(error)}") from error
-    inputs = {role: frozen.inputs[index].op.name for role, index in zip(whole.shapes, traced.inputs, strict=True)}
+    inputs = {role: frozen.inputs[index].op.name for role, index in zip(loaded.shapes, traced.inputs, strict=True)}
     output = frozen.outputs[traced.output]
     definition = frozen.graph.as_graph_def()
     _remove_control_edges(definition)
@@ -131,7 +131,7 @@ def _frozen(whole: LoadedStylizer) -> FrozenGraph:
             f"the picture does not depend on the {unread[0]}: save a model that paints a content in the style of a "
             "style picture, or one that takes a content alone"
         )
-    return FrozenGraph(definition, inputs, output.op.name, output.value_index, whole.formats)
+    return FrozenGraph(definition, inputs, output.op.name, output.value_index, loaded.formats)
 
 
 def _remove_control_edges(definition: Any) -> None:

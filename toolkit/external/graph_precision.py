@@ -46,13 +46,13 @@ def compute_in_float32(stylizer: LoadedStylizer) -> None:
 
 
 def _change(attribute: Any, types: set[int]) -> bool:
-    """Makes float32 of an attribute's types and values; tells whether there was anything to change."""
+    """Makes float32 of an attribute's types and values; returns whether there was anything to change."""
     kind = attribute.WhichOneof("value")
     if kind == "type" and attribute.type in types:
         attribute.type = _FLOAT
         return True
     if kind == "list" and types.intersection(attribute.list.type):
-        attribute.list.type[:] = [_FLOAT if one in types else one for one in attribute.list.type]
+        attribute.list.type[:] = [_FLOAT if kind in types else kind for kind in attribute.list.type]
         return True
     if kind == "tensor" and attribute.tensor.dtype in types:
         values = tf.make_ndarray(attribute.tensor).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The form in which a model made elsewhere takes or gives pictures, and the way from and to our own."""
+"""The picture format that an external model takes or gives, and conversion from and to our own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any
 import tensorflow as tf
 
 from toolkit.errors import InputError
-from toolkit.external.signature_binding import Convention, Signature, Tensor
-from toolkit.external.value_range import EIGHT_BIT, UNIT, Bounds, told
+from toolkit.external.signature_binding import Signature, SignatureBinding, Tensor
+from toolkit.external.value_range import EIGHT_BIT, UNIT, Bounds, format_range
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ class PictureFormat:
         """Reads the form off a tensor; black and white are 0 and 1, of 8-bit samples 0 and 255, unless given."""
         is_8_bit = tensor.dtype == "uint8"
         if is_8_bit and given not in (None, EIGHT_BIT):
-            raise InputError(f"--range {told(given)}: {name!r} is uint8, whose range is {told(EIGHT_BIT)}")
+            raise InputError(
+                f"--range {format_range(given)}: {name!r} is uint8, whose range is {format_range(EIGHT_BIT)}"
+            )
         return cls(tensor.dtype, tensor.is_channels_first, given or (EIGHT_BIT if is_8_bit else UNIT))
 
     def from_unit(self, pictures: Any) -> Any:
@@ -63,9 +65,9 @@ Formats = Mapping[str, PictureFormat]
 
 
 def read_formats(
-    signature: Signature, convention: Convention, ranges: Mapping[str, Bounds]
+    signature: Signature, binding: SignatureBinding, ranges: Mapping[str, Bounds]
 ) -> dict[str, PictureFormat]:
     """Reads the forms of a model's pictures, by role, off the signature that is called."""
-    ends = {role: (name, signature.inputs[name]) for role, name in convention.inputs.items()}
-    ends["output"] = (convention.output, signature.outputs[convention.output])
+    ends = {role: (name, signature.inputs[name]) for role, name in binding.inputs.items()}
+    ends["output"] = (binding.output, signature.outputs[binding.output])
     return {role: PictureFormat.of(name, tensor, ranges.get(role)) for role, (name, tensor) in ends.items()}

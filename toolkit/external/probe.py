@@ -1,4 +1,4 @@
-"""Tries a model made elsewhere on sample pictures: what it gives tells their range, and whether it takes batches."""
+"""Tries an external model on sample pictures: its output shows their range, and whether it takes batches."""
 
 from collections.abc import Mapping
 
@@ -8,14 +8,14 @@ from toolkit.errors import InputError, StyleportError
 from toolkit.external.end_to_end import LoadedStylizer, cut_picture
 from toolkit.external.frozen_graph import freeze
 from toolkit.external.range_detection import wanted_range
-from toolkit.external.value_range import EIGHT_BIT, SIGNED, UNIT, Bounds, option, told
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.external.value_range import EIGHT_BIT, SIGNED, UNIT, Bounds, format_range, option
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 
 # A network without a last activation goes a little beyond black and white, or further in few places.
 _SLACK = 0.05
 _SHARE = 0.01
-# What no eye tells apart.
+# What no eye can distinguish.
 _LEAST = 2 / 255
 # The mean of what the order of a sum, or the rounding of 8-bit samples, changes.
 _DRIFT = 1e-4
@@ -46,13 +46,13 @@ def check_range(stylizer: LoadedStylizer, source: str, given: Mapping[str, Bound
         advice = _advice(wanted, pictures if is_beyond else [], given, tuple(stylizer.shapes))
         raise InputError(f"{source}: {advice}")
     output = stylizer.formats["output"].bounds
-    inputs = " and ".join(dict.fromkeys(told(stylizer.formats[role].bounds) for role in stylizer.shapes))
+    inputs = " and ".join(dict.fromkeys(format_range(stylizer.formats[role].bounds) for role in stylizer.shapes))
     if painted := _painted_wrong(pictures):
         low, high = output
         raise InputError(
             f"{source}: paints sample pictures {painted}: for pictures in {inputs} it gives samples from "
-            f"{_span([picture * (high - low) + low for picture in pictures])}, read in {told(output)}; if it takes or "
-            "gives another range, say so: --range input=LOW..HIGH,output=LOW..HIGH"
+            f"{_span([picture * (high - low) + low for picture in pictures])}, read in {format_range(output)}; "
+            "if it takes or gives another range, say so: --range input=LOW..HIGH,output=LOW..HIGH"
         )
 
 
@@ -121,21 +121,22 @@ def _share_beyond(picture: np.ndarray, slack: float) -> float:
 
 
 def _span(pictures: list[np.ndarray]) -> str:
-    return f"{min(float(one.min()) for one in pictures):.3g} to {max(float(one.max()) for one in pictures):.3g}"
+    lows, highs = (float(picture.min()) for picture in pictures), (float(picture.max()) for picture in pictures)
+    return f"{min(lows):.3g} to {max(highs):.3g}"
 
 
 def _advice(
     wanted: Mapping[str, Bounds], beyond: list[np.ndarray], given: Mapping[str, Bounds], inputs: tuple[str, ...]
 ) -> str:
-    """Tells what was seen, and which option is meant."""
-    seen = [
-        f"its first layers take {' and '.join(role for role, one in wanted.items() if one == bounds)} in {told(bounds)}"
-        for bounds in dict.fromkeys(wanted.values())
-    ]
+    """Says what was seen, and which option is meant."""
+    roles: dict[Bounds, list[str]] = {}
+    for role, bounds in wanted.items():
+        roles.setdefault(bounds, []).append(role)
+    seen = [f"its first layers take {' and '.join(ends)} in {format_range(bounds)}" for bounds, ends in roles.items()]
     meant = {role: bounds for role, bounds in {**given, **wanted}.items() if role in (*inputs, "output")}
     if not beyond:
         return f"{' and '.join(seen)}: give {option(meant, inputs)}"
-    seen.append(f"it gives samples from {_span(beyond)}, not in {told(UNIT)}")
+    seen.append(f"it gives samples from {_span(beyond)}, not in {format_range(UNIT)}")
     likely = _likely(beyond)
     if likely is None:
         ends = option(meant, inputs).removeprefix("--range ") + "," if meant else ""
@@ -143,7 +144,7 @@ def _advice(
             f"{' and '.join(seen)}: give black and white as --range {ends}output=LOW..HIGH; what is beyond is cut off"
         )
     advice = f"{' and '.join(seen)}: give {option({**meant, 'output': likely}, inputs)}"
-    return advice if meant else f"{advice}, or --range {told(likely)} if it takes its pictures so, too"
+    return advice if meant else f"{advice}, or --range {format_range(likely)} if it takes its pictures so, too"
 
 
 def _likely(pictures: list[np.ndarray]) -> Bounds | None:

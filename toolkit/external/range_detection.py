@@ -43,7 +43,7 @@ class _Reader:
                 self._targets[name].append(node)
 
     def ranges(self, name: str, affine: _Affine, steps: int) -> Iterator[Bounds | None]:
-        """Yields the range that each way from a node is meant for, told by what is done up to the first not affine."""
+        """Yields the range that each path from a node expects, from the affine operations at its start."""
         for node in self._targets[name]:
             if node.op in _ASKING:
                 continue

@@ -1,4 +1,4 @@
-"""Finds out how a stylizer made elsewhere is called: which input is the content, which the style, if it takes one."""
+"""Binds the roles of an external stylizer to its signature: its content, its style if any, and its picture."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -75,8 +75,8 @@ class Signature:
 
 
 @dataclass(frozen=True)
-class Convention:
-    """How a stylizer is called.
+class SignatureBinding:
+    """The binding of a stylizer's roles to a signature.
 
     Attributes:
         signature: its name.
@@ -113,7 +113,7 @@ def parse(text: str) -> dict[str, str]:
     return given
 
 
-def find(source: str, signatures: Mapping[str, Signature], given: Mapping[str, str]) -> Convention:
+def find(source: str, signatures: Mapping[str, Signature], given: Mapping[str, str]) -> SignatureBinding:
     """Decides how a model is called; names by role, as `parse` gives them, settle what is open.
 
     Raises:
@@ -124,7 +124,7 @@ def find(source: str, signatures: Mapping[str, Signature], given: Mapping[str, s
     search = _Search(source, signatures, given)
     signature = search.signature()
     content, style = search.inputs(signature)
-    return Convention(signature, content, style, search.output(signature))
+    return SignatureBinding(signature, content, style, search.output(signature))
 
 
 class _Search:
@@ -186,7 +186,7 @@ class _Search:
     def _both(self, signature: str, inputs: Mapping[str, Tensor]) -> tuple[str, str]:
         content, style = (self._named(role, inputs) for role in KNOWN_INPUTS)
         if content is None or style is None:
-            raise self._unclear(f"which input of {signature!r} is the content and which the style cannot be told")
+            raise self._unclear(f"which input of {signature!r} is the content and which the style cannot be determined")
         if content == style:
             raise self._unclear(f"input {content!r} of {signature!r} cannot be both content and style")
         return content, style
@@ -216,7 +216,7 @@ class _Search:
             by_name = [name for name in pictures if "styl" in name.lower()]
             (name,) = pictures if len(pictures) == 1 else by_name if len(by_name) == 1 else (None,)
         if name not in outputs:
-            unknown = "which output is the picture cannot be told" if name is None else f"has no output {name!r}"
+            unknown = "which output is the picture cannot be determined" if name is None else f"has no output {name!r}"
             raise self._unclear(unknown, "--inputs output=NAME")
         if (why := outputs[name].why_no_pictures()) is not None:
             raise self._unusable(f"output {name!r} of {signature!r} is no pictures, {outputs[name]}: {why}")

@@ -1,4 +1,4 @@
-"""What has to be said of a model made elsewhere, where it does not tell of itself."""
+"""Options for an external model: what its files do not say of it."""
 
 import dataclasses
 import math
@@ -10,18 +10,18 @@ from toolkit.errors import InputError
 from toolkit.external import signature_binding, value_range
 from toolkit.external.value_range import Bounds
 
-# Says that a model made elsewhere is not to be cut, even where its bottleneck is known.
+# Says that an external model is not to be cut, even where its bottleneck is known.
 NO_SPLIT = "none"
 
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What has to be said of a model made elsewhere; None where it is to be found out.
+    """Options for an external model; None where the value is to be detected.
 
     Attributes:
         inputs: which input is which, such as `content=photo,style=painting`; `signature=` and `output=` too; or the
             names by role.
-        split_at: the tensor that is its bottleneck; `none` keeps it in one piece.
+        split_at: the tensor that is its bottleneck; `none` keeps it end-to-end.
         value_range: the samples of black and white that it takes and gives, such as `-1..1`, or apart as
             `input=-1..1,output=0..255`, or bounds by `content`, `style` and `output`; pictures are converted from and
             to [0, 1].
@@ -35,7 +35,7 @@ class SourceOptions:
     value_range: str | Mapping[str, Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
-        """Reads what is given, so that a slip is told before any work."""
+        """Reads what is given, so that a mistake is found before any work."""
         _ = self.names, self.ranges
 
     @property

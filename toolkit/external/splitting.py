@@ -1,12 +1,12 @@
-"""Cuts a stylizer made elsewhere at its bottleneck: into a style predictor and a style transformer."""
+"""Cuts an external stylizer at its bottleneck: into a style predictor and a style transformer."""
 
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from toolkit.errors import InputError, StyleportError, told_in_one_line
-from toolkit.external.end_to_end import SingleStyleStylizer, WholeStylizer, cut, cut_picture, pixels
+from toolkit.errors import InputError, StyleportError, in_one_line
+from toolkit.external.end_to_end import EndToEndStylizer, SingleStyleStylizer, cut, cut_picture, pixels
 from toolkit.external.frozen_graph import FrozenGraph, freeze, reach
 from toolkit.imaging.validation import as_pictures, check_bottleneck
 from toolkit.interface.bottleneck import interpolate
@@ -24,7 +24,7 @@ MAX_CANDIDATES = 8
 
 
 class _Paths:
-    """Who depends on whom in a graph."""
+    """The dependencies between the nodes of a graph."""
 
     def __init__(self, graph: FrozenGraph) -> None:
         self._graph = graph
@@ -34,24 +34,24 @@ class _Paths:
             for source in sources:
                 self._targets[source].add(name)
 
-    def depend_on(self, start: str, without: str | None = None) -> set[str]:
+    def descendants(self, start: str, without: str | None = None) -> set[str]:
         """Returns every node that start leads to, other than through a given node."""
         return reach(start, self._targets, without)
 
-    def needed_by(self, end: str) -> set[str]:
+    def ancestors(self, end: str) -> set[str]:
         """Returns every node that leads to end."""
         return reach(end, self._sources)
 
     def separates(self, name: str) -> str | None:
         """Returns why a node does not cut the graph in two; None where it does."""
-        needed, (content, style), output = self.needed_by(name), self._graph.inputs.values(), self._graph.output
+        needed, (content, style), output = self.ancestors(name), self._graph.inputs.values(), self._graph.output
         if content in needed:
             return "it depends on the content"
         if style not in needed:
             return "it does not depend on the style"
-        if output in self.depend_on(style, without=name):
+        if output in self.descendants(style, without=name):
             return "the picture depends on the style past it"
-        if output not in self.depend_on(name):
+        if output not in self.descendants(name):
             return "the picture does not depend on it"
         return None
 
@@ -66,7 +66,7 @@ def _is_vector(shape: Any) -> bool:
 def candidates(graph: FrozenGraph) -> list[str]:
     """Returns the operations at which a graph can be cut, the shortest vector first, then the last in the graph."""
     paths, shapes = _Paths(graph), graph.shapes
-    on_the_way = paths.depend_on(graph.inputs["style"]) & paths.needed_by(graph.output)
+    on_the_way = paths.descendants(graph.inputs["style"]) & paths.ancestors(graph.output)
     order = {node.name: index for index, node in enumerate(graph.definition.node)}
     found = [
         name for name in on_the_way if name in shapes and _is_vector(shapes[name]) and paths.separates(name) is None
@@ -88,7 +88,7 @@ def _ends_in(name: str, end: str) -> bool:
     return name == end or name.endswith(f"/{end}")
 
 
-def _located(graph: FrozenGraph, tensor: str) -> str:
+def _resolve_tensor(graph: FrozenGraph, tensor: str) -> str:
     """Finds a tensor by its name or the end of it, and makes sure that it cuts the graph in two."""
     wanted, paths = tensor.removesuffix(":0"), _Paths(graph)
     names = [node.name for node in graph.definition.node]
@@ -112,17 +112,17 @@ def _located(graph: FrozenGraph, tensor: str) -> str:
 
 
 class SplitStylizer:
-    """A stylizer made elsewhere, cut in two; called as `toolkit.feed_forward.stylizer.Stylizer` is.
+    """An external stylizer, cut in two; called as `toolkit.feed_forward.stylizer.Stylizer` is.
 
     Threads may share one; their calls run at the same time.
 
     Args:
-        whole: the stylizer as it was loaded.
+        end_to_end: the stylizer as it was loaded.
         graph: its graph.
         tensor: name of the bottleneck, or the end of it.
 
     Attributes:
-        whole: the stylizer as it was loaded.
+        end_to_end: the stylizer as it was loaded.
         graph: its graph.
         tensor: the bottleneck's whole name.
         bottleneck_dim: its length.
@@ -133,12 +133,12 @@ class SplitStylizer:
         InputError: the tensor does not separate content and style; lists those that do.
     """
 
-    def __init__(self, whole: WholeStylizer, graph: FrozenGraph, tensor: str) -> None:
-        if not whole.takes_any_size:
+    def __init__(self, end_to_end: EndToEndStylizer, graph: FrozenGraph, tensor: str) -> None:
+        if not end_to_end.takes_any_size:
             raise InputError(
-                f"--split-at {tensor!r}: what takes pictures of one size, or batches of one length, stays in one piece"
+                f"--split-at {tensor!r}: what takes pictures of one size, or batches of one length, stays end-to-end"
             )
-        self.whole, self.graph, self.tensor = whole, graph, _located(graph, tensor)
+        self.end_to_end, self.graph, self.tensor = end_to_end, graph, _resolve_tensor(graph, tensor)
         shapes = graph.shapes
         shape = shapes[self.tensor]
         self.bottleneck_dim: int = shape[-1]
@@ -154,24 +154,28 @@ class SplitStylizer:
 
     def transformer(self, inputs: list[Any]) -> Any:
         """Returns the picture [B, H, W, 3] of a content tensor and a bottleneck [B or 1, 1, 1, D], in a graph, too."""
-        content, bottleneck = (tf.convert_to_tensor(one) for one in inputs)
+        content, bottleneck = (tf.convert_to_tensor(tensor) for tensor in inputs)
         return cut(self._transform(content, tf.reshape(bottleneck, self._inner_shape)), content)
 
     def bottleneck(self, style: Any) -> np.ndarray:
         """Returns the bottlenecks [B, 1, 1, D] of style pictures [B, h, w, 3], sides from 16 pixels."""
-        with told_in_one_line("the model could not read the style"):
-            return np.concatenate([np.asarray(self.predictor(one[None])) for one in as_pictures(style, "style")])
+        with in_one_line("the model could not read the style"):
+            return np.concatenate(
+                [np.asarray(self.predictor(picture[None])) for picture in as_pictures(style, "style")]
+            )
 
     def transform(self, content: Any, bottleneck: Any) -> np.ndarray:
         """Returns content pictures [B, H, W, 3] in the style of a bottleneck [B or 1, 1, 1, D]."""
         content = as_pictures(content, "content")
         check_bottleneck(bottleneck, self.bottleneck_dim, len(content))
         styles = np.broadcast_to(bottleneck, (len(content), 1, 1, self.bottleneck_dim))
-        return np.stack([self._paint(picture, one) for picture, one in zip(content, styles, strict=True)])
+        return np.stack(
+            [self._paint(picture, style_bottleneck) for picture, style_bottleneck in zip(content, styles, strict=True)]
+        )
 
     def _paint(self, content: np.ndarray, bottleneck: np.ndarray) -> np.ndarray:
         inner = tf.reshape(tf.constant(bottleneck[None]), self._inner_shape)
-        with told_in_one_line(f"the model could not be run on a content of {pixels(content)}"):
+        with in_one_line(f"the model could not be run on a content of {pixels(content)}"):
             painted = np.asarray(self._transform(tf.constant(content[None]), inner))
         return cut_picture(painted, content)
 
@@ -184,12 +188,12 @@ class SplitStylizer:
 
 
 def split(
-    whole: WholeStylizer | SingleStyleStylizer, tensor: str | None
-) -> "WholeStylizer | SingleStyleStylizer | SplitStylizer":
+    end_to_end: EndToEndStylizer | SingleStyleStylizer, tensor: str | None
+) -> "EndToEndStylizer | SingleStyleStylizer | SplitStylizer":
     """Cuts a stylizer at a tensor, or where a published module's graph is known to be cut.
 
     Args:
-        whole: the stylizer.
+        end_to_end: the stylizer.
         tensor: name of the bottleneck, or the end of it; None for the known one.
 
     Returns:
@@ -198,17 +202,17 @@ def split(
     Raises:
         InputError: the tensor does not separate content and style; lists those that do.
     """
-    if not isinstance(whole, WholeStylizer):
+    if not isinstance(end_to_end, EndToEndStylizer):
         if tensor is not None:
             raise InputError(f"--split-at {tensor!r}: the model takes a content alone: it reads no style to cut off")
-        return whole
-    if tensor is None and not whole.takes_any_size:
-        return whole
+        return end_to_end
+    if tensor is None and not end_to_end.takes_any_size:
+        return end_to_end
     try:
-        graph = freeze(whole)
+        graph = freeze(end_to_end)
         tensor = tensor or known_bottleneck(graph)
     except StyleportError:
         if tensor is None:  # it may still paint as it is
-            return whole
+            return end_to_end
         raise
-    return whole if tensor is None else SplitStylizer(whole, graph, tensor)
+    return end_to_end if tensor is None else SplitStylizer(end_to_end, graph, tensor)

@@ -1,4 +1,4 @@
-"""The range that a model made elsewhere takes and gives the samples of pictures in."""
+"""The value range of samples that an external model takes and gives."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -43,10 +43,10 @@ def parse(text: str) -> dict[str, Bounds]:
         if not separator or role not in ROLES:
             raise InputError(f"--range {text!r}: {part!r} is no range of an end: {_EXAMPLE}")
         bounds = _bounds(value, text)
-        for one in INPUT_ROLES if role == "input" else (role,):
-            if one in given:
-                raise InputError(f"--range {text!r}: the {one} has two ranges: {_EXAMPLE}")
-            given[one] = bounds
+        for end in INPUT_ROLES if role == "input" else (role,):
+            if end in given:
+                raise InputError(f"--range {text!r}: the {end} has two ranges: {_EXAMPLE}")
+            given[end] = bounds
     return given
 
 
@@ -60,12 +60,12 @@ def _bounds(value: str, text: str) -> Bounds:
     return low, high
 
 
-def told(bounds: Bounds) -> str:
+def format_range(bounds: Bounds) -> str:
     """Writes a range as the option has it, such as `-1..1`."""
     return f"{bounds[0]:g}..{bounds[1]:g}"
 
 
-def all_told(ranges: Mapping[str, Any]) -> str:
+def format_ranges(ranges: Mapping[str, Any]) -> str:
     """Writes the ranges of all ends, as a manifest has them, for people."""
     return ", ".join(f"{role} {low:g}..{high:g}" for role, (low, high) in ranges.items())
 
@@ -76,6 +76,6 @@ def option(ranges: Mapping[str, Bounds], roles: Sequence[str] = INPUT_ROLES) -> 
     if len(inputs) == len(roles) and len(set(inputs.values())) == 1:
         inputs = {"input": inputs["content"]}
         if ranges.get("output") == inputs["input"]:
-            return f"--range {told(inputs['input'])}"
+            return f"--range {format_range(inputs['input'])}"
     ends = {**inputs, **({"output": ranges["output"]} if "output" in ranges else {})}
-    return "--range " + ",".join(f"{role}={told(bounds)}" for role, bounds in ends.items())
+    return "--range " + ",".join(f"{role}={format_range(bounds)}" for role, bounds in ends.items())

@@ -1,4 +1,4 @@
-"""What Keras lacks: reflection padding, nearest upsampling, conditional instance normalization."""
+"""Layers that Keras lacks: reflection padding, nearest upsampling, conditional instance normalization."""
 
 from typing import Any
 

@@ -6,12 +6,12 @@ Any room may import it; it imports errors alone. Neither NumPy nor TensorFlow is
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "Target": "toolkit.files.output_paths",
+    "OutputTarget": "toolkit.files.output_paths",
     "make_folder": "toolkit.files.atomic_write",
     "open_file": "toolkit.files.opening",
     "read_bounded": "toolkit.files.opening",
     "readable": "toolkit.files.names",
-    "write_whole": "toolkit.files.atomic_write",
+    "write_atomically": "toolkit.files.atomic_write",
 }
 
 __all__ = sorted(_PUBLIC)

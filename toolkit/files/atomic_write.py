@@ -58,7 +58,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(data: bytes, path: Path) -> None:
+def write_atomically(data: bytes, path: Path) -> None:
     """Writes a file, whole or not at all.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a command writes, held against what it reads: nothing is lost, nothing is in the way."""
+"""Output paths of a command, checked against what it reads: nothing is lost, nothing is in the way."""
 
 import abc
 import os
@@ -16,7 +16,7 @@ Identity = tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
-class Target(abc.ABC):
+class OutputTarget(abc.ABC):
     """Something that a command is going to write.
 
     Attributes:
@@ -37,7 +37,7 @@ class Target(abc.ABC):
 
 
 @dataclass(frozen=True)
-class File(Target):
+class File(OutputTarget):
     """One file; whoever writes it creates the folder that it lies in, where that is missing.
 
     Attributes:
@@ -47,7 +47,7 @@ class File(Target):
     suffixes: Collection[str] = ()
 
     def check(self) -> None:
-        """Refuses what cannot be written; see `Target.check`."""
+        """Refuses what cannot be written; see `OutputTarget.check`."""
         if self.suffixes and self.path.suffix.lower() not in self.suffixes:
             raise InputError(f"cannot write {self.path}: end its name in one of {' '.join(sorted(self.suffixes))}")
         mode = _mode(self.path)
@@ -63,14 +63,14 @@ class File(Target):
 
 
 @dataclass(frozen=True)
-class NumberedFiles(Target):
+class NumberedFiles(OutputTarget):
     """Files beside a path, named as `numbered` names them."""
 
     every: int
     last: int
 
     def check(self) -> None:
-        """Refuses what cannot be written; see `Target.check`."""
+        """Refuses what cannot be written; see `OutputTarget.check`."""
         _check_folder(self.path, _nearest(self.path.parent))
         for path in self.files(()):
             File(self.option, path).check()
@@ -87,7 +87,7 @@ class NumberedFiles(Target):
 
 
 @dataclass(frozen=True)
-class Folder(Target):
+class Folder(OutputTarget):
     """A folder that is made where it is missing, and keeps what is in it.
 
     Attributes:
@@ -97,7 +97,7 @@ class Folder(Target):
     inside: Sequence[Path] = ()
 
     def check(self) -> None:
-        """Refuses what cannot be written; see `Target.check`."""
+        """Refuses what cannot be written; see `OutputTarget.check`."""
         _check_folder(self.path, _nearest(self.path), "write to")
 
     def files(self, others: Iterable[Path]) -> Iterator[Path]:
@@ -106,7 +106,7 @@ class Folder(Target):
 
 
 @dataclass(frozen=True)
-class WholeFolder(Folder):
+class ReplacedFolder(Folder):
     """A folder that is written as a whole, and replaces what has its name."""
 
 
@@ -137,10 +137,10 @@ def number_of(path: Path, unnumbered: Path) -> int | None:
     return int(match[1]) if match else None
 
 
-def check(reads: Iterable[Path | None], targets: Iterable[Target | None]) -> None:
+def check(reads: Iterable[Path | None], targets: Iterable[OutputTarget | None]) -> None:
     """Refuses a command that would write over what it reads, or one thing twice, or what cannot be written.
 
-    Paths are told apart by what they lead to, not by how they are spelled.
+    Paths are compared by what they lead to, not by how they are spelled.
 
     Args:
         reads: files, and folders that are read with all that is in them, such as a model's; None counts for nothing,
@@ -171,14 +171,14 @@ class _Meetings:
     """Finds where what is read and what is written meet."""
 
     reads: list[Path]
-    targets: list[Target]
+    targets: list[OutputTarget]
     written: list[_Written] = field(init=False)
     # Many files lie in few folders, and each is looked at once.
     parents: Callable[[Path], tuple[Identity, ...]] = field(default_factory=lambda: cache(_with_parents))
 
     def __post_init__(self) -> None:
         self.written = [
-            _Written(target.option, target.path, True, isinstance(target, WholeFolder))
+            _Written(target.option, target.path, True, isinstance(target, ReplacedFolder))
             for target in self.targets
             if isinstance(target, Folder)
         ]
@@ -196,29 +196,35 @@ class _Meetings:
         """What is read as a whole folder is changed by whatever is written into it."""
         there = {_identity(path): path for path in self.reads}
         folders = {_identity(path): path for path in self.reads if path.is_dir()}
-        for one in self.written:
-            if read := there.get(_identity(one.path)):
-                raise InputError(f"{one.option} {one.path}: {read} is read and would be replaced; choose another path")
-            for above in self._above(one.path):
+        for target in self.written:
+            if read := there.get(_identity(target.path)):
+                raise InputError(
+                    f"{target.option} {target.path}: {read} is read and would be replaced; choose another path"
+                )
+            for above in self._above(target.path):
                 if read := folders.get(above):
-                    raise InputError(f"{one.option} {one.path}: lies in {read}, which is read; choose a path outside")
+                    raise InputError(
+                        f"{target.option} {target.path}: lies in {read}, which is read; choose a path outside"
+                    )
 
     def _refuse_losses(self) -> None:
         below = {above: path for path in self.reads for above in self._above(path)}
-        for one in self.written:
-            if one.is_whole and (read := below.get(_identity(one.path))):
-                raise InputError(f"{one.option} {one.path}: {read}, which is read, lies in it; choose another path")
+        for target in self.written:
+            if target.is_whole and (read := below.get(_identity(target.path))):
+                raise InputError(
+                    f"{target.option} {target.path}: {read}, which is read, lies in it; choose another path"
+                )
 
     def _refuse_two_of_one(self) -> None:
         taken: dict[Identity, _Written] = {}
-        for one in self.written:
-            other = taken.setdefault(_identity(one.path), one)
-            if other is not one and not (one.is_folder and other.is_folder and not one.is_whole):
-                raise _twice(other, one)
-        for one in self.written:
-            for above in self._above(one.path):
+        for target in self.written:
+            other = taken.setdefault(_identity(target.path), target)
+            if other is not target and not (target.is_folder and other.is_folder and not target.is_whole):
+                raise _twice(other, target)
+        for target in self.written:
+            for above in self._above(target.path):
                 if above in taken and taken[above].is_whole:
-                    raise _twice(taken[above], one)
+                    raise _twice(taken[above], target)
 
     def _above(self, path: Path) -> tuple[Identity, ...]:
         return self.parents(Path(os.path.realpath(path.parent)))

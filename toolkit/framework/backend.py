@@ -1,4 +1,4 @@
-"""Keras on TensorFlow: everything here that uses Keras imports it from this module, and is told in one line why not."""
+"""Keras on TensorFlow: all code that uses Keras imports it from here, and fails in one line where it cannot."""
 
 import contextlib
 import sys
@@ -14,7 +14,7 @@ BACKEND = "tensorflow"
 # What importing Keras fails on where its settings name another backend; `numpy` takes jax along.
 BACKENDS = ("jax", "openvino", "torch")
 
-# What every layer here is told, for otherwise it takes Keras's settings, which the user may change at any time: other
+# What every layer here is given, for otherwise it takes Keras's settings, which the user may change at any time: other
 # pictures would come of them, or none.
 DTYPE = "float32"
 PINNED: dict[str, Any] = {"dtype": DTYPE}

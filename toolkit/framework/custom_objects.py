@@ -40,10 +40,10 @@ def _make_known(module: ModuleType) -> None:
     from toolkit.framework.backend import keras
 
     known = keras.saving.get_custom_objects()
-    for name, one in vars(module).items():
+    for name, value in vars(module).items():
         # Functions stay out: one called `relu` would take the place of Keras's own in any model.
-        if isinstance(one, type) and hasattr(one, "from_config") and not one.__module__.startswith("keras."):
-            known.setdefault(name, one)
+        if isinstance(value, type) and hasattr(value, "from_config") and not value.__module__.startswith("keras."):
+            known.setdefault(name, value)
 
 
 @contextlib.contextmanager
@@ -73,8 +73,8 @@ def _is_name(text: str) -> bool:
 
 def _why(name: str, error: BaseException, here: str) -> str:
     if not isinstance(error, ModuleNotFoundError):
-        told = "it ends the program" if isinstance(error, SystemExit) else reason(error)
-        return f"importing it failed: {type(error).__name__}: {told}"
+        message = "it ends the program" if isinstance(error, SystemExit) else reason(error)
+        return f"importing it failed: {type(error).__name__}: {message}"
     if error.name and f"{name}.".startswith(f"{error.name}."):
         return f"there is no module {error.name!r} on Python's path or in {here}; set PYTHONPATH to its folder"
     return f"importing it failed: it needs the module {error.name!r}, which is not installed"

@@ -117,21 +117,21 @@ def _named_as_keras_wants(path: Path) -> Iterator[Path]:
 
 
 def _what_is_wrong(error: Exception) -> str:
-    told = str(error)
-    if unknown := re.findall(r"Could not locate (class|function) '([^'\n]{1,200})'", told):
+    message = str(error)
+    if unknown := re.findall(r"Could not locate (class|function) '([^'\n]{1,200})'", message):
         kind, name = unknown[-1]
         return (
             f"its {kind} {name!r} is not known, and the file brings no code along: give --import MODULE, the Python "
             f"module that defines it{'' if kind == 'class' else ', ' + _REGISTER}"
         )
-    if "`Lambda` layer" in told or "Python lambda" in told:
+    if "`Lambda` layer" in message or "Python lambda" in message:
         return (
             "has a Lambda layer or a lambda, whose code would come from the file, which is refused: write it as a "
             "class and give --import MODULE, the Python module that defines it"
         )
-    if told.startswith(_LEFT_RANDOM):
+    if message.startswith(_LEFT_RANDOM):
         return "lacks weights of layers that stand in nested lists, which would stay random: save the model anew"
-    if nested := re.findall(r"Exception encountered: ([^\n]+)", told):
+    if nested := re.findall(r"Exception encountered: ([^\n]+)", message):
         return f"could not be loaded ({nested[-1][:300]})"
     return f"not a Keras model ({reason(error)})"
 
@@ -141,17 +141,17 @@ def custom_modules(path: Path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         names = set(_registered_names(json.loads(archive.read("config.json"))))
     found = filter(None, map(keras.saving.get_registered_object, names))
-    modules = {str(one.__module__) for one in found}
-    return sorted(one for one in modules if one.partition(".")[0] not in ("keras", "toolkit", "__main__"))
+    modules = {str(custom_object.__module__) for custom_object in found}
+    return sorted(module for module in modules if module.partition(".")[0] not in ("keras", "toolkit", "__main__"))
 
 
 def _registered_names(config: Any) -> Iterator[str]:
     """What a file's configuration calls the classes and functions that are registered with Keras by name."""
     waiting = [config]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            name = one.get("config" if one.get("class_name") == "function" else "registered_name")
+        part = waiting.pop()
+        if isinstance(part, dict):
+            name = part.get("config" if part.get("class_name") == "function" else "registered_name")
             if isinstance(name, str):
                 yield name
-        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else []
+        waiting += part.values() if isinstance(part, dict) else part if isinstance(part, list) else []

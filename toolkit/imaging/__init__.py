@@ -1,7 +1,7 @@
 """Pictures: read, checked, converted, resized and written, with NumPy and Pillow alone.
 
-`toolkit.imaging.io` gathers what most callers need. Every room that handles pictures may import it; of the toolkit it
-imports files, errors and what bounds memory.
+`toolkit.imaging.images` gathers what most callers need. Every room that handles pictures may import it; of the toolkit
+it imports files, errors and what bounds memory.
 """
 
 from toolkit.public_names import on_first_use
@@ -18,7 +18,7 @@ _PUBLIC = {
     "save_animation": "toolkit.imaging.encoding",
     "save_image": "toolkit.imaging.encoding",
     "side_by_side": "toolkit.imaging.montage",
-    "square": "toolkit.imaging.resize",
+    "center_crop_resize": "toolkit.imaging.resize",
     "to_pillow": "toolkit.imaging.encoding",
 }
 

@@ -308,7 +308,7 @@ def _deep_gray(image: Image.Image, name: str, layout: tiff.Layout | None) -> np.
     elif image.mode == "I" and image.format != "PNG":
         raise InputError(
             f"cannot read {name}: its samples are integers of 32 bits (mode I), and what white is in them cannot be "
-            "told; give 8 or 16 bits, or floats in [0, 1]"
+            "determined; give 8 or 16 bits, or floats in [0, 1]"
         )
     else:
         gray = samples.astype(np.float32) / np.float32(layout.white if layout else 65535.0)

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from toolkit.errors import InputError, WorkError, one_line
-from toolkit.files.atomic_write import write_whole
+from toolkit.files.atomic_write import write_atomically
 from toolkit.imaging.formats.file_types import FORMAT_OF
 from toolkit.imaging.photo_metadata import PhotoMetadata
 from toolkit.imaging.picture import Picture, check_finite, extent, samples_of, to_uint8
@@ -56,7 +56,7 @@ def save_image(picture: Any, path: str | Path, quality: int = 95, metadata: Phot
             the shape or the range of the samples is another.
         WorkError: a sample is NaN or infinite, the format cannot hold the picture, or the disk is full.
     """
-    write_whole(encode_image(picture, path, quality, metadata), Path(path))
+    write_atomically(encode_image(picture, path, quality, metadata), Path(path))
 
 
 def encode_image(picture: Any, path: str | Path, quality: int = 95, metadata: PhotoMetadata | None = None) -> bytes:
@@ -115,7 +115,7 @@ def save_animation(pictures: Sequence[Any], path: str | Path, seconds: float = 4
     durations[-1] += 1000
     stream = io.BytesIO()
     frames[0].save(stream, family, save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    write_whole(stream.getvalue(), path)
+    write_atomically(stream.getvalue(), path)
 
 
 def _checked(picture: Any) -> Picture:

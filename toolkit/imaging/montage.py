@@ -8,16 +8,16 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 
 
-def side_by_side(panels: Mapping[str, Any], columns: int | None = None) -> Picture:
+def side_by_side(pictures: Mapping[str, Any], columns: int | None = None) -> Picture:
     """Sets pictures beside each other, each under its label.
 
     Args:
-        panels: pictures by label, in any form that `toolkit.imaging.validation` tells of; all are brought to the height
-            of the first.
+        pictures: by label, in any form that `toolkit.imaging.validation` takes; all are resized to the height of the
+            first.
         columns: pictures in a row, at least 1; all of them by default.
 
     Returns:
@@ -26,14 +26,14 @@ def side_by_side(panels: Mapping[str, Any], columns: int | None = None) -> Pictu
     Raises:
         InputError: there is no picture or no column, or the shape or range of a picture is another.
     """
-    if not panels:
+    if not pictures:
         raise InputError("there is no picture to set side by side: give at least one")
-    columns = len(panels) if columns is None else columns
+    columns = len(pictures) if columns is None else columns
     if columns < 1:
         raise InputError(f"columns is {columns}: give at least 1")
-    pictures = {label: images.as_picture(picture, f"the picture {label!r}") for label, picture in panels.items()}
-    height = next(iter(pictures.values())).shape[0]
-    labeled = [_labeled(label, picture, height) for label, picture in pictures.items()]
+    checked = {label: images.as_picture(picture, f"the picture {label!r}") for label, picture in pictures.items()}
+    height = next(iter(checked.values())).shape[0]
+    labeled = [_labeled(label, picture, height) for label, picture in checked.items()]
     rows = [np.concatenate(labeled[first : first + columns], axis=1) for first in range(0, len(labeled), columns)]
     width = max(row.shape[1] for row in rows)
     padded = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=1) for row in rows]

@@ -1,4 +1,4 @@
-"""What a painting keeps of its photo's metadata: when and how the photo was taken, and that its colors are managed."""
+"""The metadata that a painting keeps of its photo: when and how it was taken, and that its colors are managed."""
 
 import functools
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _CREATED = slice(24, 36)
 
 @dataclass(frozen=True)
 class PhotoMetadata:
-    """What is kept of a photo's metadata.
+    """The metadata that is kept of a photo.
 
     Attributes:
         exif: a block of EXIF; empty for none.

@@ -1,4 +1,4 @@
-"""What a picture is, and the one rule by which samples of any type become one."""
+"""The definition of a picture, and the rule by which samples of any type become a picture."""
 
 from typing import Any
 
@@ -25,8 +25,10 @@ def samples_of(value: Any, name: str) -> np.ndarray:
         kind = type(value).__name__
         raise InputError(f"{name} is a {kind} that cannot be read as an array: {reason(error)}") from error
     if samples.dtype.kind in "OSU" or samples.dtype.names:
-        told = f"has the dtype {samples.dtype}" if hasattr(value, "dtype") else f"is of the type {type(value).__name__}"
-        raise InputError(f"{name} {told}: give a picture's path, a Pillow image or an array of numbers")
+        description = (
+            f"has the dtype {samples.dtype}" if hasattr(value, "dtype") else f"is of the type {type(value).__name__}"
+        )
+        raise InputError(f"{name} {description}: give a picture's path, a Pillow image or an array of numbers")
     return samples
 
 
@@ -34,7 +36,7 @@ def to_unit_range(samples: np.ndarray, name: str) -> np.ndarray:
     """Brings samples to floats in [0, 1]: the rule for all that the toolkit is given as a picture.
 
     Integers are divided by the largest number that their type holds: bool, uint8 and uint16. Other integers are
-    refused, for they hold samples of some smaller type, and which one cannot be told. Floats stay as they are.
+    refused, for they hold samples of some smaller type, and which one cannot be determined. Floats stay as they are.
 
     Returns:
         float32 in [0, 1], of the same shape; the array itself where it is that already.
@@ -51,7 +53,7 @@ def to_unit_range(samples: np.ndarray, name: str) -> np.ndarray:
         return samples.astype(np.float32)
     if not _is_floating(samples.dtype):
         raise InputError(
-            f"{name} has the dtype {samples.dtype}, which does not tell the range of its samples: "
+            f"{name} has the dtype {samples.dtype}, which does not determine the range of its samples: "
             "give uint8, uint16 or floats in [0, 1]"
         )
     low, high = (float(samples.min()), float(samples.max())) if samples.size else (0.0, 0.0)

@@ -30,7 +30,7 @@ def resize(picture: Any, height: int, width: int) -> Picture:
     return resampled_picture(picture, height, width)
 
 
-def square(picture: Any, side: int) -> Picture:
+def center_crop_resize(picture: Any, side: int) -> Picture:
     """Crops the center square of a picture and resizes it: the form a style predictor was trained on.
 
     Args:

@@ -6,7 +6,7 @@ from pathlib import Path
 from toolkit.errors import MissingExtraError
 from toolkit.extras import install
 from toolkit.imaging import paintings
-from toolkit.imaging.io import Picture, load_image
+from toolkit.imaging.images import Picture, load_image
 from toolkit.imaging.paintings import PAINTINGS
 
 PHOTO_SOURCES = {
@@ -15,7 +15,7 @@ PHOTO_SOURCES = {
     "coffee": "A cup of coffee, by Rachel Michetti, courtesy of Pikolo Espresso Bar; CC0.",
     "rocket": "The launch of DSCOVR on a Falcon 9, by SpaceX; released into the public domain.",
 }
-"""Where each photo is from and its licence, as scikit-image's documentation states them."""
+"""Where each photo is from and its license, as scikit-image's documentation states them."""
 
 STYLE_SOURCES = {
     **{name: str(painting) for name, painting in PAINTINGS.items()},
@@ -30,7 +30,7 @@ CALIBRATION_SOURCES = {
     "grass": "Grass, by linolafett; CC0.",
     "retina": "A retina, by Mikael Häggström; CC0.",
 }
-"""Where each calibration picture is from and its licence, as scikit-image's documentation states them."""
+"""Where each calibration picture is from and its license, as scikit-image's documentation states them."""
 
 _FILES = {
     "astronaut": "astronaut.png",

@@ -30,7 +30,7 @@ __all__ = [
 
 
 Pictures = Any
-"""A batch of pictures in any of the forms that this module's text tells of."""
+"""A batch of pictures in any of the forms that this module describes."""
 
 
 def as_picture(picture: Any, name: str = "the picture") -> Picture:

@@ -1,4 +1,4 @@
-"""Which artifact of a bundle is run where none is asked for: one that can run with what is installed."""
+"""Chooses the artifact of a bundle where none is asked for: it must run with what is installed."""
 
 from pathlib import Path
 

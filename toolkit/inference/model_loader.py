@@ -11,14 +11,14 @@ from toolkit import presets
 from toolkit.errors import InputError, StyleportError
 from toolkit.external.source_options import NO_SPLIT, SourceOptions
 from toolkit.inference.artifact_choice import default_artifact
-from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.interface.single_style import SingleStyleStylizerLike
 from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
-from toolkit.runtimes.litert import PREDICTOR_FILE, STYLIZER_FILE, DeviceStylizer, DeviceWholeStylizer
+from toolkit.runtimes.litert import PREDICTOR_FILE, STYLIZER_FILE, DeviceEndToEndStylizer, DeviceStylizer
 from toolkit.runtimes.tflite_network import has_runtime
-from toolkit.sources.locator import Located, locate
+from toolkit.sources.model_source import ModelSource, resolve_source
 
 if TYPE_CHECKING:
-    from toolkit.external.end_to_end import SingleStyleStylizer, WholeStylizer
+    from toolkit.external.end_to_end import EndToEndStylizer, SingleStyleStylizer
     from toolkit.external.splitting import SplitStylizer
     from toolkit.feed_forward.stylizer import Stylizer
 
@@ -27,7 +27,7 @@ PRESET_FORMS = ("tflite", "keras")
 
 
 class StylizerLike(Protocol):
-    """What every form of the model can do that takes a style."""
+    """The interface of a model that takes a style."""
 
     def __call__(self, content: np.ndarray, style: np.ndarray) -> Any:
         """Returns content pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]."""
@@ -36,7 +36,7 @@ class StylizerLike(Protocol):
 
 @runtime_checkable
 class SplitStylizerLike(StylizerLike, Protocol):
-    """What a model with a predictor and a transformer can do besides; see `toolkit.feed_forward.stylizer.Stylizer`."""
+    """The interface of a model with a predictor and a transformer; see `toolkit.feed_forward.stylizer.Stylizer`."""
 
     def bottleneck(self, style: np.ndarray) -> Any:
         """Returns the bottleneck [B, 1, 1, D] of style pictures [B, h, w, 3]."""
@@ -53,7 +53,7 @@ def open_model(
     threads: int | None = None,
     options: SourceOptions | None = None,
     isolated: bool = False,
-) -> StylizerLike | OneStyleStylizer:
+) -> StylizerLike | SingleStyleStylizerLike:
     """Opens a model by name, address or path.
 
     Args:
@@ -63,29 +63,29 @@ def open_model(
             installed, see `toolkit.inference.artifact_choice.default_artifact`. Of a preset, `tflite` (the default,
             where a runtime for it is installed) or `keras`.
         threads: CPU threads of a TFLite artifact; all cores by default.
-        options: of a model made elsewhere: what it does not tell itself.
+        options: of an external model: what its files do not say.
         isolated: a TFLite artifact is run in processes of its own; see `toolkit.runtimes.isolated`.
 
     Returns:
         The model; where it has a predictor and a transformer, with `bottleneck` and `transform`; where its style is
-        inside, a `toolkit.interface.single_style.OneStyleStylizer`, which is called with contents alone.
+        inside, a `toolkit.interface.single_style.SingleStyleStylizerLike`, which is called with contents alone.
 
     Raises:
-        InputError: there is no such model or artifact, a file of it is damaged, how it is called cannot be told, or
-            what it paints of sample pictures is in another range than [0, 1].
+        InputError: there is no such model or artifact, a file of it is damaged, how it is called cannot be determined,
+            or what it paints of sample pictures is in another range than [0, 1].
         WorkError: an address cannot be reached.
     """
-    located = locate(source)
-    if located.kind == "bundle":
-        refuse(located, options)
-        bundle: Any = located.path
+    resolved = resolve_source(source)
+    if resolved.kind == "bundle":
+        refuse(resolved, options)
+        bundle: Any = resolved.path
         return _open_artifact(bundle, artifact, threads, isolated)
-    if located.kind == "preset" and chosen_artifact(source, artifact) == "tflite":
-        refuse(located, options)
-        return DeviceStylizer.from_preset(located.name, threads=threads, isolated=isolated)
-    if located.kind != "preset" and artifact is not None:
+    if resolved.kind == "preset" and chosen_artifact(source, artifact) == "tflite":
+        refuse(resolved, options)
+        return DeviceStylizer.from_preset(resolved.name, threads=threads, isolated=isolated)
+    if resolved.kind != "preset" and artifact is not None:
         raise InputError(f"{source} has no artifacts: leave --artifact out, or give a bundle")
-    return load(located, options)
+    return load(resolved, options)
 
 
 def chosen_artifact(source: str | Path, artifact: str | None = None) -> str | None:
@@ -99,15 +99,15 @@ def chosen_artifact(source: str | Path, artifact: str | None = None) -> str | No
     return default_artifact(Path(source))
 
 
-def in_given_styles(model: StylizerLike | OneStyleStylizer, name: str) -> StylizerLike:
+def in_given_styles(model: StylizerLike | SingleStyleStylizerLike, name: str) -> StylizerLike:
     """Passes on a model that takes a style; refuses one that has it inside."""
-    if isinstance(model, OneStyleStylizer):
+    if isinstance(model, SingleStyleStylizerLike):
         raise InputError(f"{name} has its style inside and paints in no other: choose another model or artifact")
     return model
 
 
 def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | None:
-    """Returns whether a model has its style inside; None where only the opened model tells."""
+    """Returns whether a model has its style inside; None where only the opened model shows it."""
     if str(source) in presets.names():
         return False
     if not manifests.is_bundle(Path(source)):
@@ -118,15 +118,15 @@ def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | 
     return manifests.method(manifest) == manifests.SINGLE_STYLE
 
 
-def refuse(located: Located, options: SourceOptions | None) -> None:
-    """Refuses options that only models made elsewhere take."""
+def refuse(resolved: ModelSource, options: SourceOptions | None) -> None:
+    """Refuses options that only external models take."""
     if options is not None:
-        options.refuse(f"{located.name} is called as all of ours are")
+        options.refuse(f"{resolved.name} is called as all of ours are")
 
 
 def _open_artifact(
     bundle: Path, artifact: str | None, threads: int | None, isolated: bool
-) -> StylizerLike | OneStyleStylizer:
+) -> StylizerLike | SingleStyleStylizerLike:
     manifest = manifests.read(bundle)
     folder = manifests.open_artifact(bundle, artifact or default_artifact(bundle, manifest), manifest)
     method = manifests.method(manifest)
@@ -140,7 +140,7 @@ def _open_artifact(
     if (folder / PREDICTOR_FILE).is_file():
         return DeviceStylizer(folder, threads=threads, isolated=isolated)
     if (folder / STYLIZER_FILE).is_file():
-        return DeviceWholeStylizer(folder, threads=threads, isolated=isolated)
+        return DeviceEndToEndStylizer(folder, threads=threads, isolated=isolated)
     if method in ("one-piece", manifests.SINGLE_STYLE):
         from toolkit.external.end_to_end import from_saved_model
 
@@ -151,37 +151,37 @@ def _open_artifact(
 
 
 def load(
-    located: Located, options: SourceOptions | None = None, is_tried: bool = True
-) -> "Stylizer | WholeStylizer | SingleStyleStylizer | SplitStylizer":
+    resolved: ModelSource, options: SourceOptions | None = None, is_tried: bool = True
+) -> "Stylizer | EndToEndStylizer | SingleStyleStylizer | SplitStylizer":
     """Loads a model that was found and is no bundle.
 
     Args:
-        located: the model.
+        resolved: the model.
         options: see `open_model`.
-        is_tried: what a model made elsewhere paints of sample pictures is looked at.
+        is_tried: what an external model paints of sample pictures is looked at.
 
     Returns:
-        Our stylizer; or one made elsewhere, cut in two where the options say so or its bottleneck is known.
+        Our stylizer; or an external stylizer, cut in two where the options say so or its bottleneck is known.
 
     Raises:
-        InputError: it cannot be loaded, how it is called cannot be told, or its range is another one.
+        InputError: it cannot be loaded, how it is called cannot be determined, or its range is another one.
     """
     from toolkit.feed_forward.stylizer import Stylizer
 
-    if located.kind == "preset":
-        refuse(located, options)
-        return Stylizer.from_preset(located.name)
+    if resolved.kind == "preset":
+        refuse(resolved, options)
+        return Stylizer.from_preset(resolved.name)
     from toolkit.external import end_to_end
 
-    path: Any = located.path
+    path: Any = resolved.path
     options = options or SourceOptions()
-    if located.kind == "keras":
+    if resolved.kind == "keras":
         from toolkit.framework import keras_file
         from toolkit.framework.backend import keras
 
         model = keras_file.load(path, keras.Model)
         if isinstance(model, Stylizer):
-            refuse(located, options)
+            refuse(resolved, options)
             return model
         opened = end_to_end.from_keras_model(model, str(path), options)
     else:
@@ -190,9 +190,9 @@ def load(
 
 
 def _prepared(
-    opened: "WholeStylizer | SingleStyleStylizer", path: Path, options: SourceOptions, is_tried: bool
-) -> "WholeStylizer | SingleStyleStylizer | SplitStylizer":
-    """Brings a model made elsewhere to float32, tries it, and cuts it."""
+    opened: "EndToEndStylizer | SingleStyleStylizer", path: Path, options: SourceOptions, is_tried: bool
+) -> "EndToEndStylizer | SingleStyleStylizer | SplitStylizer":
+    """Brings an external model to float32, tries it, and cuts it."""
     from toolkit.external.graph_precision import compute_in_float32
     from toolkit.external.probe import check_batches, check_range
     from toolkit.external.splitting import split

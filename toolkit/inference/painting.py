@@ -8,14 +8,14 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.imaging.decoding import opened_picture
-from toolkit.imaging.io import Picture
+from toolkit.imaging.images import Picture
 from toolkit.inference.model_loader import SplitStylizerLike, StylizerLike
 from toolkit.interface.bottleneck import interpolate
 from toolkit.interface.detail import paint_at_detail, painted_size
 from toolkit.interface.paint_options import Look
-from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.interface.single_style import SingleStyleStylizerLike
 from toolkit.process import memory
 from toolkit.process.stage_times import StageTimes
 
@@ -28,10 +28,10 @@ class Painter:
         look: how pictures are read and painted.
 
     Raises:
-        InputError: a strength below 1 is asked of a model in one piece.
+        InputError: a strength below 1 is asked of an end-to-end model.
     """
 
-    def __init__(self, model: StylizerLike | OneStyleStylizer, look: Look) -> None:
+    def __init__(self, model: StylizerLike | SingleStyleStylizerLike, look: Look) -> None:
         self.look = look
         self._model = model
         self._local = threading.local()
@@ -42,22 +42,22 @@ class Painter:
         """Whether a strength below 1 can be had of the model."""
         return isinstance(self._form, _Split)
 
-    def _form_of(self, model: StylizerLike | OneStyleStylizer) -> "_Form":
-        if isinstance(model, OneStyleStylizer):
+    def _form_of(self, model: StylizerLike | SingleStyleStylizerLike) -> "_Form":
+        if isinstance(model, SingleStyleStylizerLike):
             return _OneStyle(model)
         if isinstance(model, SplitStylizerLike):
             return _Split(model, self.look, self._timed)
         if self.look.strength < 1:
             raise InputError(
-                f"strength is {self.look.strength:g}: a model in one piece has none but 1; "
+                f"strength is {self.look.strength:g}: an end-to-end model has none but 1; "
                 "where it has a bottleneck, --split-at names it"
             )
-        return _Whole(model)
+        return _EndToEnd(model)
 
     def read_style(self, picture: Any) -> np.ndarray:
         """Makes of a style what `paint` takes: a bottleneck [1, 1, 1, D], or a square picture [1, S, S, 3]."""
         memory.check_painting(self._model, style_side=self.look.style_size)
-        return self._form.read_style(images.square(picture, self.look.style_size)[None])
+        return self._form.read_style(images.center_crop_resize(picture, self.look.style_size)[None])
 
     def read_content(self, source: str | Path | BinaryIO, name: str | None = None) -> Picture:
         """Reads a content picture from a path or an open file, bounded as the look says."""
@@ -91,13 +91,13 @@ class Painter:
         return images.preserve_color(content, stylized) if self.look.preserve_color else stylized
 
     def take_times(self) -> StageTimes | None:
-        """Returns what the model's stages took since this thread asked last; None where the model does not tell."""
+        """Returns what the model's stages took since this thread asked last; None where it records none."""
         times: StageTimes | None = getattr(self._local, "times", None)
         self._local.times = None
         return times
 
     def _timed(self, result: Any) -> Any:
-        """Adds up what the model tells of the call that it just answered."""
+        """Adds up what the model recorded of the call that it just answered."""
         if (times := getattr(self._model, "times", None)) is not None:
             before: StageTimes | None = getattr(self._local, "times", None)
             self._local.times = times if before is None else before + times
@@ -124,13 +124,13 @@ class _Split:
     def stylize(self, content: np.ndarray, style: Any) -> Any:
         if self._look.strength < 1:
             # The content is shown to the predictor as a style is: all forms of the model then agree.
-            own = self.read_style(images.square(content[0], self._look.style_size)[None])
+            own = self.read_style(images.center_crop_resize(content[0], self._look.style_size)[None])
             style = interpolate(own, style, self._look.strength)
         return self._model.transform(content, style)
 
 
-class _Whole:
-    """A model in one piece."""
+class _EndToEnd:
+    """An end-to-end model."""
 
     def __init__(self, model: StylizerLike) -> None:
         self._model = model
@@ -145,7 +145,7 @@ class _Whole:
 class _OneStyle:
     """A model that has its style inside."""
 
-    def __init__(self, model: OneStyleStylizer) -> None:
+    def __init__(self, model: SingleStyleStylizerLike) -> None:
         self._model = model
 
     def read_style(self, square: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from toolkit.public_names import on_first_use
 _PUBLIC = {
     "BottleneckCache": "toolkit.interface.bottleneck_cache",
     "Look": "toolkit.interface.paint_options",
-    "OneStyleStylizer": "toolkit.interface.single_style",
+    "SingleStyleStylizerLike": "toolkit.interface.single_style",
     "interpolate": "toolkit.interface.bottleneck",
 }
 

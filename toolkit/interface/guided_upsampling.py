@@ -73,7 +73,7 @@ def _planes(picture: np.ndarray) -> list[Image.Image]:
 
 
 def _slopes(guide: np.ndarray, painted: Picture) -> np.ndarray:
-    """How each color follows the luminance around each pixel: [h, w, 3]."""
+    """The slope of each color over the luminance around each pixel: [h, w, 3]."""
     guide, painted = guide.astype(np.float64), painted.astype(np.float64)
     mean_guide, mean_painted = _box_mean(guide), _box_mean(painted)
     variance = _box_mean(guide * guide) - mean_guide * mean_guide
@@ -98,8 +98,8 @@ def _without_grid(values: np.ndarray, scale: float) -> np.ndarray:
     """Smooths with a binomial filter of 3 x 3 pixels, the more the larger each of them is shown."""
     side = 0.25 * min(1.0, scale - 1)
     for axis in (0, 1):
-        margins = [(1, 1) if one == axis else (0, 0) for one in range(3)]
+        margins = [(1, 1) if dimension == axis else (0, 0) for dimension in range(3)]
         before, after = (np.roll(np.pad(values, margins, mode="edge"), by, axis) for by in (1, -1))
-        inside = tuple(slice(1, -1) if one == axis else slice(None) for one in range(3))
+        inside = tuple(slice(1, -1) if dimension == axis else slice(None) for dimension in range(3))
         values = (1 - 2 * side) * values + side * (before[inside] + after[inside])
     return values.astype(np.float32)

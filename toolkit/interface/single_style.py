@@ -1,4 +1,4 @@
-"""What stylizers have in common that have their one style inside."""
+"""The interface of stylizers with a built-in style."""
 
 import abc
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 
-class OneStyleStylizer(abc.ABC):
+class SingleStyleStylizerLike(abc.ABC):
     """A stylizer that takes no style picture: content in, picture out."""
 
     @abc.abstractmethod

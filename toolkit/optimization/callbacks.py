@@ -1,4 +1,4 @@
-"""What is kept of a run while it goes on: losses, checkpoints, pictures on the way, a progress bar."""
+"""Callbacks of a run: losses, checkpoints, pictures on the way, a progress bar."""
 
 import importlib.util
 import math
@@ -11,7 +11,7 @@ import tensorflow as tf
 from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.files.output_paths import numbered
 from toolkit.framework.backend import DTYPE, PINNED, keras
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.optimization.checkpoint import Checkpoints
 
 LOSSES = ("loss", "content_loss", "style_loss", "variation_loss")
@@ -139,6 +139,6 @@ def tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
         folder.mkdir(parents=True, exist_ok=True)
         picture = PictureLog(folder)
     except (OSError, tf.errors.OpError) as error:
-        told = getattr(error, "strerror", None) or getattr(error, "message", error)
-        raise InputError(f"cannot log to {folder}: {told}; choose another folder") from error
+        message = getattr(error, "strerror", None) or getattr(error, "message", error)
+        raise InputError(f"cannot log to {folder}: {message}; choose another folder") from error
     return [keras.callbacks.TensorBoard(str(folder), write_graph=False, update_freq=1), picture]

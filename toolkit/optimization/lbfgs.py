@@ -6,14 +6,14 @@ import tensorflow as tf
 
 from toolkit.framework.backend import keras, pinned_floats
 
-# Armijo's constant: the least share of the slope's promise that a step must keep.
+# Armijo's constant: the least share of the decrease that the slope predicts, which a step must keep.
 SUFFICIENT_DECREASE = 1e-4
-# After so many refusals in a row the remembered curvature is worth less than none.
-MAX_REFUSALS = 6
+# After so many rejections in a row the remembered curvature is worth less than none.
+MAX_REJECTIONS = 6
 
 
-def spectral_gain(height: Any, width: Any, exponent: float, dtype: Any = tf.float32) -> Any:
-    """Gives the weight of each spatial frequency in a search direction: 1 / frequency ** exponent.
+def frequency_preconditioner(height: Any, width: Any, exponent: float, dtype: Any = tf.float32) -> Any:
+    """Returns the weight of each spatial frequency in a search direction: 1 / frequency ** exponent.
 
     Args:
         height: pixels, a number or a scalar tensor.
@@ -32,12 +32,12 @@ def spectral_gain(height: Any, width: Any, exponent: float, dtype: Any = tf.floa
     vertical, horizontal = frequencies(height, height)[:, None], frequencies(width // 2 + 1, width)[None]
     # The constant would weigh infinitely much: it is taken as the slowest wave that fits.
     slowest = 1 / tf.cast(tf.maximum(height, width), dtype)
-    gain = tf.maximum(tf.sqrt(vertical**2 + horizontal**2), slowest) ** -exponent
-    return gain / tf.reduce_mean(gain)
+    preconditioner = tf.maximum(tf.sqrt(vertical**2 + horizontal**2), slowest) ** -exponent
+    return preconditioner / tf.reduce_mean(preconditioner)
 
 
 class State(NamedTuple):
-    """What is known between two steps, as tensors; all zeros before the first.
+    """The state between two steps, as tensors; all zeros before the first.
 
     A new pair is put before the others, which costs no copy; what is not remembered yet is 0.
 
@@ -51,7 +51,7 @@ class State(NamedTuple):
         accepted_loss: a scalar.
         length: of the last step, in directions, a scalar.
         scale: of the first guess of the inverse Hessian, a scalar.
-        refusals: points in a row that were no better, an int32 scalar.
+        rejections: points in a row that were no better, an int32 scalar.
     """
 
     accepted: Any
@@ -63,7 +63,7 @@ class State(NamedTuple):
     accepted_loss: Any
     length: Any
     scale: Any
-    refusals: Any
+    rejections: Any
 
 
 def initial_state(picture: Any, memory: int = 10) -> State:
@@ -83,7 +83,7 @@ def initial_state(picture: Any, memory: int = 10) -> State:
 
 
 def advance(
-    state: State, loss: Any, gradient: Any, point: Any, first: Any, rate: Any, gain: Any | None
+    state: State, loss: Any, gradient: Any, point: Any, first: Any, rate: Any, preconditioner: Any | None
 ) -> tuple[Any, State]:
     """Takes the loss and gradient at a point, and finds the next point worth evaluating.
 
@@ -99,64 +99,68 @@ def advance(
         point: [1, H, W, 3] in [0, 1].
         first: a boolean scalar: this is the first step.
         rate: mean absolute change of a sample in the first step, in (0, 1).
-        gain: weights of frequencies as `spectral_gain` gives them; None for plain L-BFGS.
+        preconditioner: weights of frequencies as `frequency_preconditioner` gives them; None for plain L-BFGS.
 
     Returns:
         The next point and the new state.
     """
-    promise = _dot(state.accepted_gradient, point - state.accepted)
+    directional_derivative = _dot(state.accepted_gradient, point - state.accepted)
     # Near the end losses differ by less than their own rounding.
     rounding = 1e-7 * tf.abs(state.accepted_loss)
-    kept = loss - state.accepted_loss <= SUFFICIENT_DECREASE * promise + rounding
+    kept = loss - state.accepted_loss <= SUFFICIENT_DECREASE * directional_derivative + rounding
     state = tf.cond(
         first | kept,
-        lambda: _accept(state, loss, gradient, point, first, rate, gain),
-        lambda: _refuse(state, loss, promise, rate, gain),
+        lambda: _accept(state, loss, gradient, point, first, rate, preconditioner),
+        lambda: _reject(state, loss, directional_derivative, rate, preconditioner),
     )
     return tf.clip_by_value(state.accepted + state.length * state.direction, 0.0, 1.0), state
 
 
-def _accept(state: State, loss: Any, gradient: Any, point: Any, first: Any, rate: Any, gain: Any | None) -> State:
+def _accept(
+    state: State, loss: Any, gradient: Any, point: Any, first: Any, rate: Any, preconditioner: Any | None
+) -> State:
     """Makes the point the one to go on from."""
     step, change = point - state.accepted, gradient - state.accepted_gradient
     curvature = _dot(step, change)
     floor = 1e-10 * tf.sqrt(_dot(step, step) * _dot(change, change))
     state = tf.cond(
         tf.logical_not(first) & (curvature > floor),
-        lambda: _remember(state, step, change, curvature, gain),
+        lambda: _remember(state, step, change, curvature, preconditioner),
         lambda: state,
     )
     state = state._replace(
         accepted=point,
         accepted_gradient=gradient,
         accepted_loss=loss,
-        refusals=tf.constant(0),
+        rejections=tf.constant(0),
         length=tf.ones_like(loss),
     )
-    return _aim(state, rate, gain)
+    return _aim(state, rate, preconditioner)
 
 
-def _remember(state: State, step: Any, change: Any, curvature: Any, gain: Any | None) -> State:
+def _remember(state: State, step: Any, change: Any, curvature: Any, preconditioner: Any | None) -> State:
     return state._replace(
         steps=(step, *state.steps[:-1]),
         changes=(change, *state.changes[:-1]),
         curvatures=tf.concat([(1.0 / curvature)[tf.newaxis], state.curvatures[:-1]], axis=0),
-        scale=curvature / _dot(change, _smooth(change, gain)),
+        scale=curvature / _dot(change, _smooth(change, preconditioner)),
     )
 
 
-def _refuse(state: State, loss: Any, promise: Any, rate: Any, gain: Any | None) -> State:
+def _reject(state: State, loss: Any, directional_derivative: Any, rate: Any, preconditioner: Any | None) -> State:
     """Shortens the step, or aims anew when the curvature that led here is to be forgotten."""
     # The lowest point of the parabola through what is known, kept from being timid or bold.
-    shortfall = loss - state.accepted_loss - promise
-    shorter = tf.clip_by_value(tf.math.divide_no_nan(-promise, 2.0 * shortfall), 0.1, 0.5)
+    shortfall = loss - state.accepted_loss - directional_derivative
+    shorter = tf.clip_by_value(tf.math.divide_no_nan(-directional_derivative, 2.0 * shortfall), 0.1, 0.5)
     shorter = tf.where(tf.math.is_finite(shorter), shorter, tf.constant(0.1, shorter.dtype))
-    refused = state._replace(length=state.length * shorter, refusals=state.refusals + 1)
-    forgotten = refused._replace(curvatures=tf.zeros_like(state.curvatures), scale=tf.zeros_like(state.scale))
-    return tf.cond(tf.equal(refused.refusals, MAX_REFUSALS), lambda: _aim(forgotten, rate, gain), lambda: refused)
+    rejected = state._replace(length=state.length * shorter, rejections=state.rejections + 1)
+    forgotten = rejected._replace(curvatures=tf.zeros_like(state.curvatures), scale=tf.zeros_like(state.scale))
+    return tf.cond(
+        tf.equal(rejected.rejections, MAX_REJECTIONS), lambda: _aim(forgotten, rate, preconditioner), lambda: rejected
+    )
 
 
-def _aim(state: State, rate: Any, gain: Any | None) -> State:
+def _aim(state: State, rate: Any, preconditioner: Any | None) -> State:
     """Sets the direction from the accepted point: minus the inverse Hessian times the gradient."""
     gradient, free = _free_gradient(state)
     pairs = list(zip(state.steps, state.changes, tf.unstack(state.curvatures), strict=True))
@@ -165,13 +169,13 @@ def _aim(state: State, rate: Any, gain: Any | None) -> State:
         coefficient = inverse * _dot(step, q)
         coefficients.append(coefficient)
         q = q - coefficient * change
-    q = _smooth(q, gain) * free
+    q = _smooth(q, preconditioner) * free
     q = q * tf.where(state.scale > 0, state.scale, _first_scale(q, rate))
     for (step, change, inverse), coefficient in reversed(list(zip(pairs, coefficients, strict=True))):
         q = q + step * (coefficient - inverse * _dot(change, q))
     q = q * free
     # With samples held at their bounds the product may point uphill.
-    steepest = _smooth(gradient, gain) * free
+    steepest = _smooth(gradient, preconditioner) * free
     steepest = steepest * _first_scale(steepest, rate)
     return state._replace(direction=-tf.where(_dot(q, gradient) > 0, q, steepest))
 
@@ -187,11 +191,11 @@ def _first_scale(direction: Any, rate: Any) -> Any:
     return tf.math.divide_no_nan(tf.cast(rate, direction.dtype), tf.reduce_mean(tf.abs(direction)))
 
 
-def _smooth(x: Any, gain: Any | None) -> Any:
-    if gain is None:
+def _smooth(x: Any, preconditioner: Any | None) -> Any:
+    if preconditioner is None:
         return x
     spectrum = tf.signal.rfft2d(tf.transpose(x, (0, 3, 1, 2)))
-    smoothed = tf.signal.irfft2d(spectrum * tf.cast(gain, spectrum.dtype), tf.shape(x)[1:3])
+    smoothed = tf.signal.irfft2d(spectrum * tf.cast(preconditioner, spectrum.dtype), tf.shape(x)[1:3])
     return tf.reshape(tf.transpose(smoothed, (0, 2, 3, 1)), tf.shape(x))
 
 
@@ -243,12 +247,14 @@ class LBFGS(keras.optimizers.Optimizer):
         (picture,) = variables
         super().build(variables)
         _, height, width, _ = picture.shape
-        self._gain = spectral_gain(height, width, self.smoothing, picture.dtype) if self.smoothing else None
+        self._preconditioner = (
+            frequency_preconditioner(height, width, self.smoothing, picture.dtype) if self.smoothing else None
+        )
 
         def variable(value: Any, name: str) -> Any:
             return self.add_variable(value.shape, "zeros", value.dtype.name, name=name)
 
-        # Nested as the state is; a name is told only to the reader of a checkpoint.
+        # Nested as the state is; a name serves only the reader of a checkpoint.
         self._state = State(
             *(
                 tuple(variable(value, f"{name}_{age}") for age, value in enumerate(field))
@@ -259,7 +265,7 @@ class LBFGS(keras.optimizers.Optimizer):
         )
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Refuses: a gradient alone does not tell whether the last step was a good one."""
+        """Refuses: a gradient alone does not show whether the last step was a good one."""
         raise NotImplementedError("L-BFGS needs the loss too: call step(loss, gradient, picture)")
 
     def step(self, loss: Any, gradient: Any, picture: Any) -> None:
@@ -272,7 +278,9 @@ class LBFGS(keras.optimizers.Optimizer):
         """
         first = tf.equal(self.iterations.value, 0)
         point = tf.convert_to_tensor(picture.value)
-        target, new = advance(self.state(), loss, gradient, point, first, self.learning_rate.value, self._gain)
+        target, new = advance(
+            self.state(), loss, gradient, point, first, self.learning_rate.value, self._preconditioner
+        )
         tf.nest.map_structure(lambda variable, value: variable.assign(value), self._state, new)
         picture.assign(target)
         self.iterations.assign_add(1)
@@ -281,7 +289,7 @@ class LBFGS(keras.optimizers.Optimizer):
         """Returns what is known now, as tensors."""
         return tf.nest.map_structure(lambda variable: tf.convert_to_tensor(variable.value), self._state)
 
-    def settle(self, loss: Any, picture: Any) -> Any:
+    def restore_best(self, loss: Any, picture: Any) -> Any:
         """Moves the picture back to the best point known if it is not better itself.
 
         Args:

@@ -1,4 +1,4 @@
-"""What style transfer by optimization makes small, as a function of a picture and of what it is to look like."""
+"""The loss that style transfer by optimization minimizes, as a function of a picture and its targets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ class Objective:
         content_layers: likewise.
         content_weight: factor of the content loss.
         style_weight: factor of the style loss.
-        variation_weight: factor of the total variation.
+        total_variation_weight: factor of the total variation.
     """
 
     def __init__(
@@ -31,12 +31,12 @@ class Objective:
         content_layers: Mapping[str, float],
         content_weight: float,
         style_weight: float,
-        variation_weight: float,
+        total_variation_weight: float,
     ) -> None:
         # Plain dicts: whatever holds an objective may be a Keras model, which would track others.
         self.style_layers, self.content_layers = dict(style_layers), dict(content_layers)
         self.content_weight, self.style_weight = content_weight, style_weight
-        self.variation_weight = variation_weight
+        self.total_variation_weight = total_variation_weight
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -44,13 +44,13 @@ class Objective:
         return check_layers([*self.style_layers, *self.content_layers])
 
     def settings(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor, as values of JSON."""
+        """Returns the arguments of the constructor as a manifest has them, values of JSON."""
         return {
             "style_layers": self.style_layers,
             "content_layers": self.content_layers,
             "content_weight": self.content_weight,
             "style_weight": self.style_weight,
-            "variation_weight": self.variation_weight,
+            "variation_weight": self.total_variation_weight,
         }
 
     def contents(self, seen: Mapping[str, Any]) -> Contents:
@@ -90,7 +90,7 @@ class Objective:
         weighted = {
             "content_loss": self.content_weight * content,
             "style_loss": self.style_weight * style,
-            "variation_loss": self.variation_weight * total_variation(picture),
+            "variation_loss": self.total_variation_weight * total_variation(picture),
         }
         return {"loss": ordered_sum(weighted.values()), **weighted}
 

@@ -1,4 +1,4 @@
-"""What a run of style transfer is about: a content, styles and their weights, at any scale."""
+"""The inputs of a run of style transfer: a content, styles and their weights, at any scale."""
 
 import hashlib
 import math
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 from toolkit.optimization.features.vgg19 import MIN_SIDE
 
 
@@ -19,7 +19,7 @@ class Problem:
     A plain object, so that a Keras model that holds it tracks none of it.
 
     Args:
-        content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation` tells of,
+        content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation` takes,
             sides from 32 pixels.
         style: likewise, of any size, or several of them.
         style_weights: one for each style, above 0; alike by default.
@@ -40,7 +40,7 @@ class Problem:
         return _halved(self.content, scale), [_halved(style, scale, MIN_SIDE) for style in self.styles]
 
     def settings(self) -> dict[str, Any]:
-        """Returns what tells this problem from another, as values of JSON; pictures by hash."""
+        """Returns what distinguishes this problem from another, as values of JSON; pictures by hash."""
         return {
             "content": fingerprint([self.content]),
             "style": fingerprint(self.styles),

@@ -1,4 +1,4 @@
-"""What is shown of a run of style transfer while it goes on: a bar, and once how long the run will take."""
+"""The progress of a run of style transfer: a bar, and once an estimate of the time it will take."""
 
 import contextlib
 import itertools
@@ -34,7 +34,7 @@ class RunProgress(keras.callbacks.Callback):
         self._progress = bar(console, *columns)
         self._task = self._progress.add_task(_BUILDING, total=None, loss="")
         self._ends: list[float] = []
-        self._name, self._is_told = "", False
+        self._name, self._is_shown = "", False
 
     def __enter__(self) -> "RunProgress":
         self._progress.start()
@@ -80,11 +80,11 @@ class RunProgress(keras.callbacks.Callback):
             loss=f"loss {curve[-1]['loss']:.3g}",
         )
         self._ends.append(time.monotonic())
-        if len(self._ends) == _LAST_TIMED and not self._is_told:
-            self._is_told = True
-            self._tell(len(curve))
+        if len(self._ends) == _LAST_TIMED and not self._is_shown:
+            self._is_shown = True
+            self._show_estimate(len(curve))
 
-    def _tell(self, done: int) -> None:
+    def _show_estimate(self, done: int) -> None:
         """Says what the steps that are left take, by the pace of the first."""
         pace = (self._ends[-1] - self._ends[_FIRST_TIMED - 1]) / (_LAST_TIMED - _FIRST_TIMED)
         left = pace * (self._steps - done)
@@ -99,8 +99,8 @@ class RunProgress(keras.callbacks.Callback):
 
 def duration(seconds: float) -> str:
     """Returns a time in words, such as `40 s`, `2:05 min` or `1:10 h`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    large, small = divmod(whole, 60) if whole < 3600 else divmod(round(seconds / 60), 60)
-    return f"{large}:{small:02d} {'min' if whole < 3600 else 'h'}"
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    large, small = divmod(rounded, 60) if rounded < 3600 else divmod(round(seconds / 60), 60)
+    return f"{large}:{small:02d} {'min' if rounded < 3600 else 'h'}"

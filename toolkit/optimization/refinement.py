@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.framework.backend import keras
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 from toolkit.optimization.features.vgg19 import CONTENT_LAYERS, VGG19Features
 from toolkit.optimization.interrupts import Interrupted
 from toolkit.optimization.style_transfer import StyleTransfer
@@ -58,7 +58,7 @@ class Refiner:
         height, width = content.shape[:2]
         need = memory.estimate(height, width, CONTENT_LAYERS[-1], memory.PICTURES["lbfgs"])
         memory.check(need, "a smaller --max-size")
-        transfer = StyleTransfer(self._features, start=stylized, preserve_color=self._preserve_color)
+        transfer = StyleTransfer(self._features, init_image=stylized, preserve_color=self._preserve_color)
         own = images.load_image(style, max(height, width))
         try:
             transfer.fit(content, own, 1, self._steps, callbacks=self._callbacks, verbose=0)

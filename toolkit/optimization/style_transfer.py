@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from toolkit.errors import InputError
 from toolkit.framework.backend import keras
-from toolkit.imaging import io as images
-from toolkit.optimization import init_image
+from toolkit.imaging import images
+from toolkit.optimization import initialization
 from toolkit.optimization.callbacks import CURVE, LossCurve, Saving
 from toolkit.optimization.checkpoint import Checkpoints
 from toolkit.optimization.features.vgg19 import CONTENT_LAYERS, MIN_SIDE, STYLE_LAYERS, VGG19Features, check_seed
@@ -59,14 +59,14 @@ class StyleTransfer(TrainedPicture):
         content_layers: likewise.
         content_weight: factor of the content loss, at least 0.
         style_weight: factor of the style loss, at least 0.
-        variation_weight: factor of the total variation of the picture, at least 0.
+        total_variation_weight: factor of the total variation of the picture, at least 0.
         vgg_weights: `vgg19-8bit`, `imagenet`, `random` or the path of a file, as `VGG19Features` takes it.
         pooling: `max` or `average`.
-        start: `content`, `noise`, `stylized` (what the embedded feed-forward network paints), a file, or a picture
+        init_image: `content`, `noise`, `stylized` (what the embedded feed-forward network paints), a file, or a picture
             [h, w, 3] in [0, 1], which is resized.
         preserve_color: keep the content's colors and paint its luminance alone.
         scales: sizes the picture passes through, each twice the one before, in [1, 6]; 1 is the full size.
-        averaging: share of the past in the running mean of pictures that is the result, in [0, 1); 0 gives
+        ema_decay: share of the past in the running mean of pictures that is the result, in [0, 1); 0 gives
             the last picture.
         seed: of noise and random weights, from 0 to 2^32 - 1.
         winograd: convolutions take Winograd's way where that is faster, which rounds otherwise.
@@ -92,21 +92,23 @@ class StyleTransfer(TrainedPicture):
         content_layers: Sequence[str] | Mapping[str, float] = CONTENT_LAYERS,
         content_weight: float = 1e4,
         style_weight: float = 1e-2,
-        variation_weight: float = 30.0,
+        total_variation_weight: float = 30.0,
         vgg_weights: str | Path = "vgg19-8bit",
         pooling: str = "max",
-        start: init_image.Start = "content",
+        init_image: initialization.InitImage = "content",
         preserve_color: bool = False,
         scales: int = 1,
-        averaging: float = 0.0,
+        ema_decay: float = 0.0,
         seed: int = 0,
         winograd: bool = True,
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        check_at_least_zero(content_weight=content_weight, style_weight=style_weight, variation_weight=variation_weight)
-        if not 0 <= averaging < 1:
-            raise InputError(f"averaging is {averaging}: give a number from 0 to less than 1")
+        check_at_least_zero(
+            content_weight=content_weight, style_weight=style_weight, total_variation_weight=total_variation_weight
+        )
+        if not 0 <= ema_decay < 1:
+            raise InputError(f"ema_decay is {ema_decay}: give a number from 0 to less than 1")
         if not 1 <= scales <= 6:
             raise InputError(f"scales is {scales}: give a whole number from 1 to 6")
         seed = check_seed(seed)
@@ -115,7 +117,7 @@ class StyleTransfer(TrainedPicture):
             shares("content layer", content_layers),
             float(content_weight),
             float(style_weight),
-            float(variation_weight),
+            float(total_variation_weight),
         )
         names = objective.layer_names
         features = features or VGG19Features(names, vgg_weights, pooling, seed, dtype)
@@ -127,11 +129,11 @@ class StyleTransfer(TrainedPicture):
             objective,
             features,
             preserve_color=preserve_color,
-            averaging=float(averaging),
+            ema_decay=float(ema_decay),
             winograd=winograd,
             **kwargs,
         )
-        self.start, self.scales, self.seed = start, scales, seed
+        self.init_image, self.scales, self.seed = init_image, scales, seed
         self._running = threading.Lock()
 
     def compile(
@@ -170,8 +172,8 @@ class StyleTransfer(TrainedPicture):
         """Sets the pictures of a run and puts the picture at its start, so that `train_step` can be called.
 
         Args:
-            content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation` tells
-                of, sides from 32 pixels.
+            content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation`
+                takes, sides from 32 pixels.
             style: likewise, of any size, or several of them.
             style_weights: one for each style, above 0; alike by default.
 
@@ -193,9 +195,9 @@ class StyleTransfer(TrainedPicture):
                 f"the coarsest of {self.scales} scales is {width}x{height} px, a side under {MIN_SIDE}: "
                 "take fewer scales or a larger picture"
             )
-        first = init_image.first_picture(self.start, self._problem, coarsest, self.seed)
+        first = initialization.first_picture(self.init_image, self._problem, coarsest, self.seed)
         # What noise and pictures of the caller's have of colors is the caller's choice.
-        is_painted = isinstance(self.start, str) and self.start in ("content", "stylized")
+        is_painted = isinstance(self.init_image, str) and self.init_image in ("content", "stylized")
         self._enter(coarsest, self._gray(first) if is_painted else first, steps_before=0)
 
     @_alone
@@ -218,8 +220,8 @@ class StyleTransfer(TrainedPicture):
         each but the full size gets 1 / (scales + 1) of the epochs, at least one.
 
         Args:
-            content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation` tells
-                of, sides from 32 pixels.
+            content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation`
+                takes, sides from 32 pixels.
             style: likewise, of any size, or several of them.
             epochs: at least 1, and at least as many as scales.
             steps_per_epoch: at least 1.
@@ -265,7 +267,7 @@ class StyleTransfer(TrainedPicture):
                     self._paint(scale, end, steps_per_epoch, listeners)
             if interrupts.asked:
                 self._finish_early()
-            self._settle()
+            self._restore_best()
         if interrupts.asked:
             raise Interrupted
         return history
@@ -273,7 +275,7 @@ class StyleTransfer(TrainedPicture):
     def _finish_early(self) -> None:
         """Brings the picture to its full size, if it has not grown to that yet."""
         if self._scale:
-            self._settle()
+            self._restore_best()
             height, width = self._problem.content.shape[:2]
             self._enter(0, images.resize(self.image, height, width), steps_before=len(self.curve))
 
@@ -310,18 +312,18 @@ class StyleTransfer(TrainedPicture):
     def settings(self) -> dict[str, Any]:
         """Returns all that decides what a run paints, as values of JSON; pictures and weights by hash."""
         self._check_prepared()
-        is_named = init_image.is_named(self.start)
+        is_named = initialization.is_named(self.init_image)
         options = self.optimizer.get_config()
         return {
             **self._problem.settings(),
             **self.objective.settings(),
             "pooling": self.features.pooling,
             "vgg_weights": fingerprint(self.features.get_weights()),
-            "start": self.start if is_named else "a picture",
-            "start_picture": "" if is_named else fingerprint([images.load_image(self.start)]),
+            "init_image": self.init_image if is_named else "a picture",
+            "init_image_hash": "" if is_named else fingerprint([images.load_image(self.init_image)]),
             "preserve_color": self.preserve_color,
             "scales": self.scales,
-            "averaging": self.averaging,
+            "ema_decay": self.ema_decay,
             "seed": self.seed,
             "optimizer": type(self.optimizer).__name__.lower(),
             **{f"optimizer_{key}": str(value) for key, value in options.items() if key != "name"},
@@ -345,7 +347,7 @@ class StyleTransfer(TrainedPicture):
         saves.check(state, {"picture": picture})
         self._enter(scale, state["picture"][0], steps_before)
         saves.check(state, {name: array for name, array in self.state().items() if not name.startswith("curve")})
-        if self.averaging:
+        if self.ema_decay:
             self.average.assign(state["average"])
         for index, variable in enumerate(self.optimizer.variables):
             variable.assign(state[f"optimizer/{index}"])

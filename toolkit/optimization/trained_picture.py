@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from toolkit.errors import InputError
 from toolkit.framework.backend import keras, pinned_floats
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 from toolkit.optimization.callbacks import CURVE, LOSSES, Latest
 from toolkit.optimization.features.vgg19 import VGG19Features
 from toolkit.optimization.features.winograd import FastFeatures
@@ -42,7 +42,7 @@ class TrainedPicture(keras.Model):
         objective: what is made small.
         features: the extractor, with the layers that the objective looks at.
         preserve_color: only the luminance is painted.
-        averaging: share of the past in the running mean of pictures, in [0, 1).
+        ema_decay: share of the past in the running mean of pictures, in [0, 1).
         winograd: convolutions take Winograd's way where that is faster.
         kwargs: of `keras.Model`.
     """
@@ -56,13 +56,13 @@ class TrainedPicture(keras.Model):
         features: VGG19Features,
         *,
         preserve_color: bool,
-        averaging: float,
+        ema_decay: float,
         winograd: bool,
         **kwargs: Any,
     ) -> None:
         super().__init__(dtype=features.dtype_policy.name, **kwargs)
         self.objective, self.features = objective, features
-        self.preserve_color, self.averaging, self.winograd = preserve_color, averaging, winograd
+        self.preserve_color, self.ema_decay, self.winograd = preserve_color, ema_decay, winograd
         self.trackers = [Latest(name) for name in LOSSES]
         self.curve: list[dict[str, float]] = []
         self.built = True  # the picture is made by `_enter`, when its size is known
@@ -81,9 +81,9 @@ class TrainedPicture(keras.Model):
         """
         self._check_prepared()
         picture = np.asarray(self.picture)
-        if self.averaging and self.steps_taken:
+        if self.ema_decay and self.steps_taken:
             # The mean started from nothing; what is missing of its weight is made up for.
-            picture = np.asarray(self.average) / (1 - self.averaging**self.steps_taken)
+            picture = np.asarray(self.average) / (1 - self.ema_decay**self.steps_taken)
         picture = np.clip(picture[0], 0.0, 1.0).astype(np.float32)
         if self.preserve_color:
             return images.preserve_color(self._problem.at(self._scale)[0], picture)
@@ -104,7 +104,7 @@ class TrainedPicture(keras.Model):
         content, styles = self._problem.at(scale)
         self._scale, self._steps_before = scale, steps_before
         self._replace_weight("picture", picture[None], trainable=True)
-        if self.averaging:
+        if self.ema_decay:
             self._replace_weight("average", np.zeros_like(picture[None]), trainable=False)
         if self.optimizer.built:
             with pinned_floats():
@@ -161,9 +161,9 @@ class TrainedPicture(keras.Model):
         else:
             self.optimizer.apply([gradient], [self.picture])
             self.picture.assign(tf.clip_by_value(self.picture.value, 0.0, 1.0))
-        if self.averaging:
-            share = 1 - self.averaging
-            self.average.assign(self.averaging * self.average.value + share * self.picture.value)
+        if self.ema_decay:
+            share = 1 - self.ema_decay
+            self.average.assign(self.ema_decay * self.average.value + share * self.picture.value)
         self._track(losses)
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
@@ -171,11 +171,11 @@ class TrainedPicture(keras.Model):
         for tracker in self.trackers:
             tracker.update_state(losses[tracker.name])
 
-    def _settle(self) -> None:
+    def _restore_best(self) -> None:
         """Evaluates the last picture, which no step has seen, and leaves it or the one before, the better."""
         losses = self._evaluate()
         if isinstance(self.optimizer, LBFGS):
-            self.optimizer.settle(losses["loss"], self.picture)
+            self.optimizer.restore_best(losses["loss"], self.picture)
             losses = self._evaluate()
         self._track(losses)
 
@@ -188,7 +188,7 @@ class TrainedPicture(keras.Model):
             "scale": np.array(self._scale),
             "steps_before": np.array(self._steps_before),
             "picture": np.asarray(self.picture),
-            **({"average": np.asarray(self.average)} if self.averaging else {}),
+            **({"average": np.asarray(self.average)} if self.ema_decay else {}),
             **{f"optimizer/{index}": np.asarray(v) for index, v in enumerate(self.optimizer.variables)},
             "curve_names": np.array(CURVE, np.str_),
             "curve": np.array([[point[name] for name in CURVE] for point in self.curve]).reshape(-1, len(CURVE)),

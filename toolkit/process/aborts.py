@@ -26,12 +26,12 @@ def watch() -> None:
 
 
 @contextlib.contextmanager
-def watched(said: int, told: int) -> Iterator[None]:
+def watched(said: int, stderr: int) -> Iterator[None]:
     """Prints the last that libraries said if the process ends within the block.
 
     Args:
         said: the descriptor of the file that holds what libraries print.
-        told: the descriptor of the real standard error.
+        stderr: the descriptor of the real standard error.
     """
     if not _watched or not sys.executable:
         yield
@@ -45,7 +45,7 @@ def watched(said: int, told: int) -> Iterator[None]:
             [sys.executable, "-I", "-S", "-c", _WATCHER],
             stdin=alive,
             stdout=said,
-            stderr=told,
+            stderr=stderr,
             start_new_session=True,  # what a terminal sends to its commands is not for this one
         )
     except OSError:  # there is no room for another process: the work is done without

@@ -1,4 +1,4 @@
-"""Runs calls that have no bound of their own, such as a name server's silence or a loop in a foreign model."""
+"""Runs calls that have no bound of their own, such as a name server's silence or a loop in an external model."""
 
 import contextvars
 import threading

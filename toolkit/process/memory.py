@@ -1,4 +1,4 @@
-"""What optimization, painting and exporting need of memory: told, and refused, before it is taken."""
+"""Memory that optimization, painting and exporting need: estimated, and refused, before it is taken."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ FIXED_BYTES = 1_600_000_000
 
 @dataclass(frozen=True)
 class Need:
-    """What is needed, in bytes.
+    """An estimate of memory, in bytes.
 
     Attributes:
         parts: by what takes them; they are taken at the same time.
@@ -48,7 +48,7 @@ class Need:
 
 @dataclass(frozen=True)
 class PixelCost:
-    """What painting takes at its peak, in bytes a pixel.
+    """The peak memory of painting, in bytes a pixel.
 
     Attributes:
         content: of the content picture.
@@ -134,12 +134,12 @@ def check_painting(model: Any, content: tuple[int, int] | None = None, style_sid
     """Refuses to paint pictures that the machine has no memory for; what is loaded already is not counted.
 
     Args:
-        model: has a `pixel_cost`; of one made elsewhere, which has none, nobody knows what its layers take.
+        model: has a `pixel_cost`; of an external model, which has none, what its layers take is not known.
         content: height and width of the content picture, if one is painted.
         style_side: of the square style picture, if one is read.
 
     Raises:
-        InputError: there is less memory than is needed; the arithmetic is told.
+        InputError: there is less memory than is needed; the message has the arithmetic.
     """
     cost: PixelCost | None = getattr(model, "pixel_cost", None)
     if cost is None:
@@ -164,7 +164,7 @@ def available() -> int | None:
 
 
 def _container_limits(folder: Path) -> list[int]:
-    """What a container leaves free, whatever the machine has, by either version of Linux's control groups."""
+    """The memory that a container leaves free, by either version of Linux's control groups."""
     found = []
     for limit, used, statistics, cached in (
         ("memory.max", "memory.current", "memory.stat", "inactive_file"),

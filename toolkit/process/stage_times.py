@@ -1,4 +1,4 @@
-"""How long the stages of a call took, for those who look for what to make faster."""
+"""The times of the stages of a call, to find what to make faster."""
 
 import threading
 import time
@@ -54,14 +54,14 @@ class _LastTimes(threading.local):
 
 
 class Timed:
-    """A model that tells what the stages of its last call took; threads that share it see their own."""
+    """A model that records what the stages of its last call took; threads that share it see their own."""
 
     def __init__(self) -> None:
         self._last = _LastTimes()
 
     @property
     def times(self) -> StageTimes:
-        """What the stages of this thread's last call took; of no stage before it has made one."""
+        """The times of the stages of this thread's last call; none before its first call."""
         return self._last.value
 
     def _stop(self, clock: StageClock) -> None:

@@ -28,7 +28,7 @@ def _as_bytes(error: UnicodeError) -> tuple[bytes, int]:
 codecs.register_error(_BYTES, _as_bytes)
 
 
-class _Told(io.TextIOWrapper):
+class _StderrStream(io.TextIOWrapper):
     """Standard error: what cannot be written there is dropped, for it is no reason to stop the work.
 
     A failure is met once. Afterwards the stream leads nowhere, for what is buffered is written again.
@@ -49,16 +49,16 @@ class _Told(io.TextIOWrapper):
 
     def _meet(self, error: OSError) -> None:
         _discard(self.fileno())
-        self._tell(error)
+        self._report(error)
 
-    def _tell(self, error: OSError) -> None:
+    def _report(self, error: OSError) -> None:
         """Says what a failure means; here it means nothing."""
 
 
-class _Output(_Told):
+class _StdoutStream(_StderrStream):
     """Standard output: what cannot be written there ends the command in one line."""
 
-    def _tell(self, error: OSError) -> None:
+    def _report(self, error: OSError) -> None:
         if error.errno == errno.EPIPE:
             raise SystemExit(BROKEN_PIPE) from error
         raise WorkError(
@@ -74,7 +74,7 @@ def _discard(descriptor: int) -> None:
     os.set_inheritable(descriptor, True)
 
 
-def _open(kind: type[_Told], descriptor: int, replaced: TextIO | None, errors: str, closes: bool) -> TextIO:
+def _open(kind: type[_StderrStream], descriptor: int, replaced: TextIO | None, errors: str, closes: bool) -> TextIO:
     encoding = getattr(replaced, "encoding", None)
     # A locale without one, such as C, gives ASCII; names and tables have more, and UTF-8 has all of it.
     if encoding is None or codecs.lookup(encoding).name == "ascii":
@@ -84,9 +84,9 @@ def _open(kind: type[_Told], descriptor: int, replaced: TextIO | None, errors: s
     return kind(binary, encoding, errors, line_buffering=True)
 
 
-def told(descriptor: int) -> TextIO:
+def open_stderr(descriptor: int) -> TextIO:
     """Opens a text stream that never fails: what cannot be written is dropped, what cannot be encoded is escaped."""
-    return _open(_Told, descriptor, sys.stderr, "backslashreplace", closes=True)
+    return _open(_StderrStream, descriptor, sys.stderr, "backslashreplace", closes=True)
 
 
 def mend_standard() -> None:
@@ -103,5 +103,5 @@ def mend_standard() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
-    sys.stdout = _open(_Output, 1, sys.stdout, _BYTES, closes=False)
-    sys.stderr = _open(_Told, 2, sys.stderr, "backslashreplace", closes=False)
+    sys.stdout = _open(_StdoutStream, 1, sys.stdout, _BYTES, closes=False)
+    sys.stderr = _open(_StderrStream, 2, sys.stderr, "backslashreplace", closes=False)

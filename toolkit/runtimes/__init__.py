@@ -9,7 +9,7 @@ from toolkit.public_names import on_first_use
 _PUBLIC = {
     "BakedStylizer": "toolkit.runtimes.baked",
     "DeviceStylizer": "toolkit.runtimes.litert",
-    "DeviceWholeStylizer": "toolkit.runtimes.litert",
+    "DeviceEndToEndStylizer": "toolkit.runtimes.litert",
     "IsolatedNetwork": "toolkit.runtimes.isolated",
     "NetworkMetadata": "toolkit.runtimes.tflite_metadata",
     "SavedModel": "toolkit.runtimes.saved_model",

@@ -1,7 +1,7 @@
 """Runs a .tflite file in a process of its own, which the file may kill or stop without harm to the caller.
 
-A runtime trusts what a file tells its operations. A damaged file, or one that was made for it, ends the process that
-runs it, or keeps it busy for ever. See `docs/device.md` for when to use this.
+A runtime trusts the options that a file gives its operations. A damaged file, or one that was made for it, ends
+the process that runs it, or keeps it busy for ever. See `docs/device.md` for when to use this.
 """
 
 import contextlib
@@ -89,7 +89,7 @@ class IsolatedNetwork(TFLiteNetwork):
         child = self._child
         assert child is not None  # noqa: S101 started by every caller
         try:
-            told, results = within(self._seconds, lambda: child.exchange(words, arrays))
+            answer, results = within(self._seconds, lambda: child.exchange(words, arrays))
         except BaseException as error:
             self._child = None
             is_timeout = isinstance(error, TimeoutError)
@@ -107,10 +107,10 @@ class IsolatedNetwork(TFLiteNetwork):
             if isinstance(error, ValueError):
                 raise self._odd(error) from error
             raise
-        if "error" in told:
-            kind = InputError if told.get("kind") == "input" else WorkError
-            raise kind(str(told["error"]))
-        return told, results
+        if "error" in answer:
+            kind = InputError if answer.get("kind") == "input" else WorkError
+            raise kind(str(answer["error"]))
+        return answer, results
 
     def _odd(self, what: Any) -> WorkError:
         self.close()

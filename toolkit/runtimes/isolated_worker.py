@@ -52,9 +52,9 @@ def _opened(request: Frame, answers: BinaryIO) -> TFLiteNetwork | None:
     try:
         network = TFLiteNetwork(words["path"], words["runtime"], words["threads"])
     except Exception as error:
-        pipe_frames.write(answers, _told(error))
+        pipe_frames.write(answers, _as_answer(error))
         return None
-    sides = {side: {name: _described(one) for name, one in getattr(network, side).items()} for side in _SIDES}
+    sides = {side: {name: _described(tensor) for name, tensor in getattr(network, side).items()} for side in _SIDES}
     pipe_frames.write(answers, {"signature": network.signature, **sides})
     _limit(0 - GRACE_SECONDS)
     return network
@@ -64,7 +64,7 @@ _SIDES = ("inputs", "outputs")
 
 
 def _described(details: dict) -> dict:
-    """What a network's caller needs to know of a tensor, as values of JSON."""
+    """The description of a tensor for a network's caller, as values of JSON."""
     scale, zero_point = details["quantization"]
     return {
         "shape_signature": [int(side) for side in details["shape_signature"]],
@@ -79,12 +79,12 @@ def _answer(network: TFLiteNetwork, request: Frame, answers: BinaryIO) -> None:
     try:
         results = network.invoke(arrays)
     except Exception as error:
-        pipe_frames.write(answers, _told(error))
+        pipe_frames.write(answers, _as_answer(error))
     else:
         pipe_frames.write(answers, {}, results)
     _limit(0 - GRACE_SECONDS)
 
 
-def _told(error: Exception) -> dict[str, str]:
-    told = one_line(error) if isinstance(error, StyleportError) else f"{type(error).__name__}: {one_line(error)}"
-    return {"error": told[:MAX_ERROR], "kind": "input" if isinstance(error, InputError) else "work"}
+def _as_answer(error: Exception) -> dict[str, str]:
+    message = one_line(error) if isinstance(error, StyleportError) else f"{type(error).__name__}: {one_line(error)}"
+    return {"error": message[:MAX_ERROR], "kind": "input" if isinstance(error, InputError) else "work"}

@@ -20,12 +20,12 @@ from toolkit.runtimes.tflite_network import TFLiteNetwork, tensor_shape
 
 PREDICTOR_FILE = "predictor.tflite"
 TRANSFORMER_FILE = "transformer.tflite"
-# A stylizer in one piece.
+# An end-to-end stylizer.
 STYLIZER_FILE = "stylizer.tflite"
 
 # What of a bundle is run first where nothing else is asked for: the closest to the model. All but int8 compute in
 # float32 and are as fast.
-QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
+_BY_PRECISION = ("float32", "float16", "dynamic", "int8")
 # A bottleneck is some hundred numbers, so that many can be kept.
 REMEMBERED_STYLES = 64
 
@@ -43,7 +43,7 @@ def open_network(
 
 def _pair_in(folder: Path) -> tuple[Path, Path]:
     if (folder / STYLIZER_FILE).is_file():
-        raise InputError(f"{folder}: holds a stylizer in one piece, not a pair: open it by toolkit.open_model")
+        raise InputError(f"{folder}: holds an end-to-end stylizer, not a pair: open it by toolkit.open_model")
     return folder / PREDICTOR_FILE, folder / TRANSFORMER_FILE
 
 
@@ -67,13 +67,13 @@ def tflite_artifacts(manifest: Manifest) -> list[tuple[str, int | None]]:
     """
     records = [record for record in manifest["artifacts"] if isinstance(record, dict)]
     found = [
-        (record["path"], record.get("size"), QUANTIZATIONS.index(record["quantization"]))
+        (record["path"], record.get("size"), _BY_PRECISION.index(record["quantization"]))
         for record in records
         if record.get("format") == "tflite"
         and isinstance(record.get("path"), str)
-        and record.get("quantization") in QUANTIZATIONS
+        and record.get("quantization") in _BY_PRECISION
     ]
-    found.sort(key=lambda one: (one[1] is not None, one[2]))
+    found.sort(key=lambda choice: (choice[1] is not None, choice[2]))
     return [(path, size) for path, size, _ in found]
 
 
@@ -278,8 +278,8 @@ class DeviceStylizer(Timed):
             yield self._transform(content, self._mixed(content, bottleneck, strength, clock), clock)[0]
 
 
-class DeviceWholeStylizer(Timed):
-    """An exported .tflite of a stylizer in one piece: content and style in, picture out.
+class DeviceEndToEndStylizer(Timed):
+    """An exported .tflite of an end-to-end stylizer: content and style in, picture out.
 
     Takes pictures, and may be shared by threads, as `DeviceStylizer` does and may.
 
@@ -313,7 +313,9 @@ class DeviceWholeStylizer(Timed):
         styles = resized(self.style_size, style)
         # One style for all contents is a view of it, not a copy for each.
         styles = np.broadcast_to(styles, (len(content), *styles.shape[1:]))
-        painted = np.stack([self._paint(picture, one, clock) for picture, one in zip(content, styles, strict=True)])
+        painted = np.stack(
+            [self._paint(picture, style_picture, clock) for picture, style_picture in zip(content, styles, strict=True)]
+        )
         self._stop(clock)
         return painted
 

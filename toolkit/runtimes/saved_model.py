@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import InputError, told_as_input
+from toolkit.errors import InputError, as_input_error
 from toolkit.imaging.validation import Pictures, as_pictures, check_bottleneck, check_strength, check_styles
 from toolkit.process import memory
-from toolkit.safe_loading import gate
+from toolkit.safe_loading import saved_model_check
 
 SIGNATURES = ("serving_default", "strength", "bottleneck", "transform", "image_bytes")
 
@@ -24,16 +24,16 @@ class SavedModel:
 
     Raises:
         InputError: the folder is not a SavedModel, lacks a signature, or does not pass; see
-            `toolkit.safe_loading.gate`.
+            `toolkit.safe_loading.saved_model_check`.
         WorkError: it was not loaded in time.
     """
 
     def __init__(self, folder: str | Path, required: Sequence[str], kind: str) -> None:
         import tensorflow as tf
 
-        with told_as_input(f"{folder}: not a SavedModel"):
+        with as_input_error(f"{folder}: not a SavedModel"):
             # Kept: the signatures hold only weak references to the variables.
-            self._model = gate.load(Path(folder), lambda: tf.saved_model.load(str(folder)))
+            self._model = saved_model_check.load(Path(folder), lambda: tf.saved_model.load(str(folder)))
         missing = [name for name in required if name not in self._model.signatures]
         if missing:
             raise InputError(f"{folder}: not {kind}: it lacks the signature {missing[0]!r}")

@@ -2,7 +2,7 @@
 
 LiteRT verifies a file before it opens it; tflite-runtime follows the offsets of a damaged one out of the file or in
 circles. Neither names the operations it lacks, and tflite-runtime brings no schema: so the few tables of TensorFlow
-Lite's schema (tensorflow/compiler/mlir/lite/schema/schema.fbs) are told here.
+Lite's schema (tensorflow/compiler/mlir/lite/schema/schema.fbs) are listed here.
 """
 
 import math
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InputError, told_as_input
+from toolkit.errors import InputError, as_input_error
 from toolkit.files.opening import open_file
 
 IDENTIFIER = b"TFL3"
@@ -104,7 +104,7 @@ class TFLiteTensor:
 
 @dataclass(frozen=True)
 class TFLiteSignature:
-    """How a network is called.
+    """A signature of a network.
 
     Attributes:
         name: the signature's; empty where a file has none, and its first graph is called.
@@ -119,7 +119,7 @@ class TFLiteSignature:
 
 @dataclass(frozen=True)
 class TFLiteFile:
-    """What a sound .tflite file says of itself.
+    """The contents of a sound .tflite file.
 
     Attributes:
         signatures: how it is called.
@@ -149,7 +149,7 @@ class TFLiteFile:
 def read_tflite(path: Path) -> TFLiteFile:
     """Reads a .tflite file and checks that it is sound: all that its tables name lies in the file.
 
-    What an operation is told (its options) is not looked into, nor whether its tensors have the right shapes: the
+    An operation's options are not looked into, nor whether its tensors have the right shapes: the
     runtime checks most of that, and a bundle holds every file against its hash.
 
     Raises:
@@ -161,7 +161,7 @@ def read_tflite(path: Path) -> TFLiteFile:
         # An empty file cannot be mapped.
         with (
             open_file(path) as stream,
-            told_as_input(f"{path}: not a TFLite model"),
+            as_input_error(f"{path}: not a TFLite model"),
             mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
         ):
             return _read(data)
@@ -184,7 +184,7 @@ def _read(data: mmap.mmap) -> TFLiteFile:
     named = [(entry.get("name", ""), entry.get("buffer", 0)) for entry in model.get("metadata", [])]
     graphs = [_Graph(data, graph, contents) for graph in model["subgraphs"]]
     return TFLiteFile(
-        tuple(_signature(one, graphs) for one in model.get("signatures", [])),
+        tuple(_signature(signature, graphs) for signature in model.get("signatures", [])),
         TFLiteSignature("", graphs[0].ends("inputs"), graphs[0].ends("outputs")),
         _operations(model),
         tuple(tensor for graph in graphs for tensor in graph.computed()),
@@ -197,7 +197,7 @@ def _read(data: mmap.mmap) -> TFLiteFile:
 
 
 class _Graph:
-    """The tensors of a graph, as its tables and the file around them tell."""
+    """The tensors of a graph, read from its tables and the file around them."""
 
     def __init__(self, data: mmap.mmap, graph: dict[str, Any], contents: list[tuple[int, int]]) -> None:
         self._data, self._graph, self._contents = data, graph, contents
@@ -209,16 +209,16 @@ class _Graph:
     def tensor(self, index: int, name: str | None = None) -> TFLiteTensor:
         if not 0 <= index < len(self._tensors):
             raise ValueError(f"damaged: it names the tensor {index}, and has {len(self._tensors)}")
-        told = self._tensors[index]
-        shape = _integers(self._data, told.get("shape_signature") or told.get("shape", (0, 0)))
-        kind = told.get("type", FLOAT32)
+        tensor = self._tensors[index]
+        shape = _integers(self._data, tensor.get("shape_signature") or tensor.get("shape", (0, 0)))
+        kind = tensor.get("type", FLOAT32)
         dtype = TYPES[kind] if 0 <= kind < len(TYPES) else f"type {kind}"
         sides = tuple(None if side < 0 else side for side in shape)
-        return TFLiteTensor(told.get("name", "") if name is None else name, dtype, sides)
+        return TFLiteTensor(tensor.get("name", "") if name is None else name, dtype, sides)
 
     def computed(self) -> Iterator[TFLiteTensor]:
-        for index, told in enumerate(self._tensors):
-            buffer = told.get("buffer", 0)
+        for index, tensor in enumerate(self._tensors):
+            buffer = tensor.get("buffer", 0)
             start, end = self._contents[buffer] if buffer < len(self._contents) else (0, 0)
             if end == start:
                 yield self.tensor(index)
@@ -232,8 +232,8 @@ def _integers(data: mmap.mmap, span: tuple[int, int]) -> tuple[int, ...]:
 def _operations(model: dict[str, Any]) -> dict[int | str, int]:
     codes = model.get("operator_codes", [])
     counts: Counter[int | str] = Counter()
-    for one in (one for graph in model["subgraphs"] for one in graph.get("operators", [])):
-        index = one.get("operator_code", 0)
+    for operator in (operator for graph in model["subgraphs"] for operator in graph.get("operators", [])):
+        index = operator.get("operator_code", 0)
         if index >= len(codes):
             raise ValueError(f"damaged: it names the operation {index}, and has {len(codes)}")
         code = codes[index]
@@ -270,15 +270,17 @@ def _content(data: mmap.mmap, buffer: dict[str, Any]) -> tuple[int, int]:
     return start, end
 
 
-def _signature(told: dict[str, Any], graphs: list[_Graph]) -> TFLiteSignature:
-    index = told.get("graph", 0)
+def _signature(signature: dict[str, Any], graphs: list[_Graph]) -> TFLiteSignature:
+    index = signature.get("graph", 0)
     if index >= len(graphs):
         raise ValueError(f"damaged: a signature calls the graph {index}, and there are {len(graphs)}")
     inputs, outputs = (
-        tuple(graphs[index].tensor(one.get("tensor", 0), one.get("name", "")) for one in told.get(side, []))
+        tuple(
+            graphs[index].tensor(tensor.get("tensor", 0), tensor.get("name", "")) for tensor in signature.get(side, [])
+        )
         for side in ("inputs", "outputs")
     )
-    return TFLiteSignature(told.get("key", ""), inputs, outputs)
+    return TFLiteSignature(signature.get("key", ""), inputs, outputs)
 
 
 class _Reader:

@@ -1,10 +1,10 @@
-"""What a .tflite file says of its network, to people and programs that have nothing but the file."""
+"""The metadata of a .tflite file, for people and programs that have nothing but the file."""
 
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from toolkit.errors import told_as_input
+from toolkit.errors import as_input_error
 from toolkit.files import strict_json
 from toolkit.runtimes.tflite_file import read_tflite
 
@@ -16,7 +16,7 @@ MAX_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class NetworkMetadata:
-    """What a .tflite file says of its network.
+    """The metadata of a network in a .tflite file.
 
     Attributes:
         name: the model's, the network's and the quantization's.
@@ -36,7 +36,7 @@ class NetworkMetadata:
         """Returns all but the description in one line."""
         low, high = self.input_range
         style = "" if self.style is None else f"; style {self.style}"
-        return f"{self.name}; licence {self.licence}; samples in [{low:g}, {high:g}]{style}"
+        return f"{self.name}; license {self.licence}; samples in [{low:g}, {high:g}]{style}"
 
     def to_json(self) -> bytes:
         """Returns the entry's bytes; `from_json` reads them."""
@@ -55,8 +55,8 @@ class NetworkMetadata:
         if len(entry) > MAX_BYTES:
             raise ValueError(f"{len(entry)} bytes, at most {MAX_BYTES} are read")
         try:
-            told = strict_json.parse(entry)
-            found = {field.name: told[field.name] for field in fields(cls)}
+            record = strict_json.parse(entry)
+            found = {field.name: record[field.name] for field in fields(cls)}
             low, high = map(float, found.pop("input_range"))
         except (LookupError, TypeError, OverflowError) as error:
             raise ValueError(f"not an object of ours: {type(error).__name__} {error}") from error
@@ -82,5 +82,5 @@ def read_metadata(path: str | Path) -> NetworkMetadata | None:
     entries = read_tflite(path).metadata
     if ENTRY not in entries:
         return None
-    with told_as_input(f"{path}: its metadata {ENTRY!r} cannot be read"):
+    with as_input_error(f"{path}: its metadata {ENTRY!r} cannot be read"):
         return NetworkMetadata.from_json(entries[ENTRY])

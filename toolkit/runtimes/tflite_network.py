@@ -100,18 +100,20 @@ class TFLiteNetwork:
         """Refuses a network of other inputs or output than its role's, or whose `_image` is no picture."""
         if set(self.inputs) != inputs or set(self.outputs) != {output}:
             raise InputError(
-                f"{self._path}: no {role}: its signature {self.signature!r} takes {_told(self.inputs)} and gives "
-                f"{_told(self.outputs)}; a {role} takes {', '.join(sorted(inputs))} and gives {output}"
+                f"{self._path}: no {role}: its signature {self.signature!r} takes {_describe(self.inputs)} and gives "
+                f"{_describe(self.outputs)}; a {role} takes {', '.join(sorted(inputs))} and gives {output}"
             )
         for name, end in {**self.inputs, **self.outputs}.items():
             kind = np.dtype(end["dtype"]).name
             if kind not in _DTYPES or len(tensor_shape(end)) != 4:
-                raise InputError(f"{self._path}: no {role}: {_told({name: end})} is {kind}, not a picture or a style")
+                raise InputError(
+                    f"{self._path}: no {role}: {_describe({name: end})} is {kind}, not a picture or a style"
+                )
         for name in inputs:
             shape = self.input_shape(name)
             wanted = (1, *shape[1:3], 3) if name.endswith("_image") else (1, 1, 1, shape[3])
             if shape != wanted:
-                raise InputError(f"{self._path}: no {role}: it takes {_told({name: self.inputs[name]})}")
+                raise InputError(f"{self._path}: no {role}: it takes {_describe({name: self.inputs[name]})}")
 
     def input_shape(self, name: str) -> tuple[int, ...]:
         """Returns the shape of an input of rank four, with -1 for what may vary."""
@@ -149,12 +151,12 @@ class TFLiteNetwork:
 
     def _check_arrays(self, arrays: dict[str, np.ndarray]) -> None:
         if set(arrays) != set(self.inputs):
-            raise InputError(f"{self._path}: takes {_told(self.inputs)}, not {', '.join(arrays) or 'nothing'}")
+            raise InputError(f"{self._path}: takes {_describe(self.inputs)}, not {', '.join(arrays) or 'nothing'}")
         for name, array in arrays.items():
             shape = tensor_shape(self.inputs[name])
             if len(array.shape) != len(shape) or any(a not in (b, -1) for a, b in zip(shape, array.shape, strict=True)):
-                told = _told({name: self.inputs[name]})
-                raise InputError(f"{self._path}: takes {told}, not one of shape {list(array.shape)}")
+                described = _describe({name: self.inputs[name]})
+                raise InputError(f"{self._path}: takes {described}, not one of shape {list(array.shape)}")
 
 
 def tensor_shape(details: dict[str, Any]) -> tuple[int, ...]:
@@ -162,10 +164,11 @@ def tensor_shape(details: dict[str, Any]) -> tuple[int, ...]:
     return tuple(int(side) for side in details["shape_signature"])
 
 
-def _told(tensors: dict[str, Any]) -> str:
+def _describe(tensors: dict[str, Any]) -> str:
     """Names tensors with their shapes."""
     shapes = {
-        name: ", ".join("?" if side < 0 else str(side) for side in tensor_shape(one)) for name, one in tensors.items()
+        name: ", ".join("?" if side < 0 else str(side) for side in tensor_shape(tensor))
+        for name, tensor in tensors.items()
     }
     return ", ".join(f"{name} [{shape}]" for name, shape in sorted(shapes.items())) or "nothing"
 

@@ -14,4 +14,7 @@ def named(operations: dict[int | str, int]) -> dict[str, int]:
     except ModuleNotFoundError as error:
         raise MissingExtraError("naming operations takes LiteRT: pip install ai-edge-litert") from error
     names = {code: name for name, code in vars(BuiltinOperator).items() if not name.startswith("_")}
-    return {one if isinstance(one, str) else names.get(one, f"operation {one}"): n for one, n in operations.items()}
+    return {
+        operation if isinstance(operation, str) else names.get(operation, f"operation {operation}"): n
+        for operation, n in operations.items()
+    }

@@ -1,4 +1,4 @@
-"""The gate before a model from outside is loaded: its archive, files and graphs are read within bounds, not run.
+"""The checks before an external model is loaded: its archive, files and graphs are read within bounds, not run.
 
 A SavedModel passes if its graphs compute and reach nothing else. Whatever loads or unpacks a model imports it; it
 imports files, errors and manifests alone.
@@ -10,7 +10,7 @@ _PUBLIC = {
     "DownloadLimits": "toolkit.safe_loading.download_limits",
     "check_archive": "toolkit.safe_loading.archive",
     "check_graph": "toolkit.safe_loading.graph_rules",
-    "trusted": "toolkit.safe_loading.gate",
+    "trusted": "toolkit.safe_loading.saved_model_check",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -1,6 +1,6 @@
 """The TensorFlow operations that a stylizer from outside may have: they compute, and reach nothing but their inputs.
 
-Whether an operation is *stateful* does not tell: `ReadFile`, `DebugIdentity` and `DatasetFromGraph`, which runs any
+Whether an operation is *stateful* is no help: `ReadFile`, `DebugIdentity` and `DatasetFromGraph`, which runs any
 other graph, are registered as stateless. So every name here was chosen by what the operation does. Left out on purpose
 are all that open files or sockets, print, run a graph out of a string or call Python; that wait for others (queues,
 barriers, stages, mutexes, collectives, sends); all datasets, summaries and debuggers; what is for TPUs and for

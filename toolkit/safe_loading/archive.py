@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from toolkit.errors import InputError, told_as_input
+from toolkit.errors import InputError, as_input_error
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar")
 MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -74,7 +74,7 @@ def _members(stream: IO[bytes], name: str, max_bytes: int) -> Iterator[tuple[tar
     zipped = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
     stream.seek(0)
     unzipped: Any = gzip.GzipFile(fileobj=stream) if zipped else stream
-    with told_as_input(f"{name}: not a whole .tar.gz", "fetch it again"):
+    with as_input_error(f"{name}: not a whole .tar.gz", "fetch it again"):
         with tarfile.open(fileobj=_Headers(unzipped, name), mode="r:") as archive:  # type: ignore[call-overload]
             for member, path in _checked(archive, name, max_bytes):
                 yield member, path, unzipped

@@ -34,7 +34,7 @@ def _meta_graphs(graph: Path) -> Any:
     try:
         if graph.suffix == ".pb":
             model.ParseFromString(graph.read_bytes())
-    except DecodeError:  # which loading it tells better
+    except DecodeError:  # which loading it explains better
         return []
     return model.meta_graphs
 

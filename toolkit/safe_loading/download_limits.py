@@ -1,4 +1,4 @@
-"""What a download may take, and what was seen on its way."""
+"""Limits of a download, and a record of what was received."""
 
 import urllib.parse
 from collections.abc import Callable
@@ -9,7 +9,7 @@ Received = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class DownloadLimits:
-    """What a download may take.
+    """The limits of a download.
 
     Attributes:
         timeout: seconds until a server must have answered, and until each further byte.
@@ -28,7 +28,7 @@ class Transfer:
 
     Attributes:
         limits: of its download.
-        progress: told the bytes received so far, and how many there will be, if that is known.
+        progress: called with the bytes received so far, and how many there will be, if that is known.
         asked: the addresses asked.
         answered: the address that answered in the end.
         discarded: what was wrong with a copy in the cache, which was removed and is fetched again.
@@ -41,7 +41,7 @@ class Transfer:
     discarded: str | None = None
 
 
-def public(url: str) -> str:
+def redact_url(url: str) -> str:
     """Returns an address without what it may hold of secrets: user, password, query and fragment.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What the inputs of a TensorFlow graph's nodes are called."""
+"""Names of the inputs of a TensorFlow graph's nodes."""
 
 
 def node_of(edge: str) -> str:

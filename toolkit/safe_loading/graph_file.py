@@ -60,7 +60,7 @@ def digest(folder: Path) -> str:
     """
     listing = {path.relative_to(folder).as_posix(): path for path in files(folder)}
     if not listing:
-        raise InputError(f"{folder}: holds no files, so nothing can be told of them")
+        raise InputError(f"{folder}: holds no files, so nothing is known of them")
     lines = "".join(f"{manifests.sha256(listing[name])}  {name}\n" for name in sorted(listing))
     return hashlib.sha256(lines.encode()).hexdigest()
 

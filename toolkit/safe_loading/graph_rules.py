@@ -1,4 +1,4 @@
-"""What the graphs of a SavedModel may do, and when: a list of operations that compute and reach nothing else.
+"""Rules for the graphs of a SavedModel: a list of operations that compute and reach nothing else.
 
 Of these, less may run at loading: what fills variables and tables. Files may be read by that alone, and only the
 model's own. All is read from the graph; nothing runs.
@@ -35,7 +35,7 @@ _FIRST_REFERENCE = 100
 
 @dataclass(frozen=True)
 class _Rule:
-    """What may run in one part of a graph.
+    """The operations that may run in a part of a graph.
 
     Attributes:
         operations: their names.
@@ -136,7 +136,7 @@ class _Graph:
                     raise self._refused(f"its function {name} calls itself")
                 return sizes[name]
             sizes[name] = 0
-            called = [one for node in self.functions[name].node_def for one in self._called(node)]
+            called = [callee for node in self.functions[name].node_def for callee in self._called(node)]
             sizes[name] = 1 + len(self.functions[name].node_def) + sum(map(size, called))
             return sizes[name]
 
@@ -188,7 +188,7 @@ class _Graph:
         if "local_variables" not in collections:
             return []
         encoded = collections["local_variables"].bytes_list.value
-        return [variable_pb2.VariableDef.FromString(one).initializer_name for one in encoded]
+        return [variable_pb2.VariableDef.FromString(definition).initializer_name for definition in encoded]
 
     def _check_objects(self) -> None:
         graph = self.meta_graph.object_graph_def
@@ -285,7 +285,7 @@ class _Graph:
         """The functions of the library that an operation names: it calls them, or may."""
         named = [node.op] if node.op in self.functions else []
         for value in node.attr.values():
-            named += [one.name for one in (value.func, *value.list.func) if one.name]
+            named += [function.name for function in (value.func, *value.list.func) if function.name]
         for name in named:
             if name not in self.functions:  # one of another model's might be found instead
                 raise self._refused(f"its operation {node.op} calls {name}, which it does not have")

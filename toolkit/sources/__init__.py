@@ -1,4 +1,4 @@
-"""Where a model comes from: a preset, a handle of TensorFlow Hub, an archive or a path, brought to a local folder.
+"""Sources of models: a preset, a handle of TensorFlow Hub, an archive or a path, brought to a local folder.
 
 Nothing is loaded here; what arrives is looked through by `toolkit.safe_loading` first. `toolkit.external`,
 `toolkit.inference` and whatever takes a `--model` import it.
@@ -7,7 +7,7 @@ Nothing is loaded here; what arrives is looked through by `toolkit.safe_loading`
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "Located": "toolkit.sources.locator",
+    "ModelSource": "toolkit.sources.model_source",
     "Resolved": "toolkit.sources.hub",
 }
 

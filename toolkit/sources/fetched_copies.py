@@ -15,7 +15,7 @@ from toolkit.files.output_paths import check_new_folder
 from toolkit.safe_loading import graph_file
 from toolkit.safe_loading.completeness import missing
 from toolkit.sources import hub
-from toolkit.sources.locator import RECORD_SUFFIX
+from toolkit.sources.model_source import RECORD_SUFFIX
 
 
 def record_path(folder: Path) -> Path:
@@ -23,7 +23,7 @@ def record_path(folder: Path) -> Path:
     return folder.with_name(folder.name + RECORD_SUFFIX)
 
 
-def keep(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
+def save_copy(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
     """Copies a module out of TensorFlow Hub's cache; whole or not at all.
 
     Args:

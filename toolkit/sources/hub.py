@@ -1,7 +1,7 @@
 """TensorFlow Hub: a handle, an archive or a folder in, a SavedModel's folder or the loaded model out.
 
 The real tensorflow_hub does the resolving, locking (`TFHUB_CACHE_DIR`, `TFHUB_MODEL_LOAD_FORMAT`) and loading;
-`toolkit.sources.resolvers` bounds it, and `toolkit.safe_loading.gate` stands before what is loaded.
+`toolkit.sources.resolvers` bounds it, and `toolkit.safe_loading.saved_model_check` stands before what is loaded.
 """
 
 import urllib.error
@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InputError, StyleportError, WorkError, told_as_input
+from toolkit.errors import InputError, StyleportError, WorkError, as_input_error
 from toolkit.files.atomic_write import replacing
 from toolkit.files.opening import read_bounded
-from toolkit.safe_loading import gate
+from toolkit.safe_loading import saved_model_check
 from toolkit.safe_loading.archive import MODEL_FILES, SUFFIXES
 from toolkit.safe_loading.completeness import missing
-from toolkit.safe_loading.download_limits import DownloadLimits, Received, Transfer, public
+from toolkit.safe_loading.download_limits import DownloadLimits, Received, Transfer, redact_url
 
 _MAX_URL_BYTES = 1 << 12
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """Where a handle led.
+    """A resolved handle.
 
     Attributes:
         path: the SavedModel's folder.
@@ -60,7 +60,7 @@ def resolve(
         handle: an address such as `https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2`, or the
             path of a `.tar.gz` or of a folder.
         limits: what a download may take.
-        progress: told the bytes received so far, and how many there will be, if that is known.
+        progress: called with the bytes received so far, and how many there will be, if that is known.
 
     Raises:
         InputError: what came is refused: too large, or no SavedModel, or an archive that does more than hold one.
@@ -71,8 +71,8 @@ def resolve(
     name = str(handle)
     if is_handle(name) and not name.startswith(("http://", "https://", "gs://")):
         raise InputError(f"{name}: not an address that TensorFlow Hub knows: give https://, http:// or gs://")
-    with told_as_input(f"{name!r}: not an address"):
-        shown = public(name) if is_handle(name) else name
+    with as_input_error(f"{name!r}: not an address"):
+        shown = redact_url(name) if is_handle(name) else name
     transfer = Transfer(limits or DownloadLimits(), progress)
     with resolvers.bounded(transfer):
         try:
@@ -98,7 +98,7 @@ def _whole(handle: str, transfer: Transfer) -> Path:
         path = _resolved(handle)
         lacking = missing(path, transfer.limits.max_bytes)
     if lacking:
-        raise InputError(f"{public(handle)}: holds no whole SavedModel: it lacks {lacking}")
+        raise InputError(f"{redact_url(handle)}: holds no whole SavedModel: it lacks {lacking}")
     return path
 
 
@@ -114,7 +114,7 @@ def _resolved(handle: str) -> Path:
         location = hub.resolve(handle)
     if is_handle(location):
         raise WorkError(
-            f"{public(handle)}: leads to {location}, which would be read in place, without a copy or a hash; "
+            f"{redact_url(handle)}: leads to {location}, which would be read in place, without a copy or a hash; "
             "set TFHUB_MODEL_LOAD_FORMAT=COMPRESSED"
         )
     return Path(location)
@@ -125,20 +125,22 @@ def _origin(path: Path, handle: str, transfer: Transfer) -> str:
 
     record = cached_url(path)
     if transfer.answered:
-        url = public(transfer.answered)
+        url = redact_url(transfer.answered)
         # Beside the cached folder, as TensorFlow Hub's own descriptor is: the next export names the same address.
         with replacing(record) as stream:
             stream.write(f"{url}\n".encode())
         return url
-    return read_bounded(record, _MAX_URL_BYTES, "an address").decode().strip() if record.is_file() else public(handle)
+    return (
+        read_bounded(record, _MAX_URL_BYTES, "an address").decode().strip() if record.is_file() else redact_url(handle)
+    )
 
 
 def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
     cause = error.reason if isinstance(error, urllib.error.URLError) and error.reason else error
-    told = f"HTTP {error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(cause)
-    tried = f"; tried {', '.join(public(url) for url in transfer.asked)}" if transfer.asked else ""
+    message = f"HTTP {error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(cause)
+    tried = f"; tried {', '.join(redact_url(url) for url in transfer.asked)}" if transfer.asked else ""
     why = f"the copy in TensorFlow Hub's cache {transfer.discarded}, and it " if transfer.discarded else ""
-    lines = " ".join(told.split())[:300] or type(error).__name__
+    lines = " ".join(message.split())[:300] or type(error).__name__
     return (
         f"{handle}: {why}cannot be fetched: {lines}{tried}; "
         "download it elsewhere and give the path of the .tar.gz or of the unpacked folder"
@@ -146,13 +148,13 @@ def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
 
 
 def load(folder: Path) -> Any:
-    """Loads a SavedModel, TF1 or TF2, that passes the gate, through TensorFlow Hub; it has `signatures`.
+    """Loads a SavedModel, TF1 or TF2, that passes the check, through TensorFlow Hub; it has `signatures`.
 
     Raises:
-        InputError: TensorFlow cannot load it, or it does not pass; see `toolkit.safe_loading.gate`.
+        InputError: TensorFlow cannot load it, or it does not pass; see `toolkit.safe_loading.saved_model_check`.
         WorkError: it was not loaded in time.
     """
     from toolkit.sources.resolvers import hub
 
-    with told_as_input(f"{folder}: not a SavedModel"):
-        return gate.load(folder, lambda: hub.load(str(folder)))
+    with as_input_error(f"{folder}: not a SavedModel"):
+        return saved_model_check.load(folder, lambda: hub.load(str(folder)))

@@ -1,4 +1,4 @@
-"""Says what a path is that is given as a model and is none, and what was probably meant."""
+"""Describes a path that was given as a model and is none, and what was probably meant."""
 
 import zipfile
 from pathlib import Path
@@ -10,7 +10,7 @@ from toolkit.safe_loading.archive import MODEL_FILES
 
 _CONVERT = "convert it to a SavedModel or a .keras file first"
 _WEIGHTS = "weights alone, without the network: load them into the model they are of, and save that as a .keras file"
-# By how a name ends; the first that fits tells.
+# By how a name ends; the first that fits counts.
 ENDINGS = {
     ".weights.h5": f"holds {_WEIGHTS}",
     ".h5": "in the format of Keras before version 3: keras.saving.load_model(…).save('model.keras') converts it",
@@ -33,7 +33,7 @@ ENDINGS = {
 }
 
 
-def tell(path: Path) -> str | None:
+def describe(path: Path) -> str | None:
     """Says what a file or folder is that is no model, and what to give instead; None where nothing is known."""
     try:
         return _within(path) or (_folder(path) if path.is_dir() else _file(path))
@@ -76,9 +76,9 @@ def _file(path: Path) -> str | None:
     name = path.name.lower()
     if ".data-0" in name or name == "checkpoint":
         return f"is a checkpoint: {_WEIGHTS}"
-    for ending, told in ENDINGS.items():
+    for ending, description in ENDINGS.items():
         if name.endswith(ending):
-            return told if told.startswith("holds") else f"is {told}"
+            return description if description.startswith("holds") else f"is {description}"
     try:
         with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
             names = archive.namelist()

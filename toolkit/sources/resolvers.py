@@ -35,7 +35,7 @@ from toolkit.files.opening import open_file, read_bounded
 from toolkit.manifest import sha256
 from toolkit.process.deadline import within
 from toolkit.safe_loading.archive import SUFFIXES, check_archive, unpack
-from toolkit.safe_loading.download_limits import DownloadLimits, Transfer, public
+from toolkit.safe_loading.download_limits import DownloadLimits, Transfer, redact_url
 from toolkit.sources import module_cache
 
 _CHUNK = 1 << 16
@@ -72,7 +72,7 @@ class _Redirections(urllib.request.HTTPRedirectHandler):
             old, new = (urllib.parse.urlsplit(url).scheme for url in (req.full_url, target))
             if new not in ("http", "https") or (old, new) == ("https", "http"):
                 raise InputError(
-                    f"{public(req.full_url)}: refused: it leads to {public(target)[:300]}, which is not https"
+                    f"{redact_url(req.full_url)}: refused: it leads to {redact_url(target)[:300]}, which is not https"
                 )
             fp.close()
             fp = io.BytesIO()
@@ -117,14 +117,14 @@ class BoundedCompressed(compressed_module_resolver.HttpCompressedFileResolver, _
     def _fetch(self, handle: str, folder: str) -> None:
         request = urllib.request.Request(self._append_compressed_format_query(handle))  # noqa: S310 see is_supported
         with self._call_urlopen(request) as response, _received(response, _current()) as archive:
-            _unpack(archive, folder, public(response.geturl()))
+            _unpack(archive, folder, redact_url(response.geturl()))
 
 
 def _received(response: Any, transfer: Transfer) -> IO[bytes]:
     """Reads a response into a file without a name: whatever happens, nothing of it is left."""
     announced = response.headers.get("Content-Length")
     expected = int(announced) if announced and announced.isascii() and announced.isdigit() else None
-    return _kept(response.read1, public(response.geturl()), expected, transfer)
+    return _kept(response.read1, redact_url(response.geturl()), expected, transfer)
 
 
 def _kept(read: Callable[[int], bytes], name: str, expected: int | None, transfer: Transfer) -> IO[bytes]:

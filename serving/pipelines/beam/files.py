@@ -77,7 +77,7 @@ def reading(path: str) -> Iterator[BinaryIO]:
         raise InputError(f"cannot read {path}: {reason(error)}") from error
 
 
-def write_whole(data: bytes, path: str, folder: str) -> None:
+def write_atomically(data: bytes, path: str, folder: str) -> None:
     """Writes a file under another name and renames it, so that no reader ever sees half of it.
 
     Where a rename is a copy, as in object stores, the copy appears whole.
@@ -123,7 +123,7 @@ def remove(path: str) -> None:
 
 
 def remove_staged(folder: str) -> None:
-    """Removes what killed workers have left of `write_whole` in a folder."""
+    """Removes what killed workers have left of `write_atomically` in a folder."""
     for path in find(FileSystems.join(folder, f"{_STAGED_PREFIX}*.tmp")):
         remove(path)
 

@@ -12,13 +12,13 @@ from apache_beam.ml.inference.base import ModelHandler
 from serving.pipelines.beam import files
 from serving.pipelines.beam.bundle_copy import local_bundle
 from toolkit.errors import StyleportError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.imaging.photo_metadata import read_metadata
 from toolkit.inference.artifact_choice import SAVED_MODEL
 from toolkit.inference.model_loader import in_given_styles, open_model
 from toolkit.inference.painting import Painter
 from toolkit.interface.paint_options import Look
-from toolkit.safe_loading.gate import is_trusted, trusted
+from toolkit.safe_loading.saved_model_check import is_trusted, trusted
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def write(output: str, tally: Tally, skipped: int) -> Summary:
     lines = [json.dumps(line, ensure_ascii=False) + "\n" for line in _failures(tally.failures)]
     failed = FileSystems.join(output, FAILED_FILE)
     if lines:
-        files.write_whole("".join(lines).encode(), failed, output)
+        files.write_atomically("".join(lines).encode(), failed, output)
     else:
         files.remove(failed)
     latency = {}
@@ -167,7 +167,7 @@ def write(output: str, tally: Tally, skipped: int) -> Summary:
     count = sum(len(outcome.styles) for outcome in tally.failures)
     summary = Summary(tally.read, tally.done, skipped, count, tally.pixels, latency)
     data = json.dumps(asdict(summary), indent=2).encode() + b"\n"
-    files.write_whole(data, FileSystems.join(output, SUMMARY_FILE), output)
+    files.write_atomically(data, FileSystems.join(output, SUMMARY_FILE), output)
     return summary
 
 

@@ -16,7 +16,7 @@ from serving.pipelines.beam.inference import Painted, StylizerHandler, Task
 from serving.pipelines.beam.outcomes import AddUp, BatchOutcome, Count, WriteSummary
 from serving.pipelines.beam.plan import Picture, Plan
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.interface.paint_options import Look
 
 # A batch is what one call of the handler returns, in memory as encoded files: a picture of 2048 pixels, or 64 of 256.
@@ -63,7 +63,7 @@ def batches(group: tuple[SizeKey, Iterable[Task]]) -> Iterator[list[Task]]:
     """Cuts a group of one size into batches of at most `MAX_BATCH_PIXELS`, but of at least one task."""
     batch: list[Task] = []
     for task in group[1]:
-        if batch and sum(one.pixels for one in batch) + task.pixels > MAX_BATCH_PIXELS:
+        if batch and sum(batched.pixels for batched in batch) + task.pixels > MAX_BATCH_PIXELS:
             yield batch
             batch = []
         batch.append(task)
@@ -80,7 +80,7 @@ class Write(beam.DoFn):
         """Writes one result; a failed write stops the run, for the next one would fail as well."""
         task = painted.task
         if painted.data is not None:
-            files.write_whole(painted.data, task.output, FileSystems.join(self._output, task.style))
+            files.write_atomically(painted.data, task.output, FileSystems.join(self._output, task.style))
         pixels = task.pixels if painted.data is not None else 0
         yield BatchOutcome(task.picture, (task.style,), task.first, pixels, painted.milliseconds, painted.reason)
 

@@ -10,7 +10,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from serving.pipelines.beam import files
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.imaging.formats.file_types import result_suffix
 
 

@@ -52,12 +52,12 @@ def _run(plan: Plan, bundle: str, look: Look, runner: PipelineRunner, options: P
     except StyleportError:
         raise
     except Exception as error:
-        raise _told(error) from error
+        raise _as_error(error) from error
     if state not in (PipelineState.DONE, None):
         raise WorkError(f"the engine ended the run as {state}: see its log, and run again: what is written is kept")
 
 
-def _told(error: Exception) -> StyleportError:
+def _as_error(error: Exception) -> StyleportError:
     """The error of ours that an engine's error is about, or its last line."""
     text = str(error)
     if "Channel closed" in text:  # all that Beam's own runner says of it

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from export.gates import Pairs
+from export.gates import EvalPairs
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.manifest import sha256
 
 CONTENTS, STYLES = "contents", "styles"
@@ -36,13 +36,13 @@ def fingerprint(folder: Path) -> str:
     return "\n".join(f"{sha256(path)}  {path.relative_to(folder)}" for path in (*contents, *styles))
 
 
-def from_folder(folder: Path) -> Pairs:
+def from_folder(folder: Path) -> EvalPairs:
     """Pairs each picture in `contents/` of a folder with each in `styles/`; refuses none, and too many."""
     contents, styles = ([(path.stem, images.load_image(path)) for path in paths] for paths in find_pairs(folder))
     return [(*content, *style) for content in contents for style in styles]
 
 
-def from_examples(files: Iterable[Path]) -> Pairs:
+def from_examples(files: Iterable[Path]) -> EvalPairs:
     """Reads pairs, named by their places, from the tf.Examples of gzipped TFRecords, one pair each."""
     found = []
     for number, (content, style) in enumerate(_encoded([str(path) for path in files]), start=1):

@@ -30,7 +30,7 @@ def ParityEvaluator(  # noqa: N802
     fingerprint: Parameter[str] = "",
     examples: InputArtifact[standard_artifacts.Examples] = None,
 ) -> None:
-    """Holds a model and its bundle against the float32 model, and blesses it if every figure keeps its gate.
+    """Holds a model and its bundle against the float32 model, and blesses it if every metric keeps its gate.
 
     The model is measured as it would be pushed; the bundle's other artifacts are measured from the bundle. A smoke test
     loads the model in a fresh process, runs its warmup requests and has it answer one `image_bytes` request. It stands
@@ -43,7 +43,7 @@ def ParityEvaluator(  # noqa: N802
         blessing: With the custom properties `blessed` (1 or 0), `current_model`, `current_model_id` and
             `blessing_message`, and a file `BLESSED` or `NOT_BLESSED`, as Evaluator writes them.
         evaluation: `report/index.html` for people, and `evaluation.json`.
-        gates: Bounds by figure, by kind of artifact; never wider than the project's own.
+        gates: Bounds by metric, by kind of artifact; never wider than the project's own.
         pictures: A folder with `contents/` and `styles/`, each content paired with each style; the twelve pairs of the
             samples where neither this nor `examples` is given.
         fingerprint: Of that folder. Read by nothing but TFX's cache.
@@ -82,19 +82,19 @@ def _evaluate(
 ) -> list[str]:
     """Measures, writes the report, and returns one line for each failure."""
     from export.bundle import report as reports
-    from export.exporting import Trial, verify_bundle
+    from export.exporting import VerifyOptions, verify_bundle
     from serving.versions.publishing import ARTIFACT
 
     broken = smoke_test.check(version)
     if broken:
         failures, records = [broken], []
     else:
-        result = verify_bundle(bundle, trial=Trial(pictures, gates, {ARTIFACT: version}))
+        result = verify_bundle(bundle, options=VerifyOptions(pictures, gates, {ARTIFACT: version}))
         reports.write_page(report / "report", result.manifest, result.measured)
         failures = result.failures
         records = [{"path": artifact.path, **parity.to_json()} for artifact, parity in result.measured.items()]
-    told = {"blessed": not failures, "failures": failures, "artifacts": records}
-    (report / EVALUATION_FILE).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    record = {"blessed": not failures, "failures": failures, "artifacts": records}
+    (report / EVALUATION_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return failures
 
 

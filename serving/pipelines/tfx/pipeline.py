@@ -15,7 +15,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.proto import pusher_pb2
 
 from export.artifact import ExportOptions
-from export.parity.metrics import narrowed_gates
+from export.parity.evaluation import narrowed_gates
 from serving.pipelines.tfx import pairs, runs
 from serving.pipelines.tfx.bundle_exporter import BundleExporter
 from serving.pipelines.tfx.parity_evaluator import ParityEvaluator
@@ -28,7 +28,7 @@ from toolkit.errors import InputError, WorkError
 from toolkit.external.source_options import SourceOptions
 from toolkit.files.atomic_write import make_folder
 from toolkit.sources import hub
-from toolkit.sources.locator import locate
+from toolkit.sources.model_source import resolve_source
 
 DEFAULT_SOURCE = "magenta-mobile"
 METADATA_FILE = "metadata.sqlite"
@@ -42,9 +42,9 @@ class Settings:
         root: where it keeps its artifacts; for Kubeflow a bucket's address.
         base_path: the folder of the versions that a server is given; its name is the model's.
         source: a preset, a handle or a path, as `export.sources.loader.open_source` takes it.
-        elsewhere: of a model made elsewhere: what it does not tell itself, as the command line has it.
+        external_options: of an external model: what its files do not say, as the command line has it.
         options: what to export; the SavedModel is what is pushed.
-        gates: narrower bounds by figure, by kind of artifact.
+        gates: narrower bounds by metric, by kind of artifact.
         pictures: a folder with `contents/` and `styles/` to measure on in place of the samples.
         warmup_sizes: of the pictures that a server is warmed up with, as `serving.versions.warmup.parse_sizes` reads
             them.
@@ -54,7 +54,7 @@ class Settings:
     root: str
     base_path: str
     source: str = DEFAULT_SOURCE
-    elsewhere: SourceOptions = dataclasses.field(default_factory=SourceOptions)
+    external_options: SourceOptions = dataclasses.field(default_factory=SourceOptions)
     options: ExportOptions = dataclasses.field(default_factory=ExportOptions)
     gates: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     pictures: Path | None = None
@@ -113,9 +113,9 @@ def exporting_components(settings: Settings) -> tuple[Any, Any, Any]:
     source = StylizerSource(
         source=settings.source,
         # TFX's parameters have no None.
-        inputs=settings.elsewhere.inputs or "",
-        split_at=settings.elsewhere.split_at or "",
-        value_range=settings.elsewhere.value_range or "",
+        inputs=settings.external_options.inputs or "",
+        split_at=settings.external_options.split_at or "",
+        value_range=settings.external_options.value_range or "",
         fingerprint=fingerprint(settings.source),
     )
     exporter = BundleExporter(
@@ -162,10 +162,10 @@ def fingerprint(source: str) -> str:
         return presets.provenance(source)["sha256"]
     if hub.is_handle(source):  # names one version for good, and is not fetched to find out
         return ""
-    located = locate(source)
-    if located.kind == "bundle":
+    resolved = resolve_source(source)
+    if resolved.kind == "bundle":
         return manifests.sha256(Path(source) / manifests.MANIFEST_FILE)
-    return located.origin["sha256"]
+    return resolved.origin["sha256"]
 
 
 def _measured_on(settings: Settings, examples: Any) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def last_run(connection: Any, pipeline: str) -> Run:
     with metadata.Metadata(connection) as handle:
         store = handle.store
         of_pipeline = store.get_context_by_type_and_name("pipeline", pipeline)
-        context = max(store.get_children_contexts_by_context(of_pipeline.id), key=lambda one: one.id)
+        context = max(store.get_children_contexts_by_context(of_pipeline.id), key=lambda run_context: run_context.id)
         executions = {
             _component(store, execution): execution for execution in store.get_executions_by_context(context.id)
         }
@@ -49,7 +49,11 @@ def last_run(connection: Any, pipeline: str) -> Run:
 
 def _component(store: Any, execution: Any) -> str:
     kinds = {kind.id: kind.name for kind in store.get_context_types()}
-    (node,) = (one.name for one in store.get_contexts_by_execution(execution.id) if kinds[one.type_id] == "node")
+    (node,) = (
+        node_context.name
+        for node_context in store.get_contexts_by_execution(execution.id)
+        if kinds[node_context.type_id] == "node"
+    )
     return node.rsplit(".", 1)[-1]
 
 
@@ -71,8 +75,8 @@ def _run(run_id: str, executions: dict[str, Any], outputs: dict[str, Any]) -> Ru
         for name in sorted(executions, key=lambda name: executions[name].id)
     }
     evaluation = Path(outputs["ParityEvaluator"]["ModelEvaluation"].uri)
-    told = json.loads((evaluation / EVALUATION_FILE).read_text(encoding="utf-8"))
+    record = json.loads((evaluation / EVALUATION_FILE).read_text(encoding="utf-8"))
     page = evaluation / "report" / "index.html"
     pushed = outputs["Pusher"]["PushedModel"].custom_properties
     target = Path(pushed["pushed_destination"].string_value) if pushed["pushed"].int_value else None
-    return Run(run_id, states, told["blessed"], told["failures"], target, page if page.is_file() else None)
+    return Run(run_id, states, record["blessed"], record["failures"], target, page if page.is_file() else None)

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from toolkit.errors import StyleportError, WorkError, one_line
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 SIGNATURE = "image_bytes"
 # Neither square nor a multiple of four, as users' pictures are; height and width.

@@ -28,9 +28,9 @@ def StylizerSource(  # noqa: N802 components are named like classes
         source: A preset, a TensorFlow Hub or Kaggle handle, a `.keras` file, or whatever else `styleport export` takes
             as `--model`.
         model: The float32 model as it was loaded, and `source.json` with where it comes from.
-        inputs: Of a model made elsewhere: which input is which, such as `content=photo,style=painting`.
-        split_at: Of a model made elsewhere: the tensor that is its bottleneck, or `none`.
-        value_range: Of a model made elsewhere: its samples of black and white, such as `-1..1`.
+        inputs: Of an external model: which input is which, such as `content=photo,style=painting`.
+        split_at: Of an external model: the tensor that is its bottleneck, or `none`.
+        value_range: Of an external model: its samples of black and white, such as `-1..1`.
         fingerprint: The SHA-256 of a local source. Read by nothing but TFX's cache, which knows a file by its path.
 
     Raises:

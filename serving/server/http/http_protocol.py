@@ -136,14 +136,19 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _make_way(self) -> None:
         """Keeps to the number of connections: whoever opens many of them and is silent does not keep others out."""
-        open_ones = [one for one in cast("set[BoundedProtocol]", self.connections) if not one._is_dropped]
-        if len(open_ones) <= self.max_connections:
+        open_connections = [
+            protocol for protocol in cast("set[BoundedProtocol]", self.connections) if not protocol._is_dropped
+        ]
+        if len(open_connections) <= self.max_connections:
             return
         now_and_then(
             "too_many_connections",
             message=f"over {self.max_connections} connections (--max_connections): those that wait longest are closed",
         )
-        longest = min((one for one in open_ones if one._waits_for_client()), key=lambda one: one._since)
+        longest = min(
+            (protocol for protocol in open_connections if protocol._waits_for_client()),
+            key=lambda protocol: protocol._since,
+        )
         longest._refuse("503 Service Unavailable")
         longest._drop()
 

@@ -27,20 +27,20 @@ def inflate(body: bytes | bytearray, limit: int, deadline: float | None = None) 
         TooLargeError: there are more bytes than `limit`.
         ServingError: the data is not gzip, ends too early, has too many members, or the deadline has passed.
     """
-    whole, place, members = bytearray(), 0, 0
+    output, place, members = bytearray(), 0, 0
     with memoryview(body) as data:
         while place < len(data):
             members += 1
             if members > MAX_MEMBERS:
                 raise invalid(f"Failed to decompress request body: it has more than {MAX_MEMBERS} gzip members")
             try:
-                place = _add_member(whole, data, place, limit, deadline)
+                place = _add_member(output, data, place, limit, deadline)
             except zlib.error as error:
                 raise invalid(f"Failed to decompress request body: {error}") from error
-    return whole
+    return output
 
 
-def _add_member(whole: bytearray, data: memoryview, place: int, limit: int, deadline: float | None) -> int:
+def _add_member(output: bytearray, data: memoryview, place: int, limit: int, deadline: float | None) -> int:
     """Appends what a member decompresses to, and returns where the next one begins."""
     member, piece, has_more = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16), _FIRST_PIECE, False
     while not member.eof:
@@ -54,10 +54,10 @@ def _add_member(whole: bytearray, data: memoryview, place: int, limit: int, dead
             place += len(given)
             piece = min(4 * piece, _LARGEST_PIECE)
         # Never more at once than fits, nor so much that the deadline is seen late.
-        most = min(limit - len(whole) + 1, _LARGEST_OUTPUT)
+        most = min(limit - len(output) + 1, _LARGEST_OUTPUT)
         inflated = member.decompress(given, most)
         has_more = len(inflated) == most
-        whole += inflated
-        if len(whole) > limit:
+        output += inflated
+        if len(output) > limit:
             raise TooLargeError(limit)
     return place - len(member.unused_data)

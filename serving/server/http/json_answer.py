@@ -17,7 +17,7 @@ def write_predict(outputs: Arrays, row: bool) -> str:
     """Writes a Predict answer: `predictions`, one item an instance, for `row`, else `outputs`.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, the outputs cannot be told in this form, or a type not in JSON.
+        ServingError: INVALID_ARGUMENT, the outputs cannot be determined in this form, or a type not in JSON.
     """
     if not outputs:
         raise invalid("Cannot convert empty tensor map to JSON")

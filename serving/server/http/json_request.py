@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from serving.server.http.json_tensor import Column, Repeated, is_named, shown
+from serving.server.http.json_tensor import InputColumn, Repeated, is_named, shown
 from serving.server.limits import check_elements, check_pictures
 from serving.server.models.loader import DEFAULT_SIGNATURE, Arrays, Call, Servable, check_shape
 from serving.server.options import Limits
@@ -135,7 +135,7 @@ class _Tensors:
                 "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
                 "tensorinfo_map"
             )
-        columns = {alias: Column(alias, info) for alias, info in self._infos.items()}
+        columns = {alias: InputColumn(alias, info) for alias, info in self._infos.items()}
         for position, item in enumerate(instances):
             if is_named(item) != objects:
                 expected, got = ("object", "list") if objects else ("value/list", "object")
@@ -143,7 +143,7 @@ class _Tensors:
             self._add_row(columns, item if objects else {next(iter(columns)): item}, position, objects)
         return {alias: column.array(self._limits, len(instances)) for alias, column in columns.items()}
 
-    def _add_row(self, columns: dict[str, "Column"], item: dict[str, Any], position: int, objects: bool) -> None:
+    def _add_row(self, columns: dict[str, "InputColumn"], item: dict[str, Any], position: int, objects: bool) -> None:
         # The real server takes both values, and shifts those of the rows that follow.
         if isinstance(item, Repeated):
             raise invalid(f"Failed to process element: {position} of 'instances' list. A key of it is there twice")
@@ -176,7 +176,7 @@ class _Tensors:
         for alias, info in self._infos.items():
             if alias not in value:
                 raise invalid(f"Missing named input: {alias} in 'inputs' object.")
-            column = Column(alias, info)
+            column = InputColumn(alias, info)
             column.add(value[alias])
             arrays[alias] = column.array(self._limits)
         return arrays

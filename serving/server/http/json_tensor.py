@@ -45,7 +45,7 @@ def is_base64(value: Any) -> bool:
     return type(value) is dict and len(value) == 1 and isinstance(value.get("b64"), str)
 
 
-class Column:
+class InputColumn:
     """The values of one input, of one instance after the other."""
 
     def __init__(self, alias: str, info: Any) -> None:

@@ -157,8 +157,8 @@ class RestApi:
 
     async def _body(self, request: Request, share: Share, deadline: float | None) -> bytearray:
         limit = self._limits.max_rest_body_bytes
-        told = request.headers.get("content-length", "0")
-        if told.isdecimal() and int(told[:20]) > limit:
+        content_length = request.headers.get("content-length", "0")
+        if content_length.isdecimal() and int(content_length[:20]) > limit:
             raise TooLargeError(limit)
 
         async def collect() -> bytearray:

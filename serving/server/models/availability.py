@@ -38,8 +38,8 @@ class Availability:
                 self._waiting.remove(entry)
         failed = [version for version in found if version.state != AVAILABLE]
         if failed:
-            told = "".join(f"{{{_described(version)}}}, " for version in failed)
-            raise ServingError("UNKNOWN", f"{len(failed)} {kind}(s) did not become available: {{{told}}}")
+            message = "".join(f"{{{_described(version)}}}, " for version in failed)
+            raise ServingError("UNKNOWN", f"{len(failed)} {kind}(s) did not become available: {{{message}}}")
 
     def _reached(self, names: Collection[str]) -> list[ServedVersion] | None:
         found = []

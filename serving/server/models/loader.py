@@ -14,7 +14,7 @@ from serving.server.options import Limits, LoadOptions
 from serving.server.status import ServingError, from_exception, invalid
 from serving.server.tensors import to_array, type_name
 from toolkit.errors import InputError
-from toolkit.safe_loading import gate, graph_file
+from toolkit.safe_loading import graph_file, saved_model_check
 
 DEFAULT_SIGNATURE = "serving_default"
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -85,9 +85,9 @@ class Servable:
         self._lock = threading.Lock()
         try:
             if options.check_operations:
-                gate.check(path)
+                saved_model_check.check(path)
             _refuse_pipes(path)
-            loaded = gate.in_time(path, lambda: _load(self._session, path, options.tags))
+            loaded = saved_model_check.in_time(path, lambda: _load(self._session, path, options.tags))
             self.signatures: dict[str, Any] = dict(loaded.signature_def)
         except BaseException as error:
             self.close()
@@ -165,7 +165,11 @@ def _load(session: Any, path: Path, tags: Sequence[str]) -> Any:
 
 
 def _meta_graph(path: Path, tags: Sequence[str]) -> Any:
-    return next(one for one in graph_file.read(path).meta_graphs if set(one.meta_info_def.tags) == set(tags))
+    return next(
+        meta_graph
+        for meta_graph in graph_file.read(path).meta_graphs
+        if set(meta_graph.meta_info_def.tags) == set(tags)
+    )
 
 
 def _as_array(value: Any) -> np.ndarray:

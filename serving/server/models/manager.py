@@ -101,7 +101,7 @@ class ModelManager:
             # Another configuration may have come meanwhile.
             if self._models.get(name) is model:
                 model.wanted = aspired(versions, model.config.model_version_policy)
-                model.tell_if_empty()
+                model.log_if_empty()
                 self._reconcile(model)
 
     def _reconcile(self, model: ServedModel) -> None:
@@ -127,8 +127,8 @@ class ModelManager:
                 servable = await asyncio.get_running_loop().run_in_executor(self._loaders, self._load_now, version)
             except Exception as failure:
                 error = from_exception(failure)
-                told = f"{error.code}: {one_line(error)}"
-                event("load_failed", logging.WARNING, model=version.model, version=version.number, error=told)
+                message = f"{error.code}: {one_line(error)}"
+                event("load_failed", logging.WARNING, model=version.model, version=version.number, error=message)
                 self._metrics.load(version.name, "fail", time.perf_counter() - started)
                 attempts += 1
                 if attempts > self._options.max_retries:

@@ -70,14 +70,14 @@ class ServedModel:
         self.config = config
         self.wanted: dict[int, Path] = {}
         self.versions: dict[int, ServedVersion] = {}
-        self._told_empty = False
+        self._logged_empty = False
 
     def available(self) -> list[int]:
         """Returns the versions that answer requests, lowest first."""
         return sorted(number for number, version in self.versions.items() if version.state == AVAILABLE)
 
-    def tell_if_empty(self) -> None:
+    def log_if_empty(self) -> None:
         """Logs once that there is nothing to serve, for a server that starts waits until there is."""
-        if not self.wanted and not self._told_empty:
+        if not self.wanted and not self._logged_empty:
             event("no_versions", logging.WARNING, model=self.config.name, path=self.config.base_path)
-        self._told_empty = not self.wanted
+        self._logged_empty = not self.wanted

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from export.bundle import atomic_swap as exchanging
+from export.bundle import atomic_swap as swapping
 from export.bundle import folder as bundles
 from toolkit.errors import WorkError
 
@@ -22,7 +22,7 @@ def folders(tmp_path):
 def way(request, monkeypatch):
     """Both ways to swap; the second is that of systems which lack the first."""
     if request.param == "by renames":
-        monkeypatch.setattr(exchanging, "_exchange_at_once", lambda first, second: False)
+        monkeypatch.setattr(swapping, "_swap_at_once", lambda first, second: False)
 
 
 def labels(*folders):
@@ -30,22 +30,22 @@ def labels(*folders):
 
 
 def test_two_folders_change_names(folders, way):
-    exchanging.exchange(*folders)
+    swapping.atomic_swap(*folders)
     assert labels(*folders) == ["second", "first"]
     assert len(list(folders[0].parent.iterdir())) == 2
 
 
 def test_a_folder_that_is_missing_changes_nothing(folders, way):
     with pytest.raises(FileNotFoundError):
-        exchanging.exchange(folders[0], folders[1].with_name("third"))
+        swapping.atomic_swap(folders[0], folders[1].with_name("third"))
     with pytest.raises(FileNotFoundError):
-        exchanging.exchange(folders[0].with_name("third"), folders[1])
+        swapping.atomic_swap(folders[0].with_name("third"), folders[1])
     assert labels(*folders) == ["first", "second"]
     assert len(list(folders[0].parent.iterdir())) == 2
 
 
 def test_a_reader_finds_one_of_the_two_at_every_moment(folders):
-    if not exchanging._exchange_at_once(*folders):
+    if not swapping._swap_at_once(*folders):
         pytest.skip("this system has no call that exchanges two names at once")
     missing, done = [], threading.Event()
 
@@ -57,7 +57,7 @@ def test_a_reader_finds_one_of_the_two_at_every_moment(folders):
     reader = threading.Thread(target=read)
     reader.start()
     for _ in range(2000):
-        exchanging.exchange(*folders)
+        swapping.atomic_swap(*folders)
     done.set()
     reader.join()
     assert not missing, f"nothing was there {len(missing)} times"
@@ -74,7 +74,7 @@ def test_a_replacement_that_fails_keeps_the_older_bundle(tmp_path, monkeypatch):
 
     target = tmp_path / "bundle"
     make_bundle(target, "old")
-    monkeypatch.setattr(bundles, "exchange", failing)
+    monkeypatch.setattr(bundles, "atomic_swap", failing)
     with pytest.raises(WorkError, match="No space left on device"):
         make_bundle(target, "new", force=True)
     assert (target / "manifest.json").read_text() == "old"
@@ -91,7 +91,7 @@ def test_a_rename_that_fails_brings_the_older_bundle_back(tmp_path, monkeypatch)
 
     target = tmp_path / "bundle"
     make_bundle(target, "old")
-    monkeypatch.setattr(exchanging, "_exchange_at_once", lambda first, second: False)
+    monkeypatch.setattr(swapping, "_swap_at_once", lambda first, second: False)
     monkeypatch.setattr(Path, "rename", failing)
     with pytest.raises(WorkError, match="No space left on device"):
         make_bundle(target, "new", force=True)

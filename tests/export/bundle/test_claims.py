@@ -9,28 +9,29 @@ import pytest
 from export import exporting
 from export.artifact import Artifact, ExportOptions
 from export.bundle import claims
-from export.gates import Case, Measurement, judge
-from export.parity import metrics
+from export.gates import EvalCase, Measurement, check_gate
+from export.parity import evaluation
 from tests.export import forging
 from tests.export.conftest import SMALL_SIZE
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 SIGNATURES = {"serving_default": {"inputs": {}, "outputs": {}}}
 ARTIFACT = Artifact("saved_model", "saved_model", "float32", None)
 
 
-def judged(noise):
+def parity(noise):
     """The parity of an artifact that gives a photo with some noise."""
     photo = images.resize(samples.photos()["chelsea"], 32, 32)
     picture = photo + noise * np.random.default_rng(0).uniform(-1, 1, photo.shape)
-    case = Case("chelsea", (32, 32), photo[None], photo[None])
-    return judge([Measurement(case, metrics.compare(photo, picture), photo, picture)], metrics.gate_of(ARTIFACT))
+    case = EvalCase("chelsea", (32, 32), photo[None], photo[None])
+    return check_gate(
+        [Measurement(case, evaluation.compare(photo, picture), photo, picture)], evaluation.gate_of(ARTIFACT)
+    )
 
 
-MEASURED = judged(1e-7)
+MEASURED = parity(1e-7)
 
 
 def found(tmp_path, **said):
@@ -38,7 +39,7 @@ def found(tmp_path, **said):
     record = {"signatures": SIGNATURES, **MEASURED.to_json()}
     record |= {name: {**record[name], **value} if isinstance(value, dict) else value for name, value in said.items()}
     lines = claims.false_claims(record, ARTIFACT, MEASURED, tmp_path, SIGNATURES)
-    return "; ".join([*lines, *claims.false_figures(record, ARTIFACT, MEASURED)])
+    return "; ".join([*lines, *claims.false_metrics(record, ARTIFACT, MEASURED)])
 
 
 def test_what_is_true_is_believed(tmp_path):
@@ -87,13 +88,13 @@ def test_an_artifact_that_a_manifest_has_twice_is_refused(small_copy):
         exporting.verify_bundle(small_copy)
 
 
-def test_a_figure_raised_by_two_decibels_is_found_and_one_that_another_processor_gives_is_taken():
-    measured = judged(1e-2)
+def test_a_metric_raised_by_two_decibels_is_found_and_one_that_another_processor_gives_is_taken():
+    measured = parity(1e-2)
     psnr = measured.to_json()["parity"]["psnr"]
     for change, false in ((-2.0, True), (-0.3, False), (0.3, False), (2.0, True)):
         record = measured.to_json()
         record["parity"]["psnr"] = psnr + change
-        assert bool(claims.false_figures(record, ARTIFACT, measured)) is false, change
+        assert bool(claims.false_metrics(record, ARTIFACT, measured)) is false, change
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_a_key_is_in_a_manifest_once(tmp_path):
         manifests.read(tmp_path)
 
 
-def test_verify_refuses_a_bundle_whose_figures_were_changed(tmp_path, stylizer, quick_export):
+def test_verify_refuses_a_bundle_whose_metrics_were_changed(tmp_path, stylizer, quick_export):
     from export.sources.feed_forward import ExportableStylizer
     from export.sources.loader import preset_source
 

@@ -267,17 +267,17 @@ def test_the_lock_is_held_while_staging(tmp_path):
 # Setting a failed export aside
 
 
-def set_aside(target, text):
+def keep_failed(target, text):
     with pytest.raises(WorkError), bundles.staged(target) as staging:
         (staging / "manifest.json").write_text("{}")
         (staging / "artifact").write_text(text)
-        kept = bundles.set_aside(staging, target, ["first reason", "second reason"])
+        kept = bundles.keep_failed(staging, target, ["first reason", "second reason"])
         raise WorkError("gate missed")
     return kept
 
 
 def test_a_failed_export_is_kept_with_its_reasons_and_is_no_bundle(tmp_path):
-    kept = set_aside(tmp_path / "bundle", "bad")
+    kept = keep_failed(tmp_path / "bundle", "bad")
     assert kept == tmp_path / "bundle.failed"
     assert (kept / "FAILED.txt").read_text() == "first reason\nsecond reason\n"
     assert (kept / "artifact").read_text() == "bad"
@@ -288,11 +288,11 @@ def test_a_failed_export_is_kept_with_its_reasons_and_is_no_bundle(tmp_path):
 def test_the_latest_failure_is_kept_and_nothing_else_is_replaced(tmp_path):
     target = tmp_path / "bundle"
     for text in ("bad", "worse"):
-        kept = set_aside(target, text)
+        kept = keep_failed(target, text)
     assert (kept / "artifact").read_text() == "worse"
     assert names(tmp_path) == ["bundle.failed"]
     (kept / "FAILED.txt").unlink()  # now it is not of our making
-    assert set_aside(target, "worst") != kept
+    assert keep_failed(target, "worst") != kept
     assert (kept / "artifact").read_text() == "worse"
 
 
@@ -418,7 +418,7 @@ def test_the_digest_is_read_by_sha256sum(bundle):
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_an_artifacts_own_figures_must_add_up(damaged):
+def test_an_artifacts_own_metrics_must_add_up(damaged):
     for name, wrong in (("sha256", "0" * 64), ("bytes", 1)):
         manifest = manifests.read(damaged)
         manifest["artifacts"][1][name] = wrong

@@ -14,8 +14,8 @@ from PIL import Image
 from export import gates
 from export.artifact import Artifact
 from export.bundle import report
-from export.gates import Figures
-from export.parity import metrics
+from export.gates import Metrics
+from export.parity import evaluation
 from toolkit import manifest as manifests
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -79,9 +79,9 @@ def test_every_section_names_the_worst_pair(page, manifest):
         assert f"{record['path']}: {record['parity']['worst_pair']}" in page.text
 
 
-def test_the_table_has_the_figures_of_the_manifest(page, manifest):
+def test_the_table_has_the_metrics_of_the_manifest(page, manifest):
     for record in manifest["artifacts"]:
-        for name in Figures.__annotations__.keys() & record["parity"]:
+        for name in Metrics.__annotations__.keys() & record["parity"]:
             assert report.number(record["parity"][name]) in page.text
         assert report.megabytes(record["bytes"]) in page.text
 
@@ -105,14 +105,14 @@ def test_the_page_loads_nothing_from_elsewhere(page):
     assert not [tag for tag, _ in page.elements if tag in ("script", "iframe", "link")]
 
 
-def test_the_model_card_lists_every_artifact_with_its_figures(bundle, manifest):
+def test_the_model_card_lists_every_artifact_with_its_metrics(bundle, manifest):
     card = (bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
     rows = {line.split("`")[1]: line for line in card.splitlines() if line.startswith("| `")}
     assert list(rows) == [record["path"] for record in manifest["artifacts"]]
     for record in manifest["artifacts"]:
         cells = [cell.strip() for cell in rows[record["path"]].split("|")[1:-1]]
-        figures = [report.number(record["parity"][name]) for name in ("max_abs", "mean_abs", "psnr", "ssim")]
-        assert cells == [f"`{record['path']}`", report.megabytes(record["bytes"]), *figures, "pass"]
+        metrics = [report.number(record["parity"][name]) for name in ("max_abs", "mean_abs", "psnr", "ssim")]
+        assert cells == [f"`{record['path']}`", report.megabytes(record["bytes"]), *metrics, "pass"]
     assert manifest["source"]["licence"] in card
     assert manifest["source"]["sha256"] in card
 
@@ -121,14 +121,14 @@ def test_the_model_card_lists_every_artifact_with_its_figures(bundle, manifest):
 
 
 def write_report(folder, reference, picture, name="a pair"):
-    case = gates.Case(name, (16, 16), reference[None], reference[None])
-    measurement = gates.Measurement(case, metrics.compare(reference, picture), reference, picture)
-    judged = gates.judge([measurement], metrics.GATES["tflite/int8"])
+    case = gates.EvalCase(name, (16, 16), reference[None], reference[None])
+    measurement = gates.Measurement(case, evaluation.compare(reference, picture), reference, picture)
+    parity = gates.check_gate([measurement], evaluation.GATES["tflite/int8"])
     source = {"method": "feed-forward", "kind": "preset", "name": name}
     records = [{"path": ARTIFACT.path, "bytes": 1_500_000}]
     manifest = {"source": source, "toolchain": {"styleport": "1.0"}, "artifacts": records}
-    report.write(folder, manifest, {ARTIFACT: judged})
-    return Page((folder / "report" / "index.html").read_text(encoding="utf-8")), judged
+    report.write(folder, manifest, {ARTIFACT: parity})
+    return Page((folder / "report" / "index.html").read_text(encoding="utf-8")), parity
 
 
 def shown(folder, role):
@@ -138,9 +138,9 @@ def shown(folder, role):
 
 def test_every_failure_is_told(tmp_path):
     reference = np.full((16, 16, 3), 0.25, np.float32)
-    page, judged = write_report(tmp_path, reference, reference + np.float32(0.5))
-    assert len(judged.failures) == 3
-    assert all(failure in page.text for failure in judged.failures)
+    page, parity = write_report(tmp_path, reference, reference + np.float32(0.5))
+    assert len(parity.failures) == 3
+    assert all(failure in page.text for failure in parity.failures)
     assert "fail" in page.all("td", "class")
 
 
@@ -149,9 +149,9 @@ def test_a_picture_that_is_not_finite_is_shown_as_far_as_it_goes(tmp_path, bad):
     reference = np.full((16, 16, 3), 0.25, np.float32)
     broken = reference.copy()
     broken[:8] = bad
-    page, judged = write_report(tmp_path, reference, broken)
-    assert judged.verdict == "fail"
-    assert all(failure in page.text for failure in judged.failures)
+    page, parity = write_report(tmp_path, reference, broken)
+    assert parity.verdict == "fail"
+    assert all(failure in page.text for failure in parity.failures)
     difference = shown(tmp_path, "difference")
     assert difference[:7].min() > 200, "what is missing must stand out"
     assert difference[9:].max() < 50
@@ -213,7 +213,7 @@ def test_a_difference_is_amplified_by_a_power_of_two_and_not_beyond_white(differ
         (200, "200"),
     ],
 )
-def test_a_figure_is_written_with_the_digits_that_matter(value, text):
+def test_a_metric_is_written_with_the_digits_that_matter(value, text):
     assert report.number(value) == text
 
 

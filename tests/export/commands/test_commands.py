@@ -12,7 +12,7 @@ from export.artifact import ExportOptions
 from tests.export import forging
 from tests.export.conftest import SMALL_SIZE
 from toolkit import manifest as manifests
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 # export
 
@@ -126,7 +126,7 @@ def test_export_prints_the_table_and_where_things_are(run, tmp_path, quick_expor
     assert output.endswith(f"bundle: {target}\nreport: {target / 'report' / 'index.html'}\n")
 
 
-def test_a_gate_missed_is_told_with_artifact_pair_figure_and_gate(run, tmp_path, quick_export, painted_wrong):
+def test_a_gate_missed_is_told_with_artifact_pair_metric_and_gate(run, tmp_path, quick_export, painted_wrong):
     quick_export(painted_wrong)
     code, output, error = run("export", tmp_path / "bundle", "--formats", "saved_model")
     assert (code, output) == (1, "")
@@ -184,7 +184,7 @@ def test_verify_passes_on_the_whole_bundle_and_says_nothing_else(verified):
 
 
 @pytest.mark.slow
-def test_verify_measures_the_figures_that_the_manifest_records(verified, bundle):
+def test_verify_measures_the_metrics_that_the_manifest_records(verified, bundle):
     recorded = {record["path"]: record for record in manifests.read(bundle)["artifacts"]}
     for record in json.loads(verified.stdout)["artifacts"]:
         expected = recorded[record["path"]]
@@ -203,7 +203,7 @@ def test_verify_prints_a_table_and_the_verdict(run, small_bundle):
     assert output.endswith("verified: every file is as recorded, every artifact keeps its gate\n")
 
 
-def test_verify_fails_when_a_figure_misses_its_gate(run, small_copy):
+def test_verify_fails_when_a_metric_misses_its_gate(run, small_copy):
     float32, int8 = (small_copy / f"tflite/{mode}_{SMALL_SIZE}" for mode in ("float32", "int8"))
     (float32 / "predictor.tflite").write_bytes((int8 / "predictor.tflite").read_bytes())
     (float32 / "transformer.tflite").write_bytes((int8 / "transformer.tflite").read_bytes())
@@ -266,7 +266,7 @@ def test_what_is_no_bundle_is_refused(run, tmp_path, command):
 # inspect
 
 
-def test_inspect_prints_artifacts_sizes_figures_and_signatures(run, bundle):
+def test_inspect_prints_artifacts_sizes_metrics_and_signatures(run, bundle):
     code, output, _ = run("inspect", bundle)
     assert code == 0
     for record in manifests.read(bundle)["artifacts"]:
@@ -319,6 +319,6 @@ def test_inspect_loads_no_tensorflow(bundle):
 
 
 @pytest.mark.slow
-def test_figures_are_printed_as_numbers(verified):
+def test_metrics_are_printed_as_numbers(verified):
     for record in json.loads(verified.stdout)["artifacts"]:
         assert all(np.isfinite(value) for name, value in record["parity"].items() if name != "worst_pair")

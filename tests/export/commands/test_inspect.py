@@ -37,7 +37,7 @@ def small(*arguments):
 
 
 @pytest.fixture
-def foreign(bundle, tmp_path):
+def external(bundle, tmp_path):
     """A network as others write it: no signature, no metadata."""
     content = (bundle / "tflite/float16_384/transformer.tflite").read_bytes()
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
@@ -56,7 +56,7 @@ def test_a_file_is_described_by_size_ends_operations_and_gpu(run, bundle):
     assert code == 0
     lines = output.splitlines()
     assert lines[0].startswith(f"{path.stat().st_size / 1e6:.2f} MB, of which ")
-    assert lines[1] == "magenta-mobile transformer, float16; licence Apache-2.0; samples in [0, 1]"
+    assert lines[1] == "magenta-mobile transformer, float16; license Apache-2.0; samples in [0, 1]"
     assert lines[2] == tflite_metadata.DESCRIPTIONS["transformer"]
     assert lines[4:8] == [
         "transform",
@@ -88,12 +88,12 @@ def test_the_signatures_of_a_file_are_those_of_the_manifest(run, bundle):
     assert told["metadata"]["name"] == "magenta-mobile predictor, int8"
 
 
-def test_a_file_made_by_others_is_described_too(run, foreign):
-    code, output, _ = run("inspect", foreign)
+def test_a_file_made_by_others_is_described_too(run, external):
+    code, output, _ = run("inspect", external)
     assert code == 0
     assert "no metadata of styleport\n\nno signature; the graph\n  in " in output
     assert "[1x384x384x3]" in output
-    told = json.loads(run("inspect", foreign, "--json")[1])
+    told = json.loads(run("inspect", external, "--json")[1])
     assert (list(told["signatures"]), told["metadata"]) == ([""], None)
     assert told["operations"]["CONV_2D"] > 10
 
@@ -104,7 +104,7 @@ def test_a_file_made_by_others_is_described_too(run, foreign):
 def test_the_base_install_describes_a_file(bundle):
     done = small("inspect", bundle / "tflite/float16_384/transformer.tflite")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("GPU: takes all of it, as far as the file tells: the delegate has every operation\n")
+    assert done.stdout.endswith("GPU: takes all of it, as far as the file shows: the delegate has every operation\n")
 
 
 def test_the_base_install_prints_a_bundle_as_the_full_one_does(run, bundle):

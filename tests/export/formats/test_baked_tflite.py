@@ -13,13 +13,12 @@ from export.artifact import Artifact, ExportOptions
 from export.baked_style import MAX_SLUG, Style
 from export.bundle import folder as bundles
 from export.formats import baked_tflite
-from export.parity import metrics
-from export.parity.reference_outputs import References
+from export.parity import evaluation
+from export.parity.reference_outputs import ArtifactReferences
 from tests.export import forging, measuring, tflite_graph
 from toolkit import cli, manifest
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import in_given_styles, open_model
 from toolkit.runtimes.baked import BakedStylizer
 
@@ -76,7 +75,9 @@ def copy(single_styles, tmp_path):
 
 
 def bottleneck_of(stylizer, *paths):
-    return [np.asarray(stylizer.bottleneck(images.square(images.load_image(path), 256)[None])) for path in paths]
+    return [
+        np.asarray(stylizer.bottleneck(images.center_crop_resize(images.load_image(path), 256)[None])) for path in paths
+    ]
 
 
 def assert_near(actual, expected, bound):
@@ -197,7 +198,7 @@ def test_options_that_do_not_fit_are_refused(run, tmp_path, arguments, said):
     assert said in error
 
 
-def test_a_model_in_one_piece_has_nothing_to_bake_a_style_into(tmp_path):
+def test_an_end_to_end_model_has_nothing_to_bake_a_style_into(tmp_path):
     style = Style.read(write_style(tmp_path, "a.png"))
     with pytest.raises(InputError, match=r"one-piece has no bottleneck .* --split-at names it"):
         ExportOptions(("baked",), method="one-piece", bakes=(style,))
@@ -254,8 +255,8 @@ def test_integer_pictures_are_uint8_in_and_out(half_strength):
 
 @pytest.mark.slow
 def test_under_a_strength_of_1_the_content_keeps_some_of_its_own_style(half_strength, paintings, stylizer, content):
-    style = images.square(images.load_image(paintings / "Night Swirls.png"), 256)[None]
-    picture = images.square(content[0], SIDE)[None]
+    style = images.center_crop_resize(images.load_image(paintings / "Night Swirls.png"), 256)[None]
+    picture = images.center_crop_resize(content[0], SIDE)[None]
     assert_near(open_model(half_strength, HALF)(picture), stylizer(picture, style, strength=0.6), 1e-4)
     record = manifest.artifact(manifest.read(half_strength), HALF)
     assert list(record["signatures"]["stylize"]["inputs"]) == ["content_image"]
@@ -271,7 +272,7 @@ def test_every_artifact_is_held_against_the_model_on_twelve_contents(single_styl
     assert [record["path"] for record in records] == [FLOAT32, BLENDED, HALF, HALF_INT8]
     for record in records:
         assert (record["format"], record["parity"]["pairs"], record["verdict"]) == ("baked", 12, "pass")
-        assert record["gate"] == metrics.GATES[f"tflite/{record['quantization']}"].bounds()
+        assert record["gate"] == evaluation.GATES[f"tflite/{record['quantization']}"].bounds()
 
 
 def test_the_manifest_names_the_pictures_and_their_shares_and_not_where_they_were(single_styles, paintings):
@@ -308,7 +309,7 @@ def test_inspect_tells_the_styles_once(run, single_styles):
     assert "  stylize\n    in   content_image   float32  [1x?x?x3]\n    out  stylized_image  float32  [" in output
 
 
-def test_verify_recomputes_the_figures_from_the_files_alone(run, copy):
+def test_verify_recomputes_the_metrics_from_the_files_alone(run, copy):
     code, output, error = run("verify", copy, "--json")
     assert code == 0, error
     recorded = {record["path"]: record["parity"] for record in manifest.read(copy)["artifacts"]}
@@ -351,7 +352,7 @@ def test_a_style_that_is_damaged_is_told(stylizer, copy, change, said):
     change_style(copy / FLOAT32, change)
     artifact = Artifact.from_record(manifest.artifact(manifest.read(copy), FLOAT32))
     with pytest.raises(InputError, match=re.escape(said)):
-        References(stylizer, "magenta-mobile").of(artifact, copy / FLOAT32)
+        ArtifactReferences(stylizer, "magenta-mobile").of(artifact, copy / FLOAT32)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ import tensorflow as tf
 from export.formats import feed_forward_saved_model
 from tests.export import saved_model_files
 from toolkit import manifest
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 PICTURES = {"shape": [None, None, None, 3], "dtype": "float32"}
 BOTTLENECKS = {"shape": [None, 1, 1, 100], "dtype": "float32"}
@@ -175,7 +174,7 @@ def test_a_strength_out_of_range_is_refused(run, strength, said):
 
 def test_no_operation_calls_python_or_is_foreign_to_tensorflow(graph):
     assert "Conv2D" in saved_model_files.operations(graph)
-    assert not saved_model_files.foreign_operations(graph)
+    assert not saved_model_files.operations_outside_tensorflow(graph)
 
 
 def test_no_object_needs_a_class_of_keras_or_of_this_project(graph, folder):

@@ -7,12 +7,11 @@ import pytest
 
 from export.artifact import QUANTIZATIONS
 from export.formats import feed_forward_tflite
-from export.parity import metrics
+from export.parity import evaluation
 from tests.export import tflite_graph
 from tests.export.conftest import SMALL_SIZE
 from toolkit import manifest
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.runtimes.litert import DeviceStylizer
 from toolkit.runtimes.tflite_network import TFLiteNetwork
 
@@ -53,8 +52,8 @@ def without_output_shapes(signatures):
 def test_only_builtin_operations_are_used(bundle, pair, file):
     operations = tflite_graph.read(bundle / pair / file).operations
     assert len(operations) > 50
-    foreign = {(one.name, one.custom) for one in operations if one.custom or one.name in ("CUSTOM", "DELEGATE")}
-    assert not foreign
+    unknown = {(one.name, one.custom) for one in operations if one.custom or one.name in ("CUSTOM", "DELEGATE")}
+    assert not unknown
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -67,12 +66,12 @@ def test_each_file_has_one_named_signature_with_the_names_of_the_design(bundle, 
 
 @pytest.mark.parametrize("mode", QUANTIZATIONS)
 def test_a_fixed_pair_takes_its_size_and_gives_it(bundle, mode):
-    assert feed_forward_tflite.PairExporter.signatures(bundle / f"tflite/{mode}_384") == tensors_of(384, 256)
+    assert feed_forward_tflite.SplitTFLiteExporter.signatures(bundle / f"tflite/{mode}_384") == tensors_of(384, 256)
 
 
 @pytest.mark.parametrize("mode", QUANTIZATIONS)
 def test_an_any_size_pair_says_so(bundle, mode):
-    signatures = feed_forward_tflite.PairExporter.signatures(bundle / f"tflite/{mode}_any")
+    signatures = feed_forward_tflite.SplitTFLiteExporter.signatures(bundle / f"tflite/{mode}_any")
     assert without_output_shapes(signatures) == without_output_shapes(tensors_of(None, None))
 
 
@@ -81,7 +80,9 @@ def test_the_manifest_records_the_signatures_of_the_files(bundle):
     pairs = {record["path"]: record["signatures"] for record in records if record["format"] == "tflite"}
     assert set(pairs) == set(PAIRS)
     for path, signatures in pairs.items():
-        assert signatures == json.loads(json.dumps(feed_forward_tflite.PairExporter.signatures(bundle / path))), path
+        assert signatures == json.loads(
+            json.dumps(feed_forward_tflite.SplitTFLiteExporter.signatures(bundle / path))
+        ), path
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +104,10 @@ def test_an_any_size_pair_takes_any_size_and_equals_the_keras_model(any_size, st
 
 @pytest.mark.parametrize("mode", QUANTIZATIONS)
 def test_a_fixed_pair_passes_its_gate_on_a_picture_of_the_bundle(bundle, stylizer, mode):
-    case = metrics.cases((384, 384))[0]
+    case = evaluation.cases((384, 384))[0]
     stylized = DeviceStylizer(bundle / f"tflite/{mode}_384")(case.content, case.style)
-    figures = metrics.compare(np.asarray(stylizer(case.content, case.style))[0], stylized[0])
-    assert metrics.GATES[f"tflite/{mode}"].failures(figures) == [], figures
+    metrics = evaluation.compare(np.asarray(stylizer(case.content, case.style))[0], stylized[0])
+    assert evaluation.GATES[f"tflite/{mode}"].failures(metrics) == [], metrics
 
 
 # Another size and integer pictures
@@ -126,7 +127,7 @@ def test_a_second_fixed_size_is_exported_and_keeps_its_gates(small_bundle):
 
 def test_integer_pictures_are_uint8_in_and_out_and_the_bottleneck_stays_float(small_bundle):
     folder = small_bundle / f"tflite/int8_{SMALL_SIZE}"
-    assert feed_forward_tflite.PairExporter.signatures(folder) == tensors_of(SMALL_SIZE, 256, "uint8")
+    assert feed_forward_tflite.SplitTFLiteExporter.signatures(folder) == tensors_of(SMALL_SIZE, 256, "uint8")
     for file in FILES:
         operations = tflite_graph.read(folder / file).operations
         assert not [one for one in operations if one.custom or one.name in ("CUSTOM", "DELEGATE")], file
@@ -141,14 +142,14 @@ def test_an_int8_pair_with_integer_pictures_passes_the_gate_fed_with_bytes(small
         ((_, output),) = runner(**inputs).items()
         return output
 
-    for case in metrics.cases((SMALL_SIZE, SMALL_SIZE))[:3]:
+    for case in evaluation.cases((SMALL_SIZE, SMALL_SIZE))[:3]:
         code = run("predictor.tflite", style_image=images.to_uint8(case.style))
         content = images.to_uint8(case.content)
         stylized = run("transformer.tflite", content_image=content, style_bottleneck=code)
         assert stylized.dtype == np.uint8
         expected = np.asarray(stylizer(case.content, case.style))[0]
-        figures = metrics.compare(expected, images.from_uint8(stylized[0]))
-        assert metrics.GATES["tflite/int8"].failures(figures) == [], f"{case.name}: {figures}"
+        metrics = evaluation.compare(expected, images.from_uint8(stylized[0]))
+        assert evaluation.GATES["tflite/int8"].failures(metrics) == [], f"{case.name}: {metrics}"
 
 
 def test_quantized_files_are_smaller(bundle):

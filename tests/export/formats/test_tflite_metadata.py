@@ -133,7 +133,7 @@ def test_a_file_with_integer_pictures_tells_their_range(tiny, tmp_path):
         told = read_metadata(path)
         assert (told.input_range, told.style) == (expected, "swirls.png")
         assert str(told) == (
-            f"mine transformer, {quantization}; licence MIT; samples in [0, {expected[1]}]; style swirls.png"
+            f"mine transformer, {quantization}; license MIT; samples in [0, {expected[1]}]; style swirls.png"
         )
 
 
@@ -170,7 +170,7 @@ def test_metadata_that_is_damaged_is_refused_in_one_line(tiny, tmp_path, monkeyp
 
 def test_inspect_prints_what_each_file_of_a_bundle_says(run, bundle):
     _, output, _ = run("inspect", bundle)
-    line = "tflite/int8_384/predictor.tflite: magenta-mobile predictor, int8; licence Apache-2.0; samples in [0, 1]"
+    line = "tflite/int8_384/predictor.tflite: magenta-mobile predictor, int8; license Apache-2.0; samples in [0, 1]"
     assert f"  {line}\n" in output
 
 

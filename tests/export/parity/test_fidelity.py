@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.parity import metrics
+from export.parity import evaluation
 from tests.conftest import SHARED
 from toolkit.errors import WorkError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.presets import build
 
 CONTENT_SIZE, STYLE_SIZE = 384, 256
@@ -27,12 +26,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def contents() -> dict[str, np.ndarray]:
-    return {name: images.square(photo, CONTENT_SIZE)[None] for name, photo in samples.photos().items()}
+    return {name: images.center_crop_resize(photo, CONTENT_SIZE)[None] for name, photo in samples.photos().items()}
 
 
 @pytest.fixture(scope="module")
 def bottlenecks(stylizer) -> dict[str, np.ndarray]:
-    styles = {name: images.square(style, STYLE_SIZE)[None] for name, style in samples.styles().items()}
+    styles = {name: images.center_crop_resize(style, STYLE_SIZE)[None] for name, style in samples.styles().items()}
     return {name: np.asarray(stylizer.bottleneck(style)) for name, style in styles.items()}
 
 
@@ -45,7 +44,7 @@ def source_graph():
 def test_predictor_equals_the_source_graph_to_1e_4(wheel, source_graph, stylizer) -> None:
     session = source_graph.float_session(wheel, "predictor")
     for name, picture in {**samples.styles(), **samples.photos()}.items():
-        style = images.square(picture, STYLE_SIZE)[None]
+        style = images.center_crop_resize(picture, STYLE_SIZE)[None]
         difference = np.abs(np.asarray(stylizer.bottleneck(style)) - source_graph.run(session, style)).max()
         assert difference <= 1e-4, f"{name}: the bottlenecks differ by {difference:.2e}"
 
@@ -73,7 +72,7 @@ def test_transformer_is_as_near_to_magentas_own_as_8_bit_weights_can_be(stylizer
             interpreter.set_tensor(inputs[CONTENT_SIZE], content)
             interpreter.set_tensor(inputs[1], bottleneck)
             interpreter.invoke()
-            figures = metrics.compare(
+            metrics = evaluation.compare(
                 np.asarray(stylizer.transform(content, bottleneck))[0], interpreter.get_tensor(output["index"])[0]
             )
-            assert figures.psnr >= 38 and figures.mean_abs <= 1e-2, f"{content_name} + {style_name}: {figures}"
+            assert metrics.psnr >= 38 and metrics.mean_abs <= 1e-2, f"{content_name} + {style_name}: {metrics}"

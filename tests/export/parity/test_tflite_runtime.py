@@ -9,11 +9,10 @@ import pytest
 from export.artifact import Artifact, ExportOptions
 from export.baked_style import Style
 from export.formats.baked_tflite import BakedExporter
-from export.parity import metrics
+from export.parity import evaluation
 from tests.runtimes.runtime import ROOT
 from tests.runtimes.tflite_runtime import HAS_WHEEL, TFLiteRuntime
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 ARTIFACTS = ExportOptions().artifacts("tflite")
 
@@ -28,7 +27,7 @@ def runtime_python():
 
 @pytest.fixture(scope="module")
 def reference(stylizer):
-    return metrics.Reference(stylizer)
+    return evaluation.ReferenceOutputs(stylizer)
 
 
 def run(python, *arguments):
@@ -38,10 +37,10 @@ def run(python, *arguments):
 
 @pytest.mark.parametrize("artifact", ARTIFACTS, ids=lambda artifact: artifact.path)
 def test_the_same_pairs_keep_the_same_gates(bundle, reference, artifact: Artifact):
-    held = TFLiteRuntime().hold(bundle, artifact, reference)
-    assert held.parity.failures == []
-    assert len(held.parity.figures) == 12 * len(metrics.sizes_of(artifact))
-    assert held.version.startswith("tflite-runtime 2.14.0, NumPy 1.")
+    evaluated = TFLiteRuntime().evaluate(bundle, artifact, reference)
+    assert evaluated.parity.failures == []
+    assert len(evaluated.parity.metrics) == 12 * len(evaluation.sizes_of(artifact))
+    assert evaluated.version.startswith("tflite-runtime 2.14.0, NumPy 1.")
 
 
 def test_there_is_no_tensorflow_in_its_environment(runtime_python):
@@ -68,8 +67,8 @@ def test_a_file_of_one_style_paints_the_same_picture(runtime_python, stylizer, c
     done = run(runtime_python, "-c", PAINT_IN_ITS_STYLE, tmp_path / artifact.path, *files)
     assert done.returncode == 0, done.stderr[-2000:]
     expected = np.asarray(stylizer.transform(content, style.bottleneck(stylizer)))
-    figures = metrics.compare(expected[0], np.load(tmp_path / "painted.npy")[0])
-    assert metrics.gate_of(artifact).failures(figures) == [], figures
+    metrics = evaluation.compare(expected[0], np.load(tmp_path / "painted.npy")[0])
+    assert evaluation.gate_of(artifact).failures(metrics) == [], metrics
 
 
 def test_another_runtime_is_named_where_it_is_missing(runtime_python, bundle):

@@ -7,11 +7,10 @@ import pytest
 
 from export.artifact import QUANTIZATIONS
 from export.formats.feed_forward_tflite import NETWORKS
-from export.parity import metrics
+from export.parity import evaluation
 from export.quantization import post_training
 from tests.export import tflite_graph
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 MODES = [mode for mode in QUANTIZATIONS if mode != "float32"]
 SIZES = ["384", "any"]
@@ -138,13 +137,13 @@ def test_normalization_is_computed_in_floats(graph, mode, size):
 
 def views(pictures):
     """Small forms of pictures, to tell whether two show the same."""
-    return [images.square(picture, 16).ravel() for picture in pictures]
+    return [images.center_crop_resize(picture, 16).ravel() for picture in pictures]
 
 
 def test_calibration_pictures_are_not_those_that_parity_is_measured_on():
     pairs = post_training.calibration_pairs()
     measured = [*samples.photos().values(), *samples.styles().values()]
-    for case in metrics.cases((64, 64)):
+    for case in evaluation.cases((64, 64)):
         measured += [case.content[0], case.style[0]]
     for seen in views(picture for pair in pairs for picture in (pair.content, pair.style)):
         nearest = min(np.abs(seen - one).mean() for one in views(measured))

@@ -13,8 +13,7 @@ from PIL import Image, ImageOps
 
 from export.formats import feed_forward_saved_model
 from export.rewrites import image_bytes
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 MAX_SIZE = 100
 MIN_SIDE = 16
@@ -52,7 +51,7 @@ def encoded(image, kind, **options):
 
 
 def loaded(contents, max_size=None):
-    """What `toolkit.imaging.io` makes of the same bytes."""
+    """What `toolkit.imaging.images` makes of the same bytes."""
     return images.load_image(Image.open(io.BytesIO(contents)), max_size)
 
 
@@ -404,9 +403,9 @@ def test_a_batch_of_different_sizes_is_stylized_each_at_its_own(stylize_bytes, d
         images.encode_png(images.resize(samples.photos()["rocket"], 150, 200)),  # bounded to 75x100
     ]
     styles = [
-        images.encode_png(images.square(samples.styles()["starry_night"], 64)),
+        images.encode_png(images.center_crop_resize(samples.styles()["starry_night"], 64)),
         encoded(Image.fromarray(images.to_uint8(images.resize(samples.styles()["composition_vii"], 40, 70))), "JPEG"),
-        images.encode_png(images.square(samples.styles()["stained_tissue"], 50)),
+        images.encode_png(images.center_crop_resize(samples.styles()["stained_tissue"], 50)),
     ]
     results = stylize_bytes(contents, styles)
     shapes = [(41, 64, 3), (70, 49, 3), (75, 100, 3)]

@@ -7,15 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.rewrites import inference_form
-from export.rewrites.inference_form import DeploymentForm
+from export.rewrites.inference_form import InferenceForm
 from toolkit.feed_forward.layers import (
     ConditionalInstanceNormalization,
     NearestUpsampling2D,
     PadToMultiple2D,
     ReflectionPadding2D,
 )
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 RNG = np.random.default_rng(20170518)
 
@@ -102,15 +101,15 @@ def test_a_flat_map_is_normalized_to_the_shift_and_never_to_nan() -> None:
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 30), (90, 133), (128, 64)])
 def test_deployment_form_paints_the_trained_forms_picture_at_any_size(stylizer, size: tuple[int, int]) -> None:
-    form = DeploymentForm(stylizer.transformer)
-    bottleneck = stylizer.bottleneck(images.square(samples.styles()["stained_tissue"], 256)[None])
+    form = InferenceForm(stylizer.transformer)
+    bottleneck = stylizer.bottleneck(images.center_crop_resize(samples.styles()["stained_tissue"], 256)[None])
     content = images.resize(samples.photos()["rocket"], *size)[None]
     assert_near(form(tf.constant(content), bottleneck), stylizer.transform(content, bottleneck), 1e-4)
 
 
 def test_a_drawing_on_white_paper_is_not_lost_to_rounding(stylizer) -> None:
-    form = DeploymentForm(stylizer.transformer)
-    bottleneck = stylizer.bottleneck(images.square(samples.styles()["composition_vii"], 256)[None])
+    form = InferenceForm(stylizer.transformer)
+    bottleneck = stylizer.bottleneck(images.center_crop_resize(samples.styles()["composition_vii"], 256)[None])
     content = np.ones((1, 128, 128, 3), np.float32)
     content[:, 60:64, 60:64] = 0
     assert_near(form(tf.constant(content), bottleneck), stylizer.transform(content, bottleneck), 1e-2)

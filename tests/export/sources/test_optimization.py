@@ -25,8 +25,7 @@ from tests.export import forging, saved_model_files
 from toolkit import cli
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.optimization.features.vgg19 import VGG19Features
 from toolkit.presets import vgg19 as preset
@@ -215,7 +214,7 @@ def test_no_operation_is_foreign_to_tensorflow(exported):
     graph = saved_model_files.read(exported[0] / "saved_model")
     # The gradient and the spectra are in the graph, not in Python.
     assert {"Conv2DBackpropInput", "RFFT2D"} <= saved_model_files.operations(graph)
-    assert not saved_model_files.foreign_operations(graph)
+    assert not saved_model_files.operations_outside_tensorflow(graph)
 
 
 PAINT = """
@@ -295,10 +294,10 @@ def test_an_artifact_that_gives_nothing_comparable_fails(keras_form, damage):
     def broken(image):
         return damage(reference.features(image))
 
-    reference = optimization.Reference(keras_form.model)
+    reference = optimization.ReferenceFeatures(keras_form.model)
     artifact = Artifact("tflite/float32_48", "tflite", "float32", 48)
     for measurement in optimization.measure_features(broken, reference, optimization.sizes_of(artifact)):
-        assert optimization.gate_of(artifact).failures(measurement.figures) == ["cosine nan < 0.9999"]
+        assert optimization.gate_of(artifact).failures(measurement.metrics) == ["cosine nan < 0.9999"]
         assert measurement.picture.shape == measurement.reference.shape
 
 

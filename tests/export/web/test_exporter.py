@@ -12,15 +12,14 @@ import pytest
 
 from export.artifact import Artifact, ExportOptions
 from export.baked_style import Style, StylePicture
-from export.parity import metrics
-from export.sources import external as foreign
+from export.parity import evaluation
+from export.sources import external
 from export.web import exporter as web
 from export.web import litert_js
 from tests.export.fake_npm import FakeNpm
 from toolkit import cli, manifest
 from toolkit.errors import InputError, WorkError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.runtimes.tflite_metadata import read_metadata
 
@@ -50,7 +49,7 @@ def small_pages():
     """The pages of these tests paint small pictures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(web, "PAGE_SIZES", SIDES)
-        patch.setattr(metrics, "PAGE_SIZES", SIDES)
+        patch.setattr(evaluation, "PAGE_SIZES", SIDES)
         yield
 
 
@@ -75,7 +74,7 @@ def record(page_bundle):
 def former_networks(exporter: type[web.PageExporter], folder: Path) -> type[web.PageExporter]:
     """Makes an exporter of pages that takes the networks out of a bundle."""
 
-    class Former(exporter.pairs):
+    class Former(exporter.split_exporter):
         def __init__(self, model, options):
             self.artifacts = options.artifacts("tflite")
 
@@ -83,7 +82,7 @@ def former_networks(exporter: type[web.PageExporter], folder: Path) -> type[web.
             shutil.copytree(folder, target, dirs_exist_ok=True)
 
     class Page(exporter):
-        pairs = Former
+        split_exporter = Former
 
     return Page
 
@@ -106,7 +105,7 @@ def test_the_page_is_complete_and_every_file_is_recorded(page_bundle, record):
 def test_it_is_held_against_the_model_at_every_size_it_offers(record):
     assert (record["format"], record["quantization"], record["size"]) == ("web", "float16", None)
     assert record["parity"]["pairs"] == 12 * len(SIDES)
-    assert record["gate"] == metrics.GATES["tflite/float16"].bounds()
+    assert record["gate"] == evaluation.GATES["tflite/float16"].bounds()
     assert record["verdict"] == "pass"
 
 
@@ -129,7 +128,7 @@ def test_its_signatures_are_those_of_its_networks(record):
 
 
 @pytest.mark.slow
-def test_verify_recomputes_its_figures(page_bundle, capsys):
+def test_verify_recomputes_its_metrics(page_bundle, capsys):
     assert cli.run(["verify", str(page_bundle)]) == 0
     assert "web" in capsys.readouterr().out
 
@@ -296,9 +295,9 @@ def test_a_missing_npm_is_told_before_anything_is_exported(fake, tmp_path, monke
 WEB = ExportOptions(formats=("web",))
 
 
-def test_a_stylizer_made_elsewhere_gets_a_page_of_its_own_networks(fake, bundle, tmp_path):
-    former, exporter = bundle / "tflite" / "float16_384", foreign.EXPORTERS["feed-forward"]["web"]
-    assert issubclass(exporter.pairs, foreign.SplitPairExporter)
+def test_an_external_stylizer_gets_a_page_of_its_own_networks(fake, bundle, tmp_path):
+    former, exporter = bundle / "tflite" / "float16_384", external.EXPORTERS["feed-forward"]["web"]
+    assert issubclass(exporter.split_exporter, external.ExternalSplitTFLiteExporter)
     (artifact,) = former_networks(exporter, former)(None, WEB).export(tmp_path, print)
     made = tmp_path / artifact.path / "predictor.tflite"
     assert made.read_bytes() == (former / "predictor.tflite").read_bytes()

@@ -24,7 +24,7 @@ from tests.contract import servers
 from tests.serving import scripted_server, small_bundles
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.runtimes.saved_model import SavedModelStylizer
 
 both = pytest.mark.parametrize("scheme", ["grpc", "rest"])
@@ -68,7 +68,7 @@ def scripted(monkeypatch):
 
 def painted(in_process, content, style, strength=None):
     """What the client is to give, computed in this process."""
-    return in_process(content, images.square(style[0], 256)[None], strength)[0]
+    return in_process(content, images.center_crop_resize(style[0], 256)[None], strength)[0]
 
 
 # Pictures

@@ -16,7 +16,7 @@ from serving.server.options import LoadOptions
 from serving.versions import labels, models_config, publishing
 from tests.contract import servers
 from tests.serving import small_bundles
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 
 @pytest.fixture

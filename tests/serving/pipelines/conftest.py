@@ -5,8 +5,7 @@ import shutil
 import pytest
 from apache_beam.io.localfilesystem import LocalFileSystem
 
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 SIZES = [(64, 80), (80, 64), (64, 64)]
 
@@ -24,7 +23,7 @@ def collection(tmp_path_factory):
     (place / "photos" / "cut.jpg").write_bytes(first.read_bytes()[:900])
     (place / "photos" / "text.jpg").write_text("no picture")
     for name in ("starry_night", "composition_vii"):
-        images.save_image(images.square(samples.styles()[name], 96), place / f"{name}.png")
+        images.save_image(images.center_crop_resize(samples.styles()[name], 96), place / f"{name}.png")
     return place
 
 

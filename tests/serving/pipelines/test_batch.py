@@ -18,7 +18,7 @@ from tests.docs.pages import ROOT
 from tests.export import forging
 from tests.serving.pipelines import conftest
 from toolkit import manifest as manifests
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 PATIENCE_SECONDS = 240
 STYLEPORT = [sys.executable, "-c", "from toolkit.cli import main; main()"]

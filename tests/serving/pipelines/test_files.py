@@ -17,7 +17,7 @@ def root(request, tmp_path):
 
 def test_a_file_appears_whole_and_replaces_another(root, tmp_path):
     for data in (b"one", b"another"):
-        files.write_whole(data, f"{root}/starry_night/deep/cat.png", f"{root}/starry_night")
+        files.write_atomically(data, f"{root}/starry_night/deep/cat.png", f"{root}/starry_night")
         assert (tmp_path / "starry_night" / "deep" / "cat.png").read_bytes() == data
     assert files.find(f"{root}/starry_night/**") == {f"{root}/starry_night/deep/cat.png": 7}
 
@@ -28,7 +28,7 @@ def test_a_rename_that_fails_leaves_nothing(root, tmp_path, monkeypatch):
 
     monkeypatch.setattr(FileSystems, "rename", full)
     with pytest.raises(WorkError, match=r"cannot write .*cat.png: No space left on device; mend it and run again"):
-        files.write_whole(b"data", f"{root}/starry_night/cat.png", f"{root}/starry_night")
+        files.write_atomically(b"data", f"{root}/starry_night/cat.png", f"{root}/starry_night")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

@@ -11,7 +11,7 @@ from serving.pipelines.beam import outcomes, pipeline
 from serving.pipelines.beam.inference import Painted, Task
 from serving.pipelines.beam.outcomes import AddUp, BatchOutcome
 from serving.pipelines.beam.plan import Picture
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 
 def task(pixels, number=0):

@@ -11,8 +11,7 @@ from serving.versions import publishing, warmup
 from tests.contract import servers
 from tests.serving import small_bundles
 from toolkit import manifest as manifests
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 pytestmark = pytest.mark.slow
 

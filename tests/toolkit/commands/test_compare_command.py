@@ -6,7 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from toolkit.commands import compare as command
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 app = typer.Typer()
 app.command()(command.compare)

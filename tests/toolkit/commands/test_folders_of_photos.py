@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from toolkit import cli
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 
 @pytest.fixture

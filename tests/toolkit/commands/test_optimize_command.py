@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from toolkit.commands import optimize as command
 from toolkit.errors import InputError, WorkError
 from toolkit.feed_forward.stylizer import Stylizer
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.optimization import callbacks
 from toolkit.process import memory
 
@@ -189,7 +189,7 @@ def test_a_run_starts_from_what_stylize_paints(pictures):
     run(pictures, "--steps", 1, "--start", "stylized", output="near.png")
     stylized = Stylizer.from_preset("magenta-mobile")
     content, style = (images.load_image(pictures / f"{name}.png") for name in ("content", "style"))
-    expected = np.asarray(stylized(content[None], images.square(style, 256)[None]))[0]
+    expected = np.asarray(stylized(content[None], images.center_crop_resize(style, 256)[None]))[0]
     away = np.abs(images.load_image(pictures / "near.png") - expected).mean()
     assert away < 0.5 * np.abs(content - expected).mean()
 
@@ -253,7 +253,7 @@ def test_no_source_is_written_and_nothing_twice(pictures, monkeypatch, options, 
 
 def test_a_trace_is_written_whole_or_not_at_all(pictures, monkeypatch):
     (pictures / "run.json").write_text("old")
-    monkeypatch.setattr(command, "write_whole", full)
+    monkeypatch.setattr(command, "write_atomically", full)
     with pytest.raises(WorkError, match="disk is full; the picture is in"):
         run(pictures, "--steps", 1, "--trace", pictures / "run.json")
     assert (pictures / "run.json").read_text() == "old"
@@ -327,5 +327,5 @@ def test_help_names_every_default_and_loads_nothing_heavy():
     shown = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
     ).stdout
-    for option in ("--steps", "--scales", "stylized", "--averaging", "--trace", "--checkpoint", "block5_conv2", "30.0"):
+    for option in ("--steps", "--scales", "stylized", "--ema-decay", "--trace", "--checkpoint", "block5_conv2", "30.0"):
         assert option in shown

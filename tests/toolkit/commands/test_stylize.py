@@ -17,8 +17,7 @@ from tests.toolkit import tiny_pairs
 from toolkit import cli
 from toolkit.commands import jobs, stylize
 from toolkit.errors import InputError, WorkError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.painting import Painter
 from toolkit.interface.paint_options import Look
 from toolkit.manifest import sha256
@@ -78,7 +77,7 @@ def shapes(folder):
 def reference(stylizer, content, style, strength=1.0):
     """What the command is to paint, by the stylizer's own call."""
     picture = images.load_image(content)[None]
-    looks = [images.square(images.load_image(path), 256)[None] for path in (content, style)]
+    looks = [images.center_crop_resize(images.load_image(path), 256)[None] for path in (content, style)]
     mixed = (1 - strength) * stylizer.bottleneck(looks[0]) + strength * stylizer.bottleneck(looks[1])
     return stylizer.transform(picture, mixed).numpy()[0]
 
@@ -141,7 +140,7 @@ def test_max_size_bounds_the_longer_side(capfd, pictures, out):
 
 def test_style_size_changes_what_the_predictor_sees(capfd, stylizer, pictures, out):
     painted(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", out / "cat.png", "--style-size", 64)
-    style = images.square(images.load_image(pictures / "starry_night.png"), 64)[None]
+    style = images.center_crop_resize(images.load_image(pictures / "starry_night.png"), 64)[None]
     expected = stylizer(images.load_image(pictures / "cat.png")[None], style)[0]
     np.testing.assert_allclose(images.load_image(out / "cat.png"), expected, atol=HALF_STEP)
 
@@ -288,7 +287,7 @@ def test_a_pair_paints_pictures_that_are_not_square(capfd, pictures, out, small_
     options = ["--model", bundle, "--artifact", artifact, "--threads", 1]
     painted(capfd, content, pictures / "starry_night.png", "-o", out / "cat.png", *options)
     model = DeviceStylizer(bundle / artifact)
-    style = images.square(images.load_image(pictures / "starry_night.png"), 256)[None]
+    style = images.center_crop_resize(images.load_image(pictures / "starry_night.png"), 256)[None]
     expected = model(images.load_image(content)[None], style)[0]
     assert expected.shape == (50, 70, 3)
     np.testing.assert_allclose(images.load_image(out / "cat.png"), expected, atol=HALF_STEP)
@@ -309,7 +308,7 @@ def test_a_pair_with_8_bit_pictures_paints_what_a_float_one_does(capfd, pictures
 
     content, style = pictures / "cat.png", pictures / "starry_night.png"
     painted(capfd, content, style, "-o", out / "cat.png", "--model", bundle, "--artifact", "tflite/integer")
-    mean = images.square(images.load_image(style), 256).mean((0, 1))
+    mean = images.center_crop_resize(images.load_image(style), 256).mean((0, 1))
     expected = (images.load_image(content) + mean) / 2
     np.testing.assert_allclose(images.load_image(out / "cat.png"), expected, atol=1.01 / 255)
 

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.feed_forward.predictor import INVERTED_RESIDUALS, StylePredictor
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 light = settings(max_examples=6, deadline=None, derandomize=True)
 # As Magenta published them, batch normalization folded in.
@@ -22,7 +21,7 @@ def predictor(stylizer):
 
 @pytest.fixture(scope="module")
 def styles():
-    return np.stack([images.square(picture, 96) for picture in samples.styles().values()])
+    return np.stack([images.center_crop_resize(picture, 96) for picture in samples.styles().values()])
 
 
 def convolutions(model):

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from toolkit.errors import InputError
 from toolkit.feed_forward.stylizer import Stylizer
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.imaging.validation import MIN_SIDE
 
 light = settings(max_examples=12, deadline=None, derandomize=True)
@@ -29,7 +28,7 @@ def photos(height, width, count=3):
 
 
 def styles(side=64):
-    return np.stack([images.square(style, side) for style in samples.styles().values()])
+    return np.stack([images.center_crop_resize(style, side) for style in samples.styles().values()])
 
 
 @light

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from toolkit.feed_forward.layers import ConditionalInstanceNormalization
 from toolkit.feed_forward.transformer import StyleTransformer
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 
 light = settings(max_examples=30, deadline=None, derandomize=True)
 sides = st.integers(16, 48)
@@ -32,7 +31,7 @@ def in_graph(transformer):
 
 @pytest.fixture(scope="module")
 def bottlenecks(stylizer):
-    styles = [images.square(picture, 96)[None] for picture in samples.styles().values()]
+    styles = [images.center_crop_resize(picture, 96)[None] for picture in samples.styles().values()]
     return np.concatenate([stylizer.bottleneck(style) for style in styles])
 
 

@@ -19,11 +19,11 @@ from toolkit import manifest
 from toolkit.errors import InputError
 from toolkit.files.opening import open_file, read_bounded
 from toolkit.framework import keras_file
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.optimization.checkpoint import STATE_FILE, Checkpoints
 from toolkit.runtimes.tflite_metadata import read_metadata
 from toolkit.sources import hub
-from toolkit.sources.locator import locate, read_record
+from toolkit.sources.model_source import read_record, resolve_source
 
 
 def piped(path: Path) -> Path:
@@ -51,8 +51,8 @@ READERS = {
     "file of a bundle": lambda folder: manifest.check_file(piped(folder / "a").parent, {"path": "a", "bytes": 0}),
     ".keras": lambda folder: keras_file.load(piped(folder / "a.keras"), object),
     ".tflite": lambda folder: read_metadata(piped(folder / "a.tflite")),
-    "archive": lambda folder: locate(piped(folder / "a.tar.gz")),
-    "model": lambda folder: locate(piped(folder / "saved_model.pb").parent),
+    "archive": lambda folder: resolve_source(piped(folder / "a.tar.gz")),
+    "model": lambda folder: resolve_source(piped(folder / "saved_model.pb").parent),
     "variables": lambda folder: hub.load(piped(folder / "variables" / "variables.index").parent.parent),
     "record of a copy": lambda folder: read_record(piped(folder / "a.fetched.json")),
     "models.config": lambda folder: text_files.read_models(piped(folder / "models.config")),
@@ -83,11 +83,11 @@ def test_a_staging_folder_that_is_a_pipe_or_a_link_or_another_user_s_is_passed_b
     (tmp_path / ".a.staging-link").symlink_to(tmp_path / "elsewhere")
     for name in ("foreign", "dead"):
         (tmp_path / f".a.staging-{name}").mkdir()
-    fstat, foreign = os.fstat, (tmp_path / ".a.staging-foreign").stat().st_ino
+    fstat, owned_by_another = os.fstat, (tmp_path / ".a.staging-foreign").stat().st_ino
 
     def owned(descriptor):
         status = fstat(descriptor)
-        return os.stat_result([*status[:4], 12345, *status[5:10]]) if status.st_ino == foreign else status
+        return os.stat_result([*status[:4], 12345, *status[5:10]]) if status.st_ino == owned_by_another else status
 
     monkeypatch.setattr(os, "fstat", owned)
     with bundles.work_folder(tmp_path, ".a.staging-") as folder:

@@ -57,9 +57,9 @@ def test_nothing_is_written_into_a_folder_that_is_read(here):
 
 def test_a_whole_folder_does_not_replace_what_is_read_in_it(here):
     with pytest.raises(InputError, match=r"saved_model\.pb, which is read, lies in it"):
-        check(here, output_paths.WholeFolder("BUNDLE", here / "model"), reads=["model/saved_model.pb"])
+        check(here, output_paths.ReplacedFolder("BUNDLE", here / "model"), reads=["model/saved_model.pb"])
     with pytest.raises(InputError, match="model is read and would be replaced"):
-        check(here, output_paths.WholeFolder("BUNDLE", here / "model"))
+        check(here, output_paths.ReplacedFolder("BUNDLE", here / "model"))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.toolkit.made_pictures import assert_is_picture, light, noise, pictures
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 

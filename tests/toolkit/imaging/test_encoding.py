@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.toolkit.made_pictures import light, noise
 from toolkit.errors import InputError, WorkError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 
 @light
@@ -139,7 +139,7 @@ def test_a_file_that_outgrows_the_limit_of_the_process_is_not_left_half(tmp_path
     path.write_bytes(b"old")
     code = (
         "import resource, sys, numpy\n"
-        "from toolkit import errors; from toolkit.imaging import io as images\n"
+        "from toolkit import errors; from toolkit.imaging import images\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "picture = numpy.random.default_rng(0).random((64, 64, 3), numpy.float32)\n"
         "try:\n    images.save_image(picture, sys.argv[1])\n"

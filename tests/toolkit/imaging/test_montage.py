@@ -28,10 +28,10 @@ def test_a_row_holds_so_many_columns_and_the_last_is_filled_with_white():
     assert (shown[60:, 30:] == 1).all()
 
 
-@pytest.mark.parametrize(("panels", "columns"), [({}, None), ({"a": noise(20, 20)}, 0)])
-def test_no_picture_and_no_column_are_refused(panels, columns):
+@pytest.mark.parametrize(("pictures", "columns"), [({}, None), ({"a": noise(20, 20)}, 0)])
+def test_no_picture_and_no_column_are_refused(pictures, columns):
     with pytest.raises(InputError, match="give at least"):
-        side_by_side(panels, columns)
+        side_by_side(pictures, columns)
 
 
 def test_the_most_active_maps_are_shown_each_in_its_own_range():

@@ -6,7 +6,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from toolkit import cli
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.imaging.encoding import encode_png
 from toolkit.imaging.photo_metadata import read_metadata
 

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from tests.toolkit.made_pictures import light, noise
 from toolkit.errors import InputError, WorkError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.imaging.picture import SLACK, rgb, rgb_batch, to_unit_range
 
 FLOATS = (np.float16, np.float32, np.float64)
@@ -181,6 +181,6 @@ def test_only_8_bit_samples_are_taken_for_such():
 
 
 def test_pictures_never_load_tensorflow():
-    code = "import sys, toolkit.imaging.io; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    code = "import sys, toolkit.imaging.images; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     root = Path(images.__file__).parents[2]
     subprocess.run([sys.executable, "-c", code], cwd=root, check=True, timeout=60)

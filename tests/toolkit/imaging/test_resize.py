@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tests.toolkit.made_pictures import assert_is_picture, light, pictures
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 
 @light
@@ -39,5 +39,5 @@ def test_resizing_down_is_antialiased():
 def test_square_keeps_the_center():
     picture = np.zeros((20, 60, 3), np.float32)
     picture[:, 20:40] = 1
-    assert (images.square(picture, 20) == 1).all()
-    assert_is_picture(images.square(picture.swapaxes(0, 1), 33), 33, 33)
+    assert (images.center_crop_resize(picture, 20) == 1).all()
+    assert_is_picture(images.center_crop_resize(picture.swapaxes(0, 1), 33), 33, 33)

@@ -14,8 +14,7 @@ from PIL import Image
 from tests.conftest import SHARED
 from toolkit.errors import MissingExtraError
 from toolkit.extras import install
-from toolkit.imaging import io as images
-from toolkit.imaging import paintings, samples
+from toolkit.imaging import images, paintings, samples
 from toolkit.imaging.paintings import build
 
 ROOT = Path(samples.__file__).parents[2]

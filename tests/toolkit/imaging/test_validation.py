@@ -21,11 +21,11 @@ from toolkit import (
     to_pillow,
 )
 from toolkit.errors import InputError, StyleportError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.imaging.validation import as_picture, as_pictures, is_symbolic
 from toolkit.optimization.problem import Problem
 from toolkit.runtimes.baked import BakedStylizer
-from toolkit.runtimes.litert import DeviceStylizer, DeviceWholeStylizer
+from toolkit.runtimes.litert import DeviceEndToEndStylizer, DeviceStylizer
 from toolkit.runtimes.saved_model import SavedModelStylizer
 
 SIDE = 32
@@ -73,8 +73,8 @@ def halved(content_image):
     return {"stylized_image": content_image / 2}
 
 
-def foreign(folder):
-    """A model made elsewhere: content plus the mean of the style, halved; its bottleneck is that mean."""
+def external_model(folder):
+    """An external model: content plus the mean of the style, halved; its bottleneck is that mean."""
     content, style = (keras.Input((None, None, 3), name=name) for name in ("content", "style"))
     code = keras.layers.GlobalAveragePooling2D(keepdims=True, name="code")(style)
     picture = keras.layers.Rescaling(0.5)(keras.layers.Add()([content, code]))
@@ -91,13 +91,13 @@ def calls(tmp_path_factory, bundle, stylizer):
     tiny_pairs.write(
         folder / "stylizer.tflite", [(lambda content_image, style_image: mixed(content_image, style_image), specs)]
     )
-    device_whole = DeviceWholeStylizer(folder)
+    device_end_to_end = DeviceEndToEndStylizer(folder)
     baked = (lambda content_image: {"stylized_image": content_image / 2}, specs[:1])
     tiny_pairs.write(folder / "baked.tflite", [baked])
     baked_stylizer = BakedStylizer(folder)
     saved = SavedModelStylizer(bundle / "saved_model")
     options = (SourceOptions(split_at=tensor) for tensor in ("none", "code_1/Mean"))
-    whole, split = (open_model(foreign(folder), options=one) for one in options)
+    end_to_end, split = (open_model(external_model(folder), options=one) for one in options)
     features = VGG19Features(["block1_conv1"], "random")
 
     def written(picture):
@@ -120,7 +120,7 @@ def calls(tmp_path_factory, bundle, stylizer):
         "encode_png": lambda picture: np.frombuffer(images.encode_png(picture), np.uint8),
         "to_pillow": lambda picture: np.asarray(to_pillow(picture)),
         "resize": lambda picture: images.resize(picture, 20, 24),
-        "square": lambda picture: images.square(picture, 20),
+        "square": lambda picture: images.center_crop_resize(picture, 20),
         "quarters": images.quarters,
         "luminance": images.luminance,
         "preserve_color of content": lambda picture: images.preserve_color(picture, STYLE),
@@ -138,9 +138,9 @@ def calls(tmp_path_factory, bundle, stylizer):
     for name, model in {
         "Stylizer": stylizer,
         "DeviceStylizer": device,
-        "DeviceWholeStylizer": device_whole,
+        "DeviceEndToEndStylizer": device_end_to_end,
         "SavedModelStylizer": saved,
-        "WholeStylizer": whole,
+        "EndToEndStylizer": end_to_end,
         "SplitStylizer": split,
         "the problem of StyleTransfer": problem,
     }.items():
@@ -152,7 +152,7 @@ def calls(tmp_path_factory, bundle, stylizer):
 
 
 def started(features, picture):
-    transfer = StyleTransfer(features, start=picture, **FEW)
+    transfer = StyleTransfer(features, init_image=picture, **FEW)
     transfer.prepare(STYLE, STYLE)
     return transfer.image
 

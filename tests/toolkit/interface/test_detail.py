@@ -8,8 +8,7 @@ from PIL import Image
 
 from toolkit import cli
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.inference.painting import Painter
 from toolkit.interface.detail import paint_at_detail, painted_size

@@ -59,7 +59,7 @@ def paint(folder=None, stop_after=None, epochs=3, steps=4, every=2, optimizer="l
         (7, {"optimizer": "adam"}),
         (7, {"scales": 2}),
         pytest.param(2, {"scales": 2}, marks=pytest.mark.slow),
-        pytest.param(7, {"averaging": 0.9, "start": "noise"}, marks=pytest.mark.slow),
+        pytest.param(7, {"ema_decay": 0.9, "init_image": "noise"}, marks=pytest.mark.slow),
     ],
 )
 def test_an_interrupted_run_ends_at_the_same_picture(tmp_path, stop_after, options):

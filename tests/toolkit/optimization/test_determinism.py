@@ -8,8 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.optimization.determinism import fan_out, ordered_sum
 from toolkit.optimization.features.winograd import WinogradConvolution
 from toolkit.optimization.style_transfer import StyleTransfer

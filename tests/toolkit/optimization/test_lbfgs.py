@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from toolkit.optimization.lbfgs import LBFGS, spectral_gain
+from toolkit.optimization.lbfgs import LBFGS, frequency_preconditioner
 
 
 def descend(loss_of, steps, smoothing=0.0, start=0.5, shape=(1, 6, 8, 3)):
@@ -18,7 +18,7 @@ def descend(loss_of, steps, smoothing=0.0, start=0.5, shape=(1, 6, 8, 3)):
             loss = loss_of(tf.convert_to_tensor(picture.value))
         losses.append(float(loss))
         optimizer.step(loss, tape.gradient(loss, picture.value), picture)
-    losses.append(optimizer.settle(float(loss_of(picture.value)), picture))
+    losses.append(optimizer.restore_best(float(loss_of(picture.value)), picture))
     return np.asarray(picture), losses, optimizer
 
 
@@ -62,7 +62,7 @@ def test_settling_returns_to_the_best_point_known():
     optimizer.build([picture])
     optimizer.step(tf.constant(1.0), tf.ones((1, 4, 4, 3)), picture)
     assert not np.allclose(picture, 0.5)
-    assert optimizer.settle(7.0, picture) == 1.0
+    assert optimizer.restore_best(7.0, picture) == 1.0
     np.testing.assert_array_equal(picture, np.full((1, 4, 4, 3), 0.5))
 
 
@@ -86,11 +86,11 @@ def test_a_graph_takes_the_same_steps_as_python():
 
 
 def test_gain_falls_with_frequency_and_means_one():
-    gain = spectral_gain(16, 16, 1.0).numpy()
+    gain = frequency_preconditioner(16, 16, 1.0).numpy()
     assert gain.mean() == pytest.approx(1.0)
     assert gain[0, 0] == gain.max()
     assert gain[0, 2] == pytest.approx(2 * gain[0, 4])
-    np.testing.assert_array_equal(spectral_gain(16, 16, 0.0), np.ones((16, 9)))
+    np.testing.assert_array_equal(frequency_preconditioner(16, 16, 0.0), np.ones((16, 9)))
 
 
 def test_a_gradient_without_its_loss_is_refused():

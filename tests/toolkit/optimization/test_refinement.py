@@ -5,8 +5,7 @@ import pytest
 
 from toolkit.errors import InputError
 from toolkit.feed_forward.stylizer import Stylizer
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.optimization.refinement import Refiner
 from toolkit.optimization.style_transfer import StyleTransfer
 
@@ -15,8 +14,8 @@ from toolkit.optimization.style_transfer import StyleTransfer
 def pair(tmp_path_factory):
     """A small photo, and the file of a style."""
     style = tmp_path_factory.mktemp("styles") / "starry_night.png"
-    images.save_image(images.square(samples.styles()["starry_night"], 96), style)
-    return images.square(samples.photos()["chelsea"], 96), style
+    images.save_image(images.center_crop_resize(samples.styles()["starry_night"], 96), style)
+    return images.center_crop_resize(samples.photos()["chelsea"], 96), style
 
 
 def test_a_refined_picture_has_a_lower_loss_than_the_stylized_one(pair):
@@ -33,7 +32,7 @@ def test_a_refined_picture_has_a_lower_loss_than_the_stylized_one(pair):
 
 
 def test_a_picture_that_vgg19_cannot_look_at_is_refused(pair):
-    small = images.square(pair[0], 24)
+    small = images.center_crop_resize(pair[0], 24)
     with pytest.raises(InputError, match="24x24 px: both sides must be at least 32 px"):
         Refiner(1).refine(small, pair[1], small)
 

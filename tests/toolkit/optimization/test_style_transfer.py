@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from toolkit.errors import InputError, WorkError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.optimization.features.vgg19 import VGG19Features
 from toolkit.optimization.style_transfer import StyleTransfer
 
@@ -45,7 +45,7 @@ def test_three_steps_change_the_picture_three_times():
 
 
 def test_the_losses_of_a_step_stay_as_they_were_when_another_is_taken():
-    transfer = StyleTransfer(**FEW, start="noise")
+    transfer = StyleTransfer(**FEW, init_image="noise")
     transfer.prepare(CONTENT, STYLE)
     first, second = transfer.train_step()["loss"], transfer.train_step()["loss"]
     assert float(first) != float(second)
@@ -53,7 +53,7 @@ def test_the_losses_of_a_step_stay_as_they_were_when_another_is_taken():
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_epochs_of_steps_lower_the_loss(optimizer):
-    transfer = painted(epochs=2, steps=8, start="noise", seed=7, compiled={"optimizer": optimizer})
+    transfer = painted(epochs=2, steps=8, init_image="noise", seed=7, compiled={"optimizer": optimizer})
     losses = [point["loss"] for point in transfer.curve]
     assert len(losses) == 16
     assert losses[-1] < 0.5 * losses[0]
@@ -87,13 +87,13 @@ def test_callbacks_of_keras_are_called_and_can_stop_the_run():
 
 
 def test_the_same_seed_paints_the_same_picture():
-    np.testing.assert_array_equal(painted(start="noise").image, painted(start="noise").image)
-    assert not np.array_equal(painted(start="noise").image, painted(start="noise", seed=1).image)
+    np.testing.assert_array_equal(painted(init_image="noise").image, painted(init_image="noise").image)
+    assert not np.array_equal(painted(init_image="noise").image, painted(init_image="noise", seed=1).image)
 
 
 def test_a_picture_can_be_the_start(tmp_path):
     images.save_image(noise(20, 24, seed=5), tmp_path / "start.png")
-    transfer = StyleTransfer(**FEW, start=tmp_path / "start.png")
+    transfer = StyleTransfer(**FEW, init_image=tmp_path / "start.png")
     transfer.prepare(CONTENT, STYLE)
     expected = images.resize(images.load_image(tmp_path / "start.png"), 40, 48)
     np.testing.assert_array_equal(transfer.image, expected)
@@ -128,7 +128,7 @@ def test_averaging_gives_the_weighted_mean_of_the_pictures():
         def on_train_batch_end(self, batch, logs=None):
             pictures.append(np.asarray(self.model.picture)[0])
 
-    transfer = painted(averaging=0.5, fit={"callbacks": [Keep()]}, compiled={"optimizer": "adam"})
+    transfer = painted(ema_decay=0.5, fit={"callbacks": [Keep()]}, compiled={"optimizer": "adam"})
     expected = (pictures[0] + 2 * pictures[1] + 4 * pictures[2]) / 7
     np.testing.assert_allclose(transfer.image, expected, atol=1e-6)
 
@@ -172,7 +172,7 @@ def test_the_picture_is_the_only_trained_weight():
         ({"style_layers": ["conv1"]}, "no layer 'conv1': choose from block1_conv1"),
         ({"style_layers": {"block1_conv1": -1}}, "weight of style layer block1_conv1 is -1"),
         ({"content_weight": float("nan")}, "content_weight is nan"),
-        ({"averaging": 1}, "averaging is 1"),
+        ({"ema_decay": 1}, "ema_decay is 1"),
         ({"scales": 0}, "scales is 0"),
         ({"pooling": "min"}, "unknown pooling 'min'"),
     ],

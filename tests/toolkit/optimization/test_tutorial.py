@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.optimization.style_transfer import StyleTransfer
 from toolkit.presets import vgg19
 

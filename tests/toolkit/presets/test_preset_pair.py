@@ -11,8 +11,7 @@ import pytest
 from toolkit import presets
 from toolkit.errors import InputError, WorkError
 from toolkit.feed_forward.stylizer import Stylizer
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.runtimes.litert import DeviceStylizer
 
@@ -46,7 +45,7 @@ def decibels(expected, picture):
 
 def test_every_sample_pair_is_70_db_and_more_from_the_keras_model(pair, stylizer):
     for name, style in samples.styles().items():
-        square = images.square(style, 256)[None]
+        square = images.center_crop_resize(style, 256)[None]
         bottleneck = np.asarray(stylizer.bottleneck(square))
         for photo_name, photo in samples.photos().items():
             expected = np.asarray(stylizer.transform(photo[None], bottleneck))

@@ -13,8 +13,7 @@ import pytest
 
 from toolkit.commands.objective_options import NAMED_WEIGHTS, weights_file
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.optimization.features.vgg19 import LAYER_NAMES, VGG19Features
 from toolkit.optimization.style_transfer import StyleTransfer
 from toolkit.presets import vgg19 as preset
@@ -57,7 +56,7 @@ def cosine(first, second):
 def test_every_layer_sees_what_full_precision_sees():
     full, ours = VGG19Features(LAYERS, WEIGHTS), VGG19Features(LAYERS)
     for name, picture in (samples.photos() | samples.styles()).items():
-        picture = images.square(picture, 160)[None]
+        picture = images.center_crop_resize(picture, 160)[None]
         expected, seen = full(picture), ours(picture)
         worst = min(LAYERS, key=lambda layer: cosine(expected[layer], seen[layer]))
         assert cosine(expected[worst], seen[worst]) >= 0.9995, f"{name} in {worst}"
@@ -67,7 +66,10 @@ def test_every_layer_sees_what_full_precision_sees():
 @pytest.mark.slow
 @pytest.mark.parametrize("style", sorted(samples.styles()))
 def test_sixty_steps_reach_the_loss_of_full_precision(style):
-    content, style = images.square(samples.photos()["chelsea"], 224), images.square(samples.styles()[style], 224)
+    content, style = (
+        images.center_crop_resize(samples.photos()["chelsea"], 224),
+        images.center_crop_resize(samples.styles()[style], 224),
+    )
     judge = StyleTransfer(vgg_weights=WEIGHTS)
     judge.prepare(content, style)
     reached = {}

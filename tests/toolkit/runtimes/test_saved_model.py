@@ -7,8 +7,7 @@ import pytest
 import tensorflow as tf
 
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.runtimes.saved_model import SIGNATURES, SavedModelStylizer
 
 # The gate of the SavedModel, on pictures and, by its range, on bottlenecks.
@@ -40,7 +39,7 @@ def test_a_picture_is_the_transform_of_the_bottleneck(exported, stylizer, conten
 @pytest.mark.parametrize("size", [(16, 16), (17, 33), (50, 30)])
 def test_pictures_of_any_size_are_painted_in_batches(exported, stylizer, size):
     contents = np.stack([images.resize(photo, *size) for photo in list(samples.photos().values())[:3]])
-    style = images.square(samples.styles()["stained_tissue"], 64)[None]
+    style = images.center_crop_resize(samples.styles()["stained_tissue"], 64)[None]
     painted = exported(contents, style)
     assert painted.shape == contents.shape
     np.testing.assert_allclose(painted, stylizer(contents, style), atol=2e-5)

@@ -5,12 +5,12 @@ import zipfile
 import pytest
 
 from toolkit.errors import InputError
-from toolkit.sources.locator import locate
+from toolkit.sources.model_source import resolve_source
 
 
 def refusal(path):
     with pytest.raises(InputError) as caught:
-        locate(path)
+        resolve_source(path)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -82,7 +82,7 @@ def test_a_folder_around_models_names_one(bundle_like):
 
 
 def test_the_graph_s_file_stands_for_its_folder(bundle_like):
-    found = locate(bundle_like / "saved_model" / "saved_model.pb")
+    found = resolve_source(bundle_like / "saved_model" / "saved_model.pb")
     assert (found.kind, found.path) == ("saved_model", bundle_like / "saved_model")
 
 

@@ -1,4 +1,4 @@
-"""What of a JPEG's header says how much memory and time its decoder takes."""
+"""Reads from a JPEG's header how much memory and time its decoder takes."""
 
 import re
 from collections.abc import Iterator

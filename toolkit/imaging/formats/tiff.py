@@ -1,4 +1,4 @@
-"""TIFF files that Pillow does not read right: told by their tags, and mended or refused.
+"""TIFF files that Pillow reads wrongly: recognized by their tags, and mended or refused.
 
 Section numbers are those of the TIFF 6.0 specification (Adobe, 1992).
 """
@@ -29,7 +29,7 @@ _PLANAR = (2, 5)
 
 @dataclass(frozen=True)
 class Layout:
-    """How a TIFF holds its samples.
+    """The layout of a TIFF's samples.
 
     Attributes:
         photometric: how they are to be seen (section 3 and later ones).
@@ -62,7 +62,7 @@ class Layout:
             first(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, 0),
             first(TiffImagePlugin.BITSPERSAMPLE, 1),
             first(TiffImagePlugin.SAMPLESPERPIXEL, 1),
-            max(int(one) for one in (formats if isinstance(formats, tuple) else (formats,))),
+            max(int(sample_format) for sample_format in (formats if isinstance(formats, tuple) else (formats,))),
             first(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 2,
             first(TiffImagePlugin.COMPRESSION, _RAW) != _RAW,
             tags.prefix == TiffImagePlugin.MM,
@@ -91,9 +91,9 @@ class Layout:
         """Returns why a file is refused that Pillow would read, but wrongly; None where it reads it right."""
         is_float = self.sample_format == 3
         if self.sample_format == 2:
-            return "its samples are signed, and what white is in them cannot be told"
+            return "its samples are signed, and what white is in them cannot be determined"
         if self.bits == 32 and not is_float:
-            return "its samples are integers of 32 bits, and what white is in them cannot be told"
+            return "its samples are integers of 32 bits, and what white is in them cannot be determined"
         if is_float and self.big_endian and self.compressed:
             return "its floats are big-endian and compressed"
         if self.photometric == _YCBCR and not self.compressed:

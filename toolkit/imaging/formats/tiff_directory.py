@@ -55,7 +55,7 @@ def _entries(stream: BinaryIO) -> Iterator[tuple[int, int, int, int]]:
     def number(content: bytes) -> int:
         return int.from_bytes(content, order)  # type: ignore[arg-type]
 
-    # As Pillow tells them apart: a BigTIFF has wider numbers.
+    # As Pillow distinguishes them: a BigTIFF has wider numbers.
     is_big = 43 in head[2:4]
     width = 8 if is_big else 4
     stream.seek(number(head[8:16] if is_big else head[4:8]))

@@ -11,8 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from toolkit.errors import InputError, StyleportError
-from toolkit.imaging import io as images
-from toolkit.imaging import paintings
+from toolkit.imaging import images, paintings
 from toolkit.printing import print_remark
 
 SIDE = 512

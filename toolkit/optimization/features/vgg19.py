@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InputError, told_as_input
+from toolkit.errors import InputError, as_input_error
 from toolkit.framework import keras_file
 from toolkit.framework.backend import DTYPE, PINNED, PINNED_2D, dtype_of, keras, layers, ops
 from toolkit.framework.tensors import as_tensor
@@ -129,7 +129,7 @@ class VGG19Features(keras.Model):
         self.trainable = False
         if str(weights) != "random":
             read = vgg19_weights.read(weights, _published)
-            with told_as_input(f"the weights {weights} are damaged"):
+            with as_input_error(f"the weights {weights} are damaged"):
                 for layer in self.layers:
                     if layer.weights:
                         layer.set_weights(read[layer.name])
@@ -158,7 +158,7 @@ class VGG19Features(keras.Model):
         """Looks at pictures.
 
         Args:
-            pictures: [B, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation` tells of.
+            pictures: [B, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation` takes.
             args: passed on to Keras.
             kwargs: likewise.
 

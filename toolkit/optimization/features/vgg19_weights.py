@@ -1,4 +1,4 @@
-"""Where the weights of VGG19 come from: the preset that ships with styleport, Keras's download, or a file."""
+"""The sources of VGG19's weights: the preset that ships with styleport, Keras's download, or a file."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -72,7 +72,7 @@ def _from_file(path: Path, published: Published) -> Any:
                 # Of a part that the file lacks Keras only warns, and leaves it random.
                 warnings.filterwarnings("error", message="Skipping")
                 network.load_weights(path)
-        except Exception as error:  # h5py and Keras raise nearly anything on broken or foreign files
+        except Exception as error:  # h5py and Keras raise nearly anything on broken or other files
             failures.append(one_line(error, most=200))
         else:
             return network

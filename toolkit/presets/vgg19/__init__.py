@@ -2,7 +2,7 @@
 
 The preset is two files here. The archive `vgg19-8bit.npz` holds, for each convolution, `<layer>/kernel` (int8 values
 [output, height, width, input] as a zlib stream), `<layer>/kernel_scale` (float32, one an output channel) and
-`<layer>/bias` (float32); the real kernel is value times scale. `vgg19-8bit.json` tells where they come from.
+`<layer>/bias` (float32); the real kernel is value times scale. `vgg19-8bit.json` says where they come from.
 """
 
 import hashlib

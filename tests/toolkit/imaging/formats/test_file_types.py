@@ -3,7 +3,7 @@
 import pytest
 
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 
 
 def test_a_folder_gives_its_pictures_sorted(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.toolkit.made_pictures import assert_is_picture, noise, refusal
-from toolkit.imaging import io as images
+from toolkit.imaging import images
 from toolkit.imaging.formats import header_limits, jpeg, tiff_directory
 
 

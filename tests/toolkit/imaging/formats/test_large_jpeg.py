@@ -8,8 +8,7 @@ from PIL import Image
 
 from tests.toolkit.made_pictures import assert_is_picture, noise, refusal
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.imaging.formats.jpeg import has_one_scan
 
 WIDTH, HEIGHT = 448, 296
@@ -104,12 +103,12 @@ def test_the_size_is_told_without_decoding(path, limit):
 
 
 def test_a_part_whose_shorter_side_is_enough_serves_where_a_square_is_cut(path, limit):
-    whole = images.square(path, 64)
+    whole = images.center_crop_resize(path, 64)
     limit(WIDTH * HEIGHT // 2)
     assert images.load_image(path, min_side=64).shape == (148, 224, 3)
-    assert psnr(images.square(path, 64), whole) > 40
+    assert psnr(images.center_crop_resize(path, 64), whole) > 40
     with pytest.raises(InputError, match="224 pixels or fewer"):
-        images.square(path, 149)
+        images.center_crop_resize(path, 149)
 
 
 @pytest.mark.parametrize("kind", ["progressive", "one channel a scan"])

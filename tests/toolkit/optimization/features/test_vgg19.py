@@ -7,8 +7,7 @@ import pytest
 from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
 from toolkit.errors import InputError, WorkError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.optimization.features import vgg19, vgg19_weights
 from toolkit.optimization.features.vgg19 import VGG19Features
 from toolkit.optimization.features.vgg19_weights import URL
@@ -19,7 +18,7 @@ def noise(height=37, width=45, seed=0):
 
 
 def chelsea_and_its_mirror():
-    cat = images.square(samples.photos()["chelsea"], 96)[None]
+    cat = images.center_crop_resize(samples.photos()["chelsea"], 96)[None]
     return cat, cat[:, :, ::-1].copy()
 
 

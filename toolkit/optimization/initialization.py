@@ -1,12 +1,12 @@
-"""Where a run of style transfer begins: the content, noise, what the feed-forward network paints, or a picture."""
+"""The initial picture of a run of style transfer: the content, noise, the feed-forward result, or a given picture."""
 
 from pathlib import Path
 
 import numpy as np
 
 from toolkit.feed_forward.stylizer import Stylizer
-from toolkit.imaging import io as images
-from toolkit.imaging.io import Picture
+from toolkit.imaging import images
+from toolkit.imaging.images import Picture
 from toolkit.interface.sizes import STYLE_SIZE
 from toolkit.optimization.problem import Problem
 from toolkit.process import memory
@@ -15,19 +15,19 @@ NAMED = ("content", "noise", "stylized")
 # Paints the start `stylized`.
 PRESET = "magenta-mobile"
 
-Start = str | Path | np.ndarray
+InitImage = str | Path | np.ndarray
 
 
-def is_named(start: Start) -> bool:
+def is_named(init_image: InitImage) -> bool:
     """Returns whether a start is one of `NAMED`, not a picture or the path of one."""
-    return isinstance(start, str) and start in NAMED
+    return isinstance(init_image, str) and init_image in NAMED
 
 
-def first_picture(start: Start, problem: Problem, scale: int, seed: int) -> Picture:
+def first_picture(init_image: InitImage, problem: Problem, scale: int, seed: int) -> Picture:
     """Returns the picture before the first step.
 
     Args:
-        start: one of `NAMED`, a file, or a picture [h, w, 3] in [0, 1].
+        init_image: one of `NAMED`, a file, or a picture [h, w, 3] in [0, 1].
         problem: of the run.
         scale: how often both sides of the content are halved.
         seed: of noise.
@@ -39,17 +39,19 @@ def first_picture(start: Start, problem: Problem, scale: int, seed: int) -> Pict
         InputError: the file is no picture, or there is too little memory for the network.
     """
     content = problem.at(scale)[0]
-    if not is_named(start):
-        return images.resize(images.load_image(start), *content.shape[:2])
-    if start == "noise":
+    if not is_named(init_image):
+        return images.resize(images.load_image(init_image), *content.shape[:2])
+    if init_image == "noise":
         return np.random.default_rng(seed).random(content.shape, np.float32)
-    return stylized(problem, content) if start == "stylized" else content
+    return stylized(problem, content) if init_image == "stylized" else content
 
 
 def stylized(problem: Problem, content: Picture) -> Picture:
     """Paints a content with the embedded feed-forward network, in the styles of a problem, mixed by their shares."""
     stylizer = Stylizer.from_preset(PRESET)
     memory.check_painting(stylizer, content.shape[:2])
-    bottlenecks = [np.asarray(stylizer.bottleneck(images.square(style, STYLE_SIZE)[None])) for style in problem.styles]
+    bottlenecks = [
+        np.asarray(stylizer.bottleneck(images.center_crop_resize(style, STYLE_SIZE)[None])) for style in problem.styles
+    ]
     mixed = np.average(bottlenecks, axis=0, weights=problem.style_shares).astype(np.float32)
     return np.asarray(stylizer.transform(content[None], mixed))[0]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import InputError
-from toolkit.external.signature_binding import Convention, Signature, Tensor, find, parse
+from toolkit.external.signature_binding import Signature, SignatureBinding, Tensor, find, parse
 
 PICTURES = Tensor((None, None, None, 3), "float32")
 
@@ -26,7 +26,7 @@ def refusal(given="", **signatures):
 
 
 def test_the_hub_module_is_known_by_its_placeholders():
-    expected = Convention("serving_default", "placeholder", "placeholder_1", "output_0")
+    expected = SignatureBinding("serving_default", "placeholder", "placeholder_1", "output_0")
     assert found(serving_default=signature("placeholder_1", "placeholder")) == expected
     capitals = found(serving_default=signature("Placeholder_1", "Placeholder"))
     assert (capitals.content, capitals.style) == ("Placeholder", "Placeholder_1")
@@ -35,13 +35,13 @@ def test_the_hub_module_is_known_by_its_placeholders():
 @pytest.mark.parametrize("content", ["content", "content_image", "ContentPicture", "the_content"])
 @pytest.mark.parametrize("style", ["style", "style_image", "target_STYLE"])
 def test_names_that_say_it_win(content, style):
-    convention = found(serving_default=signature(style, content))
-    assert (convention.content, convention.style) == (content, style)
+    binding = found(serving_default=signature(style, content))
+    assert (binding.content, binding.style) == (content, style)
 
 
 def test_a_name_that_says_it_leaves_the_other_only_where_it_is_given():
     said = refusal(call=signature("content", "picture"))
-    assert "which input of 'call' is the content and which the style cannot be told" in said
+    assert "which input of 'call' is the content and which the style cannot be determined" in said
     assert found("content=content", call=signature("content", "picture")).style == "picture"
     assert found("style=picture", call=signature("content", "picture")).content == "content"
 
@@ -56,13 +56,13 @@ def test_what_is_ambiguous_is_refused_with_every_signature(inputs):
 
 
 def test_inputs_settle_what_is_ambiguous():
-    convention = found("content=y, style=x", call=signature("x", "y"))
-    assert (convention.content, convention.style) == ("y", "x")
+    binding = found("content=y, style=x", call=signature("x", "y"))
+    assert (binding.content, binding.style) == ("y", "x")
 
 
 def test_inputs_win_over_names():
-    convention = found("content=style,style=content", call=signature("content", "style"))
-    assert (convention.content, convention.style) == ("style", "content")
+    binding = found("content=style,style=content", call=signature("content", "style"))
+    assert (binding.content, binding.style) == ("style", "content")
 
 
 def test_the_default_signature_is_taken_of_several():
@@ -79,7 +79,7 @@ def test_one_picture_among_the_outputs_is_taken():
     two = signature("content", "style", outputs=("mask", "stylized"))
     assert found(call=two).output == "stylized"
     unclear = signature("content", "style", outputs=("a", "b"))
-    assert "which output is the picture cannot be told; give --inputs output=NAME" in refusal(call=unclear)
+    assert "which output is the picture cannot be determined; give --inputs output=NAME" in refusal(call=unclear)
     assert found("output=b", call=unclear).output == "b"
 
 
@@ -141,7 +141,7 @@ def test_the_number_of_inputs_is_told():
 
 
 def test_one_input_is_the_content_of_a_model_of_one_style():
-    assert found(call=signature("x")) == Convention("call", "x", None, "output_0")
+    assert found(call=signature("x")) == SignatureBinding("call", "x", None, "output_0")
     assert found("content=my_style", call=signature("my_style")).content == "my_style"
     assert "has no input 'y'" in refusal("content=y", call=signature("x"))
     assert "takes 'x' alone, which is the content" in refusal("style=x", call=signature("x"))

@@ -1,4 +1,4 @@
-"""Measures a stylizer's artifacts: real pairs in, pictures held against the float32 model's, figures out."""
+"""Evaluates a stylizer's artifacts: compares their pictures with the float32 model's on real pairs."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from export.artifact import DEFAULT_SIZE, PAGE_SIZES, Artifact
-from export.gates import Case, Figures, Gate, Measurement, Pairs, Parity, judge
+from export.gates import EvalCase, EvalPairs, Gate, Measurement, Metrics, Parity, check_gate
 from toolkit.errors import InputError
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
-from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.imaging import images, samples
+from toolkit.interface.single_style import SingleStyleStylizerLike
 
 # The height and width of the second size: neither square nor a multiple of four, as users' pictures are.
 SECOND_SIZE = (250, 333)
@@ -48,25 +47,25 @@ GATES = {
 
 
 def narrowed_gates(narrower: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Returns the bounds of every kind of artifact, narrowed by kind and figure; refuses unknown and wider ones."""
+    """Returns the bounds of every kind of artifact, narrowed by kind and metric; refuses unknown and wider ones."""
     try:
         if unknown := [kind for kind in narrower if kind not in GATES]:
             raise InputError(f"no gate is of {unknown[0]!r}: choose from {', '.join(GATES)}")
         bounds = {kind: gate.narrowed(narrower.get(kind, {})).bounds() for kind, gate in GATES.items()}
     except (TypeError, AttributeError) as error:
-        raise InputError("gates are bounds by figure, by kind of artifact") from error
-    return {kind: {name: float(bound) for name, bound in by_figure.items()} for kind, by_figure in bounds.items()}
+        raise InputError("gates are bounds by metric, by kind of artifact") from error
+    return {kind: {name: float(bound) for name, bound in by_metric.items()} for kind, by_metric in bounds.items()}
 
 
-def compare(reference: np.ndarray, picture: np.ndarray) -> Figures:
+def compare(reference: np.ndarray, picture: np.ndarray) -> Metrics:
     """Measures how far a picture is from its reference; all NaN where shapes differ or a sample is not finite."""
     from skimage.metrics import structural_similarity
 
     if reference.shape != picture.shape or not (np.isfinite(reference).all() and np.isfinite(picture).all()):
-        return Figures(*[math.nan] * 5)  # every figure of a picture
+        return Metrics(*[math.nan] * 5)  # every metric of a picture
     difference = np.abs(reference.astype(np.float64) - picture)
     squared = float(np.mean(difference**2))
-    return Figures(
+    return Metrics(
         max_abs=float(difference.max()),
         mean_abs=float(difference.mean()),
         p999=float(np.percentile(difference, 99.9)),
@@ -75,7 +74,9 @@ def compare(reference: np.ndarray, picture: np.ndarray) -> Figures:
     )
 
 
-def cases(size: tuple[int, int], style_size: tuple[int, int] | None = None, pairs: Pairs | None = None) -> list[Case]:
+def cases(
+    size: tuple[int, int], style_size: tuple[int, int] | None = None, pairs: EvalPairs | None = None
+) -> list[EvalCase]:
     """Prepares pairs of pictures at one size.
 
     Args:
@@ -88,14 +89,14 @@ def cases(size: tuple[int, int], style_size: tuple[int, int] | None = None, pair
     """
     style_size = style_size or ((256, 256) if size[0] == size[1] else (256, 320))
     return [
-        Case(_title(photo_name, style_name, size), size, _prepared(photo, *size), _prepared(style, *style_size))
+        EvalCase(_title(photo_name, style_name, size), size, _prepared(photo, *size), _prepared(style, *style_size))
         for photo_name, photo, style_name, style in (samples.sample_pairs() if pairs is None else pairs)
     ]
 
 
 def cases_in_style(
     size: tuple[int, int], name: str, style: np.ndarray | None, contents: Mapping[str, np.ndarray] | None = None
-) -> list[Case]:
+) -> list[EvalCase]:
     """Prepares contents for one style, at one size.
 
     Args:
@@ -108,7 +109,7 @@ def cases_in_style(
         One case a content; the samples are those of 8-bit pictures.
     """
     views = _views() if contents is None else contents
-    return [Case(_title(view, name, size), size, _prepared(views[view], *size), style) for view in views]
+    return [EvalCase(_title(view, name, size), size, _prepared(views[view], *size), style) for view in views]
 
 
 def _views() -> dict[str, np.ndarray]:
@@ -136,24 +137,26 @@ def _fill(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     return images.resize(picture[top : top + rows, left : left + columns], height, width)
 
 
-def _painted(stylizer: Callable[..., Any], case: Case) -> np.ndarray:
-    pictures = (case.content,) if isinstance(stylizer, OneStyleStylizer) else (case.content, case.style)
+def _painted(stylizer: Callable[..., Any], case: EvalCase) -> np.ndarray:
+    pictures = (case.content,) if isinstance(stylizer, SingleStyleStylizerLike) else (case.content, case.style)
     return np.asarray(stylizer(*pictures))[0]
 
 
-class Reference:
-    """The float32 model's pictures, each made once.
+class ReferenceOutputs:
+    """The float32 model's output pictures, each made once.
 
     Args:
         stylizer: called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32.
         cases_of: the cases of a size, given as height and width.
     """
 
-    def __init__(self, stylizer: Callable[..., Any], cases_of: Callable[[tuple[int, int]], list[Case]] = cases) -> None:
+    def __init__(
+        self, stylizer: Callable[..., Any], cases_of: Callable[[tuple[int, int]], list[EvalCase]] = cases
+    ) -> None:
         self._stylizer, self._cases_of = stylizer, cases_of
-        self._pictures: dict[tuple[int, int], list[tuple[Case, np.ndarray]]] = {}
+        self._pictures: dict[tuple[int, int], list[tuple[EvalCase, np.ndarray]]] = {}
 
-    def pictures(self, size: tuple[int, int]) -> list[tuple[Case, np.ndarray]]:
+    def pictures(self, size: tuple[int, int]) -> list[tuple[EvalCase, np.ndarray]]:
         """Returns the cases of a size, each with the picture [H, W, 3] it must give."""
         if size not in self._pictures:
             self._pictures[size] = [(case, _painted(self._stylizer, case)) for case in self._cases_of(size)]
@@ -161,7 +164,7 @@ class Reference:
 
 
 def measure(
-    runner: Callable[..., Any], reference: Reference, sizes: Iterable[tuple[int, int]]
+    runner: Callable[..., Any], reference: ReferenceOutputs, sizes: Iterable[tuple[int, int]]
 ) -> Iterator[Measurement]:
     """Runs an artifact on every case and compares its pictures with the reference's.
 
@@ -176,10 +179,13 @@ def measure(
             yield Measurement(case, compare(expected, picture), expected, picture)
 
 
-def hold(
-    runner: Callable[..., Any], artifact: Artifact, reference: Reference, sizes: Iterable[tuple[int, int]] | None = None
+def evaluate(
+    runner: Callable[..., Any],
+    artifact: Artifact,
+    reference: ReferenceOutputs,
+    sizes: Iterable[tuple[int, int]] | None = None,
 ) -> Parity:
-    """Holds an artifact's pictures against the reference's; see `measure`.
+    """Compares an artifact's pictures with the reference's, and checks its gate; see `measure`.
 
     Args:
         runner: what paints, as `measure` takes it.
@@ -187,4 +193,4 @@ def hold(
         reference: the float32 model's pictures.
         sizes: heights and widths of the contents; by default all that the artifact's gate asks for.
     """
-    return judge(measure(runner, reference, sizes_of(artifact) if sizes is None else sizes), gate_of(artifact))
+    return check_gate(measure(runner, reference, sizes_of(artifact) if sizes is None else sizes), gate_of(artifact))

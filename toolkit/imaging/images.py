@@ -1,7 +1,7 @@
 """Pictures: decode, orient, resize, color, encode, with NumPy and Pillow alone.
 
 A picture is float32 RGB in [0, 1], shape [H, W, 3]; 8-bit samples exist at the edges only. What the functions take for
-a picture is told once, in `toolkit.imaging.validation`.
+a picture is defined once, in `toolkit.imaging.validation`.
 """
 
 from toolkit.imaging.color import luminance, preserve_color
@@ -9,7 +9,7 @@ from toolkit.imaging.decoding import decode_image, load_image, max_pixels, store
 from toolkit.imaging.encoding import encode_image, encode_png, save_animation, save_image, to_pillow
 from toolkit.imaging.formats.file_types import READABLE_SUFFIXES, WRITABLE_SUFFIXES, find_images
 from toolkit.imaging.picture import MIN_SIDE, Picture, from_uint8, to_uint8
-from toolkit.imaging.resize import quarters, resize, square
+from toolkit.imaging.resize import center_crop_resize, quarters, resize
 from toolkit.imaging.validation import as_picture, as_pictures
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Picture",
     "as_picture",
     "as_pictures",
+    "center_crop_resize",
     "decode_image",
     "encode_image",
     "encode_png",
@@ -32,7 +33,6 @@ __all__ = [
     "resize",
     "save_animation",
     "save_image",
-    "square",
     "stored_extent",
     "stored_size",
     "to_pillow",

@@ -13,7 +13,7 @@ from tests.toolkit import hostile_models as hostile
 from toolkit.errors import InputError, WorkError
 from toolkit.inference.model_loader import open_model
 from toolkit.runtimes.saved_model import SavedModel, SavedModelStylizer
-from toolkit.safe_loading import allowed_operations, gate, graph_file
+from toolkit.safe_loading import allowed_operations, graph_file, saved_model_check
 from toolkit.sources import hub
 
 v1, raw = tf.compat.v1, tf.raw_ops
@@ -21,7 +21,7 @@ v1, raw = tf.compat.v1, tf.raw_ops
 
 def refusal(folder):
     with pytest.raises(InputError) as caught:
-        gate.check(folder)
+        saved_model_check.check(folder)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -42,10 +42,10 @@ def test_what_writes_a_file_at_load_is_named_and_refused_and_writes_nothing(tmp_
 def test_a_model_that_is_trusted_may_write_files(tmp_path):
     written = tmp_path / "written"
     folder = hostile.write_tf1(tmp_path / "model", lambda: hostile.graph_in_a_constant(written))
-    with gate.trusted(), pytest.raises(InputError, match="not a SavedModel"):
+    with saved_model_check.trusted(), pytest.raises(InputError, match="not a SavedModel"):
         hub.load(folder)  # TensorFlow fails at what it builds of it, and has written by then
     assert written.exists()
-    with gate.trusted(False), pytest.raises(InputError, match="DatasetFromGraph"):
+    with saved_model_check.trusted(False), pytest.raises(InputError, match="DatasetFromGraph"):
         hub.load(folder)
 
 
@@ -55,7 +55,7 @@ def test_a_resource_whose_initializer_writes_a_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="WriteFile"):
         SavedModel(folder, (), "a stylizer")
     assert not written.exists()
-    with gate.trusted():
+    with saved_model_check.trusted():
         SavedModel(folder, (), "a stylizer")
     assert written.exists()
 
@@ -102,7 +102,7 @@ def test_what_restores_variables_reads_the_model_s_own_file_and_writes_none(tmp_
 
         return hostile.write_tf1(tmp_path / name, initializer, as_saver)
 
-    gate.check(make("own", lambda own, other: restore(own)))
+    saved_model_check.check(make("own", lambda own, other: restore(own)))
     other = make("other", lambda own, other: restore(other))
     assert "RestoreV2 reads a file that is not one of its own" in refusal(other)
     joined = make("joined", lambda own, other: restore(tf.strings.join([own, other])))
@@ -156,10 +156,10 @@ def test_an_asset_lies_inside_the_folder(tmp_path, name, form):
 
 def test_loading_is_given_up_at_its_deadline(tmp_path, monkeypatch):
     folder = hostile.write_tf1(tmp_path / "model")
-    monkeypatch.setattr(gate, "LOAD_SECONDS", 0.05)
+    monkeypatch.setattr(saved_model_check, "LOAD_SECONDS", 0.05)
     ended = threading.Event()
     with pytest.raises(WorkError, match=r"given up: not loaded within 0\.05 s"):
-        gate.load(folder, lambda: ended.wait(60))
+        saved_model_check.load(folder, lambda: ended.wait(60))
     ended.set()
 
 
@@ -260,7 +260,7 @@ def test_what_else_loaders_parse_is_bounded(tmp_path, monkeypatch):
     (folder / "fingerprint.pb").unlink()
     (folder / "debug").mkdir()
     (folder / "debug" / "saved_model_debug_info.pb").write_bytes(b"\x12\x00" * 15_000)
-    gate.check(folder)
+    saved_model_check.check(folder)
     monkeypatch.setattr(graph_file, "MAX_FIELDS", 10_000)
     assert "saved_model_debug_info.pb: refused: more than 10000 fields" in refusal(folder)
 
@@ -272,7 +272,7 @@ def test_of_two_files_that_describe_a_model_none_is_taken(tmp_path, second):
     assert f"saved_model.pb and {second}" in refusal(folder)
 
 
-def test_a_model_in_text_passes_the_same_gate(tmp_path):
+def test_a_model_in_text_passes_the_same_check(tmp_path):
     for name, initializer in (("good", None), ("bad", lambda: hostile.write_file(tmp_path / "written"))):
         file = hostile.write_tf1(tmp_path / name, initializer) / "saved_model.pb"
         model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
@@ -343,7 +343,7 @@ def test_what_reaches_files_processes_or_other_graphs_is_on_no_list():
 
 
 def test_our_own_saved_model_passes(bundle):
-    gate.check(bundle / "saved_model")
+    saved_model_check.check(bundle / "saved_model")
 
 
 def test_a_table_that_can_change_passes_and_keeps_its_words(tmp_path):

@@ -10,23 +10,22 @@ import pytest
 import tensorflow as tf
 
 from export.artifact import ExportOptions
-from export.formats.end_to_end_tflite import OnePieceExporter
+from export.formats.end_to_end_tflite import EndToEndTFLiteExporter
 from tests.hub import layer_kinds, servers
 from toolkit.errors import InputError, WorkError
-from toolkit.external.end_to_end import WholeStylizer, from_keras_model
+from toolkit.external.end_to_end import EndToEndStylizer, from_keras_model
 from toolkit.external.frozen_graph import freeze
 from toolkit.external.source_options import SourceOptions
 from toolkit.external.splitting import SplitStylizer
-from toolkit.imaging import io as images
-from toolkit.imaging import samples
+from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
-from toolkit.runtimes.litert import DeviceWholeStylizer
+from toolkit.runtimes.litert import DeviceEndToEndStylizer
 from toolkit.safe_loading import graph_file
 from toolkit.sources import hub
-from toolkit.sources.locator import locate
+from toolkit.sources.model_source import resolve_source
 
 CONTENT = images.resize(samples.photos()["chelsea"], 48, 64)[None]
-STYLE = images.square(samples.styles()["starry_night"], 64)[None]
+STYLE = images.center_crop_resize(samples.styles()["starry_night"], 64)[None]
 
 
 def refusal(*arguments, **options):
@@ -45,9 +44,9 @@ def expected(stylizer):
 @pytest.mark.parametrize("kind", ["tf1_module", "tf1_hub_module", "tf2_module"])
 def test_a_saved_model_of_any_age_is_opened_cut_and_paints_what_its_networks_paint(kind, request, expected, stylizer):
     folder = request.getfixturevalue(kind)
-    whole, split = open_model(folder, options=SourceOptions(split_at="none")), open_model(folder)
-    assert (type(whole), type(split)) == (WholeStylizer, SplitStylizer)
-    np.testing.assert_allclose(whole(CONTENT, STYLE), expected, atol=1e-5)
+    end_to_end, split = open_model(folder, options=SourceOptions(split_at="none")), open_model(folder)
+    assert (type(end_to_end), type(split)) == (EndToEndStylizer, SplitStylizer)
+    np.testing.assert_allclose(end_to_end(CONTENT, STYLE), expected, atol=1e-5)
     np.testing.assert_allclose(split(CONTENT, STYLE), expected, atol=1e-5)
     np.testing.assert_allclose(split.bottleneck(STYLE), stylizer.bottleneck(STYLE), atol=1e-4)
     half = np.asarray(stylizer(CONTENT, STYLE, strength=0.5))
@@ -77,7 +76,7 @@ def test_several_contents_share_a_style_or_have_their_own(tf2_module):
 def test_a_keras_file_of_layers_of_its_own_is_opened_by_the_names_of_its_inputs(two_inputs):
     model = open_model(two_inputs)
     direct = keras.saving.load_model(two_inputs)([CONTENT, STYLE])
-    assert type(model) is WholeStylizer
+    assert type(model) is EndToEndStylizer
     np.testing.assert_allclose(model(CONTENT, STYLE), direct, atol=1e-6)
 
 
@@ -101,7 +100,7 @@ def test_a_handle_an_archive_and_a_copy_open_the_same_model(tf2_module, cache, s
     assert run("fetch", handle, tmp_path / "copy")[0] == 0
     for source in (handle, tmp_path / "stylizer.tar.gz", tmp_path / "copy"):
         np.testing.assert_allclose(open_model(source)(CONTENT, STYLE), expected, atol=1e-5)
-    origins = [locate(source).origin for source in (handle, tmp_path / "copy", tmp_path / "stylizer.tar.gz")]
+    origins = [resolve_source(source).origin for source in (handle, tmp_path / "copy", tmp_path / "stylizer.tar.gz")]
     assert origins[0] == origins[1] == {"handle": handle, "url": handle, "sha256": graph_file.digest(tf2_module)}
     assert origins[2] == {"sha256": graph_file.digest(tf2_module)}
 
@@ -160,15 +159,17 @@ def test_a_model_of_batches_of_one_length_paints_any_number_of_pictures(source, 
     in_a_graph = opened.of_any_batch(freeze(opened).call())
     np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(styles)), expected, atol=1e-6)
     np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(STYLE))[0], expected[0], atol=1e-6)
-    with pytest.raises(InputError, match="batches of one length, stays in one piece"):
+    with pytest.raises(InputError, match="batches of one length, stays end-to-end"):
         open_model(path, options=SourceOptions(split_at="x"))
 
 
 def test_a_model_of_batches_of_one_length_and_free_size_becomes_a_file_for_devices(tmp_path):
     layer_kinds.KINDS["batches of 4"]().save(tmp_path / "model.keras")
     opened = open_model(tmp_path / "model.keras")
-    (tmp_path / "stylizer.tflite").write_bytes(OnePieceExporter(opened, ExportOptions()).convert("stylizer", None))
-    painted = DeviceWholeStylizer(tmp_path)(CONTENT, STYLE)
+    (tmp_path / "stylizer.tflite").write_bytes(
+        EndToEndTFLiteExporter(opened, ExportOptions()).convert("stylizer", None)
+    )
+    painted = DeviceEndToEndStylizer(tmp_path)(CONTENT, STYLE)
     np.testing.assert_allclose(painted, opened(CONTENT, STYLE), atol=1e-5)
 
 
@@ -241,12 +242,12 @@ def swapped(tmp_path):
 
 def test_inputs_settle_which_is_which(swapped):
     said = refusal(swapped)
-    assert "cannot be told; give --inputs content=NAME,style=NAME; its signatures: paint(first float32" in said
+    assert "cannot be determined; give --inputs content=NAME,style=NAME; its signatures: paint(first float32" in said
     painted = open_model(swapped, options=SourceOptions("content=second,style=first"))(CONTENT, STYLE)
     np.testing.assert_allclose(painted, (CONTENT + STYLE.mean((1, 2), keepdims=True)) / 2, atol=1e-6)
 
 
-def test_options_for_models_made_elsewhere_are_refused_for_ours(bundle, stylizer, tmp_path):
+def test_options_for_external_models_are_refused_for_ours(bundle, stylizer, tmp_path):
     stylizer.save(tmp_path / "mine.keras")
     for source in ("magenta-mobile", bundle, tmp_path / "mine.keras"):
         assert "--inputs content=a,style=b: " in refusal(source, options=SourceOptions(inputs="content=a,style=b"))
@@ -396,7 +397,7 @@ def test_one_file_paints_on_a_device_at_its_size_and_at_others(tmp_path):
 
     specs = [tf.TensorSpec((1, 32, 48, 3), name="content_image"), tf.TensorSpec((1, 16, 16, 3), name="style_image")]
     tiny_pairs.write(tmp_path / "stylizer.tflite", [(serving_default, specs)])
-    model = DeviceWholeStylizer(tmp_path, threads=1)
+    model = DeviceEndToEndStylizer(tmp_path, threads=1)
     exact = images.resize(CONTENT[0], 32, 48)[None]
     np.testing.assert_allclose(model(exact, STYLE), (exact + STYLE.mean((1, 2), keepdims=True)) / 2, atol=0.02)
     assert model(np.concatenate([CONTENT, CONTENT]), STYLE).shape == (2, 48, 64, 3)

@@ -1,4 +1,4 @@
-"""The gate that every SavedModel passes before it is loaded: what it may do is read from its file alone.
+"""The check that every SavedModel passes before it is loaded: its operations are read from its file alone.
 
 To load a SavedModel runs part of it, and to call it runs the rest, with the user's rights. So what may be in its graphs
 is a list of what computes and reaches nothing else: `toolkit.safe_loading.graph_rules` holds each graph against it.
@@ -42,7 +42,7 @@ def is_trusted() -> bool:
 
 
 def load(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
-    """Loads a SavedModel that passes the gate.
+    """Loads a SavedModel that passes the check.
 
     Raises:
         InputError: it does not pass, or there is none.
@@ -53,7 +53,7 @@ def load(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
 
 
 def in_time(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
-    """Loads a SavedModel, past the gate but not past the deadline.
+    """Loads a SavedModel, past the check but not past the deadline.
 
     Raises:
         WorkError: it was not loaded in time.

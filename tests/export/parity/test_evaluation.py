@@ -1,4 +1,4 @@
-"""Figures are those a reader computes by hand, and the worst pair decides against the gates."""
+"""Metrics are those a reader computes by hand, and the worst pair decides against the gates."""
 
 import dataclasses
 import functools
@@ -13,14 +13,14 @@ from skimage.metrics import structural_similarity
 
 from export import gates
 from export.artifact import Artifact, ExportOptions
-from export.gates import Case, Figures, Gate, Measurement
-from export.parity import metrics
+from export.gates import EvalCase, Gate, Measurement, Metrics
+from export.parity import evaluation
 from toolkit.errors import InputError
 from toolkit.imaging import samples
 
 OPEN = Gate(max_abs=None, mean_abs=1.0, psnr=0.0, ssim=-1.0)
-PERFECT = Figures(0.0, 0.0, 0.0, metrics.MAX_PSNR, 1.0)
-NOTHING = Figures(*[math.nan] * 5)
+PERFECT = Metrics(0.0, 0.0, 0.0, evaluation.MAX_PSNR, 1.0)
+NOTHING = Metrics(*[math.nan] * 5)
 
 
 @pytest.fixture(scope="module")
@@ -28,40 +28,40 @@ def photo():
     return samples.photos()["coffee"][100:148, 100:164].copy()
 
 
-def measurement(name, figures):
+def measurement(name, metrics):
     picture = np.zeros((16, 16, 3), np.float32)
-    return Measurement(Case(name, (16, 16), picture[None], picture[None]), figures, picture, picture)
+    return Measurement(EvalCase(name, (16, 16), picture[None], picture[None]), metrics, picture, picture)
 
 
-# Figures
+# Metrics
 
 
 def test_equal_pictures_have_no_difference(photo):
-    assert metrics.compare(photo, photo.copy()) == PERFECT
+    assert evaluation.compare(photo, photo.copy()) == PERFECT
 
 
 def test_a_constant_difference_of_a_tenth_is_20_dB():
     black = np.zeros((16, 16, 3), np.float32)
-    figures = metrics.compare(black, black + np.float32(0.1))
-    assert (figures.max_abs, figures.mean_abs, figures.p999) == pytest.approx((0.1, 0.1, 0.1), rel=1e-6)
-    assert figures.psnr == pytest.approx(20.0, abs=1e-5)
+    metrics = evaluation.compare(black, black + np.float32(0.1))
+    assert (metrics.max_abs, metrics.mean_abs, metrics.p999) == pytest.approx((0.1, 0.1, 0.1), rel=1e-6)
+    assert metrics.psnr == pytest.approx(20.0, abs=1e-5)
 
 
 def test_one_wrong_sample_of_768_is_seen_by_the_maximum():
     gray = np.full((16, 16, 3), 0.5, np.float32)
     spoiled = gray.copy()
     spoiled[3, 4, 1] = 1.0
-    figures = metrics.compare(gray, spoiled)
-    assert figures.max_abs == 0.5
-    assert figures.mean_abs == pytest.approx(0.5 / 768)
+    metrics = evaluation.compare(gray, spoiled)
+    assert metrics.max_abs == 0.5
+    assert metrics.mean_abs == pytest.approx(0.5 / 768)
     # 10 log10(768 / 0.25)
-    assert figures.psnr == pytest.approx(34.874, abs=1e-3)
-    assert figures.ssim < 1
+    assert metrics.psnr == pytest.approx(34.874, abs=1e-3)
+    assert metrics.ssim < 1
 
 
 def test_the_sign_of_a_difference_does_not_matter(photo):
     offset = np.float32(0.02)
-    darker, lighter = metrics.compare(photo, photo - offset), metrics.compare(photo, photo + offset)
+    darker, lighter = evaluation.compare(photo, photo - offset), evaluation.compare(photo, photo + offset)
     assert darker.mean_abs == pytest.approx(lighter.mean_abs, rel=1e-6) == pytest.approx(0.02, rel=1e-5)
 
 
@@ -69,35 +69,35 @@ def test_the_999th_permille_leaves_out_the_worst_thousandth():
     black = np.zeros((100, 100, 3), np.float32)
     speckled = black.copy()
     speckled.reshape(-1)[:20] = 1.0  # 20 of 30000 samples: less than a thousandth
-    assert metrics.compare(black, speckled).p999 == 0.0
+    assert evaluation.compare(black, speckled).p999 == 0.0
     speckled.reshape(-1)[:60] = 1.0
-    assert metrics.compare(black, speckled).p999 == 1.0
+    assert evaluation.compare(black, speckled).p999 == 1.0
 
 
 def test_structural_similarity_is_that_of_scikit_image(photo):
     blurred = (photo + np.roll(photo, 1, axis=0)) / 2
     expected = structural_similarity(photo, blurred, channel_axis=2, data_range=1.0)
-    assert metrics.compare(photo, blurred).ssim == pytest.approx(expected, abs=1e-12)
+    assert evaluation.compare(photo, blurred).ssim == pytest.approx(expected, abs=1e-12)
     assert expected < 0.999
 
 
 def test_the_psnr_of_nearly_equal_pictures_is_finite():
     black = np.zeros((16, 16, 3), np.float32)
-    assert metrics.compare(black, black + np.float32(1e-20)).psnr == metrics.MAX_PSNR
+    assert evaluation.compare(black, black + np.float32(1e-20)).psnr == evaluation.MAX_PSNR
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("side", ["reference", "picture"])
-def test_one_sample_that_is_not_finite_makes_every_figure_nan(photo, bad, side):
+def test_one_sample_that_is_not_finite_makes_every_metric_nan(photo, bad, side):
     pictures = {"reference": photo.copy(), "picture": photo.copy()}
     pictures[side][2, 3, 1] = bad
-    figures = metrics.compare(**pictures)
-    assert all(math.isnan(value) for value in figures.measured().values()), figures
+    metrics = evaluation.compare(**pictures)
+    assert all(math.isnan(value) for value in metrics.measured().values()), metrics
 
 
-def test_another_shape_makes_every_figure_nan(photo):
+def test_another_shape_makes_every_metric_nan(photo):
     for other in (photo[:-1], photo[..., :1], photo[None]):
-        assert all(math.isnan(value) for value in metrics.compare(photo, other).measured().values())
+        assert all(math.isnan(value) for value in evaluation.compare(photo, other).measured().values())
 
 
 # Gates
@@ -113,18 +113,18 @@ def test_the_gates_are_those_of_the_design():
     }
     expected |= {kind.replace("tflite", "baked"): gate for kind, gate in expected.items() if kind != "saved_model"}
     expected["web/float16"] = expected["tflite/float16"]  # the same networks, in a page
-    assert expected == metrics.GATES
+    assert expected == evaluation.GATES
 
 
 def test_every_artifact_has_the_gate_of_its_format_and_quantization():
     for artifact in ExportOptions().artifacts():
         key = artifact.path.rpartition("_")[0] if artifact.format == "tflite" else artifact.path
-        assert metrics.gate_of(artifact) is metrics.GATES[key]
+        assert evaluation.gate_of(artifact) is evaluation.GATES[key]
 
 
-def test_a_figure_on_its_bound_passes_and_one_beyond_it_fails():
+def test_a_metric_on_its_bound_passes_and_one_beyond_it_fails():
     gate = Gate(max_abs=0.5, mean_abs=0.25, psnr=30.0, ssim=0.75)
-    on_bound = Figures(max_abs=0.5, mean_abs=0.25, p999=1.0, psnr=30.0, ssim=0.75)
+    on_bound = Metrics(max_abs=0.5, mean_abs=0.25, p999=1.0, psnr=30.0, ssim=0.75)
     assert gate.failures(on_bound) == []
     for name, beyond in (("max_abs", 0.51), ("mean_abs", 0.26), ("psnr", 29.9), ("ssim", 0.74)):
         (failure,) = gate.failures(dataclasses.replace(on_bound, **{name: beyond}))
@@ -133,12 +133,12 @@ def test_a_figure_on_its_bound_passes_and_one_beyond_it_fails():
 
 
 @given(
-    st.builds(Figures, *[st.floats(0, 1)] * 3, st.floats(0, 200), st.floats(-1, 1)), st.sampled_from(["psnr", "ssim"])
+    st.builds(Metrics, *[st.floats(0, 1)] * 3, st.floats(0, 200), st.floats(-1, 1)), st.sampled_from(["psnr", "ssim"])
 )
-def test_worse_figures_never_pass_where_better_ones_fail(figures, name):
+def test_worse_metrics_never_pass_where_better_ones_fail(metrics, name):
     gate = Gate(max_abs=0.5, mean_abs=0.5, psnr=100, ssim=0.5)
-    worse = dataclasses.replace(figures, max_abs=figures.max_abs * 2, **{name: getattr(figures, name) - 0.1})
-    assert len(gate.failures(worse)) >= len(gate.failures(figures))
+    worse = dataclasses.replace(metrics, max_abs=metrics.max_abs * 2, **{name: getattr(metrics, name) - 0.1})
+    assert len(gate.failures(worse)) >= len(gate.failures(metrics))
 
 
 def test_a_bound_of_none_does_not_apply_and_nan_is_out_of_every_bound():
@@ -154,39 +154,39 @@ def test_the_worst_pair_decides():
     good, bad = dataclasses.replace(PERFECT, psnr=50.0), dataclasses.replace(PERFECT, psnr=20.0)
     pairs = [measurement(f"pair {i}", good) for i in range(11)]
     gate = dataclasses.replace(OPEN, psnr=42.0)
-    assert gates.judge(pairs, gate).verdict == "pass"
-    judged = gates.judge([*pairs[:5], measurement("the odd one", bad), *pairs[5:]], gate)
-    assert judged.verdict == "fail"
-    assert judged.worst.case.name == "the odd one"
-    assert judged.failures == ["the odd one: psnr 20 < 42"]
-    assert judged.extremes().psnr == 20.0
+    assert gates.check_gate(pairs, gate).verdict == "pass"
+    parity = gates.check_gate([*pairs[:5], measurement("the odd one", bad), *pairs[5:]], gate)
+    assert parity.verdict == "fail"
+    assert parity.worst.case.name == "the odd one"
+    assert parity.failures == ["the odd one: psnr 20 < 42"]
+    assert parity.extremes().psnr == 20.0
 
 
 @given(st.permutations(range(5)))
-def test_a_pair_without_figures_is_the_worst_wherever_it_stands(order):
+def test_a_pair_without_metrics_is_the_worst_wherever_it_stands(order):
     pairs = [measurement(f"pair {i}", dataclasses.replace(PERFECT, psnr=30.0 + i)) for i in range(4)]
     pairs.append(measurement("broken", NOTHING))
-    judged = gates.judge([pairs[i] for i in order], OPEN)
-    assert judged.worst.case.name == "broken"
-    assert judged.verdict == "fail"
-    assert math.isnan(judged.extremes().psnr)
+    parity = gates.check_gate([pairs[i] for i in order], OPEN)
+    assert parity.worst.case.name == "broken"
+    assert parity.verdict == "fail"
+    assert math.isnan(parity.extremes().psnr)
 
 
 @given(
-    st.lists(st.builds(Figures, *[st.floats(0, 1)] * 3, st.floats(0, 200), st.floats(-1, 1)), min_size=1, max_size=6)
+    st.lists(st.builds(Metrics, *[st.floats(0, 1)] * 3, st.floats(0, 200), st.floats(-1, 1)), min_size=1, max_size=6)
 )
-def test_extremes_are_the_worst_of_each_figure(figures):
-    judged = gates.judge([measurement(str(i), one) for i, one in enumerate(figures)], OPEN)
-    worst = judged.extremes()
-    assert worst.max_abs == max(one.max_abs for one in figures)
-    assert worst.mean_abs == max(one.mean_abs for one in figures)
-    assert worst.p999 == max(one.p999 for one in figures)
-    assert worst.psnr == min(one.psnr for one in figures) == judged.worst.figures.psnr
-    assert worst.ssim == min(one.ssim for one in figures)
+def test_extremes_are_the_worst_of_each_metric(metrics):
+    parity = gates.check_gate([measurement(str(i), one) for i, one in enumerate(metrics)], OPEN)
+    worst = parity.extremes()
+    assert worst.max_abs == max(one.max_abs for one in metrics)
+    assert worst.mean_abs == max(one.mean_abs for one in metrics)
+    assert worst.p999 == max(one.p999 for one in metrics)
+    assert worst.psnr == min(one.psnr for one in metrics) == parity.worst.metrics.psnr
+    assert worst.ssim == min(one.ssim for one in metrics)
 
 
-def test_the_record_is_json_even_where_figures_are_missing():
-    record = gates.judge([measurement("broken", NOTHING)], OPEN).to_json()
+def test_the_record_is_json_even_where_metrics_are_missing():
+    record = gates.check_gate([measurement("broken", NOTHING)], OPEN).to_json()
     kept = json.loads(json.dumps(record, allow_nan=False))
     assert kept["verdict"] == "fail"
     assert kept["parity"] == {"pairs": 1, "worst_pair": "broken"} | dict.fromkeys(NOTHING.measured())
@@ -195,9 +195,9 @@ def test_the_record_is_json_even_where_figures_are_missing():
 # Cases
 
 
-@pytest.mark.parametrize("size", [(128, 128), metrics.SECOND_SIZE])
+@pytest.mark.parametrize("size", [(128, 128), evaluation.SECOND_SIZE])
 def test_a_size_has_twelve_real_pairs_of_8_bit_samples(size):
-    found = metrics.cases(size)
+    found = evaluation.cases(size)
     assert len({case.name for case in found}) == 12
     for case in found:
         assert case.content.shape == (1, *size, 3)
@@ -208,8 +208,8 @@ def test_a_size_has_twelve_real_pairs_of_8_bit_samples(size):
 
 
 def test_a_fixed_artifact_is_measured_at_its_size_and_any_other_at_two():
-    assert metrics.sizes_of(Artifact("tflite/int8_128", "tflite", "int8", 128)) == [(128, 128)]
-    first, second = metrics.sizes_of(Artifact("tflite/int8_any", "tflite", "int8", None))
+    assert evaluation.sizes_of(Artifact("tflite/int8_128", "tflite", "int8", 128)) == [(128, 128)]
+    first, second = evaluation.sizes_of(Artifact("tflite/int8_any", "tflite", "int8", None))
     assert first == (384, 384)
     assert second[0] != second[1]
     assert all(side % 4 for side in second), "the second size must need padding"
@@ -223,10 +223,10 @@ def test_the_reference_paints_each_picture_once_and_measures_the_artifact_on_eve
         return content / 2
 
     sizes = [(16, 16), (16, 20)]
-    pictures = metrics.Reference(reference)
+    pictures = evaluation.ReferenceOutputs(reference)
     for _ in range(2):
-        found = list(metrics.measure(lambda content, style: content / 2, pictures, sizes))
-        assert [one.figures for one in found] == [PERFECT] * 24
+        found = list(evaluation.measure(lambda content, style: content / 2, pictures, sizes))
+        assert [one.metrics for one in found] == [PERFECT] * 24
     assert len(painted) == 24
 
 
@@ -234,7 +234,7 @@ def test_the_reference_paints_each_picture_once_and_measures_the_artifact_on_eve
 @given(st.integers(16, 200), st.integers(16, 200))
 def test_cases_have_the_size_asked_for(height, width):
     picture = samples.photos()["chelsea"]
-    assert metrics._fill(picture, height, width).shape == (height, width, 3)
+    assert evaluation._fill(picture, height, width).shape == (height, width, 3)
 
 
 # Gates that a caller narrows, and pairs that a caller brings
@@ -258,25 +258,27 @@ def test_a_gate_may_be_narrowed_and_keeps_its_other_bounds():
 )
 def test_a_gate_is_never_widened(bounds, message):
     with pytest.raises(InputError, match=message):
-        metrics.GATES["tflite/float16"].narrowed(bounds)
+        evaluation.GATES["tflite/float16"].narrowed(bounds)
 
 
 def test_every_kind_of_artifact_has_its_gate_and_one_of_them_is_narrower():
-    bounds = metrics.narrowed_gates({"tflite/int8": {"psnr": 30}})
-    assert set(bounds) == set(metrics.GATES)
+    bounds = evaluation.narrowed_gates({"tflite/int8": {"psnr": 30}})
+    assert set(bounds) == set(evaluation.GATES)
     assert bounds["tflite/int8"] == {"mean_abs": 3e-2, "psnr": 30, "ssim": 0.90}
-    assert bounds["saved_model"] == metrics.GATES["saved_model"].bounds()
+    assert bounds["saved_model"] == evaluation.GATES["saved_model"].bounds()
 
 
 @pytest.mark.parametrize("narrower", [7, [[]], {"saved_model": 7}, {"saved_model": [["psnr", 1]]}])
 def test_what_are_no_gates_is_refused(narrower):
-    with pytest.raises(InputError, match="gates are bounds by figure, by kind of artifact"):
-        metrics.narrowed_gates(narrower)
+    with pytest.raises(InputError, match="gates are bounds by metric, by kind of artifact"):
+        evaluation.narrowed_gates(narrower)
 
 
 def test_the_reference_paints_the_pairs_that_it_is_given():
     pairs = [("cat", np.full((20, 30, 3), 0.5, np.float32), "plain", np.full((16, 16, 3), 0.25, np.float32))]
-    reference = metrics.Reference(lambda content, style: content, functools.partial(metrics.cases, pairs=pairs))
+    reference = evaluation.ReferenceOutputs(
+        lambda content, style: content, functools.partial(evaluation.cases, pairs=pairs)
+    )
     ((case, picture),) = reference.pictures((24, 24))
     assert case.name == "cat + plain, 24x24"
     assert picture.shape == (24, 24, 3)

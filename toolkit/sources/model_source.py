@@ -1,4 +1,4 @@
-"""Finds out what a command's `--model` names, and where it comes from; loads nothing yet."""
+"""Resolves what a command's `--model` names, and where it comes from; loads nothing yet."""
 
 import os
 import urllib.parse
@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit import manifest as manifests
 from toolkit import presets
-from toolkit.errors import InputError, told_as_input
+from toolkit.errors import InputError, as_input_error
 from toolkit.files import strict_json
 from toolkit.files.names import check_utf8
 from toolkit.files.opening import read_bounded
@@ -22,8 +22,8 @@ _MAX_RECORD_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
-class Located:
-    """A model that was found.
+class ModelSource:
+    """The source of a model: its kind, name, files and origin.
 
     Attributes:
         kind: `preset`, `keras`, `saved_model`, `hub` (a SavedModel by way of TensorFlow Hub) or `bundle`.
@@ -38,7 +38,7 @@ class Located:
     origin: dict[str, str] = field(default_factory=dict)
 
 
-def locate(source: str | Path) -> Located:
+def resolve_source(source: str | Path) -> ModelSource:
     """Finds a model, fetching it if it is not on this machine.
 
     Args:
@@ -51,7 +51,7 @@ def locate(source: str | Path) -> Located:
     """
     name = str(source)
     if name in presets.names():
-        return Located("preset", name)
+        return ModelSource("preset", name)
     if hub.is_handle(name):
         return _fetched(name)
     path = Path(source)
@@ -62,15 +62,15 @@ def locate(source: str | Path) -> Located:
     if hub.is_archive(path):
         return _fetched(path)
     if path.is_file() and path.suffix.lower() == ".keras":
-        return Located("keras", path.stem, path, {"sha256": manifests.sha256(path)})
+        return ModelSource("keras", path.stem, path, {"sha256": manifests.sha256(path)})
     if manifests.is_bundle(path):
-        return Located("bundle", path.name, path)
+        return ModelSource("bundle", path.name, path)
     if path.name in MODEL_FILES and path.is_file():
         path = path.parent
     if hub.is_saved_model(path):
         return _folder(path)
-    if told := not_a_model.tell(path):
-        raise InputError(f"{path} {told}")
+    if description := not_a_model.describe(path):
+        raise InputError(f"{path} {description}")
     if path.is_dir():
         raise InputError(
             f"{path}: not a bundle (no {manifests.MANIFEST_FILE}) and not a SavedModel (no saved_model.pb)"
@@ -91,13 +91,13 @@ def _choices() -> str:
     )
 
 
-def _fetched(handle: str | Path) -> Located:
+def _fetched(handle: str | Path) -> ModelSource:
     resolved = hub.resolve(handle)
     origin = {"sha256": graph_file.digest(resolved.path)}
     if resolved.url is None:
-        return Located("saved_model", _stem(Path(handle).name), resolved.path, origin)
+        return ModelSource("saved_model", _stem(Path(handle).name), resolved.path, origin)
     name = _stem(urllib.parse.urlsplit(resolved.handle).path.strip("/"))
-    return Located("hub", name, resolved.path, {"handle": resolved.handle, "url": resolved.url, **origin})
+    return ModelSource("hub", name, resolved.path, {"handle": resolved.handle, "url": resolved.url, **origin})
 
 
 def _stem(name: str) -> str:
@@ -106,19 +106,19 @@ def _stem(name: str) -> str:
     return name
 
 
-def _folder(path: Path) -> Located:
+def _folder(path: Path) -> ModelSource:
     sha256 = graph_file.digest(path)
     name = path.resolve().name
     record = path.with_name(path.name + RECORD_SUFFIX)
     if not record.is_file():
-        return Located("saved_model", name, path, {"sha256": sha256})
+        return ModelSource("saved_model", name, path, {"sha256": sha256})
     origin = read_record(record)
     if origin["sha256"] != sha256:
         raise InputError(
             f"{path}: changed since it was fetched: its sha256 is {sha256}, {record.name} records {origin['sha256']}; "
             "fetch it again, or remove that file"
         )
-    return Located("hub" if "handle" in origin else "saved_model", name, path, origin)
+    return ModelSource("hub" if "handle" in origin else "saved_model", name, path, origin)
 
 
 def read_record(path: Path) -> dict[str, str]:
@@ -133,7 +133,7 @@ def read_record(path: Path) -> dict[str, str]:
     Raises:
         InputError: it is no such record.
     """
-    with told_as_input(f"{path}: not a record of `styleport fetch`", "remove it"):
+    with as_input_error(f"{path}: not a record of `styleport fetch`", "remove it"):
         record: Any = strict_json.parse(read_bounded(path, _MAX_RECORD_BYTES, "a record of `styleport fetch`"))
     kept = (
         {key: record[key] for key in ("sha256", "handle", "url") if key in record} if isinstance(record, dict) else {}

@@ -1,10 +1,10 @@
-"""What Keras exports of its usual layers passes the gate, and is loaded."""
+"""What Keras exports of its usual layers passes the check, and is loaded."""
 
 import keras
 import pytest
 from keras import layers
 
-from toolkit.safe_loading import gate
+from toolkit.safe_loading import saved_model_check
 from toolkit.sources import hub
 
 ACTIVATIONS = ("relu", "relu6", "elu", "selu", "gelu", "swish", "mish", "softplus", "tanh", "sigmoid", "softmax")
@@ -64,5 +64,5 @@ def texts(x):
 def test_what_keras_exports_of_its_usual_layers_passes(tmp_path, build, shape, dtype):
     given = keras.Input(shape, dtype=dtype)
     keras.Model(given, build(given)).export(tmp_path / "model", verbose=False)
-    gate.check(tmp_path / "model")
+    saved_model_check.check(tmp_path / "model")
     assert hub.load(tmp_path / "model").signatures

@@ -21,7 +21,7 @@ from export.parity import evaluation
 from export.quantization.post_training import apply_rules
 from toolkit import presets
 from toolkit.errors import StyleportError, WorkError
-from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.manifest import sha256
 from toolkit.printing import print_lines, print_remark
 from toolkit.runtimes.litert import DeviceStylizer
@@ -54,7 +54,7 @@ _INT8_WEIGHTS = {
 _ARTIFACT = Artifact("tflite/float32_any", "tflite", "float32", None)
 
 
-def convert(stylizer: Stylizer, network: str, licence: str) -> bytes:
+def convert(stylizer: KerasStylizer, network: str, licence: str) -> bytes:
     """Converts `predictor` or `transformer` to a .tflite file that takes pictures of any size."""
     model = feed_forward_tflite.SplitTFLiteExporter(stylizer, ExportOptions()).convert(network, size=None)
     if network == "predictor":
@@ -64,7 +64,7 @@ def convert(stylizer: Stylizer, network: str, licence: str) -> bytes:
     return tflite_metadata.with_metadata(model, described)
 
 
-def check(pair: Callable[..., Any], stylizer: Stylizer, size: int) -> None:
+def check(pair: Callable[..., Any], stylizer: KerasStylizer, size: int) -> None:
     """Raises a WorkError where a pair is too large in bytes, or paints another picture than the Keras model."""
     if size > MAX_BYTES:
         raise WorkError(f"the pair takes {size} bytes, at most {MAX_BYTES} ship")
@@ -85,7 +85,7 @@ def build(folder: Path) -> dict[str, Any]:
         WorkError: the pair misses a bound.
     """
     source = presets.provenance(PRESET)
-    stylizer = Stylizer.from_preset(PRESET)
+    stylizer = KerasStylizer.from_preset(PRESET)
     models = {network: convert(stylizer, network, source["licence"]) for network in feed_forward_tflite.NETWORKS}
     with tempfile.TemporaryDirectory() as made:
         paths = {network: Path(made, feed_forward_tflite.NETWORKS[network].file) for network in models}

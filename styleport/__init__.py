@@ -1,6 +1,6 @@
 """Neural style transfer models, exported and served: the public names of the three packages in one place.
 
-`from styleport import Stylizer` is what `from toolkit import Stylizer` is. Names load on first use: `import styleport`
+`from styleport import KerasStylizer` is what `from toolkit import KerasStylizer` is. Names load on first use: `import styleport`
 alone costs neither TensorFlow nor NumPy.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from toolkit.errors import StyleportError as StyleportError
     from toolkit.errors import WorkError as WorkError
     from toolkit.external.source_options import SourceOptions as SourceOptions
-    from toolkit.feed_forward.stylizer import Stylizer as Stylizer
+    from toolkit.feed_forward.stylizer import KerasStylizer as KerasStylizer
     from toolkit.imaging.images import center_crop_resize as center_crop_resize
     from toolkit.imaging.images import load_image as load_image
     from toolkit.imaging.images import save_image as save_image

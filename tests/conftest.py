@@ -29,9 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stylizer():
-    from toolkit.feed_forward.stylizer import Stylizer
+    from toolkit.feed_forward.stylizer import KerasStylizer
 
-    return Stylizer.from_preset("magenta-mobile")
+    return KerasStylizer.from_preset("magenta-mobile")
 
 
 @pytest.fixture(scope="session")

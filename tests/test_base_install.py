@@ -101,7 +101,7 @@ def test_it_prints_the_help_of_every_command(run: Run) -> None:
 def test_its_names_are_imported_and_what_needs_an_extra_says_so(run: Run, wheel_file: Path) -> None:
     code = "import styleport; print(styleport.DeviceStylizer.from_preset('magenta-mobile').content_size)"
     assert run("python", "-c", code).stdout == "None\n"
-    result = run("python", "-c", "from styleport import Stylizer")
+    result = run("python", "-c", "from styleport import KerasStylizer")
     assert result.returncode == 1
     assert f"this needs keras: pip install '{wheel_file}[export]'" in result.stderr
     assert run("styleport", "export", "bundle").returncode == 2

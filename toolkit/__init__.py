@@ -13,7 +13,7 @@ _PUBLIC = {
     "SourceOptions": "toolkit.external.source_options",
     "StyleportError": "toolkit.errors",
     "StyleTransfer": "toolkit.optimization.style_transfer",
-    "Stylizer": "toolkit.feed_forward.stylizer",
+    "KerasStylizer": "toolkit.feed_forward.stylizer",
     "VGG19Features": "toolkit.optimization.features.vgg19",
     "WorkError": "toolkit.errors",
     "feature_maps": "toolkit.imaging.montage",

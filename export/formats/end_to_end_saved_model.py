@@ -13,7 +13,7 @@ from export.formats.feed_forward_saved_model import (
     function_of,
     save_functions,
 )
-from toolkit.external.end_to_end import EndToEndStylizer, LoadedStylizer, SingleStyleStylizer, cut, from_saved_model
+from toolkit.external.end_to_end import EndToEndStylizer, LoadedStylizer, ExternalSingleStyleStylizer, cut, from_saved_model
 from toolkit.external.frozen_graph import freeze
 from toolkit.external.source_options import SourceOptions
 
@@ -49,6 +49,6 @@ class EndToEndSavedModelExporter(SavedModelExporter):
         save_functions(serving_functions(self.model, self.options.max_size), [], folder)
 
     @staticmethod
-    def load(folder: Path) -> EndToEndStylizer | SingleStyleStylizer:
+    def load(folder: Path) -> EndToEndStylizer | ExternalSingleStyleStylizer:
         """Opens the SavedModel, to be called as a stylizer."""
         return from_saved_model(folder, SourceOptions())

@@ -18,7 +18,7 @@ from export.sources.feed_forward import ExportableStylizer
 from export.web.exporter import PageExporter
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.external.end_to_end import LoadedStylizer, SingleStyleStylizer
+from toolkit.external.end_to_end import LoadedStylizer, ExternalSingleStyleStylizer
 from toolkit.external.source_options import NO_SPLIT, SourceOptions
 from toolkit.external.splitting import SplitStylizer
 from toolkit.framework import custom_objects, keras_file
@@ -80,7 +80,7 @@ def exportable(model: LoadedStylizer | SplitStylizer, source: SourceRecord, path
         The stylizer, with what the manifest says of it.
     """
     end_to_end: LoadedStylizer = model.end_to_end if isinstance(model, SplitStylizer) else model
-    method: Method = SINGLE_STYLE if isinstance(model, SingleStyleStylizer) else END_TO_END
+    method: Method = SINGLE_STYLE if isinstance(model, ExternalSingleStyleStylizer) else END_TO_END
     if isinstance(model, SplitStylizer):
         method = FEED_FORWARD
     ranges = {role: list(form.bounds) for role, form in end_to_end.formats.items()}

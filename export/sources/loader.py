@@ -18,7 +18,7 @@ from toolkit import manifest as manifests
 from toolkit import presets
 from toolkit.errors import InputError
 from toolkit.external.source_options import SourceOptions
-from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.inference import model_loader
 from toolkit.manifest_types import Manifest, SourceRecord
 from toolkit.sources.model_source import resolve_source
@@ -58,7 +58,7 @@ def from_preset(name: str) -> ExportableStylizer:
     Raises:
         InputError: there is no preset of that name.
     """
-    return ExportableStylizer(Stylizer.from_preset(name), preset_source(name))
+    return ExportableStylizer(KerasStylizer.from_preset(name), preset_source(name))
 
 
 def open_source(model: str | Path, options: SourceOptions | None = None) -> Exportable:
@@ -81,7 +81,7 @@ def open_source(model: str | Path, options: SourceOptions | None = None) -> Expo
         return _from_bundle(Path(model))
     opened = model_loader.load(resolved, options)
     source = cast("SourceRecord", {"kind": resolved.kind, "name": resolved.name, **resolved.origin})
-    if isinstance(opened, Stylizer):
+    if isinstance(opened, KerasStylizer):
         return ExportableStylizer(opened, preset_source(resolved.name) if resolved.kind == "preset" else source)
     return external.exportable(opened, source, resolved.path or Path(model))
 
@@ -123,16 +123,16 @@ def reopen(bundle: Path, manifest: Manifest) -> Exportable:
 def _reopen_feed_forward(path: Path, source: SourceRecord) -> Exportable:
     if "inputs" in source:
         return external.reopen(path, source)
-    stylizer = Stylizer.from_file(path)
+    stylizer = KerasStylizer.from_file(path)
     if source["kind"] == "preset" and source["name"] in presets.names():
         _check_against_preset(path, stylizer, source)
     return ExportableStylizer(stylizer, source)
 
 
-def _check_against_preset(path: Path, stylizer: Stylizer, source: SourceRecord) -> None:
+def _check_against_preset(path: Path, stylizer: KerasStylizer, source: SourceRecord) -> None:
     if source.get("sha256") != presets.provenance(source["name"])["sha256"]:
         raise InputError(f"{path}: its manifest names another release of the preset {source['name']!r}")
-    expected = Stylizer.from_preset(source["name"]).get_weights()
+    expected = KerasStylizer.from_preset(source["name"]).get_weights()
     actual = stylizer.get_weights()
     if len(actual) != len(expected) or not all(map(np.array_equal, actual, expected)):
         raise InputError(f"{path}: its weights are not those of the preset {source['name']!r}")

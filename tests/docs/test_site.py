@@ -65,7 +65,7 @@ def test_the_notebook_and_the_pictures_come_along_and_the_script_does_not(site):
 @pytest.mark.parametrize("package", ["toolkit", "export", "serving"])
 def test_the_reference_tells_what_the_docstrings_tell(site, package):
     text = (site / "reference" / f"{package}.html").read_text(encoding="utf-8")
-    name = {"toolkit": "Stylizer", "export": "export_bundle", "serving": "StylizerClient"}[package]
+    name = {"toolkit": "KerasStylizer", "export": "export_bundle", "serving": "StylizerClient"}[package]
     assert f">{name}<" in text
     assert "Raises" in text
 

@@ -122,9 +122,9 @@ def quick_export(monkeypatch, painted):
 @pytest.fixture(scope="session")
 def scaled_stylizer():
     """The embedded stylizer with the weights of one layer scaled by 1.1."""
-    from toolkit.feed_forward.stylizer import Stylizer
+    from toolkit.feed_forward.stylizer import KerasStylizer
 
-    stylizer = Stylizer.from_preset("magenta-mobile")
+    stylizer = KerasStylizer.from_preset("magenta-mobile")
     # One without a normalization behind it, which would undo the scaling.
     layer = stylizer.transformer.get_layer("contract_conv2")
     layer.set_weights([1.1 * np.asarray(value) for value in layer.get_weights()])

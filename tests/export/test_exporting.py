@@ -23,7 +23,7 @@ from tests.export import forging
 from tests.export.conftest import CREATED, SMALL_SIZE
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
-from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import KerasStylizer
 
 ONE = ExportOptions(formats=("saved_model",))
 SOURCE = preset_source("magenta-mobile")
@@ -72,7 +72,7 @@ def test_every_artifact_of_the_bundle_keeps_the_gate_it_records(bundle):
 
 
 def test_the_reference_of_a_bundle_is_the_model_it_was_made_from(bundle, stylizer):
-    reference = Stylizer.from_file(bundle / REFERENCE)
+    reference = KerasStylizer.from_file(bundle / REFERENCE)
     assert all(map(np.array_equal, reference.get_weights(), stylizer.get_weights()))
 
 
@@ -335,7 +335,7 @@ def test_tampering_is_refused_before_anything_is_loaded(damaged, change, monkeyp
     def loaded(*arguments):
         pytest.fail("a damaged bundle was loaded")
 
-    monkeypatch.setattr(Stylizer, "from_file", loaded)
+    monkeypatch.setattr(KerasStylizer, "from_file", loaded)
     if change == "added":
         (damaged / "added").write_text("")
     elif change == "missing":

@@ -12,7 +12,7 @@ from tests.export import forging, measuring
 from tests.hub import modules, negatives
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.external.end_to_end import SingleStyleStylizer
+from toolkit.external.end_to_end import ExternalSingleStyleStylizer
 from toolkit.external.source_options import SourceOptions
 from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
@@ -67,7 +67,7 @@ def test_a_range_of_the_style_that_it_does_not_take_is_refused(run, network, tmp
 
 def test_it_paints_without_a_style(network):
     model = open_model(network, options=SourceOptions(value_range="0..255"))
-    assert type(model) is SingleStyleStylizer
+    assert type(model) is ExternalSingleStyleStylizer
     np.testing.assert_allclose(model(CONTENT), painted(network, CONTENT), atol=1e-5)
     assert model(np.concatenate([CONTENT, CONTENT])).shape == (2, *CONTENT.shape[1:])
 
@@ -102,7 +102,7 @@ def test_every_artifact_paints_what_the_network_paints(exported, network):
     content = images.center_crop_resize(CONTENT[0], 64)[None]
     for path in ("saved_model", "tflite/float32_64", "tflite/float16_64"):
         model = open_model(exported, path)
-        assert type(model) is (SingleStyleStylizer if path == "saved_model" else BakedStylizer)
+        assert type(model) is (ExternalSingleStyleStylizer if path == "saved_model" else BakedStylizer)
         np.testing.assert_allclose(model(content), painted(network, content), atol=2e-3, err_msg=path)
     np.testing.assert_allclose(open_model(exported, "saved_model")(CONTENT), painted(network, CONTENT), atol=1e-5)
 

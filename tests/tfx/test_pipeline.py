@@ -23,7 +23,7 @@ from serving.versions.lineage import lineage
 from tests.tfx.planting import Planting
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import KerasStylizer
 
 NAMES = ["StylizerSource", "BundleExporter", "WarmupWriter", "ParityEvaluator", "Pusher"]
 
@@ -122,7 +122,7 @@ def test_a_planted_error_is_neither_blessed_nor_pushed(place, settings, pictures
 def test_a_source_that_changes_under_the_same_name_is_not_taken_from_the_cache(tmp_path, stylizer):
     connection = metadata.sqlite_metadata_connection_config(str(tmp_path / METADATA_FILE))
     path = tmp_path / "mine.keras"
-    changed = Stylizer.from_preset("magenta-mobile")
+    changed = KerasStylizer.from_preset("magenta-mobile")
     weights = changed.get_weights()
     changed.set_weights([2 * weights[0], *weights[1:]])
 

@@ -50,8 +50,8 @@ WORK = {
         "transfer.fit(noise(side), noise(side, 1), 1, 2, verbose=0)",
     ),
     "stylize": (
-        "from styleport import Stylizer",
-        'Stylizer.from_preset("magenta-mobile")(noise(side)[None], noise(side, 1)[None])',
+        "from styleport import KerasStylizer",
+        'KerasStylizer.from_preset("magenta-mobile")(noise(side)[None], noise(side, 1)[None])',
     ),
     "export": (EXPORT, 'export_bundle(open_source("magenta-mobile"), Path(f"bundle{turn}"), options)'),
     "verify": (BUNDLE, 'verify_bundle(Path("bundle"))'),

@@ -10,7 +10,7 @@ _PUBLIC = {
     "SignatureBinding": "toolkit.external.signature_binding",
     "FrozenGraph": "toolkit.external.frozen_graph",
     "PictureFormat": "toolkit.external.picture_format",
-    "SingleStyleStylizer": "toolkit.external.end_to_end",
+    "ExternalSingleStyleStylizer": "toolkit.external.end_to_end",
     "SourceOptions": "toolkit.external.source_options",
     "SplitStylizer": "toolkit.external.splitting",
     "EndToEndStylizer": "toolkit.external.end_to_end",

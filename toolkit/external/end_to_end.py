@@ -184,7 +184,7 @@ class EndToEndStylizer(LoadedStylizer):
         return lambda content: self._paint(content, style)
 
 
-class SingleStyleStylizer(LoadedStylizer, SingleStyleStylizerLike):
+class ExternalSingleStyleStylizer(LoadedStylizer, SingleStyleStylizerLike):
     """A stylizer of which only the call is known: content in, picture out; see `LoadedStylizer`."""
 
     def __call__(self, content: np.ndarray) -> np.ndarray:
@@ -216,15 +216,15 @@ def _stylizer(
     binding: SignatureBinding,
     trace: Callable[[], Traced],
     options: SourceOptions,
-) -> EndToEndStylizer | SingleStyleStylizer:
-    kind: type[EndToEndStylizer | SingleStyleStylizer] = EndToEndStylizer
+) -> EndToEndStylizer | ExternalSingleStyleStylizer:
+    kind: type[EndToEndStylizer | ExternalSingleStyleStylizer] = EndToEndStylizer
     if binding.style is None:
         options.refuse_style_range()
-        kind = SingleStyleStylizer
+        kind = ExternalSingleStyleStylizer
     return kind(function, signature, binding, trace, options.ranges)
 
 
-def from_saved_model(folder: Path, options: SourceOptions) -> EndToEndStylizer | SingleStyleStylizer:
+def from_saved_model(folder: Path, options: SourceOptions) -> EndToEndStylizer | ExternalSingleStyleStylizer:
     """Opens a SavedModel, TF1 or TF2; refuses it where how it is to be called cannot be determined."""
     loaded = hub.load(folder)
     described = {name: _described(function) for name, function in loaded.signatures.items()}
@@ -253,7 +253,7 @@ def _described(function: Any) -> Signature:
     )
 
 
-def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEndStylizer | SingleStyleStylizer:
+def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEndStylizer | ExternalSingleStyleStylizer:
     """Wraps a Keras model that takes a content and a style, or a content; refuses where that cannot be determined."""
     if not isinstance(getattr(model, "inputs", None), list) or not getattr(model, "outputs", None):
         raise InputError(

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from toolkit.errors import InputError, StyleportError, in_one_line
-from toolkit.external.end_to_end import EndToEndStylizer, SingleStyleStylizer, cut, cut_picture, pixels
+from toolkit.external.end_to_end import EndToEndStylizer, ExternalSingleStyleStylizer, cut, cut_picture, pixels
 from toolkit.external.frozen_graph import FrozenGraph, freeze, reach
 from toolkit.imaging.validation import as_pictures, check_bottleneck
 from toolkit.interface.bottleneck import interpolate
@@ -112,7 +112,7 @@ def _resolve_tensor(graph: FrozenGraph, tensor: str) -> str:
 
 
 class SplitStylizer:
-    """An external stylizer, cut in two; called as `toolkit.feed_forward.stylizer.Stylizer` is.
+    """An external stylizer, cut in two; called as `toolkit.feed_forward.stylizer.KerasStylizer` is.
 
     Threads may share one; their calls run at the same time.
 
@@ -180,7 +180,7 @@ class SplitStylizer:
         return cut_picture(painted, content)
 
     def __call__(self, content: Any, style: Any, strength: float | None = None) -> np.ndarray:
-        """Repaints pictures in the style of other pictures; see `toolkit.feed_forward.stylizer.Stylizer`."""
+        """Repaints pictures in the style of other pictures; see `toolkit.feed_forward.stylizer.KerasStylizer`."""
         content, bottleneck = as_pictures(content, "content"), self.bottleneck(style)
         if strength is not None:
             bottleneck = interpolate(self.bottleneck(content), bottleneck, strength)
@@ -188,8 +188,8 @@ class SplitStylizer:
 
 
 def split(
-    end_to_end: EndToEndStylizer | SingleStyleStylizer, tensor: str | None
-) -> "EndToEndStylizer | SingleStyleStylizer | SplitStylizer":
+    end_to_end: EndToEndStylizer | ExternalSingleStyleStylizer, tensor: str | None
+) -> "EndToEndStylizer | ExternalSingleStyleStylizer | SplitStylizer":
     """Cuts a stylizer at a tensor, or where a published module's graph is known to be cut.
 
     Args:

@@ -1,6 +1,6 @@
 """Method 2, arbitrary style transfer in one pass (Ghiasi et al. 2017): a style predictor and a style transformer.
 
-`Stylizer` is the Keras model of both; its weights are a preset of `toolkit.presets`. It does not know the other method;
+`KerasStylizer` is the Keras model of both; its weights are a preset of `toolkit.presets`. It does not know the other method;
 `toolkit.inference`, the commands and `export` import it.
 """
 
@@ -12,7 +12,7 @@ _PUBLIC = {
     "ReflectionPadding2D": "toolkit.feed_forward.layers",
     "StylePredictor": "toolkit.feed_forward.predictor",
     "StyleTransformer": "toolkit.feed_forward.transformer",
-    "Stylizer": "toolkit.feed_forward.stylizer",
+    "KerasStylizer": "toolkit.feed_forward.stylizer",
 }
 
 __all__ = sorted(_PUBLIC)

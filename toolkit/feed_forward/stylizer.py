@@ -60,7 +60,7 @@ def _batches(content: Any, style: Any, strength: Any, size: int) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="styleport")
-class Stylizer(keras.Model):
+class KerasStylizer(keras.Model):
     """Repaints content pictures in the style of other pictures, in one forward pass.
 
     Pictures are taken in any form (see `toolkit.imaging.validation`): arrays and tensors [B, H, W, 3] of floats in [0,
@@ -79,7 +79,7 @@ class Stylizer(keras.Model):
 
     Example:
         ```python
-        stylizer = Stylizer.from_preset("magenta-mobile")
+        stylizer = KerasStylizer.from_preset("magenta-mobile")
         picture = stylizer(content, style)  # [B, H, W, 3], [B or 1, h, w, 3] float32 in [0, 1] -> [B, H, W, 3]
 
         bottleneck = stylizer.bottleneck(style)  # once a style
@@ -101,7 +101,7 @@ class Stylizer(keras.Model):
         self.built = True
 
     @classmethod
-    def from_preset(cls, name: str) -> "Stylizer":
+    def from_preset(cls, name: str) -> "KerasStylizer":
         """Builds a stylizer with embedded weights.
 
         Args:
@@ -125,7 +125,7 @@ class Stylizer(keras.Model):
         return stylizer
 
     @classmethod
-    def from_file(cls, path: str | Path) -> "Stylizer":
+    def from_file(cls, path: str | Path) -> "KerasStylizer":
         """Loads a stylizer that was saved with `save`.
 
         Args:

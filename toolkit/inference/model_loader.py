@@ -18,9 +18,9 @@ from toolkit.runtimes.tflite_network import has_runtime
 from toolkit.sources.model_source import ModelSource, resolve_source
 
 if TYPE_CHECKING:
-    from toolkit.external.end_to_end import EndToEndStylizer, SingleStyleStylizer
+    from toolkit.external.end_to_end import EndToEndStylizer, ExternalSingleStyleStylizer
     from toolkit.external.splitting import SplitStylizer
-    from toolkit.feed_forward.stylizer import Stylizer
+    from toolkit.feed_forward.stylizer import KerasStylizer
 
 # What a preset can be opened as; the first is a .tflite pair, the second the reference.
 PRESET_FORMS = ("tflite", "keras")
@@ -36,7 +36,7 @@ class StylizerLike(Protocol):
 
 @runtime_checkable
 class SplitStylizerLike(StylizerLike, Protocol):
-    """The interface of a model with a predictor and a transformer; see `toolkit.feed_forward.stylizer.Stylizer`."""
+    """The interface of a model with a predictor and a transformer; see `toolkit.feed_forward.stylizer.KerasStylizer`."""
 
     def bottleneck(self, style: np.ndarray) -> Any:
         """Returns the bottleneck [B, 1, 1, D] of style pictures [B, h, w, 3]."""
@@ -152,7 +152,7 @@ def _open_artifact(
 
 def load(
     resolved: ModelSource, options: SourceOptions | None = None, is_tried: bool = True
-) -> "Stylizer | EndToEndStylizer | SingleStyleStylizer | SplitStylizer":
+) -> "KerasStylizer | EndToEndStylizer | ExternalSingleStyleStylizer | SplitStylizer":
     """Loads a model that was found and is no bundle.
 
     Args:
@@ -166,11 +166,11 @@ def load(
     Raises:
         InputError: it cannot be loaded, how it is called cannot be determined, or its range is another one.
     """
-    from toolkit.feed_forward.stylizer import Stylizer
+    from toolkit.feed_forward.stylizer import KerasStylizer
 
     if resolved.kind == "preset":
         refuse(resolved, options)
-        return Stylizer.from_preset(resolved.name)
+        return KerasStylizer.from_preset(resolved.name)
     from toolkit.external import end_to_end
 
     path: Any = resolved.path
@@ -180,7 +180,7 @@ def load(
         from toolkit.framework.backend import keras
 
         model = keras_file.load(path, keras.Model)
-        if isinstance(model, Stylizer):
+        if isinstance(model, KerasStylizer):
             refuse(resolved, options)
             return model
         opened = end_to_end.from_keras_model(model, str(path), options)
@@ -190,8 +190,8 @@ def load(
 
 
 def _prepared(
-    opened: "EndToEndStylizer | SingleStyleStylizer", path: Path, options: SourceOptions, is_tried: bool
-) -> "EndToEndStylizer | SingleStyleStylizer | SplitStylizer":
+    opened: "EndToEndStylizer | ExternalSingleStyleStylizer", path: Path, options: SourceOptions, is_tried: bool
+) -> "EndToEndStylizer | ExternalSingleStyleStylizer | SplitStylizer":
     """Brings an external model to float32, tries it, and cuts it."""
     from toolkit.external.graph_precision import compute_in_float32
     from toolkit.external.probe import check_batches, check_range

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.imaging import images
 from toolkit.imaging.images import Picture
 from toolkit.interface.sizes import STYLE_SIZE
@@ -48,7 +48,7 @@ def first_picture(init_image: InitImage, problem: Problem, scale: int, seed: int
 
 def stylized(problem: Problem, content: Picture) -> Picture:
     """Paints a content with the embedded feed-forward network, in the styles of a problem, mixed by their shares."""
-    stylizer = Stylizer.from_preset(PRESET)
+    stylizer = KerasStylizer.from_preset(PRESET)
     memory.check_painting(stylizer, content.shape[:2])
     bottlenecks = [
         np.asarray(stylizer.bottleneck(images.center_crop_resize(style, STYLE_SIZE)[None])) for style in problem.styles

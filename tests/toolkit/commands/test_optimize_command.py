@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from toolkit.commands import optimize as command
 from toolkit.errors import InputError, WorkError
-from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.imaging import images
 from toolkit.optimization import callbacks
 from toolkit.process import memory
@@ -187,7 +187,7 @@ def test_a_hundred_steps_are_the_default(pictures):
 
 def test_a_run_starts_from_what_stylize_paints(pictures):
     run(pictures, "--steps", 1, "--start", "stylized", output="near.png")
-    stylized = Stylizer.from_preset("magenta-mobile")
+    stylized = KerasStylizer.from_preset("magenta-mobile")
     content, style = (images.load_image(pictures / f"{name}.png") for name in ("content", "style"))
     expected = np.asarray(stylized(content[None], images.center_crop_resize(style, 256)[None]))[0]
     away = np.abs(images.load_image(pictures / "near.png") - expected).mean()

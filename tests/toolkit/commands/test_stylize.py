@@ -30,7 +30,7 @@ HALF_STEP = 0.51 / 255
 @pytest.fixture(autouse=True)
 def opened_once(stylizer, monkeypatch):
     """The preset as it is, without the second that each opening takes."""
-    monkeypatch.setattr("toolkit.feed_forward.stylizer.Stylizer.from_preset", lambda name: stylizer)
+    monkeypatch.setattr("toolkit.feed_forward.stylizer.KerasStylizer.from_preset", lambda name: stylizer)
     # What the command does with a model is the same for both forms of the preset; tests change how this one paints.
     monkeypatch.setattr("toolkit.runtimes.litert.DeviceStylizer.from_preset", lambda name, **_: stylizer)
 

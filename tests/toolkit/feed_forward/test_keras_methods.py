@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.feed_forward.predictor import StylePredictor
-from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.feed_forward.transformer import StyleTransformer
 from toolkit.optimization.features.vgg19 import VGG19Features
 from toolkit.optimization.style_transfer import StyleTransfer
@@ -100,7 +100,7 @@ def test_the_shape_of_the_picture_is_told_before_it_is_painted(stylizer):
 
 @pytest.mark.slow
 def test_a_stylizer_is_trained_evaluated_and_cloned(painted):
-    model = Stylizer.from_preset("magenta-mobile")
+    model = KerasStylizer.from_preset("magenta-mobile")
     model.predictor.trainable = False
     model.compile("sgd", "mse")
     assert model.evaluate([CONTENTS, STYLES], painted, verbose=0) < 1e-9
@@ -116,7 +116,7 @@ def test_a_stylizer_is_trained_evaluated_and_cloned(painted):
 
 def test_weights_are_saved_and_loaded_apart(stylizer, painted, tmp_path):
     stylizer.save_weights(tmp_path / "stylizer.weights.h5")
-    other = Stylizer()
+    other = KerasStylizer()
     other.load_weights(tmp_path / "stylizer.weights.h5")
     np.testing.assert_array_equal(other(CONTENTS, STYLES), painted)
 
@@ -125,7 +125,7 @@ def test_weights_are_saved_and_loaded_apart(stylizer, painted, tmp_path):
 
 
 def test_an_exported_stylizer_is_called_as_our_saved_models_are(painted, tmp_path):
-    fresh = Stylizer.from_preset("magenta-mobile")  # one that was never called
+    fresh = KerasStylizer.from_preset("magenta-mobile")  # one that was never called
     fresh.export(tmp_path / "exported", verbose=False)
     loaded = tf.saved_model.load(tmp_path / "exported")
     inputs = {"content_image": tf.constant(CONTENTS), "style_image": tf.constant(STYLES)}

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.errors import InputError
-from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.imaging import images, samples
 from toolkit.imaging.validation import MIN_SIDE
 
@@ -144,7 +144,7 @@ def test_counts_of_contents_and_styles_that_do_not_pair_are_refused(stylizer, co
 
 def test_an_unknown_preset_is_refused_with_those_known():
     with pytest.raises(InputError, match="unknown preset 'no-such': choose from magenta-mobile"):
-        Stylizer.from_preset("no-such")
+        KerasStylizer.from_preset("no-such")
 
 
 # Saving
@@ -162,19 +162,19 @@ def digest(arrays):
 
 
 def test_a_stylizer_comes_back_from_its_config():
-    model = Stylizer(7, name="small")
+    model = KerasStylizer(7, name="small")
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
     assert again.get_config() == model.get_config() == {"name": "small", "trainable": True, "bottleneck_dim": 7}
     assert again.bottleneck(styles(16)).shape == (3, 1, 1, 7)
 
 
 def test_a_new_stylizer_has_its_weights_before_it_is_called(stylizer):
-    assert [weight.shape for weight in Stylizer().weights] == [weight.shape for weight in stylizer.weights]
+    assert [weight.shape for weight in KerasStylizer().weights] == [weight.shape for weight in stylizer.weights]
 
 
 def test_a_saved_file_is_loaded_to_the_bit(stylizer, saved, content, style):
     again = keras.saving.load_model(saved)
-    assert type(again) is Stylizer
+    assert type(again) is KerasStylizer
     assert again.get_config() == stylizer.get_config()
     assert digest(again.get_weights()) == digest(stylizer.get_weights())
     np.testing.assert_array_equal(again(content, style, strength=0.5), stylizer(content, style, strength=0.5))
@@ -182,8 +182,8 @@ def test_a_saved_file_is_loaded_to_the_bit(stylizer, saved, content, style):
 
 def test_a_saved_file_is_opened_as_a_stylizer(stylizer, saved):
     for path in (saved, str(saved)):
-        again = Stylizer.from_file(path)
-        assert type(again) is Stylizer
+        again = KerasStylizer.from_file(path)
+        assert type(again) is KerasStylizer
         assert digest(again.get_weights()) == digest(stylizer.get_weights())
 
 
@@ -202,7 +202,7 @@ def model_with_code(path):
         (lambda path: path.mkdir(), "no such file"),
         (lambda path: path.touch(), "not a Keras model ("),
         (lambda path: path.write_bytes(b"text"), "not a Keras model ("),
-        (other_model, "holds a Sequential, not a Stylizer"),
+        (other_model, "holds a Sequential, not a KerasStylizer"),
         (model_with_code, "has a Lambda layer or a lambda, whose code would come from the file, which is refused"),
     ],
     ids=["missing", "folder", "empty", "text", "other model", "model with code"],
@@ -211,7 +211,7 @@ def test_a_file_that_is_no_stylizer_is_refused_in_one_line(tmp_path, write, said
     path = tmp_path / "given.keras"
     write(path)
     with pytest.raises(InputError) as caught:
-        Stylizer.from_file(path)
+        KerasStylizer.from_file(path)
     assert str(caught.value).startswith(f"{path}: {said}")
     assert "\n" not in str(caught.value)
 
@@ -221,7 +221,7 @@ def test_a_file_cut_short_is_refused(saved, tmp_path, kept):
     path = tmp_path / "cut.keras"
     path.write_bytes(saved.read_bytes()[: int(kept * saved.stat().st_size)])
     with pytest.raises(InputError, match="not a Keras model"):
-        Stylizer.from_file(path)
+        KerasStylizer.from_file(path)
 
 
 def test_a_file_with_damaged_weights_is_refused(saved, tmp_path):
@@ -230,7 +230,7 @@ def test_a_file_with_damaged_weights_is_refused(saved, tmp_path):
     path = tmp_path / "damaged.keras"
     path.write_bytes(content)
     with pytest.raises(InputError, match="not a Keras model"):
-        Stylizer.from_file(path)
+        KerasStylizer.from_file(path)
 
 
 def test_another_process_loads_a_saved_file_to_the_bit(stylizer, saved, content, style, tmp_path):

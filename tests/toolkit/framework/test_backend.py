@@ -12,7 +12,7 @@ import pytest
 from toolkit import keras_settings
 from toolkit.errors import InputError
 from toolkit.feed_forward.predictor import StylePredictor
-from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.feed_forward.transformer import StyleTransformer
 from toolkit.framework import backend
 from toolkit.optimization.features.vgg19 import VGG19Features
@@ -76,12 +76,12 @@ def test_no_setting_of_keras_changes_what_the_stylizer_paints(stylizer, content,
     expected, batched = stylizer(content, style, strength=0.5), stylizer.predict([content, style], verbose=0)
     setting()
     kept = settings()
-    other = Stylizer.from_preset("magenta-mobile")
+    other = KerasStylizer.from_preset("magenta-mobile")
     np.testing.assert_array_equal(other(content, style, strength=0.5), expected)
     # Two graphs: the last bit of a sum may differ between them, while half precision would differ in the third digit.
     np.testing.assert_allclose(other.predict([content, style], verbose=0), batched, rtol=0, atol=1e-6)
     other.save(tmp_path / "other.keras")
-    np.testing.assert_array_equal(Stylizer.from_file(tmp_path / "other.keras")(content, style, 0.5), expected)
+    np.testing.assert_array_equal(KerasStylizer.from_file(tmp_path / "other.keras")(content, style, 0.5), expected)
     assert settings() == kept
 
 
@@ -108,7 +108,7 @@ def test_weights_of_a_file_are_read_whole_whatever_the_settings_are(restored, tm
     np.testing.assert_array_equal(features.get_layer("block1_conv1").get_weights()[0], kernel)
 
 
-@pytest.mark.parametrize("kind", [Stylizer, StylePredictor, StyleTransformer])
+@pytest.mark.parametrize("kind", [KerasStylizer, StylePredictor, StyleTransformer])
 def test_a_stylizer_of_another_dtype_is_refused(kind):
     with pytest.raises(InputError, match=f"{kind.__name__} computes in float32, not in mixed_float16: leave dtype out"):
         kind(dtype="mixed_float16")

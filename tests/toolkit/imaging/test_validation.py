@@ -136,7 +136,7 @@ def calls(tmp_path_factory, bundle, stylizer):
         "the start of StyleTransfer": lambda picture: started(features, picture),
     }
     for name, model in {
-        "Stylizer": stylizer,
+        "KerasStylizer": stylizer,
         "DeviceStylizer": device,
         "DeviceEndToEndStylizer": device_end_to_end,
         "SavedModelStylizer": saved,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from toolkit.errors import InputError
-from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.inference.artifact_choice import default_artifact
 from toolkit.inference.model_loader import chosen_artifact, open_model
 from toolkit.runtimes.litert import DeviceStylizer
@@ -15,7 +15,7 @@ from toolkit.runtimes.saved_model import SavedModelStylizer
 
 def test_the_keras_model_of_a_preset_has_the_weights_of_its_archive(stylizer):
     model = open_model("magenta-mobile", "keras")
-    assert type(model) is Stylizer
+    assert type(model) is KerasStylizer
     for opened, expected in zip(model.get_weights(), stylizer.get_weights(), strict=True):
         np.testing.assert_array_equal(opened, expected)
 
@@ -76,7 +76,7 @@ def test_every_form_of_the_model_paints_the_same_picture(bundle, stylizer, conte
 def test_a_saved_model_file_is_opened_by_its_path(stylizer, tmp_path, content, style):
     stylizer.save(tmp_path / "mine.keras")
     model = open_model(tmp_path / "mine.keras")
-    assert type(model) is Stylizer
+    assert type(model) is KerasStylizer
     np.testing.assert_array_equal(model(content, style), stylizer(content, style))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from toolkit.errors import InputError
-from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.imaging import images, samples
 from toolkit.optimization.refinement import Refiner
 from toolkit.optimization.style_transfer import StyleTransfer
@@ -21,7 +21,7 @@ def pair(tmp_path_factory):
 def test_a_refined_picture_has_a_lower_loss_than_the_stylized_one(pair):
     content, path = pair
     style = images.load_image(path)
-    stylized = np.asarray(Stylizer.from_preset("magenta-mobile")(content[None], style[None]))[0]
+    stylized = np.asarray(KerasStylizer.from_preset("magenta-mobile")(content[None], style[None]))[0]
     refined = Refiner(4).refine(content, path, stylized).picture
     judge = StyleTransfer()
     judge.prepare(content, style)

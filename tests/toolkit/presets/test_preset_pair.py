@@ -10,7 +10,7 @@ import pytest
 
 from toolkit import presets
 from toolkit.errors import InputError, WorkError
-from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.runtimes.litert import DeviceStylizer
@@ -94,7 +94,7 @@ def test_a_preset_is_opened_as_its_pair_and_as_the_keras_model_where_that_is_nam
     assert type(opened) is DeviceStylizer
     assert opened.content_size is None
     assert type(open_model(NAME, "tflite")) is DeviceStylizer
-    assert type(open_model(NAME, "keras")) is Stylizer
+    assert type(open_model(NAME, "keras")) is KerasStylizer
 
 
 @pytest.mark.slow

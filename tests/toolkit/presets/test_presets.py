@@ -11,7 +11,7 @@ import pytest
 
 from toolkit import presets
 from toolkit.errors import InputError
-from toolkit.feed_forward.stylizer import Stylizer
+from toolkit.feed_forward.stylizer import KerasStylizer
 
 NAME = "magenta-mobile"
 PARTS = ("kernel", "kernel_scale", "bias", "bias_scale")
@@ -97,7 +97,7 @@ def kernels(model, prefix):
 
 
 def test_every_layer_of_both_networks_is_filled_from_the_archive():
-    model = Stylizer.from_preset(NAME)
+    model = KerasStylizer.from_preset(NAME)
     layers = {**dict(kernels(model.predictor, "predictor")), **dict(kernels(model.transformer, "transformer"))}
     filled = {path: (kernel, bias) for path, kernel, bias in presets.weights(NAME)}
     assert sorted(layers) == sorted(filled)
@@ -129,7 +129,7 @@ def test_a_changed_byte_is_refused(damaged, offset):
 def test_an_archive_cut_short_is_refused(damaged):
     damaged.write_bytes(damaged.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"is damaged"):
-        Stylizer.from_preset(NAME)
+        KerasStylizer.from_preset(NAME)
 
 
 def test_an_archive_that_unpickles_is_never_loaded(damaged):
@@ -165,7 +165,7 @@ def test_an_archive_of_other_arrays_is_refused(damaged, arrays, change):
     change(changed, "predictor/conv_1")
     recorded(damaged, changed)
     with pytest.raises(InputError, match=r"magenta-mobile.npz is damaged .*; reinstall styleport"):
-        Stylizer.from_preset(NAME)
+        KerasStylizer.from_preset(NAME)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sha256": 1}', '{"sha256": NaN}', "[" * 100_000])

@@ -11,7 +11,7 @@ from export.gates import Case, Figures, Gate, Measurement, Pairs, Parity, judge
 from toolkit.errors import InputError
 from toolkit.imaging import io as images
 from toolkit.imaging import samples
-from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.interface.stylizer import OneStyleStylizer
 
 # The height and width of the second size: neither square nor a multiple of four, as users' pictures are.
 SECOND_SIZE = (250, 333)

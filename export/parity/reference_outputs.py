@@ -14,7 +14,7 @@ from export.parity import metrics
 from toolkit.errors import InputError
 from toolkit.external.splitting import SplitStylizer
 from toolkit.imaging import io as images
-from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.interface.stylizer import OneStyleStylizer
 
 
 class References:

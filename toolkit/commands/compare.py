@@ -14,7 +14,7 @@ from toolkit.safe_loading.gate import trusted
 
 if TYPE_CHECKING:
     from toolkit.imaging.io import Picture
-    from toolkit.inference.model_loader import StylizerLike
+    from toolkit.interface.stylizer import Stylizer
 
 
 EXAMPLES = (
@@ -111,7 +111,7 @@ def compare(
     closing.tell([output], follow=[["styleport", "stylize", content, style, "-o", "painted.png", *of_model]])
 
 
-def _feed_forward(network: "StylizerLike", content: "Picture", style: "Picture", style_size: int) -> "Picture":
+def _feed_forward(network: "Stylizer", content: "Picture", style: "Picture", style_size: int) -> "Picture":
     import numpy as np
 
     from toolkit.imaging import io as images

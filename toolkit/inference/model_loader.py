@@ -2,16 +2,14 @@
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from toolkit import manifest as manifests
 from toolkit import presets
 from toolkit.errors import InputError, StyleportError
 from toolkit.external.source_options import NO_SPLIT, SourceOptions
 from toolkit.inference.artifact_choice import default_artifact
-from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.interface.stylizer import OneStyleStylizer, Stylizer
 from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
 from toolkit.runtimes.litert import PREDICTOR_FILE, STYLIZER_FILE, DeviceStylizer, DeviceWholeStylizer
 from toolkit.runtimes.tflite_network import has_runtime
@@ -20,31 +18,10 @@ from toolkit.sources.locator import Located, locate
 if TYPE_CHECKING:
     from toolkit.external.end_to_end import SingleStyleStylizer, WholeStylizer
     from toolkit.external.splitting import SplitStylizer
-    from toolkit.feed_forward.stylizer import Stylizer
+    from toolkit.feed_forward.stylizer import Stylizer as KerasStylizer
 
 # What a preset can be opened as; the first is a .tflite pair, the second the reference.
 PRESET_FORMS = ("tflite", "keras")
-
-
-class StylizerLike(Protocol):
-    """What every form of the model can do that takes a style."""
-
-    def __call__(self, content: np.ndarray, style: np.ndarray) -> Any:
-        """Returns content pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]."""
-        ...
-
-
-@runtime_checkable
-class SplitStylizerLike(StylizerLike, Protocol):
-    """What a model with a predictor and a transformer can do besides; see `toolkit.feed_forward.stylizer.Stylizer`."""
-
-    def bottleneck(self, style: np.ndarray) -> Any:
-        """Returns the bottleneck [B, 1, 1, D] of style pictures [B, h, w, 3]."""
-        ...
-
-    def transform(self, content: np.ndarray, bottleneck: Any) -> Any:
-        """Returns content pictures [B, H, W, 3] in the style of a bottleneck [B or 1, 1, 1, D]."""
-        ...
 
 
 def open_model(
@@ -53,7 +30,7 @@ def open_model(
     threads: int | None = None,
     options: SourceOptions | None = None,
     isolated: bool = False,
-) -> StylizerLike | OneStyleStylizer:
+) -> Stylizer | OneStyleStylizer:
     """Opens a model by name, address or path.
 
     Args:
@@ -68,7 +45,7 @@ def open_model(
 
     Returns:
         The model; where it has a predictor and a transformer, with `bottleneck` and `transform`; where its style is
-        inside, a `toolkit.interface.single_style.OneStyleStylizer`, which is called with contents alone.
+        inside, a `toolkit.interface.stylizer.OneStyleStylizer`, which is called with contents alone.
 
     Raises:
         InputError: there is no such model or artifact, a file of it is damaged, how it is called cannot be told, or
@@ -99,7 +76,7 @@ def chosen_artifact(source: str | Path, artifact: str | None = None) -> str | No
     return default_artifact(Path(source))
 
 
-def in_given_styles(model: StylizerLike | OneStyleStylizer, name: str) -> StylizerLike:
+def in_given_styles(model: Stylizer | OneStyleStylizer, name: str) -> Stylizer:
     """Passes on a model that takes a style; refuses one that has it inside."""
     if isinstance(model, OneStyleStylizer):
         raise InputError(f"{name} has its style inside and paints in no other: choose another model or artifact")
@@ -126,7 +103,7 @@ def refuse(located: Located, options: SourceOptions | None) -> None:
 
 def _open_artifact(
     bundle: Path, artifact: str | None, threads: int | None, isolated: bool
-) -> StylizerLike | OneStyleStylizer:
+) -> Stylizer | OneStyleStylizer:
     manifest = manifests.read(bundle)
     folder = manifests.open_artifact(bundle, artifact or default_artifact(bundle, manifest), manifest)
     method = manifests.method(manifest)
@@ -152,7 +129,7 @@ def _open_artifact(
 
 def load(
     located: Located, options: SourceOptions | None = None, is_tried: bool = True
-) -> "Stylizer | WholeStylizer | SingleStyleStylizer | SplitStylizer":
+) -> "KerasStylizer | WholeStylizer | SingleStyleStylizer | SplitStylizer":
     """Loads a model that was found and is no bundle.
 
     Args:
@@ -166,11 +143,11 @@ def load(
     Raises:
         InputError: it cannot be loaded, how it is called cannot be told, or its range is another one.
     """
-    from toolkit.feed_forward.stylizer import Stylizer
+    from toolkit.feed_forward.stylizer import Stylizer as KerasStylizer
 
     if located.kind == "preset":
         refuse(located, options)
-        return Stylizer.from_preset(located.name)
+        return KerasStylizer.from_preset(located.name)
     from toolkit.external import end_to_end
 
     path: Any = located.path
@@ -180,7 +157,7 @@ def load(
         from toolkit.framework.backend import keras
 
         model = keras_file.load(path, keras.Model)
-        if isinstance(model, Stylizer):
+        if isinstance(model, KerasStylizer):
             refuse(located, options)
             return model
         opened = end_to_end.from_keras_model(model, str(path), options)

@@ -8,8 +8,10 @@ from toolkit.public_names import on_first_use
 
 _PUBLIC = {
     "BottleneckCache": "toolkit.interface.bottleneck_cache",
-    "Look": "toolkit.interface.paint_options",
-    "OneStyleStylizer": "toolkit.interface.single_style",
+    "BottleneckStylizer": "toolkit.interface.stylizer",
+    "OneStyleStylizer": "toolkit.interface.stylizer",
+    "StylizeOptions": "toolkit.interface.stylize_options",
+    "Stylizer": "toolkit.interface.stylizer",
     "interpolate": "toolkit.interface.bottleneck",
 }
 

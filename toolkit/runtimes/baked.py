@@ -8,7 +8,7 @@ import numpy as np
 
 from toolkit.imaging.letterbox import paint_timed
 from toolkit.imaging.validation import Pictures, as_picture, as_pictures
-from toolkit.interface.single_style import OneStyleStylizer
+from toolkit.interface.stylizer import OneStyleStylizer
 from toolkit.process import memory
 from toolkit.process.stage_times import StageClock, Timed
 from toolkit.runtimes.litert import open_network

@@ -1,0 +1,203 @@
+"""Stylizes pictures with any form of the stylizer: read, painted at a detail, their colors kept, written whole."""
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from toolkit.errors import InputError
+from toolkit.imaging import io as images
+from toolkit.imaging.decoding import opened_picture
+from toolkit.imaging.io import Picture
+from toolkit.imaging.photo_metadata import PhotoMetadata, read_metadata
+from toolkit.interface.bottleneck import interpolate
+from toolkit.interface.detail import paint_at_detail, painted_size
+from toolkit.interface.stylize_options import StylizeOptions
+from toolkit.interface.stylizer import BottleneckStylizer, OneStyleStylizer, Stylizer, refuse_strength
+from toolkit.process import memory
+from toolkit.process.stage_times import StageTimes
+
+# More styles than are in use at a time; a model in one piece takes each as a picture, of 0.8 MB.
+_KEPT_STYLES = 256
+
+
+@dataclass(frozen=True)
+class EncodedStyle:
+    """A style as the model takes it; `ImageStylizer.read_style` makes it.
+
+    Attributes:
+        values: the bottleneck [1, 1, 1, D]; for a model in one piece the square picture [1, S, S, 3].
+    """
+
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class StylizedImage:
+    """A stylized picture.
+
+    Attributes:
+        picture: float32 RGB in [0, 1], shape [H, W, 3].
+        content: the picture that was stylized, of the same form and size.
+        metadata: what is kept of the photo's; None where the content was no file.
+        times: what the model's stages took, for a style that was new as well; None where the model does not tell.
+    """
+
+    picture: Picture
+    content: Picture
+    metadata: PhotoMetadata | None = None
+    times: StageTimes | None = None
+
+    def encode(self, path: str | Path) -> bytes:
+        """Returns the file that `save` writes, for those that write it elsewhere."""
+        return images.encode_image(self.picture, path, metadata=self.metadata)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the picture with the photo's metadata, whole or not at all; see `toolkit.imaging.io.save_image`."""
+        images.save_image(self.picture, path, metadata=self.metadata)
+
+
+class ImageStylizer:
+    """Stylizes pictures with one model; threads may share one.
+
+    Args:
+        model: any form of the stylizer, as `toolkit.inference.model_loader.open_model` opens it.
+        options: how pictures are read and painted.
+        open_file: opens the file of a path, for pictures that lie on other file systems.
+
+    Raises:
+        InputError: a strength below 1 is asked of a model in one piece.
+
+    Example:
+        ```python
+        stylizer = ImageStylizer(open_model("magenta-mobile"), StylizeOptions(strength=0.7))
+        stylizer.stylize("photo.jpg", "painting.jpg").save("painted.jpg")
+        ```
+    """
+
+    def __init__(
+        self,
+        model: Stylizer | OneStyleStylizer,
+        options: StylizeOptions | None = None,
+        open_file: Callable[[Any], AbstractContextManager[BinaryIO]] = opened_picture,
+    ) -> None:
+        self.options = options or StylizeOptions()
+        self._model, self._open_file = model, open_file
+        self._styles: dict[str, EncodedStyle] = {}
+        self._lock = threading.Lock()
+        if not self.has_strength and not isinstance(model, OneStyleStylizer):
+            refuse_strength(self.options.strength)
+
+    @property
+    def has_strength(self) -> bool:
+        """Whether a strength below 1 can be had of the model."""
+        return isinstance(self._model, BottleneckStylizer)
+
+    def read_style(self, style: Any) -> EncodedStyle:
+        """Reads a style: squared, and shown to the predictor if the model has one.
+
+        Args:
+            style: a path, whose style is remembered; a picture, as `toolkit.imaging.io.square` takes it.
+
+        Returns:
+            What `stylize` takes for any number of contents.
+
+        Raises:
+            InputError: it cannot be read, there is too little memory for it, or the model has its style inside.
+        """
+        return self._encoded(style, [])
+
+    def stylize(self, content: Any, style: Any = None) -> StylizedImage:
+        """Stylizes one picture: at the detail where it is larger, and brought to its own size.
+
+        Args:
+            content: a path, or a picture as `toolkit.imaging.io.load_image` takes it.
+            style: as `read_style` takes it or gives it; None for a model that has its style inside.
+
+        Returns:
+            The picture, with what is needed to write it.
+
+        Raises:
+            InputError: a picture cannot be read, there is too little memory for its size, or the style is missing.
+        """
+        times: list[StageTimes] = []
+        values = self._values(style, times)
+        picture, metadata = self._read_content(content)
+        stylized = self._stylized(picture, values, times)
+        return StylizedImage(stylized, picture, metadata, sum(times[1:], times[0]) if times else None)
+
+    def _values(self, style: Any, times: list[StageTimes]) -> Any:
+        if style is not None:
+            return self._encoded(style, times).values
+        if not isinstance(self._model, OneStyleStylizer):
+            raise InputError("no style is given, and the model has none inside: give a style picture")
+        return None
+
+    def _encoded(self, style: Any, times: list[StageTimes]) -> EncodedStyle:
+        if isinstance(style, EncodedStyle):
+            return style
+        if not isinstance(style, str | Path):
+            return self._encode(style, times)
+        with self._lock:  # so that no style is read twice
+            if str(style) not in self._styles:
+                encoded = self._encode(style, times)
+                if len(self._styles) == _KEPT_STYLES:
+                    del self._styles[next(iter(self._styles))]
+                self._styles[str(style)] = encoded
+            return self._styles[str(style)]
+
+    def _encode(self, style: Any, times: list[StageTimes]) -> EncodedStyle:
+        if isinstance(self._model, OneStyleStylizer):
+            raise InputError("the model has its style inside, and takes no other")
+        memory.check_painting(self._model, style_side=self.options.style_size)
+        if isinstance(style, str | Path):
+            with self._open_file(style) as stream:
+                style = images.decode_image(stream, str(style), min_side=self.options.style_size)
+        return EncodedStyle(self._bottleneck(style, times))
+
+    def _bottleneck(self, picture: Any, times: list[StageTimes]) -> np.ndarray:
+        """The bottleneck of a picture; for a model in one piece its square."""
+        square = images.square(picture, self.options.style_size)[None]
+        if isinstance(self._model, BottleneckStylizer):
+            return self._run(times, self._model.bottleneck, square)
+        return square
+
+    def _read_content(self, source: Any) -> tuple[Picture, PhotoMetadata | None]:
+        max_size = self.options.max_size
+        if not isinstance(source, str | Path):
+            return images.load_image(source, max_size), None
+        with self._open_file(source) as stream:
+            width, height = images.stored_size(stream, str(source), max_size)
+            memory.check(memory.enlarging(height, width), "a smaller --max-size")
+            stream.seek(0)
+            picture = images.decode_image(stream, str(source), max_size)
+            stream.seek(0)
+            return picture, read_metadata(stream)
+
+    def _stylized(self, content: Picture, style: Any, times: list[StageTimes]) -> Picture:
+        model_size = getattr(self._model, "content_size", None)
+        memory.check_painting(self._model, painted_size(content.shape[:2], self.options.detail, model_size))
+
+        def paint(small: Picture) -> np.ndarray:
+            if isinstance(self._model, OneStyleStylizer):
+                return self._run(times, self._model, small[None])
+            if not isinstance(self._model, BottleneckStylizer):
+                return self._run(times, self._model, small[None], style)
+            # The content is shown to the predictor as a style is: all forms of the model then agree.
+            strength = self.options.strength
+            mixed = style if strength == 1 else interpolate(self._bottleneck(small, times), style, strength)
+            return self._run(times, self._model.transform, small[None], mixed)
+
+        stylized = paint_at_detail(content, paint, self.options.detail, model_size)
+        return images.preserve_color(content, stylized) if self.options.preserve_color else stylized
+
+    def _run(self, times: list[StageTimes], call: Callable[..., Any], *arguments: Any) -> np.ndarray:
+        """Calls the model, and notes what it tells of the call."""
+        result = np.asarray(call(*arguments))
+        if (told := getattr(self._model, "times", None)) is not None:
+            times.append(told)
+        return result

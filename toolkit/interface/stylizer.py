@@ -1,0 +1,63 @@
+"""What every stylizer can do, whatever computes it: content and style in, picture out.
+
+`Stylizer` is the one call. Its two variants are `BottleneckStylizer`, which can do more, and `OneStyleStylizer`, which
+takes no style.
+"""
+
+import abc
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from toolkit.errors import InputError
+
+
+class Stylizer(Protocol):
+    """A stylizer that takes a style picture."""
+
+    def __call__(self, content: np.ndarray, style: np.ndarray, strength: float | None = None) -> Any:
+        """Repaints pictures in the style of other pictures.
+
+        Args:
+            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
+            style: likewise [B or 1, h, w, 3].
+            strength: in [0, 1], from the content's own style to the style's, which is the default. A model in one
+                piece has none but 1.
+
+        Returns:
+            [B, H, W, 3] float32 in [0, 1].
+        """
+        ...
+
+
+@runtime_checkable
+class BottleneckStylizer(Stylizer, Protocol):
+    """A stylizer of a predictor and a transformer: a style is read once, and serves many contents at any strength."""
+
+    def bottleneck(self, style: np.ndarray) -> Any:
+        """Returns the bottleneck [B, 1, 1, D] of style pictures [B, h, w, 3]."""
+        ...
+
+    def transform(self, content: np.ndarray, bottleneck: Any) -> Any:
+        """Returns content pictures [B, H, W, 3] in the style of a bottleneck [B or 1, 1, 1, D]."""
+        ...
+
+
+class OneStyleStylizer(abc.ABC):
+    """A stylizer that has its one style inside: called with contents alone.
+
+    A base class and no protocol: what is called is no different, but for the number of arguments.
+    """
+
+    @abc.abstractmethod
+    def __call__(self, content: np.ndarray) -> Any:
+        """Repaints pictures [B, H, W, 3] in the style that is inside; see `Stylizer`."""
+
+
+def refuse_strength(strength: float | None) -> None:
+    """Refuses a strength below 1, on behalf of a model in one piece."""
+    if strength is not None and strength != 1:
+        raise InputError(
+            f"strength is {strength:g}: a model in one piece has none but 1; "
+            "where it has a bottleneck, --split-at names it"
+        )

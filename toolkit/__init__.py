@@ -8,11 +8,13 @@ from toolkit.public_names import on_first_use
 _PUBLIC = {
     "BakedStylizer": "toolkit.runtimes.baked",
     "DeviceStylizer": "toolkit.runtimes.litert",
+    "ImageStylizer": "toolkit.inference.image_stylizer",
     "InputError": "toolkit.errors",
     "SavedModelStylizer": "toolkit.runtimes.saved_model",
     "SourceOptions": "toolkit.external.source_options",
     "StyleportError": "toolkit.errors",
     "StyleTransfer": "toolkit.optimization.style_transfer",
+    "StylizeOptions": "toolkit.interface.stylize_options",
     "Stylizer": "toolkit.feed_forward.stylizer",
     "VGG19Features": "toolkit.optimization.features.vgg19",
     "WorkError": "toolkit.errors",

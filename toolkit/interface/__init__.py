@@ -1,4 +1,4 @@
-"""What all forms of the stylizer have in common: bottleneck, strength, size and detail, whatever computes them.
+"""What all forms of the stylizer have in common: the call, bottleneck, strength, size and detail.
 
 NumPy and Pillow alone are needed. Both methods, `toolkit.runtimes`, `toolkit.inference` and the client of `serving`
 import it.

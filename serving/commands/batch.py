@@ -70,7 +70,7 @@ def batch(
     from toolkit.interface.stylize_options import StylizeOptions
 
     chosen = writable_suffix(suffix)
-    stylize_options = StylizeOptions(strength, max_size, style_size, preserve_color, detail)
+    settings = StylizeOptions(strength, max_size, style_size, preserve_color, detail)
     warn_of_style_size(style_size)
     with quiet_libraries() as console, trusted(trust):
         from serving.pipelines.beam import bundle_copy, files, plan, runners
@@ -88,7 +88,7 @@ def batch(
             output_paths.check([Path(bundle)], [output_paths.Folder("--output", Path(output))])
         bundle_copy.check(bundle)
         planned = plan.make(pattern, styles, output, keep_folders, chosen)
-        summary = run(planned, bundle, stylize_options, opened, options, console)
+        summary = run(planned, bundle, settings, opened, options, console)
     if as_json:
         print_json({"output": planned.output, **asdict(summary)})
     else:

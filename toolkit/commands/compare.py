@@ -1,7 +1,7 @@
 """`styleport compare`: both methods on one pair of pictures, side by side."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,11 +11,6 @@ from toolkit.commands.optimize import MAX_STEPS, check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.printing import print_path
 from toolkit.safe_loading.gate import trusted
-
-if TYPE_CHECKING:
-    from toolkit.imaging.io import Picture
-    from toolkit.interface.stylizer import Stylizer
-
 
 EXAMPLES = (
     "styleport compare photo.jpg painting.jpg -o compared.png",
@@ -58,11 +53,13 @@ def compare(
     trust: Trust = False,
 ) -> None:
     """Paint a picture by both methods, and show the results beside the content and the style."""
+    import numpy as np
+
     from toolkit.console import quiet_libraries
     from toolkit.external.source_options import SourceOptions
     from toolkit.files import output_paths
     from toolkit.files.atomic_write import make_folder
-    from toolkit.imaging.io import WRITABLE_SUFFIXES, save_image
+    from toolkit.imaging.io import WRITABLE_SUFFIXES, save_image, square
     from toolkit.imaging.montage import side_by_side
     from toolkit.process import memory
     from toolkit.sources.locator import local_path
@@ -95,7 +92,7 @@ def compare(
                 transfer.fit(content_picture, style_picture, 1, steps, callbacks=[bar], verbose=0)
             except Interrupted:
                 interrupted = True
-        stylized = _feed_forward(network, content_picture, style_picture, style_size)
+        stylized = np.asarray(network(content_picture[None], square(style_picture, style_size)[None]))[0]
     panels = {
         "content": content_picture,
         "style": style_picture,
@@ -109,11 +106,3 @@ def compare(
     print_path(output)
     of_model = closing.given(context, "model", "artifact", "inputs", "split_at", "value_range", "imports", "trust")
     closing.tell([output], follow=[["styleport", "stylize", content, style, "-o", "painted.png", *of_model]])
-
-
-def _feed_forward(network: "Stylizer", content: "Picture", style: "Picture", style_size: int) -> "Picture":
-    import numpy as np
-
-    from toolkit.imaging import io as images
-
-    return np.asarray(network(content[None], images.square(style, style_size)[None]))[0]

@@ -158,7 +158,7 @@ def stylize(
     options = SourceOptions(inputs, split_at, value_range)
     if refine and max_size is None:
         max_size = _REFINED_SIZE
-    stylize_options = StylizeOptions(strength, max_size, style_size, preserve_color, detail)
+    settings = StylizeOptions(strength, max_size, style_size, preserve_color, detail)
     refuse_idle(context, of_models_made_elsewhere(model))
     opened, is_inside = None, has_style_inside(model, artifact)
     if is_inside is None:
@@ -201,10 +201,9 @@ def stylize(
 
             steps = RunProgress(console, refine)
             bar, refiner = steps.of_pictures(len(jobs)), Refiner(refine, preserve_color, [steps])
-        opened = opened or open_model(model, artifact, threads, options, isolated)
-        stylizer = ImageStylizer(opened, stylize_options)
+        stylizer = ImageStylizer(opened or open_model(model, artifact, threads, options, isolated), settings)
         with bar as step:
-            outcomes = _stylized(stylizer, refiner, jobs, step, console)
+            outcomes = _stylized(jobs, stylizer, refiner, step, console)
     done = [outcome for outcome in outcomes if not outcome.error]
     failed = [outcome for outcome in outcomes if outcome.error]
     _print(done, failed, skipped, as_json)
@@ -217,9 +216,9 @@ def stylize(
 
 
 def _stylized(
+    jobs: "list[Job]",
     stylizer: "ImageStylizer",
     refiner: "Refiner | None",
-    jobs: "list[Job]",
     step: "Callable[[str], None]",
     console: "Console",
 ) -> list[Outcome]:
@@ -228,7 +227,7 @@ def _stylized(
     try:
         for job in jobs:
             step(job.content.name)
-            outcomes.append(_outcome(stylizer, refiner, job))
+            outcomes.append(_outcome(job, stylizer, refiner))
             if outcomes[-1].stopped_after is not None:
                 break
     except KeyboardInterrupt:
@@ -238,7 +237,7 @@ def _stylized(
     return outcomes
 
 
-def _outcome(stylizer: "ImageStylizer", refiner: "Refiner | None", job: "Job") -> Outcome:
+def _outcome(job: "Job", stylizer: "ImageStylizer", refiner: "Refiner | None") -> Outcome:
     from toolkit.files.atomic_write import make_folder
 
     try:
@@ -253,8 +252,8 @@ def _outcome(stylizer: "ImageStylizer", refiner: "Refiner | None", job: "Job") -
     except Exception as error:
         if not out_of_memory(error):
             raise
-        message = f"{job.content}: there is too little memory: take a smaller --detail or --max-size"
-        return Outcome(job, WorkError(message))
+        mend = "take a smaller --detail or --max-size"
+        return Outcome(job, WorkError(f"{job.content}: there is too little memory: {mend}"))
     return Outcome(job, times=stylized.times, stopped_after=stopped_after)
 
 

@@ -27,13 +27,13 @@ _KEPT_STYLES = 256
 
 @dataclass(frozen=True)
 class EncodedStyle:
-    """A style as the model takes it; `ImageStylizer.read_style` makes it.
+    """A style as the model takes it, which `ImageStylizer.read_style` makes.
 
     Attributes:
-        values: the bottleneck [1, 1, 1, D]; for a model in one piece the square picture [1, S, S, 3].
+        values: bottleneck [1, 1, 1, D], or square picture [1, S, S, 3]; None for a model that has its style inside.
     """
 
-    values: np.ndarray
+    values: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -125,34 +125,30 @@ class ImageStylizer:
             InputError: a picture cannot be read, there is too little memory for its size, or the style is missing.
         """
         times: list[StageTimes] = []
-        values = self._values(style, times)
+        encoded = self._encoded(style, times)
         picture, metadata = self._read_content(content)
-        stylized = self._stylized(picture, values, times)
+        stylized = self._stylized(picture, encoded.values, times)
         return StylizedImage(stylized, picture, metadata, sum(times[1:], times[0]) if times else None)
-
-    def _values(self, style: Any, times: list[StageTimes]) -> Any:
-        if style is not None:
-            return self._encoded(style, times).values
-        if not isinstance(self._model, OneStyleStylizer):
-            raise InputError("no style is given, and the model has none inside: give a style picture")
-        return None
 
     def _encoded(self, style: Any, times: list[StageTimes]) -> EncodedStyle:
         if isinstance(style, EncodedStyle):
             return style
+        if isinstance(self._model, OneStyleStylizer):
+            if style is not None:
+                raise InputError("the model has its style inside, and takes no other")
+            return EncodedStyle(None)
+        if style is None:
+            raise InputError("no style is given, and the model has none inside: give a style picture")
         if not isinstance(style, str | Path):
             return self._encode(style, times)
         with self._lock:  # so that no style is read twice
             if str(style) not in self._styles:
-                encoded = self._encode(style, times)
                 if len(self._styles) == _KEPT_STYLES:
                     del self._styles[next(iter(self._styles))]
-                self._styles[str(style)] = encoded
+                self._styles[str(style)] = self._encode(style, times)
             return self._styles[str(style)]
 
     def _encode(self, style: Any, times: list[StageTimes]) -> EncodedStyle:
-        if isinstance(self._model, OneStyleStylizer):
-            raise InputError("the model has its style inside, and takes no other")
         memory.check_painting(self._model, style_side=self.options.style_size)
         if isinstance(style, str | Path):
             with self._open_file(style) as stream:

@@ -1,8 +1,4 @@
-"""What every stylizer can do, whatever computes it: content and style in, picture out.
-
-`Stylizer` is the one call. Its two variants are `BottleneckStylizer`, which can do more, and `OneStyleStylizer`, which
-takes no style.
-"""
+"""What every stylizer can do: `Stylizer`, its variant with a bottleneck, and its variant that takes no style."""
 
 import abc
 from typing import Any, Protocol, runtime_checkable
@@ -21,8 +17,7 @@ class Stylizer(Protocol):
         Args:
             content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
             style: likewise [B or 1, h, w, 3].
-            strength: in [0, 1], from the content's own style to the style's, which is the default. A model in one
-                piece has none but 1.
+            strength: in [0, 1], from the content's own style to the style's (the default); 1 of a model in one piece.
 
         Returns:
             [B, H, W, 3] float32 in [0, 1].
@@ -44,10 +39,7 @@ class BottleneckStylizer(Stylizer, Protocol):
 
 
 class OneStyleStylizer(abc.ABC):
-    """A stylizer that has its one style inside: called with contents alone.
-
-    A base class and no protocol: what is called is no different, but for the number of arguments.
-    """
+    """A stylizer that has its style inside. A base class: a protocol does not see how many arguments a call takes."""
 
     @abc.abstractmethod
     def __call__(self, content: np.ndarray) -> Any:

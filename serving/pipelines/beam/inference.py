@@ -64,12 +64,12 @@ class StylizerHandler(ModelHandler[Task, Painted, ImageStylizer]):
     Args:
         bundle: the bundle's folder, on any file system that Beam has.
         styles: the path of each style's picture by its name.
-        stylize_options: how pictures are read and painted.
+        settings: how pictures are read and painted.
     """
 
-    def __init__(self, bundle: str, styles: Mapping[str, str], stylize_options: StylizeOptions) -> None:
+    def __init__(self, bundle: str, styles: Mapping[str, str], settings: StylizeOptions) -> None:
         super().__init__()
-        self._bundle, self._styles, self._stylize_options = bundle, dict(styles), stylize_options
+        self._bundle, self._styles, self._settings = bundle, dict(styles), settings
         # Workers are other threads and processes, which do not see what is in effect here.
         self._trust = is_trusted()
 
@@ -77,7 +77,7 @@ class StylizerHandler(ModelHandler[Task, Painted, ImageStylizer]):
         """Loads the model; Beam calls this once a process and shares what it returns."""
         with local_bundle(self._bundle) as folder, trusted(self._trust):
             model = in_given_styles(open_model(folder, SAVED_MODEL), self._bundle)
-            return ImageStylizer(model, self._stylize_options, files.reading)
+            return ImageStylizer(model, self._settings, files.reading)
 
     def run_inference(
         self, batch: Sequence[Task], model: ImageStylizer, inference_args: dict[str, Any] | None = None

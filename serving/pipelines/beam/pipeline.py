@@ -119,13 +119,13 @@ def _in_one_tally(outcome: BatchOutcome) -> tuple[int, BatchOutcome]:
     return 0, outcome
 
 
-def build(pipeline: beam.Pipeline, plan: Plan, bundle: str, stylize_options: StylizeOptions) -> None:
+def build(pipeline: beam.Pipeline, plan: Plan, bundle: str, settings: StylizeOptions) -> None:
     """Adds all steps of a batch to a pipeline of any engine."""
-    handler = StylizerHandler(bundle, plan.styles, stylize_options)
+    handler = StylizerHandler(bundle, plan.styles, settings)
     _ = (
         pipeline
         | "Pictures" >> beam.Create(plan.pictures)
-        | "Stylize" >> Stylize(handler, plan.output, stylize_options.max_size)
+        | "Stylize" >> Stylize(handler, plan.output, settings.max_size)
         | "Count" >> beam.ParDo(Count())
         | "Key" >> beam.Map(_in_one_tally).with_output_types(tuple[int, BatchOutcome])
         | "Add up" >> beam.CombinePerKey(AddUp())

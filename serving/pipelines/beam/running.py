@@ -23,12 +23,7 @@ _OURS = re.compile(r"^toolkit\.errors\.(InputError|WorkError): (.*)$", re.MULTIL
 
 
 def run(
-    plan: Plan,
-    bundle: str,
-    stylize_options: StylizeOptions,
-    runner: PipelineRunner,
-    options: PipelineOptions,
-    console: Console,
+    plan: Plan, bundle: str, settings: StylizeOptions, runner: PipelineRunner, flags: PipelineOptions, console: Console
 ) -> Summary:
     """Runs a batch to its end, its progress shown on a console, and returns its numbers.
 
@@ -43,17 +38,15 @@ def run(
     else:
         files.remove(FileSystems.join(plan.output, outcomes.SUMMARY_FILE))
         with watching(console, plan):
-            _run(plan, bundle, stylize_options, runner, options)
+            _run(plan, bundle, settings, runner, flags)
         summary = outcomes.read(plan.output)
     remark(console, _line(summary))
     return summary
 
 
-def _run(
-    plan: Plan, bundle: str, stylize_options: StylizeOptions, runner: PipelineRunner, options: PipelineOptions
-) -> None:
-    pipeline = beam.Pipeline(runner, options)
-    batch.build(pipeline, plan, bundle, stylize_options)
+def _run(plan: Plan, bundle: str, settings: StylizeOptions, runner: PipelineRunner, flags: PipelineOptions) -> None:
+    pipeline = beam.Pipeline(runner, flags)
+    batch.build(pipeline, plan, bundle, settings)
     try:
         state = pipeline.run().wait_until_finish()
     except StyleportError:

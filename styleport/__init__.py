@@ -1,7 +1,7 @@
 """Neural style transfer models, exported and served: the public names of the three packages in one place.
 
-`from styleport import KerasStylizer` is what `from toolkit import KerasStylizer` is. Names load on first use: `import styleport`
-alone costs neither TensorFlow nor NumPy.
+`from styleport import KerasStylizer` equals `from toolkit import KerasStylizer`. Names load on first use:
+`import styleport` alone loads neither TensorFlow nor NumPy.
 """
 
 import importlib
@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from toolkit.imaging.images import to_pillow as to_pillow
     from toolkit.imaging.montage import feature_maps as feature_maps
     from toolkit.imaging.montage import side_by_side as side_by_side
+    from toolkit.inference.image_stylizer import ImageStylizer as ImageStylizer
     from toolkit.inference.model_loader import open_model as open_model
     from toolkit.interface.detail import paint_at_detail as paint_at_detail
+    from toolkit.interface.stylize_options import StylizeOptions as StylizeOptions
     from toolkit.optimization.features.vgg19 import VGG19Features as VGG19Features
     from toolkit.optimization.losses import gram_matrix as gram_matrix
     from toolkit.optimization.style_transfer import StyleTransfer as StyleTransfer

@@ -13,7 +13,13 @@ from export.formats.feed_forward_saved_model import (
     function_of,
     save_functions,
 )
-from toolkit.external.end_to_end import EndToEndStylizer, LoadedStylizer, ExternalSingleStyleStylizer, cut, from_saved_model
+from toolkit.external.end_to_end import (
+    EndToEndStylizer,
+    ExternalSingleStyleStylizer,
+    LoadedStylizer,
+    cut,
+    from_saved_model,
+)
 from toolkit.external.frozen_graph import freeze
 from toolkit.external.source_options import SourceOptions
 

@@ -10,7 +10,7 @@ from export.artifact import DEFAULT_SIZE, PAGE_SIZES, Artifact
 from export.gates import EvalCase, EvalPairs, Gate, Measurement, Metrics, Parity, check_gate
 from toolkit.errors import InputError
 from toolkit.imaging import images, samples
-from toolkit.interface.single_style import SingleStyleStylizerLike
+from toolkit.interface.stylizer import SingleStyleStylizer
 
 # The height and width of the second size: neither square nor a multiple of four, as users' pictures are.
 SECOND_SIZE = (250, 333)
@@ -138,7 +138,7 @@ def _fill(picture: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _painted(stylizer: Callable[..., Any], case: EvalCase) -> np.ndarray:
-    pictures = (case.content,) if isinstance(stylizer, SingleStyleStylizerLike) else (case.content, case.style)
+    pictures = (case.content,) if isinstance(stylizer, SingleStyleStylizer) else (case.content, case.style)
     return np.asarray(stylizer(*pictures))[0]
 
 

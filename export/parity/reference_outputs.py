@@ -14,7 +14,7 @@ from export.parity import evaluation
 from toolkit.errors import InputError
 from toolkit.external.splitting import SplitStylizer
 from toolkit.imaging import images
-from toolkit.interface.single_style import SingleStyleStylizerLike
+from toolkit.interface.stylizer import SingleStyleStylizer
 
 
 class ArtifactReferences:
@@ -33,7 +33,7 @@ class ArtifactReferences:
         self._cases_in_style = functools.partial(evaluation.cases_in_style, contents=contents)
         self._baked: dict[tuple[Style, bytes], evaluation.ReferenceOutputs] = {}
         cases = functools.partial(evaluation.cases, pairs=pairs)
-        if isinstance(model, SingleStyleStylizerLike):
+        if isinstance(model, SingleStyleStylizer):
             cases = functools.partial(self._cases_in_style, name=name, style=None)
         # What was cut in two is held against the model as it was loaded.
         self._own = evaluation.ReferenceOutputs(model.end_to_end if isinstance(model, SplitStylizer) else model, cases)

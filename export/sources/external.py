@@ -18,7 +18,7 @@ from export.sources.feed_forward import ExportableStylizer
 from export.web.exporter import PageExporter
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.external.end_to_end import LoadedStylizer, ExternalSingleStyleStylizer
+from toolkit.external.end_to_end import ExternalSingleStyleStylizer, LoadedStylizer
 from toolkit.external.source_options import NO_SPLIT, SourceOptions
 from toolkit.external.splitting import SplitStylizer
 from toolkit.framework import custom_objects, keras_file

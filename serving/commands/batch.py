@@ -67,10 +67,10 @@ def batch(
     from toolkit.console import quiet_libraries
     from toolkit.files import output_paths
     from toolkit.imaging.formats.file_types import writable_suffix
-    from toolkit.interface.paint_options import Look
+    from toolkit.interface.stylize_options import StylizeOptions
 
     chosen = writable_suffix(suffix)
-    look = Look(strength, max_size, style_size, preserve_color, detail)
+    settings = StylizeOptions(strength, max_size, style_size, preserve_color, detail)
     warn_of_style_size(style_size)
     with quiet_libraries() as console, trusted(trust):
         from serving.pipelines.beam import bundle_copy, files, plan, runners
@@ -88,7 +88,7 @@ def batch(
             output_paths.check([Path(bundle)], [output_paths.Folder("--output", Path(output))])
         bundle_copy.check(bundle)
         planned = plan.make(pattern, styles, output, keep_folders, chosen)
-        summary = run(planned, bundle, look, opened, options, console)
+        summary = run(planned, bundle, settings, opened, options, console)
     if as_json:
         print_json({"output": planned.output, **asdict(summary)})
     else:

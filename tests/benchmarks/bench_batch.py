@@ -46,15 +46,14 @@ def _write_pictures(folder: Path) -> None:
 
 def _plain_loop(folder: Path, output: Path) -> float:
     """The seconds a picture takes in a loop over the SavedModel in this process, after the first."""
+    from toolkit.inference.image_stylizer import ImageStylizer
     from toolkit.inference.model_loader import open_model
-    from toolkit.inference.painting import Painter
-    from toolkit.interface.paint_options import Look
 
-    painter = Painter(open_model(folder / "bundle", "saved_model"), Look())
-    style = painter.read_style(images.load_image(folder / "style.png"))
+    stylizer = ImageStylizer(open_model(folder / "bundle", "saved_model"))
+    style = stylizer.read_style(folder / "style.png")
     output.mkdir()
     for path in images.find_images(folder / "few"):
-        images.save_image(painter.paint(images.load_image(path), style), output / f"{path.stem}.png")
+        images.save_image(stylizer.stylize(images.load_image(path), style).picture, output / f"{path.stem}.png")
     return _seconds_a_picture(output)
 
 

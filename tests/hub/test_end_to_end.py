@@ -18,7 +18,9 @@ from toolkit.external.frozen_graph import freeze
 from toolkit.external.source_options import SourceOptions
 from toolkit.external.splitting import SplitStylizer
 from toolkit.imaging import images, samples
+from toolkit.inference.image_stylizer import ImageStylizer
 from toolkit.inference.model_loader import open_model
+from toolkit.interface.stylize_options import StylizeOptions
 from toolkit.runtimes.litert import DeviceEndToEndStylizer
 from toolkit.safe_loading import graph_file
 from toolkit.sources import hub
@@ -401,3 +403,13 @@ def test_one_file_paints_on_a_device_at_its_size_and_at_others(tmp_path):
     exact = images.resize(CONTENT[0], 32, 48)[None]
     np.testing.assert_allclose(model(exact, STYLE), (exact + STYLE.mean((1, 2), keepdims=True)) / 2, atol=0.02)
     assert model(np.concatenate([CONTENT, CONTENT]), STYLE).shape == (2, 48, 64, 3)
+
+
+def test_an_end_to_end_model_has_the_call_of_all_and_no_strength_but_1(tmp_path):
+    layer_kinds.KINDS["batches of 4"]().save(tmp_path / "model.keras")
+    opened = open_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(opened(CONTENT, STYLE, strength=1), opened(CONTENT, STYLE))
+    with pytest.raises(InputError, match="an end-to-end model has none but 1"):
+        opened(CONTENT, STYLE, strength=0.5)
+    with pytest.raises(InputError, match="an end-to-end model has none but 1"):
+        ImageStylizer(opened, StylizeOptions(strength=0.5))

@@ -13,9 +13,8 @@ from tests.toolkit import tiny_pairs
 from toolkit import SourceOptions, StyleTransfer, VGG19Features, open_model
 from toolkit.errors import InputError
 from toolkit.imaging import images
-from toolkit.inference.painting import Painter
+from toolkit.inference.image_stylizer import ImageStylizer
 from toolkit.interface.bottleneck_cache import BottleneckCache
-from toolkit.interface.paint_options import Look
 from toolkit.process.stage_times import StageTimes
 from toolkit.runtimes.baked import BakedStylizer
 from toolkit.runtimes.litert import DeviceEndToEndStylizer, DeviceStylizer
@@ -106,13 +105,12 @@ def test_the_times_are_those_of_the_threads_own_call(folder):
     assert told[1].bottleneck > 0 == told[1].transform
 
 
-def test_a_painter_tells_each_thread_its_own_times(folder):
-    painter = Painter(DeviceStylizer(folder, threads=1), Look())
-    style = painter.read_style(STYLES[0][0])
-    assert painter.take_times().transform == 0
-    told = at_once(*(lambda: (painter.paint(CONTENTS[0][0], style), painter.take_times())[1] for _ in range(THREADS)))
+def test_a_picture_comes_with_the_times_of_its_own_stages_and_of_a_style_that_was_new(folder, tmp_path):
+    stylizer = ImageStylizer(DeviceStylizer(folder, threads=1))
+    images.save_image(STYLES[0][0], tmp_path / "style.png")
+    told = at_once(*(lambda: stylizer.stylize(CONTENTS[0][0], tmp_path / "style.png").times for _ in range(THREADS)))
     assert all(times.transform > 0 for times in told)
-    assert painter.take_times() is None
+    assert sum(times.bottleneck > 0 for times in told) == 1
 
 
 def test_a_style_that_several_ask_for_at_once_is_read_once():

@@ -1,7 +1,7 @@
 """`styleport compare`: both methods on one pair of pictures, side by side."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,11 +11,6 @@ from toolkit.commands.optimize import MAX_STEPS, check_memory, load_pictures
 from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.printing import print_path
 from toolkit.safe_loading.saved_model_check import trusted
-
-if TYPE_CHECKING:
-    from toolkit.imaging.images import Picture
-    from toolkit.inference.model_loader import StylizerLike
-
 
 EXAMPLES = (
     "styleport compare photo.jpg painting.jpg -o compared.png",
@@ -58,11 +53,13 @@ def compare(
     trust: Trust = False,
 ) -> None:
     """Paint a picture by both methods, and show the results beside the content and the style."""
+    import numpy as np
+
     from toolkit.console import quiet_libraries
     from toolkit.external.source_options import SourceOptions
     from toolkit.files import output_paths
     from toolkit.files.atomic_write import make_folder
-    from toolkit.imaging.images import WRITABLE_SUFFIXES, save_image
+    from toolkit.imaging.images import WRITABLE_SUFFIXES, center_crop_resize, save_image
     from toolkit.imaging.montage import side_by_side
     from toolkit.process import memory
     from toolkit.sources.model_source import local_path
@@ -95,25 +92,17 @@ def compare(
                 transfer.fit(content_picture, style_picture, 1, steps, callbacks=[bar], verbose=0)
             except Interrupted:
                 interrupted = True
-        stylized = _feed_forward(network, content_picture, style_picture, style_size)
-    pictures = {
+        stylized = np.asarray(network(content_picture[None], center_crop_resize(style_picture, style_size)[None]))[0]
+    panels = {
         "content": content_picture,
         "style": style_picture,
         f"optimization, {len(transfer.curve)} steps": transfer.image,
         f"feed-forward, {model}": stylized,
     }
     make_folder(output.parent)
-    save_image(side_by_side(pictures), output)
+    save_image(side_by_side(panels), output)
     if interrupted:
         raise interruption.stopped(len(transfer.curve), steps, f"the pictures as they stand are in {output}")
     print_path(output)
     of_model = closing.given(context, "model", "artifact", "inputs", "split_at", "value_range", "imports", "trust")
     closing.print_closing([output], follow=[["styleport", "stylize", content, style, "-o", "painted.png", *of_model]])
-
-
-def _feed_forward(network: "StylizerLike", content: "Picture", style: "Picture", style_size: int) -> "Picture":
-    import numpy as np
-
-    from toolkit.imaging import images
-
-    return np.asarray(network(content[None], images.center_crop_resize(style, style_size)[None]))[0]

@@ -46,7 +46,7 @@ Trust = Annotated[
     ),
 ]
 
-# Fields of `toolkit.interface.paint_options.Look`.
+# Fields of `toolkit.interface.stylize_options.StylizeOptions`.
 STRENGTH_HELP = (
     "How much of the style is taken, from 0 to 1. At 0 the photo is still repainted, in the style that the network "
     "sees in the photo itself."

@@ -1,7 +1,7 @@
 """`styleport stylize`: pictures in, stylized pictures out."""
 
 import itertools
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,8 +23,7 @@ from toolkit.commands.options import (
     ValueRange,
     warn_of_style_size,
 )
-from toolkit.commands.studio import Outcome, Studio
-from toolkit.errors import InputError, WorkError
+from toolkit.errors import InputError, StyleportError, WorkError, out_of_memory
 from toolkit.interface.sizes import DETAIL
 from toolkit.printing import print_json, print_path, print_remark
 from toolkit.safe_loading.saved_model_check import trusted
@@ -35,6 +34,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from toolkit.commands.jobs import Job, Output
+    from toolkit.inference.image_stylizer import ImageStylizer
+    from toolkit.optimization.refinement import Refiner
+    from toolkit.process.stage_times import StageTimes
 
 # Bound on the longer side of photos that are refined, as optimize has it: a step's time grows with the pixels.
 _REFINED_SIZE = 512
@@ -51,6 +53,23 @@ EXAMPLES = (
     "styleport stylize photos/ painting.jpg -o painted/ --strength 0.7",
     "styleport stylize photo.jpg painting.jpg -o painted.png --model bundle",
 )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        job: the picture.
+        error: what went wrong, if anything.
+        times: what the model's stages took, where the model tells.
+        stopped_after: how many steps of refining were taken before Ctrl-C ended them; None where nothing did.
+    """
+
+    job: "Job"
+    error: StyleportError | None = None
+    times: "StageTimes | None" = None
+    stopped_after: int | None = None
 
 
 def stylize(
@@ -132,14 +151,14 @@ def stylize(
     from toolkit.files import output_paths
     from toolkit.imaging import images
     from toolkit.inference.model_loader import chosen_artifact, has_style_inside, open_model
-    from toolkit.interface.paint_options import Look
-    from toolkit.interface.single_style import SingleStyleStylizerLike
+    from toolkit.interface.stylize_options import StylizeOptions
+    from toolkit.interface.stylizer import SingleStyleStylizer
     from toolkit.sources.model_source import local_path
 
     options = SourceOptions(inputs, split_at, value_range)
     if refine and max_size is None:
         max_size = _REFINED_SIZE
-    look = Look(strength, max_size, style_size, preserve_color, detail)
+    settings = StylizeOptions(strength, max_size, style_size, preserve_color, detail)
     refuse_idle(context, for_external_models(model))
     opened, is_inside = None, has_style_inside(model, artifact)
     if is_inside is None:
@@ -148,7 +167,7 @@ def stylize(
 
             import_modules(imports or [])
             opened = open_model(model, artifact, threads, options, isolated)
-        is_inside = isinstance(opened, SingleStyleStylizerLike)
+        is_inside = isinstance(opened, SingleStyleStylizer)
     baked = artifact or model if is_inside else None
     if not baked and len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")
@@ -171,43 +190,71 @@ def stylize(
     if skipped:
         print_remark(_skipped(skipped))
     with quiet_libraries() as console, trusted(trust):
-        from toolkit.inference.painting import Painter
+        from toolkit.inference.image_stylizer import ImageStylizer
 
         bar, refiner = progress_bar(console, len(jobs)), None
         if refine:
             from toolkit.optimization.progress import RunProgress
-            from toolkit.optimization.refinement import (
-                Refiner,  # takes TensorFlow, which a picture in one pass does without
-            )
+            from toolkit.optimization.refinement import Refiner  # takes TensorFlow, which one pass does without
 
             steps = RunProgress(console, refine)
             bar, refiner = steps.of_pictures(len(jobs)), Refiner(refine, preserve_color, [steps])
-        painter = Painter(opened or open_model(model, artifact, threads, options, isolated), look)
+        stylizer = ImageStylizer(opened or open_model(model, artifact, threads, options, isolated), settings)
         with bar as step:
-            outcomes = _painted(Studio(painter, refiner), jobs, step, console)
+            outcomes = _stylized(jobs, stylizer, refiner, step, console)
     done = [outcome for outcome in outcomes if not outcome.error]
     failed = [outcome for outcome in outcomes if outcome.error]
     _print(done, failed, skipped, as_json)
     if refine:
         _end_if_stopped(outcomes[-1], refine, len(jobs) - len(done), len(jobs))
     if not as_json and done:
-        follow = _following(done[0].job, painter.has_strength and strength == 1, closing.given(context, *_OF_MODEL))
+        follow = _following(done[0].job, stylizer.has_strength and strength == 1, closing.given(context, *_OF_MODEL))
         closing.print_closing([outcome.job.output for outcome in done], follow=[] if failed else [follow])
     _refuse_failures(failed, len(jobs))
 
 
-def _painted(studio: Studio, jobs: "list[Job]", step: "Callable[[str], None]", console: "Console") -> list[Outcome]:
+def _stylized(
+    jobs: "list[Job]",
+    stylizer: "ImageStylizer",
+    refiner: "Refiner | None",
+    step: "Callable[[str], None]",
+    console: "Console",
+) -> list[Outcome]:
+    """Paints one job after another: a broken picture does not stop the others, a Ctrl-C while refining does."""
     from toolkit.console import remark
 
     outcomes: list[Outcome] = []
     try:
-        for outcome in studio.paint_all(jobs, step):
-            outcomes.append(outcome)
+        for job in jobs:
+            step(job.content.name)
+            outcomes.append(_outcome(job, stylizer, refiner))
+            if outcomes[-1].stopped_after is not None:
+                break
     except KeyboardInterrupt:
         done = sum(outcome.error is None for outcome in outcomes)
         remark(console, f"styleport: interrupted; {done} of {len(jobs)} pictures are painted")
         raise
     return outcomes
+
+
+def _outcome(job: "Job", stylizer: "ImageStylizer", refiner: "Refiner | None") -> Outcome:
+    from toolkit.files.atomic_write import make_folder
+
+    try:
+        stylized, stopped_after = stylizer.stylize(job.content, job.style), None
+        if refiner and job.style:
+            refined = refiner.refine(stylized.content, job.style, stylized.picture)
+            stylized, stopped_after = replace(stylized, picture=refined.picture), refined.stopped_after
+        make_folder(job.output.parent)
+        stylized.save(job.output)
+    except StyleportError as error:
+        return Outcome(job, error)
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        mend = "take a smaller --detail or --max-size"
+        return Outcome(job, WorkError(f"{job.content}: there is too little memory: {mend}"))
+    return Outcome(job, times=stylized.times, stopped_after=stopped_after)
 
 
 def _end_if_stopped(last: Outcome, steps: int, left: int, count: int) -> None:

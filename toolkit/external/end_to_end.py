@@ -17,7 +17,7 @@ from toolkit.external.value_range import Bounds
 from toolkit.framework.backend import keras
 from toolkit.imaging.letterbox import Size, paint_at, resized
 from toolkit.imaging.validation import MIN_SIDE, as_pictures, check_styles
-from toolkit.interface.single_style import SingleStyleStylizerLike
+from toolkit.interface.stylizer import SingleStyleStylizer, refuse_strength
 from toolkit.sources import hub
 
 # Networks that halve their input give back a picture whose sides are rounded up: from the fourth halving on by 15.
@@ -171,8 +171,9 @@ class EndToEndStylizer(LoadedStylizer):
         super().__init__(*arguments)
         self.style_size = _fixed_size(self.shapes["style"])
 
-    def __call__(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
-        """Repaints pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3], sides from 16 pixels."""
+    def __call__(self, content: np.ndarray, style: np.ndarray, strength: float | None = None) -> np.ndarray:
+        """Repaints pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]; it has no strength but 1."""
+        refuse_strength(strength)
         content, style = as_pictures(content, "content"), as_pictures(style, "style")
         check_styles(len(style), len(content))
         styles = resized(self.style_size, style)
@@ -184,7 +185,7 @@ class EndToEndStylizer(LoadedStylizer):
         return lambda content: self._paint(content, style)
 
 
-class ExternalSingleStyleStylizer(LoadedStylizer, SingleStyleStylizerLike):
+class ExternalSingleStyleStylizer(LoadedStylizer, SingleStyleStylizer):
     """A stylizer of which only the call is known: content in, picture out; see `LoadedStylizer`."""
 
     def __call__(self, content: np.ndarray) -> np.ndarray:

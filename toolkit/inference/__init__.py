@@ -7,9 +7,9 @@ import it; the rooms of the toolkit do not.
 from toolkit.public_names import on_first_use
 
 _PUBLIC = {
-    "Painter": "toolkit.inference.painting",
-    "SplitStylizerLike": "toolkit.inference.model_loader",
-    "StylizerLike": "toolkit.inference.model_loader",
+    "EncodedStyle": "toolkit.inference.image_stylizer",
+    "ImageStylizer": "toolkit.inference.image_stylizer",
+    "StylizedImage": "toolkit.inference.image_stylizer",
     "default_artifact": "toolkit.inference.artifact_choice",
     "open_model": "toolkit.inference.model_loader",
 }

@@ -2,16 +2,14 @@
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from toolkit import manifest as manifests
 from toolkit import presets
 from toolkit.errors import InputError, StyleportError
 from toolkit.external.source_options import NO_SPLIT, SourceOptions
 from toolkit.inference.artifact_choice import default_artifact
-from toolkit.interface.single_style import SingleStyleStylizerLike
+from toolkit.interface.stylizer import SingleStyleStylizer, Stylizer
 from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
 from toolkit.runtimes.litert import PREDICTOR_FILE, STYLIZER_FILE, DeviceEndToEndStylizer, DeviceStylizer
 from toolkit.runtimes.tflite_network import has_runtime
@@ -26,34 +24,13 @@ if TYPE_CHECKING:
 PRESET_FORMS = ("tflite", "keras")
 
 
-class StylizerLike(Protocol):
-    """The interface of a model that takes a style."""
-
-    def __call__(self, content: np.ndarray, style: np.ndarray) -> Any:
-        """Returns content pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]."""
-        ...
-
-
-@runtime_checkable
-class SplitStylizerLike(StylizerLike, Protocol):
-    """The interface of a model with a predictor and a transformer; see `toolkit.feed_forward.stylizer.KerasStylizer`."""
-
-    def bottleneck(self, style: np.ndarray) -> Any:
-        """Returns the bottleneck [B, 1, 1, D] of style pictures [B, h, w, 3]."""
-        ...
-
-    def transform(self, content: np.ndarray, bottleneck: Any) -> Any:
-        """Returns content pictures [B, H, W, 3] in the style of a bottleneck [B or 1, 1, 1, D]."""
-        ...
-
-
 def open_model(
     source: str | Path,
     artifact: str | None = None,
     threads: int | None = None,
     options: SourceOptions | None = None,
     isolated: bool = False,
-) -> StylizerLike | SingleStyleStylizerLike:
+) -> Stylizer | SingleStyleStylizer:
     """Opens a model by name, address or path.
 
     Args:
@@ -68,7 +45,7 @@ def open_model(
 
     Returns:
         The model; where it has a predictor and a transformer, with `bottleneck` and `transform`; where its style is
-        inside, a `toolkit.interface.single_style.SingleStyleStylizerLike`, which is called with contents alone.
+        inside, a `toolkit.interface.stylizer.SingleStyleStylizer`, which is called with contents alone.
 
     Raises:
         InputError: there is no such model or artifact, a file of it is damaged, how it is called cannot be determined,
@@ -99,9 +76,9 @@ def chosen_artifact(source: str | Path, artifact: str | None = None) -> str | No
     return default_artifact(Path(source))
 
 
-def in_given_styles(model: StylizerLike | SingleStyleStylizerLike, name: str) -> StylizerLike:
+def in_given_styles(model: Stylizer | SingleStyleStylizer, name: str) -> Stylizer:
     """Passes on a model that takes a style; refuses one that has it inside."""
-    if isinstance(model, SingleStyleStylizerLike):
+    if isinstance(model, SingleStyleStylizer):
         raise InputError(f"{name} has its style inside and paints in no other: choose another model or artifact")
     return model
 
@@ -126,7 +103,7 @@ def refuse(resolved: ModelSource, options: SourceOptions | None) -> None:
 
 def _open_artifact(
     bundle: Path, artifact: str | None, threads: int | None, isolated: bool
-) -> StylizerLike | SingleStyleStylizerLike:
+) -> Stylizer | SingleStyleStylizer:
     manifest = manifests.read(bundle)
     folder = manifests.open_artifact(bundle, artifact or default_artifact(bundle, manifest), manifest)
     method = manifests.method(manifest)

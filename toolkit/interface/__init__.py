@@ -1,4 +1,4 @@
-"""What all forms of the stylizer have in common: bottleneck, strength, size and detail, whatever computes them.
+"""What all forms of the stylizer have in common: the call, bottleneck, strength, size and detail.
 
 NumPy and Pillow alone are needed. Both methods, `toolkit.runtimes`, `toolkit.inference` and the client of `serving`
 import it.
@@ -8,8 +8,10 @@ from toolkit.public_names import on_first_use
 
 _PUBLIC = {
     "BottleneckCache": "toolkit.interface.bottleneck_cache",
-    "Look": "toolkit.interface.paint_options",
-    "SingleStyleStylizerLike": "toolkit.interface.single_style",
+    "BottleneckStylizer": "toolkit.interface.stylizer",
+    "SingleStyleStylizer": "toolkit.interface.stylizer",
+    "StylizeOptions": "toolkit.interface.stylize_options",
+    "Stylizer": "toolkit.interface.stylizer",
     "interpolate": "toolkit.interface.bottleneck",
 }
 

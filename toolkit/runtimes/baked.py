@@ -8,7 +8,7 @@ import numpy as np
 
 from toolkit.imaging.letterbox import paint_timed
 from toolkit.imaging.validation import Pictures, as_picture, as_pictures
-from toolkit.interface.single_style import SingleStyleStylizerLike
+from toolkit.interface.stylizer import SingleStyleStylizer
 from toolkit.process import memory
 from toolkit.process.stage_times import StageClock, Timed
 from toolkit.runtimes.litert import open_network
@@ -16,7 +16,7 @@ from toolkit.runtimes.litert import open_network
 BAKED_FILE = "baked.tflite"
 
 
-class BakedStylizer(Timed, SingleStyleStylizerLike):
+class BakedStylizer(Timed, SingleStyleStylizer):
     """An exported network with its style inside.
 
     Pictures of another size than a fixed-size model takes are scaled to fit, mirrored up to its size, and the

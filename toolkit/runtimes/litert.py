@@ -13,6 +13,7 @@ from toolkit.imaging.letterbox import paint_timed, resized
 from toolkit.imaging.validation import Pictures, as_picture, as_pictures, check_bottleneck, check_styles
 from toolkit.interface.bottleneck import interpolate
 from toolkit.interface.bottleneck_cache import BottleneckCache
+from toolkit.interface.stylizer import refuse_strength
 from toolkit.manifest_types import Manifest
 from toolkit.process import memory
 from toolkit.process.stage_times import StageClock, Timed
@@ -305,8 +306,9 @@ class DeviceEndToEndStylizer(Timed):
         self.style_size = self._network.input_size("style_image")
         super().__init__()
 
-    def __call__(self, content: Pictures, style: Pictures) -> np.ndarray:
-        """Repaints pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]; any form is taken."""
+    def __call__(self, content: Pictures, style: Pictures, strength: float | None = None) -> np.ndarray:
+        """Repaints pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]; any form, no strength but 1."""
+        refuse_strength(strength)
         clock = StageClock()
         content, style = as_pictures(content, "content"), as_pictures(style, "style")
         check_styles(len(style), len(content))

@@ -1,6 +1,5 @@
 """The model handler that Beam's RunInference paints with: a bundle's SavedModel, loaded once a worker process."""
 
-import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +11,10 @@ from apache_beam.ml.inference.base import ModelHandler
 from serving.pipelines.beam import files
 from serving.pipelines.beam.bundle_copy import local_bundle
 from toolkit.errors import StyleportError
-from toolkit.imaging import images
-from toolkit.imaging.photo_metadata import read_metadata
 from toolkit.inference.artifact_choice import SAVED_MODEL
+from toolkit.inference.image_stylizer import ImageStylizer
 from toolkit.inference.model_loader import in_given_styles, open_model
-from toolkit.inference.painting import Painter
-from toolkit.interface.paint_options import Look
+from toolkit.interface.stylize_options import StylizeOptions
 from toolkit.safe_loading.saved_model_check import is_trusted, trusted
 
 
@@ -57,41 +54,7 @@ class Painted:
     reason: str | None
 
 
-class Studio:
-    """A loaded model with the styles it has read, shared by the threads of a worker process."""
-
-    def __init__(self, painter: Painter, styles: Mapping[str, str]) -> None:
-        self._painter, self._styles = painter, styles
-        self._read: dict[str, np.ndarray] = {}
-        self._lock = threading.Lock()
-
-    def style(self, name: str) -> np.ndarray:
-        """Returns what the painter takes of a style, the bottleneck, computed when it is first asked for."""
-        with self._lock:
-            if name not in self._read:
-                path = self._styles[name]
-                with files.reading(path) as stream:
-                    picture = images.decode_image(stream, path, min_side=self._painter.look.style_size)
-                self._read[name] = self._painter.read_style(picture)
-            return self._read[name]
-
-    def paint(self, task: Task) -> Painted:
-        """Paints one picture; one that cannot be read or painted is told, not raised."""
-        style = self.style(task.style)
-        started = time.perf_counter()
-        data, reason = None, None
-        try:
-            with files.reading(task.picture) as stream:
-                content = self._painter.read_content(stream, task.picture)
-                stream.seek(0)
-                metadata = read_metadata(stream)
-            data = images.encode_image(self._painter.paint(content, style), task.output, metadata=metadata)
-        except StyleportError as error:
-            reason = str(error)
-        return Painted(task, data, round(1000 * (time.perf_counter() - started)), reason)
-
-
-class StylizerHandler(ModelHandler[Task, Painted, Studio]):
+class StylizerHandler(ModelHandler[Task, Painted, ImageStylizer]):
     """Loads a bundle's SavedModel and paints with it.
 
     Pictures come as paths and leave as the bytes of files, so that an engine which keeps what runs between two steps
@@ -101,27 +64,37 @@ class StylizerHandler(ModelHandler[Task, Painted, Studio]):
     Args:
         bundle: the bundle's folder, on any file system that Beam has.
         styles: the path of each style's picture by its name.
-        look: how pictures are read and painted.
+        settings: how pictures are read and painted.
     """
 
-    def __init__(self, bundle: str, styles: Mapping[str, str], look: Look) -> None:
+    def __init__(self, bundle: str, styles: Mapping[str, str], settings: StylizeOptions) -> None:
         super().__init__()
-        self._bundle, self._styles, self._look = bundle, dict(styles), look
+        self._bundle, self._styles, self._settings = bundle, dict(styles), settings
         # Workers are other threads and processes, which do not see what is in effect here.
         self._trust = is_trusted()
 
-    def load_model(self) -> Studio:
+    def load_model(self) -> ImageStylizer:
         """Loads the model; Beam calls this once a process and shares what it returns."""
         with local_bundle(self._bundle) as folder, trusted(self._trust):
-            return Studio(
-                Painter(in_given_styles(open_model(folder, SAVED_MODEL), self._bundle), self._look), self._styles
-            )
+            model = in_given_styles(open_model(folder, SAVED_MODEL), self._bundle)
+            return ImageStylizer(model, self._settings, files.reading)
 
     def run_inference(
-        self, batch: Sequence[Task], model: Studio, inference_args: dict[str, Any] | None = None
+        self, batch: Sequence[Task], model: ImageStylizer, inference_args: dict[str, Any] | None = None
     ) -> Iterable[Painted]:
         """Paints the pictures of a batch."""
-        return [model.paint(task) for task in batch]
+        return [self._painted(task, model) for task in batch]
+
+    def _painted(self, task: Task, stylizer: ImageStylizer) -> Painted:
+        """Paints one picture; one that cannot be read or painted is told, a style that cannot be read is raised."""
+        style = stylizer.read_style(self._styles[task.style])
+        started = time.perf_counter()
+        data, reason = None, None
+        try:
+            data = stylizer.stylize(task.picture, style).encode(task.output)
+        except StyleportError as error:
+            reason = str(error)
+        return Painted(task, data, round(1000 * (time.perf_counter() - started)), reason)
 
     def get_num_bytes(self, batch: Sequence[Task]) -> int:
         """Returns what the decoded pictures of a batch take, for Beam's metrics."""

@@ -17,7 +17,7 @@ from serving.pipelines.beam.outcomes import AddUp, BatchOutcome, Count, WriteSum
 from serving.pipelines.beam.plan import Picture, Plan
 from toolkit.errors import InputError
 from toolkit.imaging import images
-from toolkit.interface.paint_options import Look
+from toolkit.interface.stylize_options import StylizeOptions
 
 # A batch is what one call of the handler returns, in memory as encoded files: a picture of 2048 pixels, or 64 of 256.
 MAX_BATCH_PIXELS = 1 << 22
@@ -119,13 +119,13 @@ def _in_one_tally(outcome: BatchOutcome) -> tuple[int, BatchOutcome]:
     return 0, outcome
 
 
-def build(pipeline: beam.Pipeline, plan: Plan, bundle: str, look: Look) -> None:
+def build(pipeline: beam.Pipeline, plan: Plan, bundle: str, settings: StylizeOptions) -> None:
     """Adds all steps of a batch to a pipeline of any engine."""
-    handler = StylizerHandler(bundle, plan.styles, look)
+    handler = StylizerHandler(bundle, plan.styles, settings)
     _ = (
         pipeline
         | "Pictures" >> beam.Create(plan.pictures)
-        | "Stylize" >> Stylize(handler, plan.output, look.max_size)
+        | "Stylize" >> Stylize(handler, plan.output, settings.max_size)
         | "Count" >> beam.ParDo(Count())
         | "Key" >> beam.Map(_in_one_tally).with_output_types(tuple[int, BatchOutcome])
         | "Add up" >> beam.CombinePerKey(AddUp())

@@ -16,14 +16,14 @@ from serving.pipelines.beam.progress import watching
 from toolkit import errors
 from toolkit.console import remark
 from toolkit.errors import StyleportError, WorkError
-from toolkit.interface.paint_options import Look
+from toolkit.interface.stylize_options import StylizeOptions
 
 # An engine tells of an error in a worker by its traceback as text.
 _OURS = re.compile(r"^toolkit\.errors\.(InputError|WorkError): (.*)$", re.MULTILINE)
 
 
 def run(
-    plan: Plan, bundle: str, look: Look, runner: PipelineRunner, options: PipelineOptions, console: Console
+    plan: Plan, bundle: str, settings: StylizeOptions, runner: PipelineRunner, flags: PipelineOptions, console: Console
 ) -> Summary:
     """Runs a batch to its end, its progress shown on a console, and returns its numbers.
 
@@ -38,15 +38,15 @@ def run(
     else:
         files.remove(FileSystems.join(plan.output, outcomes.SUMMARY_FILE))
         with watching(console, plan):
-            _run(plan, bundle, look, runner, options)
+            _run(plan, bundle, settings, runner, flags)
         summary = outcomes.read(plan.output)
     remark(console, _line(summary))
     return summary
 
 
-def _run(plan: Plan, bundle: str, look: Look, runner: PipelineRunner, options: PipelineOptions) -> None:
-    pipeline = beam.Pipeline(runner, options)
-    batch.build(pipeline, plan, bundle, look)
+def _run(plan: Plan, bundle: str, settings: StylizeOptions, runner: PipelineRunner, flags: PipelineOptions) -> None:
+    pipeline = beam.Pipeline(runner, flags)
+    batch.build(pipeline, plan, bundle, settings)
     try:
         state = pipeline.run().wait_until_finish()
     except StyleportError:

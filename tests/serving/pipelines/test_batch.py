@@ -180,7 +180,7 @@ def test_pictures_bundle_and_results_may_lie_on_another_file_system(painted, pla
     from rich.console import Console
 
     from serving.pipelines.beam import bundle_copy, plan, runners, running
-    from toolkit.interface.paint_options import Look
+    from toolkit.interface.stylize_options import StylizeOptions
 
     far = f"shelf://{place}"
     remote = f"shelf://{bundle}"
@@ -188,7 +188,7 @@ def test_pictures_bundle_and_results_may_lie_on_another_file_system(painted, pla
     planned = plan.make(f"{far}/photos/**/*.jpg", [f"{far}/starry_night.png"], f"{far}/out")
     # In this process, where the file system of the tests is known.
     runner = runners.open_runner("FnApiRunner")
-    summary = running.run(planned, remote, Look(), runner, PipelineOptions([]), Console(quiet=True))
+    summary = running.run(planned, remote, StylizeOptions(), runner, PipelineOptions([]), Console(quiet=True))
     assert (summary.done, summary.failed) == (8, 2)
     expected = {name: data for name, data in files(painted[0]).items() if name.startswith("starry_night/")}
     assert conftest.ShelfFileSystem and files(place / "out") == expected
@@ -276,7 +276,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_written(place, bundle, tmp_p
 
     from serving.pipelines.beam import plan, runners, running
     from toolkit.errors import WorkError
-    from toolkit.interface.paint_options import Look
+    from toolkit.interface.stylize_options import StylizeOptions
 
     real, renamed = FileSystems.rename, []
 
@@ -290,7 +290,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_written(place, bundle, tmp_p
     planned = plan.make("photos/**/*.jpg", ["starry_night.png"], "out")
     runner = runners.open_runner("FnApiRunner")
     with pytest.raises(WorkError, match=r"cannot write .*: No space left on device; mend it and run again"):
-        running.run(planned, str(bundle), Look(), runner, PipelineOptions([]), Console(quiet=True))
+        running.run(planned, str(bundle), StylizeOptions(), runner, PipelineOptions([]), Console(quiet=True))
     assert sorted(str(path) for path in (place / "out").rglob("*") if path.is_file()) == sorted(renamed)
 
 

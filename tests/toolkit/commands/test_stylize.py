@@ -15,11 +15,10 @@ from PIL import Image
 
 from tests.toolkit import tiny_pairs
 from toolkit import cli
-from toolkit.commands import jobs, stylize
-from toolkit.errors import InputError, WorkError
+from toolkit.errors import InputError
 from toolkit.imaging import images, samples
-from toolkit.inference.painting import Painter
-from toolkit.interface.paint_options import Look
+from toolkit.inference.image_stylizer import ImageStylizer
+from toolkit.interface.stylize_options import StylizeOptions
 from toolkit.manifest import sha256
 from toolkit.runtimes.litert import DeviceStylizer
 
@@ -551,14 +550,14 @@ def test_an_artifact_that_the_bundle_lacks_is_told(capfd, pictures, out, small_b
 
 
 def test_an_interrupt_leaves_what_is_done_and_nothing_half(capfd, pictures, styles, out, monkeypatch):
-    real = stylize.Studio.paint
+    real = ImageStylizer.stylize
 
-    def interrupted(studio, job):
-        if job.content.name == "tom.png":
+    def interrupted(stylizer, content, style):
+        if content.name == "tom.png":
             raise KeyboardInterrupt
-        real(studio, job)
+        return real(stylizer, content, style)
 
-    monkeypatch.setattr(stylize.Studio, "paint", interrupted)
+    monkeypatch.setattr(ImageStylizer, "stylize", interrupted)
     assert run(pictures, styles / "starry_night.png", "-o", out) == 130
     assert shapes(out) == {"cat.png": (50, 70, 3)}
 
@@ -573,18 +572,31 @@ def test_a_model_that_diverges_fails_the_picture(capfd, pictures, out, stylizer,
 # Painting from Python
 
 
-def test_a_studio_reads_and_writes_as_the_command_does(pictures, out, stylizer):
-    studio = stylize.Studio(Painter(stylizer, Look()))
-    good = jobs.Job(pictures / "cat.png", pictures / "starry_night.png", out / "cat.png")
-    bad = jobs.Job(pictures / "missing.png", pictures / "starry_night.png", out / "missing.png")
-    steps = []
-    outcomes = list(studio.paint_all([good, bad], steps.append))
-    assert [outcome.job for outcome in outcomes] == [good, bad]
-    assert outcomes[0].error is None
-    assert isinstance(outcomes[1].error, InputError)
-    assert not isinstance(outcomes[1].error, WorkError)
-    assert steps == ["cat.png", "missing.png"]
-    assert shapes(out) == {"cat.png": (50, 70, 3)}
+def test_python_reads_and_writes_as_the_command_does(capfd, pictures, out, tmp_path, stylizer):
+    content, style = pictures / "cat.png", pictures / "starry_night.png"
+    painted(capfd, content, style, "-o", out / "cat.png", "--max-size", 40, "--strength", 0.5)
+    options = StylizeOptions(strength=0.5, max_size=40)
+    ImageStylizer(stylizer, options).stylize(content, style).save(tmp_path / "cat.png")
+    assert (tmp_path / "cat.png").read_bytes() == (out / "cat.png").read_bytes()
+
+
+def test_python_takes_pictures_as_well_as_their_paths(pictures, stylizer):
+    content, style = pictures / "cat.png", pictures / "starry_night.png"
+    by_path = ImageStylizer(stylizer).stylize(content, style)
+    of_arrays = ImageStylizer(stylizer).stylize(images.load_image(content), images.load_image(style))
+    np.testing.assert_array_equal(by_path.picture, of_arrays.picture)
+    assert by_path.encode("cat.png") == of_arrays.encode("cat.png")
+
+
+def test_a_style_that_is_missing_is_refused_and_one_that_was_not_read_is_read_again(pictures, tmp_path, stylizer):
+    painter = ImageStylizer(stylizer)
+    with pytest.raises(InputError, match="give a style picture"):
+        painter.stylize(pictures / "cat.png")
+    late = tmp_path / "late.png"
+    with pytest.raises(InputError, match="cannot read"):
+        painter.stylize(pictures / "cat.png", late)
+    shutil.copy(pictures / "starry_night.png", late)
+    assert painter.stylize(pictures / "cat.png", late).picture.shape == (50, 70, 3)
 
 
 # Folders and what they hold

@@ -1,6 +1,7 @@
 """Large photos: painted at a chosen detail, and enlarged so that edges stay where the photo has them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,10 +10,10 @@ from PIL import Image
 from toolkit import cli
 from toolkit.errors import InputError
 from toolkit.imaging import images, samples
+from toolkit.inference.image_stylizer import EncodedStyle, ImageStylizer
 from toolkit.inference.model_loader import open_model
-from toolkit.inference.painting import Painter
 from toolkit.interface.detail import paint_at_detail, painted_size
-from toolkit.interface.paint_options import Look
+from toolkit.interface.stylize_options import StylizeOptions
 from toolkit.runtimes.litert import DeviceStylizer
 
 
@@ -44,18 +45,18 @@ def edge_correlation(photo, painting):
 
 def test_a_photo_that_is_not_larger_is_painted_as_it_is(model, photo, style):
     small = images.resize(photo, 200, 300)
-    painter = Painter(model, Look(detail=300))
-    bottleneck = painter.read_style(style)
-    direct = np.asarray(model.transform(small[None], bottleneck))[0]
-    np.testing.assert_array_equal(painter.paint(small, bottleneck), direct)
+    stylizer = ImageStylizer(model, StylizeOptions(detail=300))
+    encoded = stylizer.read_style(style)
+    direct = np.asarray(model.transform(small[None], encoded.values))[0]
+    np.testing.assert_array_equal(stylizer.stylize(small, encoded).picture, direct)
 
 
 def test_edges_are_sharper_than_those_of_lanczos(model, photo, style):
-    painter = Painter(model, Look(detail=192))
-    bottleneck = painter.read_style(style)
+    stylizer = ImageStylizer(model, StylizeOptions(detail=192))
+    encoded = stylizer.read_style(style)
     small = images.resize(photo, 128, 192)
-    plain = images.resize(np.asarray(model.transform(small[None], bottleneck))[0], *photo.shape[:2])
-    guided = painter.paint(photo, bottleneck)
+    plain = images.resize(np.asarray(model.transform(small[None], encoded.values))[0], *photo.shape[:2])
+    guided = stylizer.stylize(photo, encoded).picture
     assert guided.shape == photo.shape
     assert edge_correlation(photo, guided) > 1.3 * edge_correlation(photo, plain)
 
@@ -136,7 +137,8 @@ def test_a_model_of_one_size_paints_at_that_size(photo):
             return content
 
     model = OfOneSize()
-    assert Painter(model, Look()).paint(photo, np.zeros((1, 1, 1, 100), np.float32)).shape == photo.shape
+    style = EncodedStyle(np.zeros((1, 1, 1, 100), np.float32))
+    assert ImageStylizer(model).stylize(photo, style).picture.shape == photo.shape
     assert model.seen == (1, 64, 96, 3)
 
 
@@ -156,19 +158,18 @@ def test_the_command_gives_the_size_of_the_photo_or_a_bound(tmp_path, photo, sty
 def test_what_no_memory_holds_is_refused_before_it_is_decoded(tmp_path, photo, style, capsys, monkeypatch):
     images.save_image(photo, tmp_path / "photo.png")
     images.save_image(style, tmp_path / "style.png")
-    painter_reads = Painter.read_content
-    monkeypatch.setattr(
-        "toolkit.inference.painting.images.decode_image", lambda *_, **__: pytest.fail("it was decoded")
-    )
+    monkeypatch.setattr("toolkit.process.memory.ENLARGED_PIXEL", 10**9)
+    decoded, decode = [], images.decode_image
 
-    def read(self, *arguments):
-        monkeypatch.setattr("toolkit.process.memory.available", lambda: 10**6)
-        return painter_reads(self, *arguments)
+    def noted(stream, name, *arguments, **options):
+        decoded.append(Path(name).name)
+        return decode(stream, name, *arguments, **options)
 
-    monkeypatch.setattr(Painter, "read_content", read)
+    monkeypatch.setattr(images, "decode_image", noted)
     arguments = [str(tmp_path / "photo.png"), str(tmp_path / "style.png"), "-o", str(tmp_path / "out.png")]
     assert cli.run(["stylize", *arguments]) == 2
     assert "take a smaller --max-size" in capsys.readouterr().err
+    assert decoded == ["style.png"]
 
 
 @pytest.mark.parametrize("detail", [15, 0, -768])
@@ -176,4 +177,4 @@ def test_a_detail_below_the_least_side_is_refused(photo, detail):
     with pytest.raises(InputError, match="give 16 or more"):
         paint_at_detail(photo, lambda small: small, detail)
     with pytest.raises(InputError, match="give 16 or more"):
-        Look(detail=detail)
+        StylizeOptions(detail=detail)

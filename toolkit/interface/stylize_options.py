@@ -10,7 +10,7 @@ from toolkit.interface.sizes import DETAIL, STYLE_SIZE
 
 
 @dataclass(frozen=True)
-class Look:
+class StylizeOptions:
     """How pictures are read and painted.
 
     Attributes:

@@ -1,0 +1,199 @@
+"""Stylizes pictures with any form of the stylizer: read, painted at a detail, their colors kept, written whole."""
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from toolkit.errors import InputError
+from toolkit.imaging import images
+from toolkit.imaging.decoding import opened_picture
+from toolkit.imaging.images import Picture
+from toolkit.imaging.photo_metadata import PhotoMetadata, read_metadata
+from toolkit.interface.bottleneck import interpolate
+from toolkit.interface.detail import paint_at_detail, painted_size
+from toolkit.interface.stylize_options import StylizeOptions
+from toolkit.interface.stylizer import BottleneckStylizer, SingleStyleStylizer, Stylizer, refuse_strength
+from toolkit.process import memory
+from toolkit.process.stage_times import StageTimes
+
+# More styles than are in use at a time; an end-to-end model takes each as a picture, of 0.8 MB.
+_KEPT_STYLES = 256
+
+
+@dataclass(frozen=True)
+class EncodedStyle:
+    """A style as the model takes it, which `ImageStylizer.read_style` makes.
+
+    Attributes:
+        values: bottleneck [1, 1, 1, D], or square picture [1, S, S, 3]; None for a model that has its style inside.
+    """
+
+    values: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class StylizedImage:
+    """A stylized picture.
+
+    Attributes:
+        picture: float32 RGB in [0, 1], shape [H, W, 3].
+        content: the picture that was stylized, of the same form and size.
+        metadata: what is kept of the photo's; None where the content was no file.
+        times: what the model's stages took, a new style's too; None where the model does not report them.
+    """
+
+    picture: Picture
+    content: Picture
+    metadata: PhotoMetadata | None = None
+    times: StageTimes | None = None
+
+    def encode(self, path: str | Path) -> bytes:
+        """Returns the file that `save` writes, for those that write it elsewhere."""
+        return images.encode_image(self.picture, path, metadata=self.metadata)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the picture with the photo's metadata, whole or not at all; see `toolkit.imaging.images`."""
+        images.save_image(self.picture, path, metadata=self.metadata)
+
+
+class ImageStylizer:
+    """Stylizes pictures with one model; threads may share one.
+
+    Args:
+        model: any form of the stylizer, as `toolkit.inference.model_loader.open_model` opens it.
+        options: how pictures are read and painted.
+        open_file: opens the file of a path, for pictures that lie on other file systems.
+
+    Raises:
+        InputError: a strength below 1 is asked of an end-to-end model.
+
+    Example:
+        ```python
+        stylizer = ImageStylizer(open_model("magenta-mobile"), StylizeOptions(strength=0.7))
+        stylizer.stylize("photo.jpg", "painting.jpg").save("painted.jpg")
+        ```
+    """
+
+    def __init__(
+        self,
+        model: Stylizer | SingleStyleStylizer,
+        options: StylizeOptions | None = None,
+        open_file: Callable[[Any], AbstractContextManager[BinaryIO]] = opened_picture,
+    ) -> None:
+        self.options = options or StylizeOptions()
+        self._model, self._open_file = model, open_file
+        self._styles: dict[str, EncodedStyle] = {}
+        self._lock = threading.Lock()
+        if not self.has_strength and not isinstance(model, SingleStyleStylizer):
+            refuse_strength(self.options.strength)
+
+    @property
+    def has_strength(self) -> bool:
+        """Whether a strength below 1 can be had of the model."""
+        return isinstance(self._model, BottleneckStylizer)
+
+    def read_style(self, style: Any) -> EncodedStyle:
+        """Reads a style: squared, and shown to the predictor if the model has one.
+
+        Args:
+            style: a path, whose style is kept; or a picture, as `toolkit.imaging.images.center_crop_resize` takes it.
+
+        Returns:
+            What `stylize` takes for any number of contents.
+
+        Raises:
+            InputError: it cannot be read, there is too little memory for it, or the model has its style inside.
+        """
+        return self._encoded(style, [])
+
+    def stylize(self, content: Any, style: Any = None) -> StylizedImage:
+        """Stylizes one picture: at the detail where it is larger, and brought to its own size.
+
+        Args:
+            content: a path, or a picture as `toolkit.imaging.images.load_image` takes it.
+            style: as `read_style` takes it or gives it; None for a model that has its style inside.
+
+        Returns:
+            The picture, with what is needed to write it.
+
+        Raises:
+            InputError: a picture cannot be read, there is too little memory for its size, or the style is missing.
+        """
+        times: list[StageTimes] = []
+        encoded = self._encoded(style, times)
+        picture, metadata = self._read_content(content)
+        stylized = self._stylized(picture, encoded.values, times)
+        return StylizedImage(stylized, picture, metadata, sum(times[1:], times[0]) if times else None)
+
+    def _encoded(self, style: Any, times: list[StageTimes]) -> EncodedStyle:
+        if isinstance(style, EncodedStyle):
+            return style
+        if isinstance(self._model, SingleStyleStylizer):
+            if style is not None:
+                raise InputError("the model has its style inside, and takes no other")
+            return EncodedStyle(None)
+        if style is None:
+            raise InputError("no style is given, and the model has none inside: give a style picture")
+        if not isinstance(style, str | Path):
+            return self._encode(style, times)
+        with self._lock:  # so that no style is read twice
+            if str(style) not in self._styles:
+                if len(self._styles) == _KEPT_STYLES:
+                    del self._styles[next(iter(self._styles))]
+                self._styles[str(style)] = self._encode(style, times)
+            return self._styles[str(style)]
+
+    def _encode(self, style: Any, times: list[StageTimes]) -> EncodedStyle:
+        memory.check_painting(self._model, style_side=self.options.style_size)
+        if isinstance(style, str | Path):
+            with self._open_file(style) as stream:
+                style = images.decode_image(stream, str(style), min_side=self.options.style_size)
+        return EncodedStyle(self._bottleneck(style, times))
+
+    def _bottleneck(self, picture: Any, times: list[StageTimes]) -> np.ndarray:
+        """The bottleneck of a picture; for an end-to-end model its square."""
+        square = images.center_crop_resize(picture, self.options.style_size)[None]
+        if isinstance(self._model, BottleneckStylizer):
+            return self._run(times, self._model.bottleneck, square)
+        return square
+
+    def _read_content(self, source: Any) -> tuple[Picture, PhotoMetadata | None]:
+        max_size = self.options.max_size
+        if not isinstance(source, str | Path):
+            return images.load_image(source, max_size), None
+        with self._open_file(source) as stream:
+            width, height = images.stored_size(stream, str(source), max_size)
+            memory.check(memory.enlarging(height, width), "a smaller --max-size")
+            stream.seek(0)
+            picture = images.decode_image(stream, str(source), max_size)
+            stream.seek(0)
+            return picture, read_metadata(stream)
+
+    def _stylized(self, content: Picture, style: Any, times: list[StageTimes]) -> Picture:
+        model_size = getattr(self._model, "content_size", None)
+        memory.check_painting(self._model, painted_size(content.shape[:2], self.options.detail, model_size))
+
+        def paint(small: Picture) -> np.ndarray:
+            if isinstance(self._model, SingleStyleStylizer):
+                return self._run(times, self._model, small[None])
+            if not isinstance(self._model, BottleneckStylizer):
+                return self._run(times, self._model, small[None], style)
+            # The content is shown to the predictor as a style is: all forms of the model then agree.
+            strength = self.options.strength
+            mixed = style if strength == 1 else interpolate(self._bottleneck(small, times), style, strength)
+            return self._run(times, self._model.transform, small[None], mixed)
+
+        stylized = paint_at_detail(content, paint, self.options.detail, model_size)
+        return images.preserve_color(content, stylized) if self.options.preserve_color else stylized
+
+    def _run(self, times: list[StageTimes], call: Callable[..., Any], *arguments: Any) -> np.ndarray:
+        """Calls the model, and records its stage times."""
+        result = np.asarray(call(*arguments))
+        if (times_of_call := getattr(self._model, "times", None)) is not None:
+            times.append(times_of_call)
+        return result

@@ -101,8 +101,8 @@ def request(
         where = closing.given(
             context, "server", "model", "version", "label", "tensors", "token_file", "root_certificates"
         )
-        broader: list[str | Path] = ["styleport", "request", *pictures, "-o", "broader.png", "--detail", "512", *where]
-        closing.print_closing([output], follow=[broader])
+        look = closing.broader(max(picture.shape[:2]), detail)
+        closing.print_closing([output], follow=[["styleport", "request", *pictures, "-o", *look, *where]])
 
 
 @contextlib.contextmanager

@@ -104,6 +104,13 @@ def test_what_follows_a_painting_names_the_model_that_painted_it(styleport, phot
     assert styleport(*shlex.split(follows)[1:]).code == 0
 
 
+def test_broader_strokes_follow_at_half_of_what_was_painted(styleport, photos, painting):
+    session = styleport("stylize", "photos/one.png", painting.name, "-o", "out.png", "--strength", "0.5")
+    assert session.code == 0, session.text
+    (follows,) = followed(session)
+    assert follows.endswith(" -o broader.png --detail 35"), "the photo's longer side is 70"
+
+
 def test_a_single_picture_that_fails_is_told_as_json(photos, painting, capfd):
     (photos / "broken.png").write_bytes(b"no picture")
     arguments = [str(photos / "broken.png"), str(painting), "-o", str(photos.parent / "out.png"), "--json"]

@@ -75,6 +75,16 @@ def given(context: "typer.Context", *names: str) -> list[str]:
     return words
 
 
+def broader(side: int, detail: int) -> list[str]:
+    """Returns what follows `-o` in a command that paints a picture again, with strokes twice as broad.
+
+    Args:
+        side: the longer side of the painted picture, in pixels.
+        detail: at which it was painted, if the picture is not smaller.
+    """
+    return ["broader.png", "--detail", str(max(16, min(side, detail) // 2))]
+
+
 def size(count: int) -> str:
     """Returns a number of bytes as people read it, such as `1.4 MB`.
 

@@ -151,7 +151,7 @@ def _names(
     for path, other in _doubled(paths, names):
         apart = os.path.realpath(path.parent) != os.path.realpath(other.parent)
         hint = "; give --keep-folders" if top is None and apart else ""
-        raise InputError(f"{names[path]!r} is given twice: its results would overwrite each other{hint}")
+        raise InputError(f"{path.name!r} is given twice: its results would overwrite each other{hint}")
     return names
 
 

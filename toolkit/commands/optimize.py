@@ -58,10 +58,11 @@ def optimize(
     style_layer: objective_options.StyleLayers = None,
     content_layer: objective_options.ContentLayers = None,
     pooling: objective_options.Pooling = "max",
-    start: Annotated[
+    init_image: Annotated[
         str,
         typer.Option(
-            help="Start of the optimization: content, noise, stylized (the result of stylize) or a picture file."
+            help="Initial picture of the optimization: content, noise, stylized (the result of stylize) or a picture "
+            "file."
         ),
     ] = "content",
     preserve_color: Annotated[bool, typer.Option("--preserve-color", help="Keep the colors of the content.")] = False,
@@ -96,7 +97,7 @@ def optimize(
     from toolkit.optimization.checkpoint import STATE_FILE
 
     began = time.monotonic()
-    _refuse_idle(context, styles, style_share, start, vgg_weights, checkpoint, steps)
+    _refuse_idle(context, styles, style_share, init_image, vgg_weights, checkpoint, steps)
     epochs, steps_per_epoch = _length(steps, epochs, steps_per_epoch, scales)
     if save_every and save_every > epochs * steps_per_epoch:
         raise InputError(f"--save-every {save_every} has no effect in {epochs * steps_per_epoch} steps: give fewer")
@@ -111,7 +112,7 @@ def optimize(
         output_paths.Folder("--tensorboard", tensorboard) if tensorboard else None,
     ]
     check_utf8(tensorboard)
-    output_paths.check([content, *styles, _start_file(start), objective_options.weights_file(vgg_weights)], written)
+    output_paths.check([content, *styles, _init_file(init_image), objective_options.weights_file(vgg_weights)], written)
     content_picture, style_pictures = load_pictures(content, styles, size)
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
@@ -134,7 +135,7 @@ def optimize(
             total_variation_weight=total_variation_weight,
             vgg_weights=vgg_weights,
             pooling=pooling,
-            init_image=start,
+            init_image=init_image,
             preserve_color=preserve_color,
             scales=scales,
             ema_decay=ema_decay,
@@ -215,26 +216,32 @@ def _refuse_idle(
     context: typer.Context,
     styles: list[Path],
     style_share: list[float] | None,
-    start: str,
+    init_image: str,
     vgg_weights: str,
     checkpoint: Path | None,
     steps: int | None,
 ) -> None:
-    random = start == "noise" or vgg_weights == "random"
+    random = init_image == "noise" or vgg_weights == "random"
     refuse_idle(
         context,
         {
             "epochs": None if steps is None else "beside --steps",
             "steps_per_epoch": None if steps is None else "beside --steps",
             "style_share": "with one style" if len(styles) == len(style_share or []) == 1 else None,
-            "seed": None if random else "without --start noise or --vgg-weights random",
+            "seed": None if random else "without --init-image noise or --vgg-weights random",
             "checkpoint_every": None if checkpoint else "without --checkpoint",
         },
     )
 
 
-def _start_file(start: str) -> Path | None:
-    return None if start in ("content", "noise", "stylized") else Path(start)
+def _init_file(init_image: str) -> Path | None:
+    if init_image in ("content", "noise", "stylized"):
+        return None
+    if not Path(init_image).exists():
+        raise InputError(
+            f"--init-image {init_image}: there is no such picture; give content, noise, stylized or a picture file"
+        )
+    return Path(init_image)
 
 
 def _result(transfer: "StyleTransfer", output: Path, seconds: float) -> dict[str, Any]:

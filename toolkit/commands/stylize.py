@@ -64,12 +64,14 @@ class Outcome:
         error: what went wrong, if anything.
         times: what the model's stages took, where the model tells.
         stopped_after: how many steps of refining were taken before Ctrl-C ended them; None where nothing did.
+        side: the longer side of the painted picture, in pixels.
     """
 
     job: "Job"
     error: StyleportError | None = None
     times: "StageTimes | None" = None
     stopped_after: int | None = None
+    side: int = 0
 
 
 def stylize(
@@ -169,6 +171,7 @@ def stylize(
             opened = open_model(model, artifact, threads, options, isolated)
         is_inside = isinstance(opened, SingleStyleStylizer)
     baked = artifact or model if is_inside else None
+    chosen = chosen_artifact(model, artifact)  # first, so that a bundle of baked styles alone asks for one of them
     if not baked and len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")
     found = {path: images.find_images(path, recursive) for path in dict.fromkeys(pictures)}
@@ -177,7 +180,7 @@ def stylize(
     place = Output.read(output, suffix, keep_folders or recursive)
     if recursive:
         place.refuse_inside(given)
-    _refuse_idle(context, baked, opened is None, chosen_artifact(model, artifact), place)
+    _refuse_idle(context, baked, opened is None, chosen, place)
     if baked and len(contents) > 1 and not place.is_folder:
         raise InputError(
             f"{baked} has its style inside and takes no STYLE: {len(contents)} pictures to paint are given, and "
@@ -208,7 +211,10 @@ def stylize(
     if refine:
         _end_if_stopped(outcomes[-1], refine, len(jobs) - len(done), len(jobs))
     if not as_json and done:
-        follow = _following(done[0].job, stylizer.has_strength and strength == 1, closing.given(context, *_OF_MODEL))
+        look = ["weaker.png", "--strength", "0.6"]
+        if not (stylizer.has_strength and strength == 1):
+            look = closing.broader(done[0].side, detail)
+        follow = _following(done[0].job, look, closing.given(context, *_OF_MODEL))
         closing.print_closing([outcome.job.output for outcome in done], follow=[] if failed else [follow])
     _refuse_failures(failed, len(jobs))
 
@@ -254,7 +260,8 @@ def _outcome(job: "Job", stylizer: "ImageStylizer", refiner: "Refiner | None") -
             raise
         mend = "take a smaller --detail or --max-size"
         return Outcome(job, WorkError(f"{job.content}: there is too little memory: {mend}"))
-    return Outcome(job, times=stylized.times, stopped_after=stopped_after)
+    side = max(stylized.picture.shape[:2])
+    return Outcome(job, times=stylized.times, stopped_after=stopped_after, side=side)
 
 
 def _end_if_stopped(last: Outcome, steps: int, left: int, count: int) -> None:
@@ -328,8 +335,7 @@ def _refuse_failures(failed: list[Outcome], count: int) -> None:
         raise WorkError(f"{len(failed)} of {count} pictures failed: {'; '.join(messages)}")
 
 
-def _following(job: "Job", has_strength: bool, model: list[str]) -> list[str | Path]:
-    """The same picture with less of the style; with broader strokes, where the model has no strength."""
+def _following(job: "Job", look: list[str], model: list[str]) -> list[str | Path]:
+    """The same picture with another look: what `-o` names, and the options that make it."""
     words: list[str | Path] = ["styleport", "stylize", job.content, *([job.style] if job.style else [])]
-    look = ["weaker.png", "--strength", "0.6"] if has_strength else ["broader.png", "--detail", "512"]
     return [*words, "-o", *look, *model]

@@ -186,7 +186,7 @@ def test_a_hundred_steps_are_the_default(pictures):
 
 
 def test_a_run_starts_from_what_stylize_paints(pictures):
-    run(pictures, "--steps", 1, "--start", "stylized", output="near.png")
+    run(pictures, "--steps", 1, "--init-image", "stylized", output="near.png")
     stylized = KerasStylizer.from_preset("magenta-mobile")
     content, style = (images.load_image(pictures / f"{name}.png") for name in ("content", "style"))
     expected = np.asarray(stylized(content[None], images.center_crop_resize(style, 256)[None]))[0]
@@ -212,9 +212,9 @@ def test_a_run_starts_from_what_stylize_paints(pictures):
         (("--checkpoint-every", 5), "--checkpoint-every has no effect without --checkpoint"),
         (
             ("--vgg-weights", "imagenet", "--seed", 5),
-            "--seed has no effect without --start noise or --vgg-weights random",
+            "--seed has no effect without --init-image noise or --vgg-weights random",
         ),
-        (("--start", "nothing.png"), "cannot read nothing.png"),
+        (("--init-image", "noize"), "--init-image noize: .* give content, noise, stylized or a picture file"),
         (("--optimizer", "sgd"), "unknown optimizer 'sgd'"),
         (("--vgg-weights", "none.h5"), "no such weights file"),
     ],
@@ -234,7 +234,7 @@ def test_bad_use_is_refused_with_the_value(pictures, options, message):
         (("--trace", "out.png"), "out.png"),
         (("--animation", "out.gif"), "out.gif"),
         (("--save-every", 1), "painted.png"),
-        (("--start", "start.png"), "start.png"),
+        (("--init-image", "start.png"), "start.png"),
         (("--vgg-weights", "start.png"), "start.png"),
         (("--checkpoint", "run", "--trace", "run/state.npz"), "out.png"),
     ],

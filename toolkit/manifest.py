@@ -29,7 +29,9 @@ def read(bundle: Path) -> Manifest:
     try:
         content = read_bounded(path, MAX_MANIFEST_BYTES, "a manifest")
     except OSError as error:
-        raise InputError(f"{bundle}: not a bundle ({error.strerror}: {MANIFEST_FILE})") from error
+        raise InputError(
+            f"{bundle}: not a bundle ({error.strerror}: {MANIFEST_FILE}); give the folder of one"
+        ) from error
     with as_input_error(f"{path}: not a manifest"):
         manifest = strict_json.parse(content)
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None

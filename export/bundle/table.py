@@ -129,13 +129,15 @@ def parity_table(records: Sequence[Mapping[str, Any]], console: Console | None =
     """
     parities = [record["parity"] for record in records]
     names = metric_names(parities)
-    # The worst of the errors and the SSIM say least that PSNR does not.
-    ranks = {name: rank for rank, name in enumerate(names, start=2)}
-    ranks["psnr"] = 1
+    # A metric that few artifacts have goes first. Then the worst of the errors and the SSIM, which say least that PSNR
+    # does not.
+    lacking = {name: sum(parity.get(name) is None for parity in parities) for name in names}
+    kept_longest = sorted(names, key=lambda name: (lacking[name], name != "psnr"))
+    ranks = {name: rank for rank, name in enumerate(kept_longest, start=1)}
     columns = [
         TableColumn("artifact", [record["path"] for record in records]),
         TableColumn("size", [megabytes(record["bytes"]) for record in records], is_number=True),
-        TableColumn("pairs", [str(parity["pairs"]) for parity in parities], is_number=True, rank=len(names) + 2),
+        TableColumn("pairs", [str(parity["pairs"]) for parity in parities], is_number=True, rank=len(names) + 1),
         *(
             TableColumn(title, [number(parity.get(name)) for parity in parities], is_number=True, rank=ranks[name])
             for name, title in names.items()

@@ -99,7 +99,8 @@ def remove_label(file: ModelsFile, label: str) -> Move:
     """Takes a label away, and has the server drop the version if no other label stands for it."""
     with file.changing() as model:
         if label not in model.labels:
-            raise InputError(f"{file.path}: there is no label {label!r}; there are {', '.join(model.labels) or 'none'}")
+            there = f"choose from {', '.join(model.labels)}" if model.labels else "the model has none"
+            raise InputError(f"{file.path}: there is no label {label!r}: {there}")
         version = model.labels[label]
         del model.config.version_labels[label]
         model.history.pop(label, None)
@@ -152,8 +153,8 @@ class _Step:
         with self.file.changing() as model:
             numbers = version_numbers(self.file.base_path)
             if self.version not in numbers:
-                there = ", ".join(map(str, numbers)) or "none"
-                raise InputError(f"{self.file.base_path}: there is no version {self.version}; there are {there}")
+                there = f"choose from {', '.join(map(str, numbers))}" if numbers else "publish one first"
+                raise InputError(f"{self.file.base_path}: there is no version {self.version}: {there}")
             self.before = model.labels.get(self.label)
             self._displaced = self.before
             if self.before == self.version:

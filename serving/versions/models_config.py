@@ -189,7 +189,7 @@ class ModelsFile:
         if len(found) != 1:
             there = ", ".join(repr(model.name) for model in models)
             meant = f"of the name {self.model!r}" if self.model is not None else f"with the base path {self.base_path}"
-            raise InputError(f"{self.path}: {len(found) or 'no'} models {meant}: give --model; there are {there}")
+            raise InputError(f"{self.path}: {len(found) or 'no'} models {meant}: give --model, one of {there}")
         return Model(found[0], notes.get(found[0].name, Notes()))
 
 

@@ -36,9 +36,9 @@ def open_runner(name: str) -> PipelineRunner:
     try:
         runner: Any = create_runner(name)
     except (AttributeError, ImportError, ValueError, TypeError) as error:
-        raise InputError(f"runner {name!r} cannot be opened: {error}; there are {', '.join(names())}") from error
+        raise InputError(f"runner {name!r} cannot be opened: {error}; choose from {', '.join(names())}") from error
     if not isinstance(runner, PipelineRunner):
-        raise InputError(f"runner {name!r} is no runner; there are {', '.join(names())}")
+        raise InputError(f"runner {name!r} is no runner: choose from {', '.join(names())}")
     return runner
 
 

@@ -418,6 +418,12 @@ def test_options_of_a_style_are_refused(run, single_styles, photos, tmp_path, op
     assert f"{option[0]} has no effect on {FLOAT32}, which has its style inside" in error
 
 
+def test_a_bundle_of_single_styles_alone_asks_for_one_of_them(run, single_styles, photos, tmp_path):
+    code, _, error = run("stylize", photos / "chelsea.png", "-o", tmp_path / "out.png", "--model", single_styles)
+    assert code == 2
+    assert "name one with --artifact: tflite/baked_" in error
+
+
 def test_an_artifact_without_a_style_inside_still_needs_one(run, bundle, photos, tmp_path):
     arguments = ["-o", tmp_path / "out.png", "--model", bundle, "--artifact", "tflite/float32_any"]
     code, _, error = run("stylize", photos / "chelsea.png", *arguments)

@@ -316,7 +316,7 @@ def test_label_publish_rollback_and_prune_at_once_leave_every_label_on_what_is_l
 
 def test_a_version_that_is_not_there_is_refused(file):
     before = file.path.read_text()
-    with pytest.raises(InputError, match="there is no version 9; there are 1, 2, 3, 4"):
+    with pytest.raises(InputError, match="there is no version 9: choose from 1, 2, 3, 4"):
         labels.move(file, "stable", 9, [], [], 1.0)
     assert file.path.read_text() == before
 
@@ -394,7 +394,7 @@ def test_rollback_to_a_version_that_is_gone_is_refused(file, base):
     move(file, server, "stable", 2)
     move(file, server, "canary", 2)
     shutil.rmtree(base / "1")
-    with pytest.raises(InputError, match="there is no version 1; there are 2, 3, 4"):
+    with pytest.raises(InputError, match="there is no version 1: choose from 2, 3, 4"):
         rollback(file, server)
 
 

@@ -85,7 +85,7 @@ def test_the_model_is_found_by_its_folders_name_where_a_container_sees_another_p
 def test_a_file_that_does_not_tell_which_model_is_meant_is_refused(tmp_path, base):
     path = tmp_path / "models.config"
     path.write_text("model_config_list { config { name: 'x' base_path: '/y/z' model_platform: 'tensorflow' } }")
-    with pytest.raises(InputError, match=r"no models with the base path .*: give --model; there are 'x'"):
+    with pytest.raises(InputError, match=r"no models with the base path .*: give --model, one of 'x'"):
         ModelsFile(path, base).read()
     assert ModelsFile(path, base, "x").read().config.name == "x"
     with pytest.raises(InputError, match="no models of the name 'y'"):

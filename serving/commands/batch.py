@@ -93,7 +93,8 @@ def batch(
         print_json({"output": planned.output, **asdict(summary)})
     else:
         other = f"{output.rstrip('/')}-broader"
-        again = ["styleport", "batch", pattern, *words, "-o", other, "--model", model, "--detail", "512"]
+        look = closing.broader(detail, detail)[1:]
+        again = ["styleport", "batch", pattern, *words, "-o", other, "--model", model, *look]
         failures = [["cat", f"{output.rstrip('/')}/{FAILED_FILE}"]] if "://" not in output else []
         closing.print_closing([output], follow=failures if summary.failed else [again])
     if summary.failed:

@@ -43,6 +43,7 @@ def expected(stylizer):
     return np.asarray(stylizer(CONTENT, STYLE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tf1_module", "tf1_hub_module", "tf2_module"])
 def test_a_saved_model_of_any_age_is_opened_cut_and_paints_what_its_networks_paint(kind, request, expected, stylizer):
     folder = request.getfixturevalue(kind)
@@ -55,6 +56,7 @@ def test_a_saved_model_of_any_age_is_opened_cut_and_paints_what_its_networks_pai
     np.testing.assert_allclose(split(CONTENT, STYLE, strength=0.5), half, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_picture_that_comes_back_larger_is_cut_to_the_content(tf2_module):
     content = images.resize(samples.photos()["chelsea"], 45, 62)[None]
     raw = hub.load(tf2_module)(tf.constant(content), tf.constant(STYLE))[0]
@@ -64,6 +66,7 @@ def test_a_picture_that_comes_back_larger_is_cut_to_the_content(tf2_module):
         np.testing.assert_allclose(painted, raw[:, :45, :62], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_several_contents_share_a_style_or_have_their_own(tf2_module):
     model = open_model(tf2_module, options=SourceOptions(split_at="none"))
     contents = np.concatenate([CONTENT, CONTENT[:, :, ::-1]])
@@ -95,6 +98,7 @@ def test_a_saved_model_of_ours_is_opened_and_cut_by_its_folder(bundle, expected)
     np.testing.assert_allclose(model(CONTENT, STYLE), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_handle_an_archive_and_a_copy_open_the_same_model(tf2_module, cache, server, tmp_path, run, expected):
     packed = servers.packed(tf2_module)
     handle = server.put("/google/stylizer/2", servers.whole(packed))
@@ -124,6 +128,7 @@ def test_a_handle_that_cannot_be_reached_says_that_a_path_can_be_given(cache, se
 # What a user's model may be
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["layers nobody named", "a layer called twice", "a model in the model", "tf2_module"])
 def test_what_tensors_are_called_depends_on_the_model_alone(kind, tmp_path, request):
     def names():
@@ -143,6 +148,7 @@ def test_what_tensors_are_called_depends_on_the_model_alone(kind, tmp_path, requ
     assert len(set(following)) == 2, "names of the user's own layers are counted on"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["keras", "saved_model"])
 def test_a_model_of_batches_of_one_length_paints_any_number_of_pictures(source, tmp_path):
     model = layer_kinds.KINDS["batches of 4"]()
@@ -165,6 +171,7 @@ def test_a_model_of_batches_of_one_length_paints_any_number_of_pictures(source, 
         open_model(path, options=SourceOptions(split_at="x"))
 
 
+@pytest.mark.slow
 def test_a_model_of_batches_of_one_length_and_free_size_becomes_a_file_for_devices(tmp_path):
     layer_kinds.KINDS["batches of 4"]().save(tmp_path / "model.keras")
     opened = open_model(tmp_path / "model.keras")
@@ -175,6 +182,7 @@ def test_a_model_of_batches_of_one_length_and_free_size_becomes_a_file_for_devic
     np.testing.assert_allclose(painted, opened(CONTENT, STYLE), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "function",
     [
@@ -204,6 +212,7 @@ def test_a_model_that_does_not_look_at_one_of_its_pictures_is_not_exported(unrea
         freeze(open_model(tmp_path / "model.keras"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mixed_float16", "mixed_bfloat16", "float16"])
 def test_a_model_of_lower_precision_paints_in_float32(kind, tmp_path):
     model, path = layer_kinds.KINDS[kind](), tmp_path / "model.keras"
@@ -256,6 +265,7 @@ def test_options_for_external_models_are_refused_for_ours(bundle, stylizer, tmp_
         assert "leave the option out" in refusal(source, options=SourceOptions(split_at="x"))
 
 
+@pytest.mark.slow
 def test_an_artifact_of_what_is_no_bundle_is_refused(tf2_module, two_inputs):
     for source in (tf2_module, two_inputs):
         assert refusal(source, artifact="saved_model").startswith(f"{source} has no artifacts")

@@ -386,6 +386,7 @@ def start(handle, cache):
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_two_processes_that_fetch_the_same_at_once_both_end_well(cache, server):
     handle = server.put("/stylizer.tar.gz", servers.slowly(GOOD, 2))
@@ -398,6 +399,7 @@ def test_two_processes_that_fetch_the_same_at_once_both_end_well(cache, server):
     assert not [name for name in left_in(cache) if name.endswith((".tmp", ".lock"))]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_the_lock_of_a_process_that_was_killed_is_not_waited_for(cache, server):
     handle = server.put("/stylizer.tar.gz", servers.dripping(GOOD * 1000, 0.1))

@@ -205,6 +205,7 @@ def small(monkeypatch):
     measuring.at_one(monkeypatch, 48, 48)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_what_is_exported_takes_and_gives_our_range_and_says_the_models_own(run, tmp_path):
     source = negatives.write(tmp_path / "negative", (-1, 1))
@@ -231,6 +232,7 @@ def test_what_is_exported_takes_and_gives_our_range_and_says_the_models_own(run,
     np.testing.assert_allclose(images.load_image(tmp_path / "answer.png"), NEGATIVE[0], atol=1.01 / 255)
 
 
+@pytest.mark.slow
 def test_stylize_converts_or_tells(run, tmp_path, pictures):
     source = negatives.write(tmp_path / "negative", (0, 255))
     arguments = [

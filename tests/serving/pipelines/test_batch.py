@@ -53,6 +53,7 @@ def wait_for(condition):
     return met
 
 
+@pytest.mark.slow
 def test_every_picture_is_the_one_that_stylize_paints_to_the_last_bit(painted, collection, bundle, tmp_path, run):
     output, _ = painted
     for photo in readable(collection):
@@ -80,6 +81,7 @@ def test_every_picture_is_the_one_that_stylize_paints_to_the_last_bit(painted, c
     assert [name for name, data in expected.items() if actual[name] != data] == []
 
 
+@pytest.mark.slow
 def test_the_counters_and_the_failures_are_told(painted, collection):
     output, told = painted
     pixels = 2 * sum(images.load_image(path)[..., 0].size for path in readable(collection))
@@ -98,6 +100,7 @@ def test_the_counters_and_the_failures_are_told(painted, collection):
     assert "read 8, done 16, skipped 0, failed 4" in told.stderr
 
 
+@pytest.mark.slow
 def test_a_second_run_paints_only_what_is_missing(painted, place, bundle, tmp_path, run):
     output = shutil.copytree(painted[0], tmp_path / "out")
     before = files(output)
@@ -175,6 +178,7 @@ def test_two_machines_share_the_work_and_one_that_dies_loses_nothing(cluster, pa
     assert files(output) == files(painted[0])
 
 
+@pytest.mark.slow
 def test_pictures_bundle_and_results_may_lie_on_another_file_system(painted, place, bundle, run):
     from apache_beam.options.pipeline_options import PipelineOptions
     from rich.console import Console

@@ -151,6 +151,7 @@ def interrupted(pictures, times, *options):
     return process.returncode, told
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 def test_a_run_stopped_by_an_interrupt_leaves_its_picture_and_goes_on_where_it_was(pictures):
     options = ("--steps", 120, "--checkpoint", pictures / "run", "--checkpoint-every", 5)
@@ -171,6 +172,7 @@ def test_a_run_stopped_by_an_interrupt_leaves_its_picture_and_goes_on_where_it_w
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 def test_a_second_interrupt_ends_a_run_without_its_picture(pictures):
     # Steps that take longer than the time between both.

@@ -1,5 +1,6 @@
 """What tests share: the embedded stylizer and one bundle of everything, each made once."""
 
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 from tests import made
 from toolkit import cli, manifest
 from toolkit.imaging import images, samples
+
+# Sets how many examples are tried; the environment of TFX has no hypothesis.
+if importlib.util.find_spec("hypothesis"):
+    importlib.import_module("tests.examples")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

@@ -17,11 +17,14 @@ from hypothesis import strategies as st
 
 from export.bundle import folder as bundles
 from export.bundle.schema import schema
+from tests.examples import examples
 from tests.export import forging
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
 
-on_one_bundle = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+on_one_bundle = settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def make_bundle(target, text="old", force=False):

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from export.formats import feed_forward_saved_model
 from export.rewrites import image_bytes
+from tests.examples import examples
 from toolkit.imaging import images, samples
 
 MAX_SIZE = 100
@@ -148,7 +149,7 @@ def test_16_bits_are_kept(decode):
     np.testing.assert_allclose(decode(contents)[..., 0], levels / 65535, atol=1e-6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(16, 60), st.integers(16, 60), st.sampled_from(["JPEG", "PNG"]), st.integers(0, 9))
 def test_pictures_of_any_size_are_read_alike(decode, height, width, kind, seed):
     noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
@@ -159,7 +160,7 @@ def test_pictures_of_any_size_are_read_alike(decode, height, width, kind, seed):
 # Size
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.integers(40, 240), st.integers(40, 240))
 @example(85, 136)  # 62.5 is rounded to even
 def test_the_longer_side_is_bounded_to_the_size_that_toolkit_images_gives(decode_bounded, height, width):
@@ -254,7 +255,7 @@ hostile_directories = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.one_of(st.binary(max_size=300), hostile_directories))
 @example(b"")
 @example(b"MM\0*\0\0\0")
@@ -366,7 +367,7 @@ def test_a_truncated_picture_is_refused(decode, photo, kind, kept):
     assert f"Invalid {kind} data" in refusal(decode, contents[: int(kept * len(contents))])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(kind=st.sampled_from(["JPEG", "PNG"]), kept=st.integers(0, 60))
 def test_a_header_cut_short_anywhere_is_refused(decode, patch, kind, kept):
     contents = patch if kind == "JPEG" else encoded(Image.open(io.BytesIO(patch)), "PNG")
@@ -376,7 +377,7 @@ def test_a_header_cut_short_anywhere_is_refused(decode, patch, kind, kept):
 # Encoding and the signature
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 9))
 def test_a_picture_is_encoded_as_a_png_of_the_nearest_levels(height, width, seed):
     picture = np.random.default_rng(seed).random((height, width, 3), np.float32)

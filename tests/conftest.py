@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from tests import made
 from toolkit import cli, manifest
+from toolkit.errors import InputError
 from toolkit.imaging import images, samples
 
 # Sets how many examples are tried; the environment of TFX has no hypothesis.
@@ -79,6 +81,14 @@ def with_saved_model_alone(bundle: Path, target: Path) -> Path:
 def wheel_file() -> Path:
     """The wheel."""
     return made.wheel()
+
+
+def refusal(call: Callable[..., object], /, *arguments: object, error: type[Exception] = InputError, **options) -> str:
+    """Returns the one line with which a call refuses what it is given."""
+    with pytest.raises(error) as caught:
+        call(*arguments, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 @pytest.fixture

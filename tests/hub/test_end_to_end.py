@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from export.artifact import ExportOptions
 from export.formats.end_to_end_tflite import EndToEndTFLiteExporter
+from tests.conftest import refusal
 from tests.hub import layer_kinds, servers
 from toolkit.errors import InputError, WorkError
 from toolkit.external.end_to_end import EndToEndStylizer, from_keras_model
@@ -28,13 +29,6 @@ from toolkit.sources.model_source import resolve_source
 
 CONTENT = images.resize(samples.photos()["chelsea"], 48, 64)[None]
 STYLE = images.center_crop_resize(samples.styles()["starry_night"], 64)[None]
-
-
-def refusal(*arguments, **options):
-    with pytest.raises(InputError) as caught:
-        open_model(*arguments, **options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +108,10 @@ def test_a_handle_an_archive_and_a_copy_open_the_same_model(tf2_module, cache, s
 def test_a_copy_that_was_changed_since_is_refused(tf2_module, tmp_path):
     folder = shutil.copytree(tf2_module, tmp_path / "copy")
     (tmp_path / "copy.fetched.json").write_text(json.dumps({"sha256": "0" * 64}))
-    assert f"{folder}: changed since it was fetched" in refusal(folder)
+    assert f"{folder}: changed since it was fetched" in refusal(open_model, folder)
     for text in ("{", "[]", "{}", '{"sha256": 1}', "[" * 100_000, " " * 100_000):
         (tmp_path / "copy.fetched.json").write_text(text)
-        assert "record of `styleport fetch`" in refusal(folder)
+        assert "record of `styleport fetch`" in refusal(open_model, folder)
 
 
 def test_a_handle_that_cannot_be_reached_says_that_a_path_can_be_given(cache, server):
@@ -252,7 +246,7 @@ def swapped(tmp_path):
 
 
 def test_inputs_settle_which_is_which(swapped):
-    said = refusal(swapped)
+    said = refusal(open_model, swapped)
     assert "cannot be determined; give --inputs content=NAME,style=NAME; its signatures: paint(first float32" in said
     painted = open_model(swapped, options=SourceOptions("content=second,style=first"))(CONTENT, STYLE)
     np.testing.assert_allclose(painted, (CONTENT + STYLE.mean((1, 2), keepdims=True)) / 2, atol=1e-6)
@@ -261,14 +255,16 @@ def test_inputs_settle_which_is_which(swapped):
 def test_options_for_external_models_are_refused_for_ours(bundle, stylizer, tmp_path):
     stylizer.save(tmp_path / "mine.keras")
     for source in ("magenta-mobile", bundle, tmp_path / "mine.keras"):
-        assert "--inputs content=a,style=b: " in refusal(source, options=SourceOptions(inputs="content=a,style=b"))
-        assert "leave the option out" in refusal(source, options=SourceOptions(split_at="x"))
+        assert "--inputs content=a,style=b: " in refusal(
+            open_model, source, options=SourceOptions(inputs="content=a,style=b")
+        )
+        assert "leave the option out" in refusal(open_model, source, options=SourceOptions(split_at="x"))
 
 
 @pytest.mark.slow
 def test_an_artifact_of_what_is_no_bundle_is_refused(tf2_module, two_inputs):
     for source in (tf2_module, two_inputs):
-        assert refusal(source, artifact="saved_model").startswith(f"{source} has no artifacts")
+        assert refusal(open_model, source, artifact="saved_model").startswith(f"{source} has no artifacts")
 
 
 # What cannot be used
@@ -303,7 +299,7 @@ def test_a_keras_file_that_brings_code_along_is_refused(tmp_path):
     path = tmp_path / "code.keras"
     model = keras_model((None, None, 3), (None, None, 3), function=lambda c, s: keras.layers.Lambda(lambda x: x)(c) + s)
     model.save(path)
-    said = refusal(path)
+    said = refusal(open_model, path)
     assert said.startswith(
         f"{path}: has a Lambda layer or a lambda, whose code would come from the file, which is refused"
     )
@@ -318,7 +314,7 @@ def test_a_class_that_is_not_known_is_named_with_the_option_to_give(tmp_path):
     path = tmp_path / "custom.keras"
     model = keras_model((None, None, 3), (None, None, 3), function=lambda c, s: NowhereElse()(c) + s)
     model.save(path)
-    said = refusal(path)
+    said = refusal(open_model, path)
     assert said.startswith(
         f"{path}: its class 'NowhereElse' is not known, and the file brings no code along: give --import"
     )
@@ -340,7 +336,7 @@ def test_a_class_of_the_user_s_that_cannot_be_made_is_told_in_one_line(tmp_path)
 
     path = tmp_path / "broken.keras"
     keras_model((None, None, 3), (None, None, 3), function=lambda c, s: Broken()(c) + s).save(path)
-    said = refusal(path)
+    said = refusal(open_model, path)
     assert "nobody can make this" in said
 
 
@@ -369,7 +365,7 @@ def test_a_keras_file_that_unpacks_to_too_much_is_refused(tmp_path):
     data = path.read_bytes()
     at = data.rindex(b"PK\x01\x02") + 24
     path.write_bytes(data[:at] + (3 << 30).to_bytes(4, "little") + data[at + 4 :])
-    assert "over the limit of 2147483648" in refusal(path)
+    assert "over the limit of 2147483648" in refusal(open_model, path)
 
 
 @pytest.mark.parametrize(
@@ -378,11 +374,14 @@ def test_a_keras_file_that_unpacks_to_too_much_is_refused(tmp_path):
 def test_a_damaged_saved_model_is_refused_in_one_line(tf2_module, tmp_path, damage):
     folder = shutil.copytree(tf2_module, tmp_path / "damaged")
     (folder / damage).write_bytes((folder / damage).read_bytes()[:100])
-    assert f"{folder}: not a SavedModel" in refusal(folder)
+    assert f"{folder}: not a SavedModel" in refusal(open_model, folder)
 
 
 def test_a_folder_that_is_nothing_known_is_refused(tmp_path):
-    assert refusal(tmp_path) == f"{tmp_path}: not a bundle (no manifest.json) and not a SavedModel (no saved_model.pb)"
+    assert (
+        refusal(open_model, tmp_path)
+        == f"{tmp_path}: not a bundle (no manifest.json) and not a SavedModel (no saved_model.pb)"
+    )
 
 
 def test_a_graph_that_touches_files_is_refused_before_it_is_loaded(tmp_path):
@@ -394,7 +393,7 @@ def test_a_graph_that_touches_files_is_refused_before_it_is_loaded(tmp_path):
 
     specs = [tf.TensorSpec((None, None, None, 3), name=name) for name in ("content", "style")]
     tf.saved_model.save(module, str(tmp_path / "hostile"), tf.function(call, specs))
-    assert "its graph has operations that no stylizer needs: WriteFile" in refusal(tmp_path / "hostile")
+    assert "its graph has operations that no stylizer needs: WriteFile" in refusal(open_model, tmp_path / "hostile")
     assert not (tmp_path / "written").exists()
 
 

@@ -63,7 +63,7 @@ def assert_same(picture, expected, bound=STEP):
     assert difference <= bound, f"differs by {difference * 255:.2f}/255"
 
 
-def refusal(decode, contents):
+def error_of(decode, contents):
     with pytest.raises(tf.errors.OpError) as caught:
         decode(contents)
     return caught.value.message
@@ -297,12 +297,12 @@ def jpeg_claiming(contents, width, height):
 
 @pytest.mark.parametrize("size", [(10_000, 10_000), (2**31 - 1, 2**31 - 1), (2**32 - 1, 2**32 - 1), (16, 6_000_000)])
 def test_a_png_bomb_is_refused_by_its_header(decode, size):
-    assert "more than 89478485 pixels" in refusal(decode, png_claiming(*size))
+    assert "more than 89478485 pixels" in error_of(decode, png_claiming(*size))
 
 
 def test_a_jpeg_bomb_is_refused_by_its_header(decode, photo):
     bomb = jpeg_claiming(encoded(photo, "JPEG"), 65_000, 65_000)
-    assert "more than 89478485 pixels" in refusal(decode, bomb)
+    assert "more than 89478485 pixels" in error_of(decode, bomb)
 
 
 def test_the_limit_is_that_of_pillow():
@@ -323,7 +323,7 @@ def with_chunks(contents, kind, held, count):
 def test_a_jpeg_of_hundreds_of_scans_is_refused(decode, photo):
     progressive = encoded(photo, "JPEG", progressive=True)
     assert_same(decode(progressive), loaded(progressive))
-    assert "more than 32 scans" in refusal(decode, with_scans(progressive, 300))
+    assert "more than 32 scans" in error_of(decode, with_scans(progressive, 300))
 
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
@@ -331,7 +331,7 @@ def test_a_png_of_many_texts_that_inflate_is_refused(decode, photo, kind):
     held = b"Comment\0" + {b"zTXt": b"\0", b"iTXt": b"\1\0\0\0"}[kind] + zlib.compress(bytes(100))
     contents = encoded(photo, "PNG")
     assert_same(decode(with_chunks(contents, kind, held, 10)), loaded(contents))
-    assert "more than 16 compressed texts" in refusal(decode, with_chunks(contents, kind, held, 300))
+    assert "more than 16 compressed texts" in error_of(decode, with_chunks(contents, kind, held, 300))
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -345,33 +345,33 @@ def test_a_large_picture_with_alpha_is_composited_in_strips(monkeypatch, photo, 
 @pytest.mark.parametrize("size", [(15, 40), (40, 15), (1, 1), (3, 400)])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_picture_with_a_side_too_short_is_refused(decode, size, kind):
-    assert "a side is under 16 pixels" in refusal(decode, encoded(Image.new("RGB", size), kind))
+    assert "a side is under 16 pixels" in error_of(decode, encoded(Image.new("RGB", size), kind))
 
 
 @pytest.mark.parametrize("contents", [b"", b"\xff", b"text, renamed", b"GIF89a", b"\x89PNG", b"%PDF-1.4", b"\0" * 100])
 def test_what_is_no_jpeg_or_png_is_refused_with_its_length(decode, contents):
-    message = refusal(decode, contents)
+    message = error_of(decode, contents)
     assert "not a JPEG or PNG picture" in message
     assert f"[{len(contents)}]" in message
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "BMP", "TIFF"])
 def test_a_picture_of_another_format_is_refused(decode, photo, kind):
-    assert "not a JPEG or PNG picture" in refusal(decode, encoded(photo, kind))
+    assert "not a JPEG or PNG picture" in error_of(decode, encoded(photo, kind))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
 def test_a_truncated_picture_is_refused(decode, photo, kind, kept):
     contents = encoded(photo, kind)
-    assert f"Invalid {kind} data" in refusal(decode, contents[: int(kept * len(contents))])
+    assert f"Invalid {kind} data" in error_of(decode, contents[: int(kept * len(contents))])
 
 
 @settings(max_examples=examples(60), deadline=None)
 @given(kind=st.sampled_from(["JPEG", "PNG"]), kept=st.integers(0, 60))
 def test_a_header_cut_short_anywhere_is_refused(decode, patch, kind, kept):
     contents = patch if kind == "JPEG" else encoded(Image.open(io.BytesIO(patch)), "PNG")
-    assert refusal(decode, contents[:kept])
+    assert error_of(decode, contents[:kept])
 
 
 # Encoding and the signature

@@ -4,7 +4,6 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # What the demo runs with: a part of what the tests do, installed in half the time.
 DEMO_READY := $(VENV)/.demo-ready
-comma := ,
 .DEFAULT_GOAL := help
 
 # The first Python from 3.10 to 3.13 that can make a virtual environment; PYTHON=... chooses another.
@@ -54,35 +53,31 @@ serve: $(READY) build/demo/bundle/manifest.json ## serve the demo's bundle: in a
 	$(BIN)/python -m serving.demo build/demo/bundle build/models
 
 .PHONY: test
-test: $(READY) ## run the test suite, files of tests side by side
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+test: $(READY) ## run the test suite; with PACKAGE=toolkit the tests of that package alone, up to the first that fails
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+		$(if $(PACKAGE),--exitfirst tests/$(PACKAGE))
 
 .PHONY: test-slow
-test-slow: $(READY) ## run what make test leaves out: large networks, whole bundles, clusters, fresh environments
+test-slow: $(READY) ## run what make test leaves out: gates at full size, external models, pages, clusters, environments
 	$(BIN)/python -m pytest -m slow --numprocesses auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-contract
 test-contract: $(READY) ## hold the local server, or the one that STYLEPORT_TFS_URL names, against the contract
 	$(BIN)/python -m pytest tests/contract
 
-BROWSER_READY := $(VENV)/.browser-ready
-$(BROWSER_READY): $(READY)
-	@$(call install,$(VENV),$(call EXTRA,dev$(comma)browser))
-	@touch $@
-
 .PHONY: test-browser
-test-browser: $(BROWSER_READY) ## export the web page with npm, and hold it against Python in Debian's Chromium
+test-browser: $(READY) ## export the web page with npm, and hold it against Python in Debian's Chromium
 	$(BIN)/python -m pytest -m browser tests/browser
 
 .PHONY: test-arm64
 test-arm64: $(READY) ## run the exported pairs on ARM64: Debian's arm64 Python in build/arm64, emulated by QEMU
 	$(BIN)/python -m pytest -m arm64 tests/runtimes
 
-build/runtimes/bundle/manifest.json: | $(BROWSER_READY)
+build/runtimes/bundle/manifest.json: | $(READY)
 	$(BIN)/styleport export build/runtimes/bundle --formats tflite,web
 
 .PHONY: runtimes
-runtimes: build/runtimes/bundle/manifest.json $(BROWSER_READY) ## hold the same pairs on LiteRT, tflite-runtime, a browser and ARM64, in one table
+runtimes: $(READY) build/runtimes/bundle/manifest.json ## hold the same pairs on LiteRT, tflite-runtime, a browser and ARM64, in one table
 	$(BIN)/python -m tests.runtimes build/runtimes/bundle --report build/runtimes/report
 
 # TFX's pins meet nobody else's, so it lives apart, in what requirements.txt there has found to run together.
@@ -187,7 +182,7 @@ docs: $(READY) ## build the pages of docs/ into build/site; warnings are errors,
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 .PHONY: page-picture
-page-picture: $(BROWSER_READY) ## photograph the web page for the README; CHROMIUM names another browser
+page-picture: $(READY) ## photograph the web page for the README; CHROMIUM names another browser
 	$(BIN)/styleport export build/page --formats web --force
 	$(BIN)/python -m tests.browser.screenshot build/page/web docs/web.png
 

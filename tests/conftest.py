@@ -1,22 +1,24 @@
 """What tests share: the embedded stylizer and one bundle of everything, each made once."""
 
-import os
+import importlib.util
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests import made
 from toolkit import cli, manifest
+from toolkit.errors import InputError
 from toolkit.imaging import images, samples
+
+# Sets how many examples are tried; the environment of TFX has no hypothesis.
+if importlib.util.find_spec("hypothesis"):
+    importlib.import_module("tests.examples")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
-PACKAGES = ("styleport", "toolkit", "export", "serving")
 
 
 @pytest.hookimpl(trylast=True)
@@ -47,52 +49,27 @@ def style() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of every artifact, one for all processes that tests run in; tests that change it work on a copy.
-
-    Exporting it takes more than a minute. Where the environment variable STYLEPORT_TEST_BUNDLE names the folder
-    of a bundle that `styleport export` made before, a copy of that is used: for work on the tests themselves,
-    never for judging an exporter.
-    """
-    return made_once(tmp_path_factory, "bundles", _export) / "magenta-mobile"
+def bundle() -> Path:
+    """A bundle of every artifact, measured on small pictures; tests that change it work on a copy."""
+    return made.bundle()
 
 
-def _export(folder: Path) -> None:
-    target = folder / "magenta-mobile"
-    if ready := os.environ.get("STYLEPORT_TEST_BUNDLE"):
-        shutil.copytree(ready, target)
-        return
-    from export.exporting import export_bundle
-    from export.sources.loader import from_preset
-
-    export_bundle(from_preset("magenta-mobile"), target)
-
-
-def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that `make` fills when the first of the processes that tests run in asks for it."""
-    base, lock = tmp_path_factory.getbasetemp(), nullcontext
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        # The environment of TFX has neither pytest-xdist nor this.
-        from filelock import FileLock
-
-        # Each process of pytest-xdist has a folder of its own within that of the session.
-        base, lock = base.parent, FileLock
-    folder = base / "made-once" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    done = folder.with_suffix(".done")
-    with lock(folder.with_suffix(".lock")):
-        if not done.exists():
-            make(folder)
-            done.touch()
-    return folder
+@pytest.fixture(scope="session")
+def full_bundle() -> Path:
+    """The same, measured at the sizes of the gates: for tests of them, and for commands in processes of their own."""
+    return made.full_bundle()
 
 
 @pytest.fixture(scope="session")
 def saved_model_bundle(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shared bundle with its SavedModel alone, which is verified in seconds."""
+    return with_saved_model_alone(bundle, tmp_path_factory.mktemp("saved_model") / "magenta-mobile")
+
+
+def with_saved_model_alone(bundle: Path, target: Path) -> Path:
+    """Copies of a bundle what it would be with its SavedModel alone."""
     from tests.export import forging
 
-    target = tmp_path_factory.mktemp("saved_model") / "magenta-mobile"
     shutil.copytree(bundle, target, ignore=shutil.ignore_patterns("tflite"))
     record = manifest.read(target)
     record["artifacts"] = [artifact for artifact in record["artifacts"] if artifact["path"] == "saved_model"]
@@ -101,23 +78,17 @@ def saved_model_bundle(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def wheel_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy: setuptools leaves its work in the folder that it builds."""
-    source, target = copy_of_source(tmp_path_factory.mktemp("source")), tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    result = subprocess.run([*command, "--wheel-dir", str(target), str(source)], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    (path,) = target.glob("styleport-*.whl")
-    return path
+def wheel_file() -> Path:
+    """The wheel."""
+    return made.wheel()
 
 
-def copy_of_source(folder: Path) -> Path:
-    """Copies what distributions are built from."""
-    for name in PACKAGES:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
-        shutil.copy(ROOT / name, folder)
-    return folder
+def refusal(call: Callable[..., object], /, *arguments: object, error: type[Exception] = InputError, **options) -> str:
+    """Returns the one line with which a call refuses what it is given."""
+    with pytest.raises(error) as caught:
+        call(*arguments, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import PACKAGES
+from tests.made import PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent
 # `make test` runs these tests: what it hands down must not change what they see.

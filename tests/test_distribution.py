@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.conftest import PACKAGES, ROOT, copy_of_source
+from tests.conftest import ROOT
+from tests.made import PACKAGES, copy_of_source
 from toolkit.imaging import paintings
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -19,13 +19,12 @@ import pytest
 from serving.server.options import Limits
 from tests.docs import pages
 from tests.docs.pages import DOCS, ROOT
+from tests.export import measuring
 from toolkit import cli
 from toolkit import manifest as manifests
 from toolkit.imaging import images, samples
 
 PAGES = ["index", "install", "stylize", "optimize", "export", "bundle", "device", "on-device", "batch"]
-# Their commands take more than ten seconds, with a network to export or a process to start.
-LARGE = dict.fromkeys(["optimize", "export", "device", "batch"], pytest.mark.slow)
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 # Signing, of security, is tested by tests/export/bundle/test_signing.py, with keys of its own.
 ELSEWHERE = ["own-model", "serve", "tfx", "web", "runtimes", "security"]
@@ -66,7 +65,7 @@ def verify(saved_model_bundle):
     """Verifies the SavedModel of the shared bundle, once."""
     from export.exporting import verify_bundle
 
-    return functools.cache(lambda: verify_bundle(saved_model_bundle))
+    return functools.cache(lambda: verify_bundle(saved_model_bundle, sizes=measuring.small))
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def quick(monkeypatch, bundle, verify):
 
     def exported(exportable, target, options, force=False, progress=None, signer=None):
         if options.formats == ("baked",):
-            return in_full(exportable, target, options, force, sizes=lambda artifact: [(40, 52)])
+            return in_full(exportable, target, options, force, sizes=measuring.small)
         if exportable.source["method"] == "feed-forward" and not Path(target).exists():
             shutil.copytree(bundle, target)
         return manifests.read(bundle)
@@ -116,8 +115,9 @@ def check_checkout(words):
     assert f'Homepage = "{words[2]}"' in PROJECT
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", [pytest.param(page, marks=LARGE.get(page, ())) for page in PAGES])
+@pytest.mark.parametrize("page", PAGES)
 def test_every_command_of_a_page_runs(page, place, quick):
     found = pages.commands(DOCS / f"{page}.md")
     assert found
@@ -135,6 +135,7 @@ def test_every_command_of_a_page_runs(page, place, quick):
             subprocess.run(["bash", "-c", line], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", [page for page in PAGES if pages.python_blocks(DOCS / f"{page}.md")])
 def test_every_python_block_of_a_page_runs(page, place, quick):
@@ -142,6 +143,7 @@ def test_every_python_block_of_a_page_runs(page, place, quick):
         exec(block, {})  # noqa: S102 the page's own
 
 
+@pytest.mark.slow
 def test_the_commands_leave_what_the_pages_say(place):
     assert cli.run(shlex.split("stylize holiday/ styles/ -o gallery/ --suffix .jpg")) == 0
     written = {str(path) for path in Path("gallery").rglob("*.jpg")}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from export.exporter import Exporter
-from tests.conftest import made_once
 from tests.export import measuring
+from tests.made import made_once
 from toolkit import cli
 
 SMALL_SIZE = 128
@@ -24,9 +24,9 @@ def damaged(bundle: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
+def small_export() -> tuple[Path, int, str]:
     """`styleport export` of two TFLite pairs at another size, with integer pictures: folder, exit code, output."""
-    folder = made_once(tmp_path_factory, "small", _export_small)
+    folder = made_once("small", _export_small)
     outcome = json.loads((folder / "outcome.json").read_text())
     return folder / SMALL_TARGET, outcome["code"], outcome["output"]
 
@@ -39,6 +39,7 @@ def _export_small(folder: Path) -> None:
     forms = ["--formats", "tflite", "--quantize", "float32,int8", "--size", str(SMALL_SIZE), "--integer-io"]
     output = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output):
+        measuring.at(patch, measuring.small)
         patch.setenv("SOURCE_DATE_EPOCH", str(CREATED))
         code = cli.run(["export", target, *forms, "--json"])
     (folder / "outcome.json").write_text(json.dumps({"code": code, "output": output.getvalue()}))
@@ -100,6 +101,12 @@ class Remembering:
 def painted(stylizer):
     """The embedded stylizer, remembering."""
     return Remembering(stylizer)
+
+
+@pytest.fixture
+def small_sizes(monkeypatch):
+    """Has the commands measure at the size of the shared bundles."""
+    measuring.at(monkeypatch, measuring.small)
 
 
 @pytest.fixture

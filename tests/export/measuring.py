@@ -4,6 +4,17 @@ import functools
 
 import pytest
 
+SIDE = 48
+
+
+def small(artifact):
+    """The size that artifacts are measured at where a test is not about the sizes of the gates.
+
+    One of a fixed size takes no other; what it gives of a picture scaled to it is another picture.
+    """
+    side = artifact.size or SIDE
+    return [(side, side)]
+
 
 def at(patch: pytest.MonkeyPatch, sizes) -> None:
     """Gives the commands' exports and verifications a parameter that no option has.

@@ -6,17 +6,10 @@ from hypothesis import strategies as st
 
 from export.artifact import FORMATS, QUANTIZATIONS, Artifact, ExportOptions
 from export.baked_style import Style, StylePicture
-from toolkit.errors import InputError
+from tests.conftest import refusal
 
 STYLES = tuple(Style(slug, (StylePicture(f"{slug}.png", "0" * 64, 1.0),)) for slug in ("waves", "night"))
 some_sizes = st.lists(st.none() | st.integers(16, 4096), min_size=1)
-
-
-def refusal(**options):
-    with pytest.raises(InputError) as caught:
-        ExportOptions(**options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_by_default_everything_is_exported_at_384_and_any_size():
@@ -42,18 +35,18 @@ def test_no_artifact_is_exported_twice(formats, quantizations, sizes):
 @pytest.mark.parametrize("name", ["formats", "quantizations"])
 @pytest.mark.parametrize("given_values", [("onnx",), ()])
 def test_an_unknown_choice_is_refused_with_those_known(name, given_values):
-    message = refusal(**{name: given_values})
+    message = refusal(ExportOptions, **{name: given_values})
     known = FORMATS if name == "formats" else QUANTIZATIONS
     assert all(choice in message for choice in (*given_values, *known)), message
 
 
 @given(st.integers().filter(lambda size: not 16 <= size <= 4096))
 def test_a_size_out_of_range_is_refused_with_the_range(size):
-    for message in (refusal(sizes=(384, size)), refusal(max_size=size)):
+    for message in (refusal(ExportOptions, sizes=(384, size)), refusal(ExportOptions, max_size=size)):
         assert f"size {size} " in message
         assert "16 to 4096" in message
 
 
 def test_tflite_without_a_size_is_refused():
-    assert "size" in refusal(sizes=())
+    assert "size" in refusal(ExportOptions, sizes=())
     assert ExportOptions(formats=("saved_model",), sizes=()).artifacts()[0].path == "saved_model"

@@ -5,30 +5,36 @@ from pathlib import Path
 import pytest
 
 from tests.hub import servers
+from tests.made import made_once
+
+NAMES = {"keras": "mine.keras"}
 
 
-def _written(kind, tmp_path_factory):
-    from tests.hub import modules
+def _written(kind):
+    def write(folder):
+        from tests.hub import modules
 
-    return modules.WRITERS[kind](tmp_path_factory.mktemp("modules") / kind)
+        modules.WRITERS[kind](folder / NAMES.get(kind, kind))
+
+    return made_once(f"hub-{kind}", write) / NAMES.get(kind, kind)
 
 
 @pytest.fixture(scope="session")
-def tf1_module(tmp_path_factory) -> Path:
+def tf1_module() -> Path:
     """A TF1 SavedModel in the Hub module's shape."""
-    return _written("tf1", tmp_path_factory)
+    return _written("tf1")
 
 
 @pytest.fixture(scope="session")
-def tf1_hub_module(tmp_path_factory) -> Path:
+def tf1_hub_module() -> Path:
     """The same in TF1's own Hub format."""
-    return _written("tf1_hub", tmp_path_factory)
+    return _written("tf1_hub")
 
 
 @pytest.fixture(scope="session")
-def tf2_module(tmp_path_factory) -> Path:
+def tf2_module() -> Path:
     """A TF2 SavedModel in the Hub module's shape."""
-    return _written("tf2", tmp_path_factory)
+    return _written("tf2")
 
 
 @pytest.fixture(scope="session")
@@ -40,11 +46,9 @@ def started():
 
 
 @pytest.fixture(scope="session")
-def two_inputs(stylizer, tmp_path_factory) -> Path:
+def two_inputs() -> Path:
     """A `.keras` file of layers of Keras' own, with inputs that are named for what they take."""
-    from tests.hub import modules
-
-    return modules.write_keras(tmp_path_factory.mktemp("keras") / "mine.keras")
+    return _written("keras")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from export.artifact import ExportOptions
 from export.formats.end_to_end_tflite import EndToEndTFLiteExporter
+from tests.conftest import refusal
 from tests.hub import layer_kinds, servers
 from toolkit.errors import InputError, WorkError
 from toolkit.external.end_to_end import EndToEndStylizer, from_keras_model
@@ -30,19 +31,13 @@ CONTENT = images.resize(samples.photos()["chelsea"], 48, 64)[None]
 STYLE = images.center_crop_resize(samples.styles()["starry_night"], 64)[None]
 
 
-def refusal(*arguments, **options):
-    with pytest.raises(InputError) as caught:
-        open_model(*arguments, **options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 @pytest.fixture(scope="module")
 def expected(stylizer):
     """What the embedded networks paint, of sides that are multiples of four: there the Hub module is the same."""
     return np.asarray(stylizer(CONTENT, STYLE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tf1_module", "tf1_hub_module", "tf2_module"])
 def test_a_saved_model_of_any_age_is_opened_cut_and_paints_what_its_networks_paint(kind, request, expected, stylizer):
     folder = request.getfixturevalue(kind)
@@ -55,6 +50,7 @@ def test_a_saved_model_of_any_age_is_opened_cut_and_paints_what_its_networks_pai
     np.testing.assert_allclose(split(CONTENT, STYLE, strength=0.5), half, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_picture_that_comes_back_larger_is_cut_to_the_content(tf2_module):
     content = images.resize(samples.photos()["chelsea"], 45, 62)[None]
     raw = hub.load(tf2_module)(tf.constant(content), tf.constant(STYLE))[0]
@@ -64,6 +60,7 @@ def test_a_picture_that_comes_back_larger_is_cut_to_the_content(tf2_module):
         np.testing.assert_allclose(painted, raw[:, :45, :62], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_several_contents_share_a_style_or_have_their_own(tf2_module):
     model = open_model(tf2_module, options=SourceOptions(split_at="none"))
     contents = np.concatenate([CONTENT, CONTENT[:, :, ::-1]])
@@ -95,6 +92,7 @@ def test_a_saved_model_of_ours_is_opened_and_cut_by_its_folder(bundle, expected)
     np.testing.assert_allclose(model(CONTENT, STYLE), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_handle_an_archive_and_a_copy_open_the_same_model(tf2_module, cache, server, tmp_path, run, expected):
     packed = servers.packed(tf2_module)
     handle = server.put("/google/stylizer/2", servers.whole(packed))
@@ -110,10 +108,10 @@ def test_a_handle_an_archive_and_a_copy_open_the_same_model(tf2_module, cache, s
 def test_a_copy_that_was_changed_since_is_refused(tf2_module, tmp_path):
     folder = shutil.copytree(tf2_module, tmp_path / "copy")
     (tmp_path / "copy.fetched.json").write_text(json.dumps({"sha256": "0" * 64}))
-    assert f"{folder}: changed since it was fetched" in refusal(folder)
+    assert f"{folder}: changed since it was fetched" in refusal(open_model, folder)
     for text in ("{", "[]", "{}", '{"sha256": 1}', "[" * 100_000, " " * 100_000):
         (tmp_path / "copy.fetched.json").write_text(text)
-        assert "record of `styleport fetch`" in refusal(folder)
+        assert "record of `styleport fetch`" in refusal(open_model, folder)
 
 
 def test_a_handle_that_cannot_be_reached_says_that_a_path_can_be_given(cache, server):
@@ -124,6 +122,7 @@ def test_a_handle_that_cannot_be_reached_says_that_a_path_can_be_given(cache, se
 # What a user's model may be
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["layers nobody named", "a layer called twice", "a model in the model", "tf2_module"])
 def test_what_tensors_are_called_depends_on_the_model_alone(kind, tmp_path, request):
     def names():
@@ -143,6 +142,7 @@ def test_what_tensors_are_called_depends_on_the_model_alone(kind, tmp_path, requ
     assert len(set(following)) == 2, "names of the user's own layers are counted on"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["keras", "saved_model"])
 def test_a_model_of_batches_of_one_length_paints_any_number_of_pictures(source, tmp_path):
     model = layer_kinds.KINDS["batches of 4"]()
@@ -165,6 +165,7 @@ def test_a_model_of_batches_of_one_length_paints_any_number_of_pictures(source, 
         open_model(path, options=SourceOptions(split_at="x"))
 
 
+@pytest.mark.slow
 def test_a_model_of_batches_of_one_length_and_free_size_becomes_a_file_for_devices(tmp_path):
     layer_kinds.KINDS["batches of 4"]().save(tmp_path / "model.keras")
     opened = open_model(tmp_path / "model.keras")
@@ -175,6 +176,7 @@ def test_a_model_of_batches_of_one_length_and_free_size_becomes_a_file_for_devic
     np.testing.assert_allclose(painted, opened(CONTENT, STYLE), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "function",
     [
@@ -204,6 +206,7 @@ def test_a_model_that_does_not_look_at_one_of_its_pictures_is_not_exported(unrea
         freeze(open_model(tmp_path / "model.keras"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mixed_float16", "mixed_bfloat16", "float16"])
 def test_a_model_of_lower_precision_paints_in_float32(kind, tmp_path):
     model, path = layer_kinds.KINDS[kind](), tmp_path / "model.keras"
@@ -243,7 +246,7 @@ def swapped(tmp_path):
 
 
 def test_inputs_settle_which_is_which(swapped):
-    said = refusal(swapped)
+    said = refusal(open_model, swapped)
     assert "cannot be determined; give --inputs content=NAME,style=NAME; its signatures: paint(first float32" in said
     painted = open_model(swapped, options=SourceOptions("content=second,style=first"))(CONTENT, STYLE)
     np.testing.assert_allclose(painted, (CONTENT + STYLE.mean((1, 2), keepdims=True)) / 2, atol=1e-6)
@@ -252,13 +255,16 @@ def test_inputs_settle_which_is_which(swapped):
 def test_options_for_external_models_are_refused_for_ours(bundle, stylizer, tmp_path):
     stylizer.save(tmp_path / "mine.keras")
     for source in ("magenta-mobile", bundle, tmp_path / "mine.keras"):
-        assert "--inputs content=a,style=b: " in refusal(source, options=SourceOptions(inputs="content=a,style=b"))
-        assert "leave the option out" in refusal(source, options=SourceOptions(split_at="x"))
+        assert "--inputs content=a,style=b: " in refusal(
+            open_model, source, options=SourceOptions(inputs="content=a,style=b")
+        )
+        assert "leave the option out" in refusal(open_model, source, options=SourceOptions(split_at="x"))
 
 
+@pytest.mark.slow
 def test_an_artifact_of_what_is_no_bundle_is_refused(tf2_module, two_inputs):
     for source in (tf2_module, two_inputs):
-        assert refusal(source, artifact="saved_model").startswith(f"{source} has no artifacts")
+        assert refusal(open_model, source, artifact="saved_model").startswith(f"{source} has no artifacts")
 
 
 # What cannot be used
@@ -293,7 +299,7 @@ def test_a_keras_file_that_brings_code_along_is_refused(tmp_path):
     path = tmp_path / "code.keras"
     model = keras_model((None, None, 3), (None, None, 3), function=lambda c, s: keras.layers.Lambda(lambda x: x)(c) + s)
     model.save(path)
-    said = refusal(path)
+    said = refusal(open_model, path)
     assert said.startswith(
         f"{path}: has a Lambda layer or a lambda, whose code would come from the file, which is refused"
     )
@@ -308,7 +314,7 @@ def test_a_class_that_is_not_known_is_named_with_the_option_to_give(tmp_path):
     path = tmp_path / "custom.keras"
     model = keras_model((None, None, 3), (None, None, 3), function=lambda c, s: NowhereElse()(c) + s)
     model.save(path)
-    said = refusal(path)
+    said = refusal(open_model, path)
     assert said.startswith(
         f"{path}: its class 'NowhereElse' is not known, and the file brings no code along: give --import"
     )
@@ -330,7 +336,7 @@ def test_a_class_of_the_user_s_that_cannot_be_made_is_told_in_one_line(tmp_path)
 
     path = tmp_path / "broken.keras"
     keras_model((None, None, 3), (None, None, 3), function=lambda c, s: Broken()(c) + s).save(path)
-    said = refusal(path)
+    said = refusal(open_model, path)
     assert "nobody can make this" in said
 
 
@@ -359,7 +365,7 @@ def test_a_keras_file_that_unpacks_to_too_much_is_refused(tmp_path):
     data = path.read_bytes()
     at = data.rindex(b"PK\x01\x02") + 24
     path.write_bytes(data[:at] + (3 << 30).to_bytes(4, "little") + data[at + 4 :])
-    assert "over the limit of 2147483648" in refusal(path)
+    assert "over the limit of 2147483648" in refusal(open_model, path)
 
 
 @pytest.mark.parametrize(
@@ -368,11 +374,14 @@ def test_a_keras_file_that_unpacks_to_too_much_is_refused(tmp_path):
 def test_a_damaged_saved_model_is_refused_in_one_line(tf2_module, tmp_path, damage):
     folder = shutil.copytree(tf2_module, tmp_path / "damaged")
     (folder / damage).write_bytes((folder / damage).read_bytes()[:100])
-    assert f"{folder}: not a SavedModel" in refusal(folder)
+    assert f"{folder}: not a SavedModel" in refusal(open_model, folder)
 
 
 def test_a_folder_that_is_nothing_known_is_refused(tmp_path):
-    assert refusal(tmp_path) == f"{tmp_path}: not a bundle (no manifest.json) and not a SavedModel (no saved_model.pb)"
+    assert (
+        refusal(open_model, tmp_path)
+        == f"{tmp_path}: not a bundle (no manifest.json) and not a SavedModel (no saved_model.pb)"
+    )
 
 
 def test_a_graph_that_touches_files_is_refused_before_it_is_loaded(tmp_path):
@@ -384,7 +393,7 @@ def test_a_graph_that_touches_files_is_refused_before_it_is_loaded(tmp_path):
 
     specs = [tf.TensorSpec((None, None, None, 3), name=name) for name in ("content", "style")]
     tf.saved_model.save(module, str(tmp_path / "hostile"), tf.function(call, specs))
-    assert "its graph has operations that no stylizer needs: WriteFile" in refusal(tmp_path / "hostile")
+    assert "its graph has operations that no stylizer needs: WriteFile" in refusal(open_model, tmp_path / "hostile")
     assert not (tmp_path / "written").exists()
 
 

@@ -15,6 +15,7 @@ from export.rewrites import mirror_padding
 from export.sources.loader import open_source
 from tests.export import forging, measuring
 from tests.hub import layer_kinds, modules, servers
+from tests.made import made_once
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.external.source_options import SourceOptions
@@ -23,40 +24,46 @@ from toolkit.inference.model_loader import open_model
 from toolkit.runtimes.tflite_metadata import read_metadata
 from toolkit.safe_loading import graph_file
 
+pytestmark = pytest.mark.slow
+
 CONTENT = images.resize(samples.photos()["chelsea"], 45, 62)[None]
 STYLE = images.center_crop_resize(samples.styles()["starry_night"], 64)[None]
 
 
 @pytest.fixture
 def small(monkeypatch):
-    """Measures on pictures of 40x52 pixels, not on the gates' own sizes: every step of the way, in less time."""
-    measuring.at_one(monkeypatch, 40, 52)
+    """Measures on small pictures, not on the gates' own sizes: every step of the way, in less time."""
+    measuring.at(monkeypatch, measuring.small)
 
 
 @pytest.fixture(scope="module")
-def keras_bundle(two_inputs, tmp_path_factory):
+def keras_bundle(two_inputs):
     """A Keras model with two inputs, exported end-to-end in every mode, at one size and at any."""
-    from toolkit import cli
-
-    target = tmp_path_factory.mktemp("bundles") / "keras"
-    assert cli.run(["export", str(target), "--model", str(two_inputs), "--size", "64,any"]) == 0
-    return target
+    return exported("hub-keras-bundle", "--model", two_inputs, "--size", "64,any")
 
 
 @pytest.fixture(scope="module")
-def pair_bundle(tf1_module, tmp_path_factory):
+def pair_bundle(tf1_module):
     """A TF1 SavedModel in the Hub module's shape, cut at its known tensor: a pair in int8 of any size."""
-    from toolkit import cli
+    forms = ["--formats", "tflite", "--quantize", "float32,int8", "--size", "128", "--integer-io"]
+    return exported("hub-pair-bundle", "--model", tf1_module, *forms)
 
-    target = tmp_path_factory.mktemp("bundles") / "pair"
-    arguments = ["--formats", "tflite", "--quantize", "float32,int8", "--size", "128", "--integer-io"]
-    assert cli.run(["export", str(target), "--model", str(tf1_module), *arguments]) == 0
-    return target
+
+def exported(name, *arguments):
+    """What `styleport export` makes of these arguments, measured on small pictures."""
+
+    def export(folder):
+        from toolkit import cli
+
+        with pytest.MonkeyPatch.context() as patch:
+            measuring.at(patch, measuring.small)
+            assert cli.run(["export", str(folder / "bundle"), *map(str, arguments)]) == 0
+
+    return made_once(name, export) / "bundle"
 
 
 # Each is opened quickly in test_whole.py; here the shortest are exported.
-SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("handle", "archive", "tf1_module")]
-SOURCES = [*SLOW, "two_inputs", "keras_bundle"]
+SOURCES = ["handle", "archive", "tf1_module", "two_inputs", "keras_bundle"]
 
 
 @pytest.mark.parametrize("kind", SOURCES)
@@ -146,7 +153,6 @@ def test_the_hub_module_is_cut_into_a_pair_at_its_known_tensor(pair_bundle, styl
     assert int8["bytes"] < 0.35 * float32["bytes"]
 
 
-@pytest.mark.slow
 def test_what_is_quantized_keeps_its_gate_because_of_the_policy(tf2_module, tmp_path, run):
     """With every layer in integers the same file is worse by decibels: the policy is what makes the difference."""
     from export.formats import end_to_end_tflite

@@ -15,6 +15,7 @@ import urllib.request
 
 import pytest
 
+from tests.conftest import refusal
 from tests.hub import servers
 from tests.hub.servers import member, packed
 from toolkit.errors import InputError, WorkError
@@ -32,11 +33,8 @@ def left_in(cache):
     return sorted(path.name for path in cache.rglob("*")) if cache.exists() else []
 
 
-def refusal(handle, error=InputError, limits=SHORT):
-    with pytest.raises(error) as caught:
-        hub.resolve(handle, limits)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+def not_resolved(handle, error=InputError, limits=SHORT):
+    return refusal(hub.resolve, handle, limits, error=error)
 
 
 # What is well
@@ -116,7 +114,7 @@ def test_an_archive_is_unpacked_in_the_mode_that_it_was_checked_in(cache, tmp_pa
 
 def test_an_address_that_is_not_found_is_told_with_what_was_tried_and_what_to_do(cache, server):
     handle = server.address + "/google/nowhere/1"
-    said = refusal(handle, WorkError)
+    said = not_resolved(handle, WorkError)
     assert said.startswith(f"{handle}: cannot be fetched: HTTP 404 Not Found; tried {handle}; ")
     assert said.endswith("give the path of the .tar.gz or of the unpacked folder")
     assert left_in(cache) == []
@@ -124,14 +122,14 @@ def test_an_address_that_is_not_found_is_told_with_what_was_tried_and_what_to_do
 
 @pytest.mark.parametrize("answer", [servers.announced(GOOD[:90], len(GOOD)), servers.announced(b"", 10)])
 def test_a_server_that_breaks_off_leaves_nothing(cache, server, answer):
-    assert "broke off after" in refusal(server.put("/stylizer.tar.gz", answer), WorkError)
+    assert "broke off after" in not_resolved(server.put("/stylizer.tar.gz", answer), WorkError)
     assert left_in(cache) == []
 
 
 def test_a_gzip_stream_broken_off_at_an_unknown_length_is_found(cache, server):
     for length in (5, 90, len(GOOD) - 1):
         handle = server.put("/stylizer.tar.gz", servers.unannounced(GOOD[:length]))
-        assert "fetch it again" in refusal(handle), length
+        assert "fetch it again" in not_resolved(handle), length
     assert left_in(cache) == []
 
 
@@ -142,14 +140,14 @@ def test_a_plain_tar_broken_off_between_two_members_is_found(cache, server):
             archive.addfile(info, io.BytesIO(data))
     assert hub.resolve(server.put("/whole.tar", servers.unannounced(stream.getvalue()))).path.is_dir()
     handle = server.put("/broken.tar", servers.unannounced(stream.getvalue()[:1024]))
-    assert "does not end behind its last member" in refusal(handle)
+    assert "does not end behind its last member" in not_resolved(handle)
 
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("header_only", [False, True])
 def test_a_server_that_drips_is_left_in_time(cache, server, header_only):
     handle = server.put("/stylizer.tar.gz", servers.dripping(GOOD * 2000, 0.05, header_only))
-    said = refusal(handle, WorkError)
+    said = not_resolved(handle, WorkError)
     assert f"{handle}: cannot be fetched: n" in said  # no answer within, or not whole within
     assert "within 1 s" in said
     assert left_in(cache) == []
@@ -158,7 +156,7 @@ def test_a_server_that_drips_is_left_in_time(cache, server, header_only):
 @pytest.mark.timeout(60)
 def test_a_server_that_takes_the_call_and_says_nothing_is_left_in_time(cache):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        said = refusal(f"http://127.0.0.1:{silent.getsockname()[1]}/a.tar.gz", WorkError)
+        said = not_resolved(f"http://127.0.0.1:{silent.getsockname()[1]}/a.tar.gz", WorkError)
     assert "cannot be fetched: " in said
     assert left_in(cache) == []
 
@@ -166,7 +164,7 @@ def test_a_server_that_takes_the_call_and_says_nothing_is_left_in_time(cache):
 def test_a_port_where_nobody_listens_is_told(cache):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert "Connection refused" in refusal(f"http://127.0.0.1:{port}/a.tar.gz", WorkError)
+    assert "Connection refused" in not_resolved(f"http://127.0.0.1:{port}/a.tar.gz", WorkError)
 
 
 @pytest.mark.timeout(60)
@@ -180,7 +178,7 @@ def test_a_name_server_that_is_silent_or_knows_nothing_is_left_in_time(cache, mo
 
     for resolution, reason in ((silent, "no answer within 1 s"), (unknown, "Temporary failure in name resolution")):
         monkeypatch.setattr(socket, "getaddrinfo", resolution)
-        said = refusal(handle, WorkError)
+        said = not_resolved(handle, WorkError)
         assert reason in said
         assert f"tried {handle}; download it elsewhere and give the path" in said
         assert left_in(cache) == []
@@ -188,12 +186,12 @@ def test_a_name_server_that_is_silent_or_knows_nothing_is_left_in_time(cache, mo
 
 def test_an_address_of_another_kind_is_refused(cache):
     for handle in ("ftp://host/a.tar.gz", "file:///etc/passwd", "C://a"):
-        assert "give https://, http:// or gs://" in refusal(handle)
+        assert "give https://, http:// or gs://" in not_resolved(handle)
 
 
 def test_the_uncompressed_format_is_asked_for_where_the_environment_says_so(cache, server, monkeypatch):
     monkeypatch.setenv("TFHUB_MODEL_LOAD_FORMAT", "UNCOMPRESSED")
-    said = refusal(server.address + "/google/stylizer/2", WorkError)
+    said = not_resolved(server.address + "/google/stylizer/2", WorkError)
     assert server.asked == ["/google/stylizer/2?tf-hub-format=uncompressed"]
     assert "404" in said
 
@@ -256,23 +254,23 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_archive_is_refused_and_leaves_nothing(cache, server, tmp_path, name):
     data, said = HOSTILE[name]
-    assert said in refusal(server.put("/stylizer.tar.gz", servers.whole(data)))
+    assert said in not_resolved(server.put("/stylizer.tar.gz", servers.whole(data)))
     path = tmp_path / "stylizer.tar.gz"
     path.write_bytes(data)
-    assert said in refusal(path)
+    assert said in not_resolved(path)
     assert left_in(cache) == []
     assert sorted(one.name for one in tmp_path.iterdir()) in (["stylizer.tar.gz"], ["cache", "stylizer.tar.gz"])
 
 
 def test_ten_gigabytes_announced_are_refused_before_they_are_read(cache, server):
     handle = server.put("/stylizer.tar.gz", servers.announced(GOOD, 10 << 30))
-    assert "10737418240 bytes are over the limit of 2147483648" in refusal(handle, limits=None)
+    assert "10737418240 bytes are over the limit of 2147483648" in not_resolved(handle, limits=None)
     assert left_in(cache) == []
 
 
 def test_more_than_the_limit_without_an_announcement_is_refused(cache, server):
     handle = server.put("/stylizer.tar.gz", servers.unannounced(os.urandom(3 << 20)))
-    assert "more than 1048576 bytes are over the limit" in refusal(handle)
+    assert "more than 1048576 bytes are over the limit" in not_resolved(handle)
     assert left_in(cache) == []
 
 
@@ -280,7 +278,7 @@ def test_an_archive_on_the_disk_over_the_limit_is_refused(cache, tmp_path):
     path = tmp_path / "stylizer.tar.gz"
     with path.open("wb") as stream:
         stream.truncate(10 << 30)
-    assert "over the limit" in refusal(path, limits=None)
+    assert "over the limit" in not_resolved(path, limits=None)
 
 
 # Where a server leads
@@ -290,7 +288,7 @@ def test_an_archive_on_the_disk_over_the_limit_is_refused(cache, tmp_path):
     "address", ["ftp://127.0.0.1/a.tar.gz", "file:///etc/passwd", "data:,a", "gs://bucket/a.tar.gz"]
 )
 def test_a_redirection_leads_to_web_addresses_alone(cache, server, address):
-    said = refusal(server.put("/a.tar.gz", servers.moved(address)))
+    said = not_resolved(server.put("/a.tar.gz", servers.moved(address)))
     assert "refused: it leads to " in said
     assert left_in(cache) == []
 
@@ -312,7 +310,7 @@ def test_the_body_of_a_redirection_is_not_read(cache, server):
 
 def test_the_body_of_an_error_is_bounded(cache, server):
     handle = server.put("/a.tar.gz", servers.failing(500, endless=True))
-    assert "HTTP 500" in refusal(handle, WorkError)
+    assert "HTTP 500" in not_resolved(handle, WorkError)
 
 
 # Whose work is taken
@@ -344,7 +342,7 @@ def test_what_another_user_has_put_into_the_cache_is_refused(cache, server, monk
         return os.stat_result([*status[:4], 12345, *status[5:10]]) if path == module_file else status
 
     monkeypatch.setattr(type(cache), "lstat", owned)
-    assert f"{module_file}: refused: another user (number 12345) made it" in refusal(handle)
+    assert f"{module_file}: refused: another user (number 12345) made it" in not_resolved(handle)
 
 
 @pytest.mark.parametrize("change", ["changed", "added", "removed"])
@@ -374,7 +372,7 @@ def test_a_module_that_tensorflow_hub_left_in_the_cache_is_taken_and_held_from_t
 def test_a_cache_that_cannot_be_made_is_told_with_what_to_do(monkeypatch, tmp_path, server):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    assert "set TFHUB_CACHE_DIR to a folder" in refusal(server.put("/a.tar.gz", servers.whole(GOOD)))
+    assert "set TFHUB_CACHE_DIR to a folder" in not_resolved(server.put("/a.tar.gz", servers.whole(GOOD)))
 
 
 # Several at once
@@ -386,6 +384,7 @@ def start(handle, cache):
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_two_processes_that_fetch_the_same_at_once_both_end_well(cache, server):
     handle = server.put("/stylizer.tar.gz", servers.slowly(GOOD, 2))
@@ -398,6 +397,7 @@ def test_two_processes_that_fetch_the_same_at_once_both_end_well(cache, server):
     assert not [name for name in left_in(cache) if name.endswith((".tmp", ".lock"))]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_the_lock_of_a_process_that_was_killed_is_not_waited_for(cache, server):
     handle = server.put("/stylizer.tar.gz", servers.dripping(GOOD * 1000, 0.1))
@@ -529,7 +529,7 @@ def test_a_module_that_can_not_be_fetched_again_is_told_with_what_the_cache_lack
     handle = server.put("/stylizer/2", servers.whole(tiny_module))
     emptied(hub.resolve(handle).path)
     server.remove("/stylizer/2")
-    said = refusal(handle, WorkError)
+    said = not_resolved(handle, WorkError)
     assert "the copy in TensorFlow Hub's cache lacked saved_model.pb, and it cannot be fetched: HTTP 404" in said
 
 
@@ -540,7 +540,7 @@ def test_an_archive_of_part_of_a_module_is_refused_and_not_asked_for_twice(cache
             if "index" not in info.name:
                 part.addfile(info, whole.extractfile(info))
     handle = server.put("/stylizer/2", servers.whole(stream.getvalue()))
-    assert "holds no whole SavedModel: it lacks variables/variables.index" in refusal(handle)
+    assert "holds no whole SavedModel: it lacks variables/variables.index" in not_resolved(handle)
     assert len(server.asked) == 1
 
 

@@ -9,6 +9,8 @@ from export.formats import end_to_end_tflite
 from tests.export import measuring, tflite_graph
 from tests.hub import layer_kinds
 
+pytestmark = pytest.mark.slow
+
 SIDE = layer_kinds.SIDE
 # What TFLite has no builtin operation for, as it is named in the error; a SavedModel is made of these all the same.
 NO_TFLITE = {
@@ -55,7 +57,6 @@ def export(started, run, tmp_path):
     return call
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in layer_kinds.KINDS if kind != "channels_first"])
 def test_every_kind_of_layer_is_exported_in_every_form_or_its_operation_is_named(kind, export):
     paths, error = export(kind)

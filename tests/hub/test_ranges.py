@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from tests.conftest import refusal
 from tests.export import measuring
 from tests.hub import modules, negatives
 from toolkit import manifest as manifests
-from toolkit.errors import InputError
 from toolkit.external.source_options import SourceOptions
 from toolkit.external.splitting import SplitStylizer
 from toolkit.imaging import images, samples
@@ -26,11 +26,8 @@ def said(value_range=None, **options):
     return SourceOptions(split_at="none", value_range=value_range, **options)
 
 
-def refusal(source, options=None):
-    with pytest.raises(InputError) as caught:
-        open_model(source, options=options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value).removeprefix(f"{source}: ")
+def not_opened(source, options=None):
+    return refusal(open_model, source, options=options).removeprefix(f"{source}: ")
 
 
 def saved(path, function, names=("content", "style")):
@@ -93,13 +90,14 @@ def test_8_bit_samples_are_rounded_and_have_one_range(tmp_path):
     samples_of_8_bits = images.from_uint8(images.to_uint8(CONTENT))
     painted = open_model(folder, options=said())(samples_of_8_bits + np.float32(0.4 / 255))
     np.testing.assert_allclose(painted, 1 - samples_of_8_bits, atol=1e-6)
-    assert "--range 0..1: 'content' is uint8, whose range is 0..255" in refusal(folder, said("input=0..1"))
+    assert "--range 0..1: 'content' is uint8, whose range is 0..255" in not_opened(folder, said("input=0..1"))
 
 
 def test_what_is_beyond_black_and_white_is_cut_where_the_range_is_said(tmp_path):
     path = saved(tmp_path / "brighter.keras", lambda content, style: content * 1.5 + 0.0 * style[:, :1, :1])
-    assert "it gives samples from 0 to 1.5, not in 0..1: give black and white as --range output=LOW..HIGH" in refusal(
-        path
+    assert (
+        "it gives samples from 0 to 1.5, not in 0..1: give black and white as --range output=LOW..HIGH"
+        in not_opened(path)
     )
     painted = open_model(path, options=said("output=0..1"))(CONTENT, STYLE)
     np.testing.assert_allclose(painted, np.clip(1.5 * CONTENT, 0, 1), atol=1e-6)
@@ -125,7 +123,7 @@ def test_a_pair_that_is_cut_out_of_a_model_converts_as_the_whole_does(two_inputs
     ],
 )
 def test_a_range_that_is_not_said_is_seen_in_what_the_model_gives(tmp_path, takes, meant):
-    told = refusal(negatives.write(tmp_path / "negative", takes))
+    told = not_opened(negatives.write(tmp_path / "negative", takes))
     assert told.startswith("it gives samples from ")
     assert told.endswith(meant)
 
@@ -154,8 +152,8 @@ def test_a_range_that_is_not_said_is_read_off_the_first_layers(tmp_path, prepare
     if bounds is None:
         assert open_model(path)(CONTENT).shape == CONTENT.shape
     else:
-        assert refusal(path).startswith(f"its first layers take content in {bounds}")
-        assert f"give --range input={bounds}" in refusal(path)
+        assert not_opened(path).startswith(f"its first layers take content in {bounds}")
+        assert f"give --range input={bounds}" in not_opened(path)
         assert open_model(path, options=SourceOptions(value_range=f"input={bounds}"))(CONTENT).shape == CONTENT.shape
 
 
@@ -164,7 +162,7 @@ def test_both_ends_are_told_in_one_line(tmp_path):
         prepared = [layers.Rescaling(1 / 127.5, -1)(picture) for picture in (content, style)]
         return -keras.ops.tanh(prepared[0] + 0.1 * prepared[1][:, :1, :1])
 
-    told = refusal(saved(tmp_path / "both.keras", paint))
+    told = not_opened(saved(tmp_path / "both.keras", paint))
     assert told.startswith("its first layers take content and style in 0..255 and it gives samples from ")
     assert told.endswith("give --range input=0..255,output=-1..1")
 
@@ -181,19 +179,19 @@ def test_both_ends_are_told_in_one_line(tmp_path):
     ],
 )
 def test_what_nobody_wants_painted_is_refused(tmp_path, paint, why):
-    assert refusal(saved(tmp_path / "empty.keras", paint, ("content",))).startswith(why)
+    assert not_opened(saved(tmp_path / "empty.keras", paint, ("content",))).startswith(why)
 
 
 @pytest.mark.parametrize("value_range", ["0..1", "input=-1..1,output=0..1"])
 def test_a_range_that_is_said_wrong_is_refused_where_all_would_be_white(tmp_path, value_range):
-    told = refusal(negatives.write(tmp_path / "negative", (0, 255)), said(value_range))
+    told = not_opened(negatives.write(tmp_path / "negative", (0, 255)), said(value_range))
     assert "paints sample pictures white: for pictures in " in told
     assert "read in 0..1; if it takes or gives another range, say so" in told
 
 
 def test_a_model_that_cannot_be_run_is_refused_with_the_reason(tmp_path):
     path = saved(tmp_path / "fails.keras", lambda content: layers.Reshape((7, 7, 3))(content), ("content",))
-    assert refusal(path).startswith("the model could not be run on a content of 128x128 pixels: ")
+    assert not_opened(path).startswith("the model could not be run on a content of 128x128 pixels: ")
 
 
 # On the command line
@@ -205,6 +203,7 @@ def small(monkeypatch):
     measuring.at_one(monkeypatch, 48, 48)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_what_is_exported_takes_and_gives_our_range_and_says_the_models_own(run, tmp_path):
     source = negatives.write(tmp_path / "negative", (-1, 1))
@@ -231,6 +230,7 @@ def test_what_is_exported_takes_and_gives_our_range_and_says_the_models_own(run,
     np.testing.assert_allclose(images.load_image(tmp_path / "answer.png"), NEGATIVE[0], atol=1.01 / 255)
 
 
+@pytest.mark.slow
 def test_stylize_converts_or_tells(run, tmp_path, pictures):
     source = negatives.write(tmp_path / "negative", (0, 255))
     arguments = [
@@ -274,12 +274,12 @@ def test_the_picture_among_a_keras_models_outputs_is_found_or_named(tmp_path):
         np.testing.assert_allclose(open_model(path)(CONTENT), 1 - CONTENT, atol=1e-6)
     path = tmp_path / "two.keras"
     keras.Model(content, [other, picture]).save(path)
-    assert "which output is the picture cannot be determined; give --inputs output=NAME" in refusal(path)
+    assert "which output is the picture cannot be determined; give --inputs output=NAME" in not_opened(path)
     model = open_model(path, options=SourceOptions(inputs="output=picture"))
     np.testing.assert_allclose(model(CONTENT), 1 - CONTENT, atol=1e-6)
     path = tmp_path / "none.keras"
     keras.Model(content, mean).save(path)
-    assert "output 'mean' of 'call' is no pictures, float32 [?,3]: they have 2 dimensions" in refusal(path)
+    assert "output 'mean' of 'call' is no pictures, float32 [?,3]: they have 2 dimensions" in not_opened(path)
 
 
 # All of it

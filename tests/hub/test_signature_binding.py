@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import refusal
 from toolkit.errors import InputError
 from toolkit.external.signature_binding import Signature, SignatureBinding, Tensor, find, parse
 
@@ -16,13 +17,6 @@ def signature(*inputs, outputs=("output_0",)):
 
 def found(given="", **signatures):
     return find("module", signatures, parse(given) if given else {})
-
-
-def refusal(given="", **signatures):
-    with pytest.raises(InputError) as caught:
-        found(given, **signatures)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_the_hub_module_is_known_by_its_placeholders():
@@ -40,7 +34,7 @@ def test_names_that_say_it_win(content, style):
 
 
 def test_a_name_that_says_it_leaves_the_other_only_where_it_is_given():
-    said = refusal(call=signature("content", "picture"))
+    said = refusal(found, call=signature("content", "picture"))
     assert "which input of 'call' is the content and which the style cannot be determined" in said
     assert found("content=content", call=signature("content", "picture")).style == "picture"
     assert found("style=picture", call=signature("content", "picture")).content == "content"
@@ -48,7 +42,7 @@ def test_a_name_that_says_it_leaves_the_other_only_where_it_is_given():
 
 @pytest.mark.parametrize("inputs", [("x", "y"), ("args_0", "args_1"), ("content_a", "content_b"), ("style",)])
 def test_what_is_ambiguous_is_refused_with_every_signature(inputs):
-    said = refusal(first=signature(*inputs))
+    said = refusal(found, first=signature(*inputs))
     assert said.startswith("module: ")
     assert "give --inputs content=NAME,style=NAME" in said
     listed = ", ".join(f"{name} float32 [?,?,?,3]" for name in inputs)
@@ -69,7 +63,7 @@ def test_the_default_signature_is_taken_of_several():
     other = signature("a", "b")
     assert found(other=other, serving_default=signature("content", "style")).signature == "serving_default"
     assert found(other=other, default=signature("content", "style")).signature == "default"
-    assert "give --inputs signature=NAME" in refusal(one=other, two=other)
+    assert "give --inputs signature=NAME" in refusal(found, one=other, two=other)
     assert found("signature=two,content=a,style=b", one=other, two=other).signature == "two"
 
 
@@ -79,7 +73,7 @@ def test_one_picture_among_the_outputs_is_taken():
     two = signature("content", "style", outputs=("mask", "stylized"))
     assert found(call=two).output == "stylized"
     unclear = signature("content", "style", outputs=("a", "b"))
-    assert "which output is the picture cannot be determined; give --inputs output=NAME" in refusal(call=unclear)
+    assert "which output is the picture cannot be determined; give --inputs output=NAME" in refusal(found, call=unclear)
     assert found("output=b", call=unclear).output == "b"
 
 
@@ -92,7 +86,7 @@ def test_one_picture_among_the_outputs_is_taken():
     ],
 )
 def test_a_name_that_is_not_there_is_refused(given, said):
-    assert said in refusal(given, call=signature("content", "style"))
+    assert said in refusal(found, given, call=signature("content", "style"))
 
 
 @pytest.mark.parametrize(
@@ -110,10 +104,10 @@ def test_a_name_that_is_not_there_is_refused(given, said):
     ],
 )
 def test_what_are_no_pictures_is_refused_with_the_reason_and_without_a_hint_that_cannot_help(tensor, why):
-    said = refusal(call=Signature({"content": PICTURES, "style": tensor}, {"picture": PICTURES}))
+    said = refusal(found, call=Signature({"content": PICTURES, "style": tensor}, {"picture": PICTURES}))
     assert f"input 'style' of 'call' takes no pictures, {tensor}: {why}" in said
     assert "--inputs" not in said
-    said = refusal(call=Signature(signature("content", "style").inputs, {"picture": tensor}))
+    said = refusal(found, call=Signature(signature("content", "style").inputs, {"picture": tensor}))
     assert f"output 'picture' of 'call' is no pictures, {tensor}: {why}" in said
 
 
@@ -135,26 +129,26 @@ def test_pictures_of_other_types_and_layouts_are_taken(dtype, shape, channels_la
 
 
 def test_the_number_of_inputs_is_told():
-    said = refusal(call=signature("content", "style", "strength"))
+    said = refusal(found, call=signature("content", "style", "strength"))
     assert "'call' takes 3 inputs; of 'strength', float32 [?,?,?,3], nothing is known" in said
-    assert "'call' takes no input: " in refusal(call=signature())
+    assert "'call' takes no input: " in refusal(found, call=signature())
 
 
 def test_one_input_is_the_content_of_a_model_of_one_style():
     assert found(call=signature("x")) == SignatureBinding("call", "x", None, "output_0")
     assert found("content=my_style", call=signature("my_style")).content == "my_style"
-    assert "has no input 'y'" in refusal("content=y", call=signature("x"))
-    assert "takes 'x' alone, which is the content" in refusal("style=x", call=signature("x"))
+    assert "has no input 'y'" in refusal(found, "content=y", call=signature("x"))
+    assert "takes 'x' alone, which is the content" in refusal(found, "style=x", call=signature("x"))
 
 
 def test_where_another_signature_may_help_all_are_named():
     transform = Signature({"content": PICTURES, "style": Tensor((None, 100), "float32")}, {"output_0": PICTURES})
-    said = refusal(serving_default=transform, paint=signature("content", "style"))
+    said = refusal(found, serving_default=transform, paint=signature("content", "style"))
     assert said.endswith("its signatures are serving_default, paint: --inputs signature=NAME")
 
 
 def test_a_model_without_signatures_is_refused():
-    assert refusal() == "module: has no signatures; save it with one that takes a content and a style picture"
+    assert refusal(found) == "module: has no signatures; save it with one that takes a content and a style picture"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from keras import layers
 
 from tests.export import forging, measuring
 from tests.hub import modules, negatives
+from tests.made import made_once
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.external.end_to_end import ExternalSingleStyleStylizer
@@ -29,22 +30,24 @@ def small(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory):
+def network():
     """A network of fast style transfer, which takes and gives 0 to 255."""
-    return modules.write_fast(tmp_path_factory.mktemp("networks") / "johnson.keras")
+    return made_once("hub-network", lambda folder: modules.write_fast(folder / "johnson.keras")) / "johnson.keras"
 
 
 @pytest.fixture(scope="module")
-def exported(network, tmp_path_factory):
+def exported(network):
     """The network as a bundle: a SavedModel, and TFLite of one size in all modes."""
-    from toolkit import cli
 
-    target = tmp_path_factory.mktemp("bundles") / "johnson"
-    arguments = ["--range", "0..255", "--size", "64"]
-    with pytest.MonkeyPatch.context() as patch:
-        measuring.at_one(patch, 64, 64)
-        assert cli.run(["export", str(target), "--model", str(network), *arguments]) == 0
-    return target
+    def export(folder):
+        from toolkit import cli
+
+        arguments = ["--range", "0..255", "--size", "64"]
+        with pytest.MonkeyPatch.context() as patch:
+            measuring.at_one(patch, 64, 64)
+            assert cli.run(["export", str(folder / "johnson"), "--model", str(network), *arguments]) == 0
+
+    return made_once("hub-single-style", export) / "johnson"
 
 
 def painted(network, content):
@@ -98,6 +101,7 @@ def test_the_bundle_says_how_it_is_called(exported):
     assert not list((exported / "report").glob("*-style.webp"))
 
 
+@pytest.mark.slow
 def test_every_artifact_paints_what_the_network_paints(exported, network):
     content = images.center_crop_resize(CONTENT[0], 64)[None]
     for path in ("saved_model", "tflite/float32_64", "tflite/float16_64"):
@@ -107,6 +111,7 @@ def test_every_artifact_paints_what_the_network_paints(exported, network):
     np.testing.assert_allclose(open_model(exported, "saved_model")(CONTENT), painted(network, CONTENT), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_it_is_verified_and_exported_again(run, exported, tmp_path):
     copy = shutil.copytree(exported, tmp_path / "copy")
@@ -175,6 +180,7 @@ def test_what_it_cannot_be_exported_as_is_refused(run, network, tmp_path, pictur
     assert not (tmp_path / "bundle").exists()
 
 
+@pytest.mark.slow
 def test_it_is_published_warmed_up_and_called_without_a_style(run, exported, tmp_path):
     from serving.server.models.loader import Servable, warm_up
     from serving.server.options import Limits, LoadOptions
@@ -188,6 +194,7 @@ def test_it_is_published_warmed_up_and_called_without_a_style(run, exported, tmp
     servable.close()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("kind", ["tf2", "tf1"])
 def test_a_saved_model_of_one_input_is_exported_alike(run, tmp_path, kind):

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from serving.versions import publishing
+from tests.conftest import with_saved_model_alone
 from tests.contract import servers
 from tests.serving import small_bundles
 from toolkit.imaging import images
@@ -19,6 +20,7 @@ from toolkit.imaging import images
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
+pytestmark = pytest.mark.slow
 CURL = [name for name in ("curl", "base64") if shutil.which(name) is None]
 
 
@@ -40,10 +42,10 @@ LIVE = section("## From bundle to running TensorFlow Serving in five commands", 
 
 
 @pytest.fixture(scope="module")
-def place(saved_model_bundle, tmp_path_factory):
+def place(full_bundle, tmp_path_factory):
     """A folder with the files that the commands name."""
     place = tmp_path_factory.mktemp("readme")
-    shutil.copytree(saved_model_bundle, place / "build" / "bundle")
+    with_saved_model_alone(full_bundle, place / "build" / "bundle")
     from toolkit.imaging import samples
 
     images.save_image(images.resize(samples.photos()["chelsea"], 90, 133), place / "photo.jpg")
@@ -137,7 +139,6 @@ def test_every_curl_line_works(place, running):
     assert images.load_image(place / "painted.png").shape == (90, 133, 3)
 
 
-@pytest.mark.slow
 def test_the_local_server_is_started_with_flags_that_it_has(place, published):
     shell(place, commands(section("## Which files are written?"))[2])
     (command,) = commands(section("## The local server"))

@@ -8,6 +8,8 @@ import pytest
 from tests.terminal.screen import CtrlC
 from toolkit.imaging import images, samples
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def interruptible():

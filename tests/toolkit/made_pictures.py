@@ -4,15 +4,15 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from toolkit.errors import InputError
+from tests.conftest import refusal
+from tests.examples import examples
 from toolkit.imaging import images
 
-light = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+light = settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 sides = st.integers(images.MIN_SIDE, 40)
 
 
@@ -31,14 +31,11 @@ def assert_is_picture(picture, height, width):
     assert picture.max() <= 1
 
 
-def refusal(source, **options):
+def not_read(source, **options):
     """The one line, naming the file, with which a bad source is refused."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(InputError) as caught:
-            images.load_image(source, **options)
-    message = str(caught.value)
-    assert "\n" not in message
+        message = refusal(images.load_image, source, **options)
     if isinstance(source, Path):
         assert str(source) in message
     return message

@@ -155,6 +155,7 @@ def test_what_the_machine_lacks_is_told_in_one_line(capfd, command, error, code,
     assert said in line
 
 
+@pytest.mark.slow
 def test_export_finds_out_first_that_no_temporary_file_can_be_made(capfd, monkeypatch, tmp_path):
     def missing():
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")

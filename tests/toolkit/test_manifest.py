@@ -9,11 +9,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import refusal
+from tests.examples import examples
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
 
 light = settings(
-    max_examples=200,
+    max_examples=examples(200),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -46,14 +48,6 @@ def rewrite(bundle, change):
     manifest = manifests.read(bundle)
     change(manifest["artifacts"][0])
     write(bundle, manifest)
-
-
-def refusal(call, *arguments):
-    """The one line with which a call refuses."""
-    with pytest.raises(InputError) as caught:
-        call(*arguments)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 # Reading

@@ -11,7 +11,7 @@ from export.artifact import Artifact, ExportOptions
 from export.bundle import claims
 from export.gates import EvalCase, Measurement, check_gate
 from export.parity import evaluation
-from tests.export import forging
+from tests.export import forging, measuring
 from tests.export.conftest import SMALL_SIZE
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
@@ -85,7 +85,7 @@ def test_an_artifact_that_a_manifest_has_twice_is_refused(small_copy):
     manifest["artifacts"].append(manifest["artifacts"][0])
     forging.write(small_copy, manifest)
     with pytest.raises(InputError, match=r"the manifest has the artifact '.*' twice"):
-        exporting.verify_bundle(small_copy)
+        exporting.verify_bundle(small_copy, sizes=measuring.small)
 
 
 def test_a_metric_raised_by_two_decibels_is_found_and_one_that_another_processor_gives_is_taken():
@@ -146,4 +146,4 @@ def test_float32_does_not_pass_as_int8(small_copy):
     forging.write(small_copy, manifest)
     forging.rehash(small_copy)
     with pytest.raises(InputError, match=f"tflite/int8_{SMALL_SIZE}: its networks are not int8"):
-        exporting.verify_bundle(small_copy)
+        exporting.verify_bundle(small_copy, sizes=measuring.small)

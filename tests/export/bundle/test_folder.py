@@ -17,11 +17,14 @@ from hypothesis import strategies as st
 
 from export.bundle import folder as bundles
 from export.bundle.schema import schema
+from tests.examples import examples
 from tests.export import forging
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, WorkError
 
-on_one_bundle = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+on_one_bundle = settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def make_bundle(target, text="old", force=False):
@@ -35,7 +38,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def refusal(target, force=False):
+def not_staged(target, force=False):
     before = sorted(target.parent.rglob("*")) if target.parent.is_dir() else None
     with pytest.raises(InputError) as caught, bundles.staged(target, force):
         pytest.fail("the target was accepted")
@@ -66,7 +69,7 @@ def test_an_empty_folder_may_be_the_target(tmp_path):
 
 def test_a_bundle_is_not_overwritten_without_force(tmp_path):
     target = make_bundle(tmp_path / "bundle")
-    assert "--force" in refusal(target)
+    assert "--force" in not_staged(target)
     assert (target / "manifest.json").read_text() == "old"
 
 
@@ -87,7 +90,7 @@ def test_what_is_no_bundle_is_never_replaced(tmp_path, force):
     link.symlink_to(make_bundle(tmp_path / "elsewhere"))
     dangling.symlink_to(tmp_path / "nothing")
     for target in (folder, file, link, dangling):
-        assert "choose another path" in refusal(target, force)
+        assert "choose another path" in not_staged(target, force)
     assert (folder / "thesis.txt").read_text() == file.read_text() == "years of work"
 
 
@@ -100,7 +103,7 @@ def test_a_target_without_a_name_of_its_own_is_refused(tmp_path, monkeypatch, na
 
 @pytest.mark.parametrize("name", ["x" * 300, "x" * 250])
 def test_a_name_too_long_is_refused(tmp_path, name):
-    assert "too long" in refusal(tmp_path / name)
+    assert "too long" in not_staged(tmp_path / name)
 
 
 def test_a_target_below_a_file_is_refused(tmp_path):

@@ -143,6 +143,7 @@ sys.exit(run(["export", sys.argv[1], "--formats", "saved_model"]))
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(tmp_path):
     command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "made" / "bundle")]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""})
@@ -166,10 +167,10 @@ def test_a_bundle_that_breaks_the_schema_is_not_exported_again(run, small_copy, 
 
 
 @pytest.fixture(scope="module")
-def verified(bundle):
+def verified(full_bundle):
     """`styleport verify --json` of the whole bundle, in a process of its own."""
     script = "import sys; from toolkit.cli import run; sys.exit(run(sys.argv[1:]))"
-    command = [sys.executable, "-c", script, "verify", str(bundle), "--json"]
+    command = [sys.executable, "-c", script, "verify", str(full_bundle), "--json"]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -184,8 +185,8 @@ def test_verify_passes_on_the_whole_bundle_and_says_nothing_else(verified):
 
 
 @pytest.mark.slow
-def test_verify_measures_the_metrics_that_the_manifest_records(verified, bundle):
-    recorded = {record["path"]: record for record in manifests.read(bundle)["artifacts"]}
+def test_verify_measures_the_metrics_that_the_manifest_records(verified, full_bundle):
+    recorded = {record["path"]: record for record in manifests.read(full_bundle)["artifacts"]}
     for record in json.loads(verified.stdout)["artifacts"]:
         expected = recorded[record["path"]]
         assert record["bytes"] == expected["bytes"]
@@ -196,14 +197,14 @@ def test_verify_measures_the_metrics_that_the_manifest_records(verified, bundle)
         assert difference <= 1e-3 * expected["parity"]["mean_abs"] + 1e-6, f"{record['path']}: {difference:.2g} apart"
 
 
-def test_verify_prints_a_table_and_the_verdict(run, small_bundle):
+def test_verify_prints_a_table_and_the_verdict(run, small_bundle, small_sizes):
     code, output, error = run("verify", small_bundle)
     assert (code, error) == (0, "")
     assert f"tflite/int8_{SMALL_SIZE}" in output
     assert output.endswith("verified: every file is as recorded, every artifact keeps its gate\n")
 
 
-def test_verify_fails_when_a_metric_misses_its_gate(run, small_copy):
+def test_verify_fails_when_a_metric_misses_its_gate(run, small_copy, small_sizes):
     float32, int8 = (small_copy / f"tflite/{mode}_{SMALL_SIZE}" for mode in ("float32", "int8"))
     (float32 / "predictor.tflite").write_bytes((int8 / "predictor.tflite").read_bytes())
     (float32 / "transformer.tflite").write_bytes((int8 / "transformer.tflite").read_bytes())

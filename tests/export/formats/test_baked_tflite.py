@@ -16,6 +16,7 @@ from export.formats import baked_tflite
 from export.parity import evaluation
 from export.parity.reference_outputs import ArtifactReferences
 from tests.export import forging, measuring, tflite_graph
+from tests.made import made_once
 from toolkit import cli, manifest
 from toolkit.errors import InputError
 from toolkit.imaging import images, samples
@@ -42,7 +43,7 @@ def paintings(tmp_path_factory):
 def small_pictures():
     """What takes any size is held against the model on small pictures."""
     with pytest.MonkeyPatch.context() as patch:
-        measuring.at(patch, lambda artifact: [(artifact.size or 64, artifact.size or 64)])
+        measuring.at(patch, measuring.small)
         yield
 
 
@@ -55,18 +56,18 @@ def export(target, folder, *arguments):
 
 
 @pytest.fixture(scope="module")
-def single_styles(paintings, tmp_path_factory):
+def single_styles(paintings):
     """`styleport export --bake` of a picture and of a blend."""
-    target = tmp_path_factory.mktemp("baked") / "bundle"
-    return export(target, paintings, "--size", "any", "--quantize", "float32", "--bake", SWIRLS, "--bake", BLEND)
+    forms = ["--size", "any", "--quantize", "float32", "--bake", SWIRLS, "--bake", BLEND]
+    return made_once("baked", lambda folder: export(folder / "bundle", paintings, *forms)) / "bundle"
 
 
 @pytest.fixture(scope="module")
-def half_strength(paintings, tmp_path_factory):
+def half_strength(paintings):
     """The same of a picture at a strength under 1, of a fixed size, with integer pictures where it is int8."""
-    target = tmp_path_factory.mktemp("half") / "bundle"
-    forms = ["--size", str(SIDE), "--quantize", "float32,int8", "--integer-io"]
-    return export(target, paintings, *forms, "--bake", SWIRLS, "--bake-strength", "0.6")
+    forms = ["--size", str(SIDE), "--quantize", "float32,int8", "--integer-io", "--bake", SWIRLS]
+    export_it = lambda folder: export(folder / "bundle", paintings, *forms, "--bake-strength", "0.6")  # noqa: E731
+    return made_once("baked-half", export_it) / "bundle"
 
 
 @pytest.fixture

@@ -220,6 +220,7 @@ def run_elsewhere(folder, tmp_path, content, style):
     return run_script
 
 
+@pytest.mark.slow
 def test_it_runs_where_neither_this_project_nor_keras_can_be_imported(run_elsewhere, stylizer, content, style):
     outputs = run_elsewhere(saved_model_files.WITHOUT_KERAS + STYLIZE)
     expected = np.asarray(stylizer(content, style))
@@ -228,5 +229,6 @@ def test_it_runs_where_neither_this_project_nor_keras_can_be_imported(run_elsewh
     assert outputs["levels"].shape == expected.shape[1:]
 
 
+@pytest.mark.slow
 def test_it_is_called_like_the_hub_module(run_elsewhere, stylizer, content, style):
     assert_equal(run_elsewhere(THROUGH_HUB)["stylized"], stylizer(content, style))

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from export.artifact import Artifact, ExportOptions, Origin
 from export.baked_style import Style, StylePicture
 from export.formats import tflite_metadata
+from tests.examples import examples
 from tests.toolkit import tiny_pairs
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
 from toolkit.runtimes.tflite_metadata import NetworkMetadata, read_metadata
 from toolkit.runtimes.tflite_network import TFLiteNetwork
 
-light = settings(max_examples=30, deadline=None, derandomize=True)
+light = settings(max_examples=examples(30), deadline=None, derandomize=True)
 METADATA = NetworkMetadata("a model", "Paints.", "Apache-2.0", (0.0, 1.0), "swirls")
 FILES = ["predictor.tflite", "transformer.tflite"]
 # One whose weights stand in its tables, and one whose weights the quantizer put behind them.

@@ -15,6 +15,7 @@ from export import gates
 from export.artifact import Artifact, ExportOptions
 from export.gates import EvalCase, Gate, Measurement, Metrics
 from export.parity import evaluation
+from tests.examples import examples
 from toolkit.errors import InputError
 from toolkit.imaging import samples
 
@@ -230,7 +231,7 @@ def test_the_reference_paints_each_picture_once_and_measures_the_artifact_on_eve
     assert len(painted) == 24
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.integers(16, 200), st.integers(16, 200))
 def test_cases_have_the_size_asked_for(height, width):
     picture = samples.photos()["chelsea"]

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from export.formats import feed_forward_saved_model
 from export.rewrites import image_bytes
+from tests.examples import examples
 from toolkit.imaging import images, samples
 
 MAX_SIZE = 100
@@ -62,7 +63,7 @@ def assert_same(picture, expected, bound=STEP):
     assert difference <= bound, f"differs by {difference * 255:.2f}/255"
 
 
-def refusal(decode, contents):
+def error_of(decode, contents):
     with pytest.raises(tf.errors.OpError) as caught:
         decode(contents)
     return caught.value.message
@@ -148,7 +149,7 @@ def test_16_bits_are_kept(decode):
     np.testing.assert_allclose(decode(contents)[..., 0], levels / 65535, atol=1e-6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(16, 60), st.integers(16, 60), st.sampled_from(["JPEG", "PNG"]), st.integers(0, 9))
 def test_pictures_of_any_size_are_read_alike(decode, height, width, kind, seed):
     noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
@@ -159,7 +160,7 @@ def test_pictures_of_any_size_are_read_alike(decode, height, width, kind, seed):
 # Size
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.integers(40, 240), st.integers(40, 240))
 @example(85, 136)  # 62.5 is rounded to even
 def test_the_longer_side_is_bounded_to_the_size_that_toolkit_images_gives(decode_bounded, height, width):
@@ -254,7 +255,7 @@ hostile_directories = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.one_of(st.binary(max_size=300), hostile_directories))
 @example(b"")
 @example(b"MM\0*\0\0\0")
@@ -296,12 +297,12 @@ def jpeg_claiming(contents, width, height):
 
 @pytest.mark.parametrize("size", [(10_000, 10_000), (2**31 - 1, 2**31 - 1), (2**32 - 1, 2**32 - 1), (16, 6_000_000)])
 def test_a_png_bomb_is_refused_by_its_header(decode, size):
-    assert "more than 89478485 pixels" in refusal(decode, png_claiming(*size))
+    assert "more than 89478485 pixels" in error_of(decode, png_claiming(*size))
 
 
 def test_a_jpeg_bomb_is_refused_by_its_header(decode, photo):
     bomb = jpeg_claiming(encoded(photo, "JPEG"), 65_000, 65_000)
-    assert "more than 89478485 pixels" in refusal(decode, bomb)
+    assert "more than 89478485 pixels" in error_of(decode, bomb)
 
 
 def test_the_limit_is_that_of_pillow():
@@ -322,7 +323,7 @@ def with_chunks(contents, kind, held, count):
 def test_a_jpeg_of_hundreds_of_scans_is_refused(decode, photo):
     progressive = encoded(photo, "JPEG", progressive=True)
     assert_same(decode(progressive), loaded(progressive))
-    assert "more than 32 scans" in refusal(decode, with_scans(progressive, 300))
+    assert "more than 32 scans" in error_of(decode, with_scans(progressive, 300))
 
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
@@ -330,7 +331,7 @@ def test_a_png_of_many_texts_that_inflate_is_refused(decode, photo, kind):
     held = b"Comment\0" + {b"zTXt": b"\0", b"iTXt": b"\1\0\0\0"}[kind] + zlib.compress(bytes(100))
     contents = encoded(photo, "PNG")
     assert_same(decode(with_chunks(contents, kind, held, 10)), loaded(contents))
-    assert "more than 16 compressed texts" in refusal(decode, with_chunks(contents, kind, held, 300))
+    assert "more than 16 compressed texts" in error_of(decode, with_chunks(contents, kind, held, 300))
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -344,39 +345,39 @@ def test_a_large_picture_with_alpha_is_composited_in_strips(monkeypatch, photo, 
 @pytest.mark.parametrize("size", [(15, 40), (40, 15), (1, 1), (3, 400)])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_picture_with_a_side_too_short_is_refused(decode, size, kind):
-    assert "a side is under 16 pixels" in refusal(decode, encoded(Image.new("RGB", size), kind))
+    assert "a side is under 16 pixels" in error_of(decode, encoded(Image.new("RGB", size), kind))
 
 
 @pytest.mark.parametrize("contents", [b"", b"\xff", b"text, renamed", b"GIF89a", b"\x89PNG", b"%PDF-1.4", b"\0" * 100])
 def test_what_is_no_jpeg_or_png_is_refused_with_its_length(decode, contents):
-    message = refusal(decode, contents)
+    message = error_of(decode, contents)
     assert "not a JPEG or PNG picture" in message
     assert f"[{len(contents)}]" in message
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "BMP", "TIFF"])
 def test_a_picture_of_another_format_is_refused(decode, photo, kind):
-    assert "not a JPEG or PNG picture" in refusal(decode, encoded(photo, kind))
+    assert "not a JPEG or PNG picture" in error_of(decode, encoded(photo, kind))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
 def test_a_truncated_picture_is_refused(decode, photo, kind, kept):
     contents = encoded(photo, kind)
-    assert f"Invalid {kind} data" in refusal(decode, contents[: int(kept * len(contents))])
+    assert f"Invalid {kind} data" in error_of(decode, contents[: int(kept * len(contents))])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(kind=st.sampled_from(["JPEG", "PNG"]), kept=st.integers(0, 60))
 def test_a_header_cut_short_anywhere_is_refused(decode, patch, kind, kept):
     contents = patch if kind == "JPEG" else encoded(Image.open(io.BytesIO(patch)), "PNG")
-    assert refusal(decode, contents[:kept])
+    assert error_of(decode, contents[:kept])
 
 
 # Encoding and the signature
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 9))
 def test_a_picture_is_encoded_as_a_png_of_the_nearest_levels(height, width, seed):
     picture = np.random.default_rng(seed).random((height, width, 3), np.float32)

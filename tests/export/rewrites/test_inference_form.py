@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from export.rewrites import inference_form
 from export.rewrites.inference_form import InferenceForm
+from tests.examples import examples
 from toolkit.feed_forward.layers import (
     ConditionalInstanceNormalization,
     NearestUpsampling2D,
@@ -34,7 +35,7 @@ def test_reflect_by_slices_equals_reflection_padding_to_the_bit(padding: int) ->
     assert_near(inference_form.reflect(tf.constant(x), padding), ReflectionPadding2D(padding)(x), 0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(height=st.integers(2, 13), width=st.integers(2, 13), multiple=st.integers(2, 4))
 def test_padding_of_an_unknown_size_equals_that_of_a_known_one_to_the_bit(
     height: int, width: int, multiple: int
@@ -43,7 +44,7 @@ def test_padding_of_an_unknown_size_equals_that_of_a_known_one_to_the_bit(
     assert_near(inference_form.pad_to_multiple(tf.constant(x), multiple), PadToMultiple2D(multiple)(x), 0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(height=st.integers(3, 7), width=st.integers(3, 7), padding=st.sampled_from([2, 4]))
 def test_reflect_by_tiles_equals_reflection_padding_to_the_bit(height: int, width: int, padding: int) -> None:
     x = random(2, 2 * height, 2 * width, 3)
@@ -58,7 +59,7 @@ def test_a_convolution_over_tiles_equals_the_plain_convolution(side: int, output
     assert_near(tf.nn.depth_to_space(tiles, 2), tf.nn.conv2d(x, kernel, 1, "VALID"), 1e-4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(height=st.integers(1, 7), width=st.integers(1, 7))
 def test_a_halving_convolution_over_tiles_equals_mirroring_and_convolving(height: int, width: int) -> None:
     x, kernel = random(1, 2 * height, 2 * width, 4), random(3, 3, 4, 5)
@@ -67,7 +68,7 @@ def test_a_halving_convolution_over_tiles_equals_mirroring_and_convolving(height
     assert_near(tf.nn.conv2d(tiles, inference_form.halving_kernel(kernel), 1, "VALID"), expected, 1e-4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(height=st.integers(2, 9), width=st.integers(2, 9))
 def test_upsampled_convolution_equals_enlarging_mirroring_and_convolving(height: int, width: int) -> None:
     x, kernel = random(1, height, width, 4), random(3, 3, 4, 5)

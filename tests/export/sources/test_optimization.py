@@ -22,6 +22,7 @@ from export.parity import optimization
 from export.sources.loader import open_source
 from export.sources.optimization import REFERENCE, Optimization
 from tests.export import forging, saved_model_files
+from tests.made import made_once
 from toolkit import cli
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
@@ -55,13 +56,17 @@ FEATURES = {"block1_conv1_gram": (1, 64, 64), "block2_conv1_gram": (1, 128, 128)
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
+def exported():
     """`styleport export --method optimization` of a small part of VGG19: folder and manifest."""
-    target = tmp_path_factory.mktemp("optimization") / "bundle"
+    folder = made_once("optimization", export)
+    return folder / "bundle", json.loads((folder / "printed.json").read_text())
+
+
+def export(folder):
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
-        assert cli.run(["export", str(target), *ARGUMENTS, "--json"]) == 0
-    return target, json.loads(output.getvalue())
+        assert cli.run(["export", str(folder / "bundle"), *ARGUMENTS, "--json"]) == 0
+    (folder / "printed.json").write_text(output.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +229,7 @@ np.savez("outputs.npz", **model.signatures["optimize"](**inputs))
 """
 
 
+@pytest.mark.slow
 def test_it_paints_where_neither_this_project_nor_keras_can_be_imported(copied, model, picture, style_picture):
     inputs = {"content_image": picture, "style_image": style_picture, "steps": np.int32(3)}
     np.savez(copied / "inputs.npz", **inputs)

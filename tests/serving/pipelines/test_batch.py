@@ -53,6 +53,7 @@ def wait_for(condition):
     return met
 
 
+@pytest.mark.slow
 def test_every_picture_is_the_one_that_stylize_paints_to_the_last_bit(painted, collection, bundle, tmp_path, run):
     output, _ = painted
     for photo in readable(collection):
@@ -80,6 +81,7 @@ def test_every_picture_is_the_one_that_stylize_paints_to_the_last_bit(painted, c
     assert [name for name, data in expected.items() if actual[name] != data] == []
 
 
+@pytest.mark.slow
 def test_the_counters_and_the_failures_are_told(painted, collection):
     output, told = painted
     pixels = 2 * sum(images.load_image(path)[..., 0].size for path in readable(collection))
@@ -98,6 +100,7 @@ def test_the_counters_and_the_failures_are_told(painted, collection):
     assert "read 8, done 16, skipped 0, failed 4" in told.stderr
 
 
+@pytest.mark.slow
 def test_a_second_run_paints_only_what_is_missing(painted, place, bundle, tmp_path, run):
     output = shutil.copytree(painted[0], tmp_path / "out")
     before = files(output)
@@ -175,6 +178,7 @@ def test_two_machines_share_the_work_and_one_that_dies_loses_nothing(cluster, pa
     assert files(output) == files(painted[0])
 
 
+@pytest.mark.slow
 def test_pictures_bundle_and_results_may_lie_on_another_file_system(painted, place, bundle, run):
     from apache_beam.options.pipeline_options import PipelineOptions
     from rich.console import Console
@@ -219,7 +223,7 @@ def test_a_result_keeps_the_format_the_date_the_camera_and_the_profile_of_its_ph
 # What is refused
 
 
-def refusal(run, place, bundle, **changed):
+def not_begun(run, place, bundle, **changed):
     words = {
         "pattern": "photos/**/*.jpg",
         "style": place / "starry_night.png",
@@ -233,20 +237,20 @@ def refusal(run, place, bundle, **changed):
 
 
 def test_what_cannot_be_done_is_refused_before_anything_is_written(place, bundle, run):
-    assert refusal(run, place, bundle, pattern="none/*.jpg") == (
+    assert not_begun(run, place, bundle, pattern="none/*.jpg") == (
         2,
         f"no file matches {place}/none/*.jpg: quote a pattern such as 'photos/**/*.jpg'",
     )
-    assert refusal(run, place, bundle, style=place / "photos" / "text.jpg")[0] == 2
-    code, error = refusal(run, place, bundle, **{"--runner": "StormRunner"})
+    assert not_begun(run, place, bundle, style=place / "photos" / "text.jpg")[0] == 2
+    code, error = not_begun(run, place, bundle, **{"--runner": "StormRunner"})
     assert code == 2
     assert "unknown runner 'StormRunner': choose from DaskRunner, DataflowRunner" in error
-    code, error = refusal(run, place, bundle, **{"--nonsense": "1"})
+    code, error = not_begun(run, place, bundle, **{"--nonsense": "1"})
     assert (code, error) == (2, "no such option: --nonsense; neither styleport batch nor Apache Beam has it")
-    code, error = refusal(run, place, place / "photos")
+    code, error = not_begun(run, place, place / "photos")
     assert code == 2
     assert "not a bundle" in error
-    code, error = refusal(run, place, bundle, **{"--strength": "2"})
+    code, error = not_begun(run, place, bundle, **{"--strength": "2"})
     assert code == 2
     assert "strength is 2" in error
 
@@ -254,7 +258,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(place, bundle
 def test_a_bundle_whose_verdict_is_not_pass_is_refused(place, bundle, tmp_path, run):
     copy = shutil.copytree(bundle, tmp_path / "bundle")
     forging.write(copy, manifests.read(copy) | {"verdict": "fail"})
-    code, error = refusal(run, place, copy)
+    code, error = not_begun(run, place, copy)
     assert code == 1
     assert f"{copy}: its verdict is 'fail', not 'pass'" in error
 
@@ -263,7 +267,7 @@ def test_a_bundle_of_one_style_is_refused(place, bundle, tmp_path, run):
     copy = shutil.copytree(bundle, tmp_path / "copy")
     source = {**manifests.read(copy)["source"], "method": "single-style"}
     forging.write(copy, manifests.read(copy) | {"source": source})
-    code, error = refusal(run, place, copy)
+    code, error = not_begun(run, place, copy)
     assert code == 2
     assert f"{copy}: has its style inside and paints in no other" in error
 

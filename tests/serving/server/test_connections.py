@@ -88,6 +88,7 @@ def events(process: servers.ServerProcess, name: str) -> list[dict]:
     return [line for line in lines if line["event"] == name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.slow)])
 def test_a_proper_client_is_answered_among_many_that_are_silent_or_slow(base_path, tmp_path, count) -> None:
     flags = ["--model_name=half_plus", f"--model_base_path={base_path}", "--drain_seconds=2"]
@@ -121,6 +122,7 @@ def test_whoever_waits_longest_makes_way_for_a_new_connection(base_path) -> None
         assert received(silent[-1]).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.slow
 def test_where_descriptors_run_out_one_line_says_so_and_the_server_goes_on(base_path, tmp_path) -> None:
     flags = ["--model_name=half_plus", f"--model_base_path={base_path}"]
     process = servers.ServerProcess(tmp_path / "log", *flags)

@@ -11,6 +11,8 @@ import pytest
 
 from tests.contract import servers
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = 2000
 CLIENTS = 4
 

@@ -23,6 +23,7 @@ from serving.server.http.json_request import read_predict
 from serving.server.options import Limits
 from serving.server.status import ServingError
 from serving.server.tensors import to_array
+from tests.examples import examples
 
 LIMITS = Limits(max_tensor_elements=1000)
 
@@ -54,7 +55,7 @@ BODIES = st.fixed_dictionaries(
 
 
 @given(BODIES)
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_a_json_body_makes_tensors_or_one_error(body) -> None:
     try:
         read = read_predict(json.dumps(body).encode(), SERVABLE, LIMITS)
@@ -189,7 +190,7 @@ def test_members_of_a_gzip_body_are_joined_up_to_the_limit(parts) -> None:
 
 
 @given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=20))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_a_name_is_a_version_only_if_it_is_a_decimal_number(tmp_path_factory, name) -> None:
     folder = tmp_path_factory.mktemp("versions")
     if name in (".", ".."):

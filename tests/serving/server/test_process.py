@@ -18,6 +18,7 @@ def serve(*flags: str) -> subprocess.CompletedProcess:
     return subprocess.run([servers.STYLEPORT, "serve", *flags], capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_sigterm_drains_requests_in_flight_end_and_no_new_ones_begin(base_path, tmp_path, signal_number) -> None:
     process = servers.ServerProcess(tmp_path / "log", "--model_name", "half_plus", "--model_base_path", str(base_path))
@@ -46,6 +47,7 @@ def test_sigterm_drains_requests_in_flight_end_and_no_new_ones_begin(base_path, 
         socket.create_connection((host, int(port)), timeout=5)
 
 
+@pytest.mark.slow
 def test_drain_seconds_bounds_how_long_it_waits(base_path, tmp_path) -> None:
     flags = ["--model_name", "half_plus", "--model_base_path", str(base_path), "--drain_seconds", "0.5"]
     process = servers.ServerProcess(tmp_path / "log", *flags)
@@ -84,6 +86,7 @@ def test_an_address_of_another_machine_is_no_port_that_is_taken() -> None:
         server.ready()
 
 
+@pytest.mark.slow
 def test_a_label_of_a_version_that_is_missing_ends_the_start(base_path, tmp_path) -> None:
     file = tmp_path / "models.config"
     file.write_text(servers.config(base_path, labels={"stable": 7}), encoding="utf-8")

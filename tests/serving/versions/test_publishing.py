@@ -263,6 +263,7 @@ def check_after_a_kill(base):
     return len(found)
 
 
+@pytest.mark.slow
 def test_a_publisher_killed_at_50_random_moments_leaves_no_half_version(small, base, forks):
     chance, seconds, whole, moments_within = random.Random(5), 0.05, 0, 0  # noqa: S311 no secret
     for _ in range(50):
@@ -288,6 +289,7 @@ def test_a_publisher_killed_at_50_random_moments_leaves_no_half_version(small, b
     assert children(base) == ["1"], "what killed publishers left is not removed"
 
 
+@pytest.mark.slow
 def test_a_publisher_killed_at_any_of_its_steps_leaves_no_half_version(small, base, forks):
     for step in range(1000):
         process = forks.Process(target=killed_publisher.publish_and_die, args=(str(small), str(base), step))

@@ -16,6 +16,7 @@ def noise(height, width, seed):
     return np.random.default_rng(seed).random((height, width, 3), np.float32)
 
 
+@pytest.mark.slow
 def test_both_methods_are_shown_beside_their_sources(tmp_path):
     for seed, name in enumerate(("content", "style")):
         images.save_image(noise(40, 48, seed), tmp_path / f"{name}.png")

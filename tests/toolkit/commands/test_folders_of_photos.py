@@ -22,7 +22,7 @@ def album(pictures, tmp_path):
     return pictures, style
 
 
-def run(*arguments):
+def stylize(*arguments):
     return cli.run(["stylize", *map(str, arguments)])
 
 
@@ -33,7 +33,7 @@ def names(folder):
 def test_folders_are_walked_and_kept_and_formats_follow_the_photos(album, tmp_path):
     photos, style = album
     out = tmp_path / "out"
-    assert run(photos, style, "-o", out, "--recursive") == 0
+    assert stylize(photos, style, "-o", out, "--recursive") == 0
     assert names(out) == ["2024/may/Cat.jpg", "2024/tom.avif", "cat.png"]
     with Image.open(out / "2024" / "may" / "Cat.jpg") as image:
         assert (image.format, image.size) == ("JPEG", (70, 50))
@@ -41,27 +41,27 @@ def test_folders_are_walked_and_kept_and_formats_follow_the_photos(album, tmp_pa
 
 def test_without_recursive_a_folder_gives_its_own_files(album, tmp_path):
     photos, style = album
-    assert run(photos, style, "-o", tmp_path / "out", "--suffix", "webp") == 0
+    assert stylize(photos, style, "-o", tmp_path / "out", "--suffix", "webp") == 0
     assert names(tmp_path / "out") == ["cat.webp"]
 
 
 def test_a_folder_with_folders_of_photos_alone_says_how_to_walk_them(album, tmp_path, capsys):
     photos, style = album
     (photos / "cat.png").unlink()
-    assert run(photos, style, "-o", tmp_path / "out") == 2
+    assert stylize(photos, style, "-o", tmp_path / "out") == 2
     assert "give --recursive" in capsys.readouterr().err
 
 
 def test_results_are_not_put_among_photos_that_are_walked(album, capsys):
     photos, style = album
-    assert run(photos, style, "-o", photos / "painted", "--recursive") == 2
+    assert stylize(photos, style, "-o", photos / "painted", "--recursive") == 2
     assert "which --recursive walks" in capsys.readouterr().err
     assert not (photos / "painted").exists()
 
 
 def test_a_folder_of_one_photo_does_not_go_into_one_picture(album, tmp_path, capsys):
     photos, style = album
-    assert run(photos, style, "-o", tmp_path / "out.png") == 2
+    assert stylize(photos, style, "-o", tmp_path / "out.png") == 2
     assert "is a folder of them: give a folder" in capsys.readouterr().err
 
 
@@ -74,9 +74,9 @@ def test_a_heic_photo_is_named_with_what_to_do(album, tmp_path, capsys):
     photos, style = album
     heic = photos / "phone.HEIC"
     heic.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
-    assert run(heic, style, "-o", tmp_path / "one.png") == 2
+    assert stylize(heic, style, "-o", tmp_path / "one.png") == 2
     assert "heif-convert" in capsys.readouterr().err
-    assert run(photos, style, "-o", tmp_path / "out") == 0
+    assert stylize(photos, style, "-o", tmp_path / "out") == 0
     said = capsys.readouterr().err
     assert "phone.HEIC" in said
     assert "heif-convert" in said
@@ -84,9 +84,9 @@ def test_a_heic_photo_is_named_with_what_to_do(album, tmp_path, capsys):
 
 def test_a_style_size_that_washes_out_is_told(album, tmp_path, capsys):
     photos, style = album
-    assert run(photos / "cat.png", style, "-o", tmp_path / "out.png", "--style-size", 513) == 0
+    assert stylize(photos / "cat.png", style, "-o", tmp_path / "out.png", "--style-size", 513) == 0
     assert "washes the painting out" in capsys.readouterr().err
-    assert run(photos / "cat.png", style, "-o", tmp_path / "out.png", "--style-size", 512) == 0
+    assert stylize(photos / "cat.png", style, "-o", tmp_path / "out.png", "--style-size", 512) == 0
     assert "washes" not in capsys.readouterr().err
 
 

@@ -48,7 +48,7 @@ def pictures(tmp_path):
     return tmp_path
 
 
-def run(folder, *options, styles=("style",), output="out.png", few=FEW):
+def optimize(folder, *options, styles=("style",), output="out.png", few=FEW):
     arguments = [str(folder / "content.png"), *(str(folder / f"{style}.png") for style in styles)]
     result = CliRunner().invoke(app, [*arguments, "-o", str(folder / output), *few, *map(str, options)])
     if result.exception and not isinstance(result.exception, SystemExit):
@@ -57,7 +57,7 @@ def run(folder, *options, styles=("style",), output="out.png", few=FEW):
 
 
 def test_a_picture_is_painted_in_the_steps_asked_for(pictures):
-    result = run(pictures, "--steps", 3, "--json")
+    result = optimize(pictures, "--steps", 3, "--json")
     assert json.loads(result.stdout)["steps"] == 3
     painted = images.load_image(pictures / "out.png")
     assert painted.shape == (34, 40, 3)
@@ -65,11 +65,11 @@ def test_a_picture_is_painted_in_the_steps_asked_for(pictures):
 
 
 def test_epochs_times_steps_are_taken(pictures):
-    assert json.loads(run(pictures, "--epochs", 2, "--steps-per-epoch", 2, "--json").stdout)["steps"] == 4
+    assert json.loads(optimize(pictures, "--epochs", 2, "--steps-per-epoch", 2, "--json").stdout)["steps"] == 4
 
 
 def test_a_run_records_what_it_was_told_to(pictures):
-    run(
+    optimize(
         pictures,
         *("--steps", 4, "--save-every", 2, "--animation", pictures / "way.gif", "--trace", pictures / "run.json"),
         *("--style-share", 2, "--style-share", 1),
@@ -87,19 +87,19 @@ def test_a_run_records_what_it_was_told_to(pictures):
 
 
 def test_a_run_goes_on_from_its_checkpoint(pictures):
-    run(pictures, "--steps", 2, "--checkpoint", pictures / "run")
-    run(pictures, "--steps", 5, "--checkpoint", pictures / "run")
+    optimize(pictures, "--steps", 2, "--checkpoint", pictures / "run")
+    optimize(pictures, "--steps", 5, "--checkpoint", pictures / "run")
     resumed = images.load_image(pictures / "out.png")
-    run(pictures, "--steps", 5, output="whole.png")
+    optimize(pictures, "--steps", 5, output="whole.png")
     np.testing.assert_allclose(resumed, images.load_image(pictures / "whole.png"), atol=1 / 255)
     with pytest.raises(InputError, match=r"content_weight 1\.0 there, 5.0 here"):
-        run(pictures, "--steps", 5, "--checkpoint", pictures / "run", "--content-weight", 5)
+        optimize(pictures, "--steps", 5, "--checkpoint", pictures / "run", "--content-weight", 5)
 
 
 def test_tensorboard_gets_the_losses_of_each_step_and_the_picture(pictures):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run(pictures, "--epochs", 2, "--steps-per-epoch", 2, "--tensorboard", pictures / "logs")
+    optimize(pictures, "--epochs", 2, "--steps-per-epoch", 2, "--tensorboard", pictures / "logs")
     logged = {path.parent.name: EventAccumulator(str(path.parent)) for path in (pictures / "logs").rglob("events*")}
     for events in logged.values():
         events.Reload()
@@ -115,7 +115,7 @@ def test_tensorboard_gets_the_losses_of_each_step_and_the_picture(pictures):
 def test_tensorboard_that_is_not_installed_is_named(pictures, monkeypatch):
     monkeypatch.setattr(callbacks.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install tensorboard"):
-        run(pictures, "--steps", 2, "--tensorboard", pictures / "logs")
+        optimize(pictures, "--steps", 2, "--tensorboard", pictures / "logs")
     assert not (pictures / "out.png").exists()
 
 
@@ -125,14 +125,14 @@ def test_a_file_where_tensorboard_wants_a_folder_is_refused_before_any_work(pict
     (pictures / file).parent.mkdir(exist_ok=True)
     (pictures / file).write_text("")
     with pytest.raises(InputError, match=r"cannot (log|write) to .*logs: .*folder") as caught:
-        run(pictures, "--steps", 2, "--tensorboard", pictures / "logs")
+        optimize(pictures, "--steps", 2, "--tensorboard", pictures / "logs")
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 2**64])
 def test_a_seed_out_of_range_is_refused(pictures, seed):
     with pytest.raises(InputError, match=f"the seed is {seed}: give a whole number from 0 to 4294967295"):
-        run(pictures, "--steps", 1, "--seed", seed)
+        optimize(pictures, "--steps", 1, "--seed", seed)
 
 
 def interrupted(pictures, times, *options):
@@ -151,6 +151,7 @@ def interrupted(pictures, times, *options):
     return process.returncode, told
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 def test_a_run_stopped_by_an_interrupt_leaves_its_picture_and_goes_on_where_it_was(pictures):
     options = ("--steps", 120, "--checkpoint", pictures / "run", "--checkpoint-every", 5)
@@ -162,15 +163,16 @@ def test_a_run_stopped_by_an_interrupt_leaves_its_picture_and_goes_on_where_it_w
         told,
     )
     assert images.load_image(pictures / "out.png").shape == (34, 40, 3)
-    resumed = json.loads(run(pictures, *options, "--json").stdout)
+    resumed = json.loads(optimize(pictures, *options, "--json").stdout)
     assert resumed["steps"] == 120
-    run(pictures, "--steps", 120, output="whole.png")
+    optimize(pictures, "--steps", 120, output="whole.png")
     np.testing.assert_array_equal(
         images.to_uint8(images.load_image(pictures / "out.png")),
         images.to_uint8(images.load_image(pictures / "whole.png")),
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 def test_a_second_interrupt_ends_a_run_without_its_picture(pictures):
     # Steps that take longer than the time between both.
@@ -182,11 +184,11 @@ def test_a_second_interrupt_ends_a_run_without_its_picture(pictures):
 
 
 def test_a_hundred_steps_are_the_default(pictures):
-    assert json.loads(run(pictures, "--json").stdout)["steps"] == 100
+    assert json.loads(optimize(pictures, "--json").stdout)["steps"] == 100
 
 
 def test_a_run_starts_from_what_stylize_paints(pictures):
-    run(pictures, "--steps", 1, "--init-image", "stylized", output="near.png")
+    optimize(pictures, "--steps", 1, "--init-image", "stylized", output="near.png")
     stylized = KerasStylizer.from_preset("magenta-mobile")
     content, style = (images.load_image(pictures / f"{name}.png") for name in ("content", "style"))
     expected = np.asarray(stylized(content[None], images.center_crop_resize(style, 256)[None]))[0]
@@ -221,7 +223,7 @@ def test_a_run_starts_from_what_stylize_paints(pictures):
 )
 def test_bad_use_is_refused_with_the_value(pictures, options, message):
     with pytest.raises(InputError, match=message):
-        run(pictures, *options)
+        optimize(pictures, *options)
     assert not (pictures / "out.png").exists()
 
 
@@ -247,7 +249,7 @@ def test_no_source_is_written_and_nothing_twice(pictures, monkeypatch, options, 
     (pictures / "other.png").rename(pictures / "painted-00001.png")
     before = {path: path.read_bytes() for path in pictures.glob("*.*")}
     with pytest.raises(InputError, match=r"is read and would be replaced|would both write"):
-        run(pictures, "--steps", 1, *options, styles=("style", "painted-00001"), output=output)
+        optimize(pictures, "--steps", 1, *options, styles=("style", "painted-00001"), output=output)
     assert {path: path.read_bytes() for path in pictures.glob("*.*")} == before
 
 
@@ -255,7 +257,7 @@ def test_a_trace_is_written_whole_or_not_at_all(pictures, monkeypatch):
     (pictures / "run.json").write_text("old")
     monkeypatch.setattr(command, "write_atomically", full)
     with pytest.raises(WorkError, match="disk is full; the picture is in"):
-        run(pictures, "--steps", 1, "--trace", pictures / "run.json")
+        optimize(pictures, "--steps", 1, "--trace", pictures / "run.json")
     assert (pictures / "run.json").read_text() == "old"
 
 
@@ -265,13 +267,13 @@ def full(data, path):
 
 def test_a_style_equal_to_no_file_is_refused(pictures):
     with pytest.raises(InputError, match=r"none\.png"):
-        run(pictures, styles=("none",))
+        optimize(pictures, styles=("none",))
 
 
 def test_a_picture_too_large_for_the_memory_is_refused_with_the_arithmetic(pictures, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 10**9)
     with pytest.raises(InputError, match=r"needs about [\d.]+ GB \(activations .* optimizer .*1\.0 GB are free"):
-        run(pictures, "--steps", 1)
+        optimize(pictures, "--steps", 1)
 
 
 def test_a_larger_picture_or_a_deeper_layer_needs_more_memory():
@@ -306,7 +308,7 @@ def test_a_picture_that_cannot_be_written_leaves_the_old_one(pictures, monkeypat
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(WorkError, match="No space left on device"):
-        run(pictures, "--steps", 1)
+        optimize(pictures, "--steps", 1)
     assert images.load_image(pictures / "out.png").max() == 0
 
 

@@ -41,21 +41,21 @@ def out(tmp_path):
     return folder
 
 
-def run(*arguments):
+def stylize(*arguments):
     return cli.run(["stylize", *map(str, arguments)])
 
 
 def painted(capfd, *arguments):
     """What a run that succeeds prints."""
-    code = run(*arguments)
+    code = stylize(*arguments)
     printed = capfd.readouterr()
     assert (code, printed.err) == (0, "")
     return printed.out
 
 
-def refusal(capfd, *arguments, code=2):
+def refused(capfd, *arguments, code=2):
     """The one line on standard error of a run that fails with a code."""
-    actual = run(*arguments)
+    actual = stylize(*arguments)
     printed = capfd.readouterr()
     assert printed.err.startswith("styleport: ")
     assert printed.err.endswith("\n")
@@ -204,7 +204,7 @@ def test_pictures_that_share_a_stem_keep_their_whole_names(capfd, pictures, styl
 def test_results_that_would_overwrite_each_other_are_refused(capfd, pictures, styles, out, second):
     (pictures / "below").mkdir()
     shutil.copy(pictures / "cat.png", pictures / "below")
-    said = refusal(capfd, pictures / "cat.png", pictures / second, styles / "starry_night.png", "-o", out)
+    said = refused(capfd, pictures / "cat.png", pictures / second, styles / "starry_night.png", "-o", out)
     assert said.startswith("'cat")
     hint = "; give --keep-folders" if "/" in second else ""
     assert said.endswith(f"is given twice: its results would overwrite each other{hint}")
@@ -238,7 +238,7 @@ def test_json_tells_what_was_done(capfd, pictures, styles, out):
 @pytest.mark.parametrize("as_json", [False, True])
 def test_one_bad_style_does_not_keep_the_others_from_being_done(capfd, pictures, styles, out, as_json):
     (styles / "bad.png").write_text("no picture")
-    code = run(pictures / "cat.png", styles, "-o", out, *(["--json"] if as_json else []))
+    code = stylize(pictures / "cat.png", styles, "-o", out, *(["--json"] if as_json else []))
     printed = capfd.readouterr()
     assert code == 1
     assert printed.err.startswith(f"styleport: 1 of 3 pictures failed: cannot read {styles / 'bad.png'}: ")
@@ -257,14 +257,14 @@ def test_one_bad_style_does_not_keep_the_others_from_being_done(capfd, pictures,
 
 def test_one_bad_content_does_not_keep_the_others_from_being_done(capfd, pictures, styles, out):
     (pictures / "dog.jpg").touch()
-    said = refusal(capfd, pictures, styles / "starry_night.png", "-o", out, code=1)
+    said = refused(capfd, pictures, styles / "starry_night.png", "-o", out, code=1)
     assert said == f"1 of 3 pictures failed: cannot read {pictures / 'dog.jpg'}: the file is empty; give a picture"
     assert sorted(shapes(out)) == ["cat.png", "tom.png"]
 
 
 def test_a_bad_style_is_told_once_for_all_its_contents(capfd, pictures, styles, out):
     (styles / "starry_night.png").write_bytes(b"")
-    said = refusal(capfd, pictures, styles, "-o", out, code=1)
+    said = refused(capfd, pictures, styles, "-o", out, code=1)
     assert said.startswith("2 of 4 pictures failed: ")
     assert said.count("starry_night.png") == 1
     assert sorted(shapes(out)) == ["composition_vii/cat.png", "composition_vii/tom.png"]
@@ -376,7 +376,7 @@ def test_a_bad_picture_is_told_and_nothing_is_written(capfd, pictures, out, spoi
     spoil(bad)
     (out / "cat.png").write_bytes(b"old")
     pair = (bad, pictures / "starry_night.png") if role == "content" else (pictures / "cat.png", bad)
-    said = refusal(capfd, *pair, "-o", out / "cat.png")
+    said = refused(capfd, *pair, "-o", out / "cat.png")
     assert str(bad) in said
     assert BAD_PICTURES[spoil] in said
     assert tree(out) == {(out / "cat.png").relative_to(out): b"old"}
@@ -391,7 +391,7 @@ def test_a_photo_and_a_style_too_large_to_be_decoded_are_decoded_smaller(capfd, 
     painted(capfd, *pair, "--max-size", "64")
     with Image.open(out / "cat.png") as image:
         assert image.size == (64, 48)
-    assert "bound its longer side to 64 pixels or fewer (max_size, --max-size)" in refusal(capfd, *pair)
+    assert "bound its longer side to 64 pixels or fewer (max_size, --max-size)" in refused(capfd, *pair)
 
 
 @pytest.mark.parametrize(
@@ -420,8 +420,8 @@ def names_of_bad_places(out):
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(capfd, pictures, out, monkeypatch):
     monkeypatch.setattr("toolkit.inference.model_loader.open_model", lambda *_: pytest.fail("the model was opened"))
     for place, said in names_of_bad_places(out).items():
-        assert said in refusal(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", place)
-    said = refusal(
+        assert said in refused(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", place)
+    said = refused(
         capfd, pictures / "cat.png", pictures / "composition_vii.png", pictures / "starry_night.png", "-o", out / "file"
     )
     assert said == f"cannot write to {out / 'file'}: {out / 'file'} is not a folder; choose another path"
@@ -435,7 +435,7 @@ def test_a_folder_without_permission_is_refused_before_the_work(capfd, pictures,
     monkeypatch.setattr("toolkit.inference.model_loader.open_model", lambda *_: pytest.fail("the model was opened"))
     contents = [pictures / "cat.png", *([pictures / "composition_vii.png"] if several else [])]
     place = out / ("new" if several else "cat.png")
-    said = refusal(capfd, *contents, pictures / "starry_night.png", "-o", place)
+    said = refused(capfd, *contents, pictures / "starry_night.png", "-o", place)
     assert said == f"cannot write{' to' if several else ''} {place}: no permission; choose a folder that can be written"
     assert tree(out) == {}
 
@@ -443,14 +443,14 @@ def test_a_folder_without_permission_is_refused_before_the_work(capfd, pictures,
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere: no folder without permission exists")
 def test_a_folder_that_is_read_only_on_the_disk_is_refused(capfd, pictures, out):
     out.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    said = refusal(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", out / "cat.png")
+    said = refused(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", out / "cat.png")
     assert said == f"cannot write {out / 'cat.png'}: no permission; choose a folder that can be written"
     assert tree(out) == {}
 
 
 def test_a_folder_that_cannot_be_made_fails_the_pictures_that_go_there_alone(capfd, pictures, styles, out):
     (out / "composition_vii").write_bytes(b"kept")
-    said = refusal(capfd, pictures / "cat.png", styles, "-o", out, code=1)
+    said = refused(capfd, pictures / "cat.png", styles, "-o", out, code=1)
     assert said.startswith(f"1 of 2 pictures failed: cannot create {out / 'composition_vii'}: File exists")
     assert (out / "composition_vii").read_bytes() == b"kept"
     assert shapes(out / "starry_night") == {"cat.png": (50, 70, 3)}
@@ -461,7 +461,7 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(capfd, pictures, out, m
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    said = refusal(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", out / "cat.png", code=1)
+    said = refused(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", out / "cat.png", code=1)
     assert said.startswith(f"cannot write {out / 'cat.png'}: No space left on device")
     assert tree(out) == {}
 
@@ -491,12 +491,12 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(capfd, pictures, out, m
     ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else None,
 )
 def test_a_bad_option_is_told_and_nothing_is_written(capfd, pictures, out, options, said):
-    assert said in refusal(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", out / "cat.png", *options)
+    assert said in refused(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", out / "cat.png", *options)
     assert tree(out) == {}
 
 
 def test_a_style_is_asked_for(capfd, pictures, out):
-    said = refusal(capfd, pictures / "cat.png", "-o", out / "cat.png")
+    said = refused(capfd, pictures / "cat.png", "-o", out / "cat.png")
     assert said == "give at least one content picture and a style picture"
 
 
@@ -535,7 +535,7 @@ def no_files(bundle):
 def test_a_damaged_bundle_is_told_and_nothing_is_written(capfd, pictures, out, small_bundle, spoil, said):
     bundle = small_bundle("saved_model")
     spoil(bundle)
-    message = refusal(
+    message = refused(
         capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", out / "cat.png", "--model", bundle
     )
     assert str(bundle) in message
@@ -545,7 +545,7 @@ def test_a_damaged_bundle_is_told_and_nothing_is_written(capfd, pictures, out, s
 
 def test_an_artifact_that_the_bundle_lacks_is_told(capfd, pictures, out, small_bundle):
     options = ["--model", small_bundle("tflite/int8_any"), "--artifact", "tflite/int4_any"]
-    said = refusal(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", out / "cat.png", *options)
+    said = refused(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", out / "cat.png", *options)
     assert said == "no artifact 'tflite/int4_any' in the bundle: choose from tflite/int8_any"
 
 
@@ -558,13 +558,13 @@ def test_an_interrupt_leaves_what_is_done_and_nothing_half(capfd, pictures, styl
         return real(stylizer, content, style)
 
     monkeypatch.setattr(ImageStylizer, "stylize", interrupted)
-    assert run(pictures, styles / "starry_night.png", "-o", out) == 130
+    assert stylize(pictures, styles / "starry_night.png", "-o", out) == 130
     assert shapes(out) == {"cat.png": (50, 70, 3)}
 
 
 def test_a_model_that_diverges_fails_the_picture(capfd, pictures, out, stylizer, monkeypatch):
     monkeypatch.setattr(stylizer, "transform", lambda content, bottleneck: np.full(content.shape, np.nan, np.float32))
-    said = refusal(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", out / "cat.png", code=1)
+    said = refused(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", out / "cat.png", code=1)
     assert "samples that are not finite" in said
     assert tree(out) == {}
 
@@ -618,7 +618,7 @@ def test_folders_with_equal_names_in_them_are_painted_at_once_when_they_are_kept
         (tmp_path / name).mkdir()
         shutil.copy(pictures / "cat.png", tmp_path / name)
     arguments = (tmp_path / "2024", tmp_path / "2025", pictures / "starry_night.png", "-o", out, "--max-size", 24)
-    assert refusal(capfd, *arguments).endswith("would overwrite each other; give --keep-folders")
+    assert refused(capfd, *arguments).endswith("would overwrite each other; give --keep-folders")
     painted(capfd, *arguments, "--keep-folders")
     assert sorted(shapes(out)) == ["2024/cat.png", "2025/cat.png"]
 
@@ -629,7 +629,7 @@ def test_files_of_kinds_that_are_not_read_are_told(capfd, pictures, styles, out,
         (pictures / name).touch()
     (pictures / "below.txt").mkdir()
     options = ["--json"] if as_json else []
-    code = run(pictures, styles / "starry_night.png", "-o", out, "--max-size", 24, *options)
+    code = stylize(pictures, styles / "starry_night.png", "-o", out, "--max-size", 24, *options)
     printed = capfd.readouterr()
     assert code == 0
     skipped, hint = printed.err.split("; ", 1)
@@ -643,7 +643,7 @@ def test_a_name_in_brackets_is_no_markup(capfd, pictures, out, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")  # has Rich draw the bar
     name = "[red]cat.png"
     (pictures / "cat.png").rename(pictures / name)
-    assert run(pictures / name, pictures / "starry_night.png", "-o", out / name, "--max-size", 24) == 0
+    assert stylize(pictures / name, pictures / "starry_night.png", "-o", out / name, "--max-size", 24) == 0
     printed = capfd.readouterr()
     assert name in printed.err, "the bar names the picture"
     assert printed.out == f"{out / name}\n"
@@ -659,7 +659,7 @@ def test_a_name_in_brackets_is_no_markup(capfd, pictures, out, monkeypatch):
 def test_memory_is_asked_for_before_it_is_taken(capfd, pictures, out, monkeypatch, free, style_size, said):
     monkeypatch.setattr("toolkit.process.memory.available", lambda: free)
     arguments = ["-o", out / "cat.png", "--style-size", style_size]
-    message = refusal(capfd, pictures / "cat.png", pictures / "starry_night.png", *arguments)
+    message = refused(capfd, pictures / "cat.png", pictures / "starry_night.png", *arguments)
     assert re.search(said, message), message
     assert tree(out) == {}
 
@@ -676,7 +676,7 @@ def test_a_picture_that_memory_is_lacking_for_does_not_keep_the_others_from_bein
 
     monkeypatch.setattr(stylizer, "transform", greedy)
     images.save_image(np.zeros((16, 16, 3), np.float32), pictures / "tom.png")
-    said = refusal(capfd, pictures, styles / "starry_night.png", "-o", out, code=1)
+    said = refused(capfd, pictures, styles / "starry_night.png", "-o", out, code=1)
     assert said.startswith(f"1 of 2 pictures failed: {pictures / 'cat.png'}: there is too little memory")
     assert sorted(shapes(out)) == ["tom.png"]
 

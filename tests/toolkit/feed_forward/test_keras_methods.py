@@ -124,6 +124,7 @@ def test_weights_are_saved_and_loaded_apart(stylizer, painted, tmp_path):
 # Export
 
 
+@pytest.mark.slow
 def test_an_exported_stylizer_is_called_as_our_saved_models_are(painted, tmp_path):
     fresh = KerasStylizer.from_preset("magenta-mobile")  # one that was never called
     fresh.export(tmp_path / "exported", verbose=False)
@@ -171,6 +172,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", [kind if kind == "features" else pytest.param(kind, marks=pytest.mark.slow) for kind in NETWORKS]
 )

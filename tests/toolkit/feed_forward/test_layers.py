@@ -7,6 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from toolkit.feed_forward.layers import (
     ConditionalInstanceNormalization,
     CropLike2D,
@@ -15,7 +16,7 @@ from toolkit.feed_forward.layers import (
     ReflectionPadding2D,
 )
 
-light = settings(max_examples=25, deadline=None, derandomize=True)
+light = settings(max_examples=examples(25), deadline=None, derandomize=True)
 sides = st.integers(5, 24)
 LAYERS = [
     ReflectionPadding2D(4, name="pad"),

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from toolkit.feed_forward.predictor import INVERTED_RESIDUALS, StylePredictor
 from toolkit.imaging import images, samples
 
-light = settings(max_examples=6, deadline=None, derandomize=True)
+light = settings(max_examples=examples(6), deadline=None, derandomize=True)
 # As Magenta published them, batch normalization folded in.
 KERNEL_VALUES, BIAS_VALUES = 2_317_760, 17_156
 

@@ -11,12 +11,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from toolkit.errors import InputError
 from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.imaging import images, samples
 from toolkit.imaging.validation import MIN_SIDE
 
-light = settings(max_examples=12, deadline=None, derandomize=True)
+light = settings(max_examples=examples(12), deadline=None, derandomize=True)
 MOSAIC = samples.styles()["composition_vii"]
 sides = st.integers(MIN_SIDE, 56)
 # Of a picture in [0, 1], for sums of another order.

@@ -7,11 +7,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from toolkit.feed_forward.layers import ConditionalInstanceNormalization
 from toolkit.feed_forward.transformer import StyleTransformer
 from toolkit.imaging import images, samples
 
-light = settings(max_examples=30, deadline=None, derandomize=True)
+light = settings(max_examples=examples(30), deadline=None, derandomize=True)
 sides = st.integers(16, 48)
 # Of a picture in [0, 1], for sums of another order.
 ROUNDING = 2e-5

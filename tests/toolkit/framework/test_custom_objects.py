@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from toolkit.errors import InputError
+from tests.conftest import refusal
 from toolkit.framework.custom_objects import import_modules, not_imported
 
 
@@ -22,11 +22,8 @@ def folder(tmp_path, monkeypatch):
             del sys.modules[name]
 
 
-def refusal(*names):
-    with pytest.raises(InputError) as caught:
-        import_modules(names)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+def refused(*names):
+    return refusal(import_modules, names)
 
 
 def test_a_module_of_the_current_folder_is_imported_and_the_path_stays_as_it_was(folder):
@@ -79,20 +76,20 @@ def test_a_class_that_nobody_registered_is_known_by_its_name_and_a_function_is_n
 )
 def test_a_module_that_cannot_be_imported_is_refused_in_one_line(folder, text, said):
     (folder / "broken_layers.py").write_text(text)
-    assert refusal("broken_layers").startswith(f"--import broken_layers: {said}")
+    assert refused("broken_layers").startswith(f"--import broken_layers: {said}")
 
 
 def test_a_module_that_is_nowhere_is_refused_with_where_it_was_looked_for(folder):
-    said = refusal("nowhere.layers")
+    said = refused("nowhere.layers")
     assert said.startswith(f"--import nowhere.layers: there is no module 'nowhere' on Python's path or in {folder}")
 
 
 @pytest.mark.parametrize("path", ["./my_layers.py", "my_layers.py", "my_layers/"])
 def test_a_path_is_refused_with_the_name_to_give_and_nothing_runs(folder, path):
     (folder / "my_layers.py").write_text("raise SystemExit")
-    assert refusal(path).endswith("give the name of a Python module, not a path, such as --import my_layers")
+    assert refused(path).endswith("give the name of a Python module, not a path, such as --import my_layers")
 
 
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "a b", "..", "a-b", "os;x"])
 def test_what_is_no_name_is_never_imported(folder, name):
-    assert "give the name of a Python module" in refusal(name)
+    assert "give the name of a Python module" in refused(name)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms, PngImagePlugin
 
-from tests.toolkit.made_pictures import assert_is_picture, light, noise, refusal, sides
+from tests.toolkit.made_pictures import assert_is_picture, light, noise, not_read, sides
 from toolkit.errors import InputError
 from toolkit.imaging import images
 
@@ -195,7 +195,7 @@ def test_cmyk_of_a_jpeg_which_adobe_stores_inverted_is_read(tmp_path):
 
 def test_32_bit_integers_of_an_image_are_refused_for_white_cannot_be_told():
     for white in (255, 65535, 70_000):
-        assert "what white is in them cannot be determined" in refusal(
+        assert "what white is in them cannot be determined" in not_read(
             Image.fromarray(np.full((20, 20), white, np.int32))
         )
 
@@ -322,40 +322,40 @@ def test_8_and_16_bit_arrays_span_the_same_range():
     ],
 )
 def test_an_array_of_another_form_is_refused(array, said):
-    assert said in refusal(array)
+    assert said in not_read(array)
 
 
 # Bad files
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    assert "No such file" in refusal(tmp_path / "missing.png")
+    assert "No such file" in not_read(tmp_path / "missing.png")
 
 
 def test_a_name_that_no_file_can_have_is_refused():
-    assert "null" in refusal("pict\0ure.png")
+    assert "null" in not_read("pict\0ure.png")
 
 
 def test_a_folder_is_refused(tmp_path):
-    assert "directory" in refusal(tmp_path)
+    assert "directory" in not_read(tmp_path)
 
 
 def test_an_empty_file_is_refused(tmp_path):
     path = tmp_path / "empty.png"
     path.touch()
-    assert "is empty" in refusal(path)
+    assert "is empty" in not_read(path)
 
 
 def test_text_under_the_name_of_a_picture_is_refused(tmp_path):
     path = tmp_path / "text.png"
     path.write_text("not a picture at all\n" * 9)
-    assert "not a picture" in refusal(path)
+    assert "not a picture" in not_read(path)
 
 
 def test_a_format_outside_the_six_families_is_refused(tmp_path):
     path = tmp_path / "picture.ppm"
     Image.new("RGB", (20, 20)).save(path)
-    assert "JPEG, PNG, WEBP, TIFF, BMP, GIF" in refusal(path)
+    assert "JPEG, PNG, WEBP, TIFF, BMP, GIF" in not_read(path)
 
 
 @pytest.mark.parametrize("suffix", sorted(images.READABLE_SUFFIXES))
@@ -365,7 +365,7 @@ def test_a_truncated_file_is_refused(tmp_path, suffix, kept):
     images.save_image(noise(64, 64), path)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * kept)])
-    refusal(path)
+    not_read(path)
 
 
 def test_an_unreadable_file_is_refused(tmp_path, monkeypatch):
@@ -376,14 +376,14 @@ def test_an_unreadable_file_is_refused(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
     monkeypatch.setattr(os, "open", denied)
-    assert "Permission denied" in refusal(path)
+    assert "Permission denied" in not_read(path)
 
 
 @pytest.mark.parametrize("size", [(15, 40), (40, 15)])
 def test_a_picture_too_small_is_refused_with_its_size_and_the_minimum(tmp_path, size):
     path = tmp_path / "small.png"
     Image.new("RGB", size).save(path)
-    message = refusal(path)
+    message = not_read(path)
     assert f"{size[0]}x{size[1]} px" in message
     assert "at least 16 px" in message
 
@@ -393,7 +393,7 @@ def test_a_picture_too_small_is_refused_with_its_size_and_the_minimum(tmp_path, 
 def test_a_decompression_bomb_is_refused_with_its_size_and_the_limit(tmp_path, side, size, max_size):
     path = tmp_path / "bomb.png"
     path.write_bytes(png_claiming(side, side))
-    message = refusal(path, max_size=max_size)
+    message = not_read(path, max_size=max_size)
     assert f"it has {size} megapixels, and at most 89.5 are decoded; give a smaller picture, or a JPEG" in message
 
 
@@ -449,7 +449,7 @@ def test_an_over_long_text_chunk_is_refused_like_any_broken_file(tmp_path):
     info = PngImagePlugin.PngInfo()
     info.add_text("comment", "a" * (PngImagePlugin.MAX_TEXT_CHUNK + 1), zip=True)
     Image.new("RGB", (20, 20)).save(path, pnginfo=info)
-    refusal(path)
+    not_read(path)
 
 
 # Size
@@ -469,5 +469,5 @@ def test_max_size_bounds_the_longer_side_and_never_enlarges(height, width, max_s
 
 def test_a_bound_that_leaves_too_little_is_refused():
     strip = np.zeros((20, 400, 3), np.uint8)
-    assert "400x20 px would become 100x5 px" in refusal(strip, max_size=100)
-    assert "at least 16 px" in refusal(strip, max_size=8)
+    assert "400x20 px would become 100x5 px" in not_read(strip, max_size=100)
+    assert "at least 16 px" in not_read(strip, max_size=8)

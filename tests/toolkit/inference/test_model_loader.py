@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from toolkit.errors import InputError
+from tests.conftest import refusal
 from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.inference.artifact_choice import default_artifact
 from toolkit.inference.model_loader import chosen_artifact, open_model
@@ -55,7 +55,7 @@ def test_a_bundle_with_nothing_to_run_by_itself_says_what_it_has(small_bundle):
     manifest = json.loads((bundle / "manifest.json").read_text())
     manifest["artifacts"][0]["format"] = "web"
     (bundle / "manifest.json").write_text(json.dumps(manifest))
-    said = refusal(bundle)
+    said = refusal(open_model, bundle)
     assert said == (f"{bundle}: holds no artifact that is run by default: name one with --artifact: tflite/float32_384")
 
 
@@ -80,17 +80,10 @@ def test_a_saved_model_file_is_opened_by_its_path(stylizer, tmp_path, content, s
     np.testing.assert_array_equal(model(content, style), stylizer(content, style))
 
 
-def refusal(*arguments):
-    with pytest.raises(InputError) as caught:
-        open_model(*arguments)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 @pytest.mark.parametrize("name", ["no-such", "magenta", "", "a" * 300])
 def test_a_name_that_is_neither_preset_nor_folder_is_refused(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said = refusal(name)
+    said = refusal(open_model, name)
     if name:
         assert said.startswith(f"no model {name!r}: give a preset (magenta-mobile)")
     else:
@@ -98,22 +91,25 @@ def test_a_name_that_is_neither_preset_nor_folder_is_refused(name, tmp_path, mon
 
 
 def test_an_artifact_that_a_preset_has_not_is_refused():
-    said = refusal("magenta-mobile", "saved_model")
+    said = refusal(open_model, "magenta-mobile", "saved_model")
     assert said == "no artifact 'saved_model' in the preset magenta-mobile: choose from tflite, keras"
 
 
 def test_an_artifact_of_a_keras_file_is_refused(tmp_path):
     path = tmp_path / "mine.keras"
     path.touch()
-    assert refusal(path, "saved_model").startswith(f"{path} has no artifacts: leave --artifact out")
+    assert refusal(open_model, path, "saved_model").startswith(f"{path} has no artifacts: leave --artifact out")
 
 
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
-    assert refusal(tmp_path) == f"{tmp_path}: not a bundle (no manifest.json) and not a SavedModel (no saved_model.pb)"
+    assert (
+        refusal(open_model, tmp_path)
+        == f"{tmp_path}: not a bundle (no manifest.json) and not a SavedModel (no saved_model.pb)"
+    )
 
 
 def test_a_bundle_without_a_saved_model_says_what_it_has(small_bundle):
-    said = refusal(small_bundle("tflite/int8_any"), "saved_model")
+    said = refusal(open_model, small_bundle("tflite/int8_any"), "saved_model")
     assert said == "no artifact 'saved_model' in the bundle: choose from tflite/int8_any"
 
 
@@ -132,18 +128,18 @@ def test_a_damaged_file_is_found_before_it_is_loaded(small_bundle, artifact, fil
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    assert refusal(bundle, artifact).startswith(f"{path}: changed: its sha256 is ")
+    assert refusal(open_model, bundle, artifact).startswith(f"{path}: changed: its sha256 is ")
 
 
 def test_a_tflite_file_slipped_into_a_saved_model_is_not_run(small_bundle):
     bundle = small_bundle("saved_model", "tflite/int8_any")
     slipped = bundle / "saved_model" / "predictor.tflite"
     slipped.write_bytes((bundle / "tflite" / "int8_any" / "predictor.tflite").read_bytes())
-    assert refusal(bundle, "saved_model") == f"{slipped}: added: the manifest does not know it"
+    assert refusal(open_model, bundle, "saved_model") == f"{slipped}: added: the manifest does not know it"
 
 
 def test_a_bundle_of_a_newer_schema_is_refused(small_bundle):
     bundle = small_bundle("tflite/int8_any")
     manifest = json.loads((bundle / "manifest.json").read_text())
     (bundle / "manifest.json").write_text(json.dumps({**manifest, "schema_version": 2}))
-    assert "schema version 2 is newer than 1" in refusal(bundle, "tflite/int8_any")
+    assert "schema version 2 is newer than 1" in refusal(open_model, bundle, "tflite/int8_any")

@@ -6,10 +6,11 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from toolkit.errors import InputError
 from toolkit.interface.bottleneck import check_strength, interpolate
 
-light = settings(max_examples=50, deadline=None, derandomize=True)
+light = settings(max_examples=examples(50), deadline=None, derandomize=True)
 OUT_OF_RANGE = [-0.01, 1.01, 1.5, -1, 2, float("nan"), float("inf")]
 
 

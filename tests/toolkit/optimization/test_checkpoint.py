@@ -52,6 +52,7 @@ def paint(folder=None, stop_after=None, epochs=3, steps=4, every=2, optimizer="l
     return transfer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stop_after", "options"),
     [
@@ -72,6 +73,7 @@ def test_an_interrupted_run_ends_at_the_same_picture(tmp_path, stop_after, optio
     np.testing.assert_allclose(*losses, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_run_again_and_a_longer_one_goes_on(tmp_path):
     first = paint(tmp_path)
     again = paint(tmp_path)
@@ -82,6 +84,7 @@ def test_a_finished_run_is_not_run_again_and_a_longer_one_goes_on(tmp_path):
     np.testing.assert_allclose(longer.image, paint(epochs=4).image, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_at_the_same_picture(tmp_path):
     code = textwrap.dedent(
         f"""

@@ -6,10 +6,11 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from toolkit.optimization.features.vgg19 import VGG19Features
 from toolkit.optimization.losses import content_loss, gram_matrix, style_loss, total_variation
 
-light = settings(max_examples=15, deadline=None)
+light = settings(max_examples=examples(15), deadline=None)
 features = st.builds(
     lambda seed, height, width, channels: np.random.default_rng(seed).standard_normal((1, height, width, channels)),
     *(st.integers(1, 9) for _ in range(4)),

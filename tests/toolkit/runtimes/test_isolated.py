@@ -92,6 +92,7 @@ def test_the_command_takes_it_for_tflite_artifacts_alone(bundle, pictures, tmp_p
     assert "--isolated has no effect" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_the_file_or_the_call_is_told_as_without(isolated, tmp_path):
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(b"\x1c\0\0\0TFL3" + bytes(100))

@@ -17,6 +17,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.toolkit import tiny_pairs
 from toolkit.errors import InputError, MissingExtraError
 from toolkit.imaging import images, letterbox, samples
@@ -27,7 +28,7 @@ from toolkit.runtimes import litert, tflite_network
 from toolkit.runtimes.litert import DeviceStylizer, find_pair
 from toolkit.runtimes.tflite_network import TFLiteNetwork
 
-light = settings(max_examples=25, deadline=None, derandomize=True)
+light = settings(max_examples=examples(25), deadline=None, derandomize=True)
 SIDE = 32
 PAIRS = [f"tflite/{mode}_{size}" for mode in ("float32", "float16", "dynamic", "int8") for size in ("384", "any")]
 

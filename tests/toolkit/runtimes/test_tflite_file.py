@@ -7,11 +7,12 @@ from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.toolkit import tiny_pairs
 from toolkit.errors import InputError
 from toolkit.runtimes.tflite_file import read_tflite
 
-light = settings(max_examples=150, deadline=None, derandomize=True)
+light = settings(max_examples=examples(150), deadline=None, derandomize=True)
 FILES = ["float32_any/transformer.tflite", "int8_384/transformer.tflite", "int8_384/predictor.tflite"]
 
 

@@ -1,18 +1,14 @@
 """A path that is no model says what it is and what was meant."""
 
+import functools
 import zipfile
 
 import pytest
 
-from toolkit.errors import InputError
+from tests.conftest import refusal
 from toolkit.sources.model_source import resolve_source
 
-
-def refusal(path):
-    with pytest.raises(InputError) as caught:
-        resolve_source(path)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+not_a_source = functools.partial(refusal, resolve_source)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +29,7 @@ def refusal(path):
 )
 def test_a_file_of_another_kind_is_told_by_its_name(tmp_path, name, said):
     (tmp_path / name).touch()
-    assert refusal(tmp_path / name).startswith(f"{tmp_path / name} {said}")
+    assert not_a_source(tmp_path / name).startswith(f"{tmp_path / name} {said}")
 
 
 def test_a_zip_archive_is_told_by_what_is_in_it(tmp_path):
@@ -41,8 +37,8 @@ def test_a_zip_archive_is_told_by_what_is_in_it(tmp_path):
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             for member in members:
                 archive.writestr(member, "")
-    assert "is a zip archive: unpack it and give the folder" in refusal(tmp_path / "plain.zip")
-    assert refusal(tmp_path / "model.zip").endswith("is a Keras model by what is in it: name it model.keras")
+    assert "is a zip archive: unpack it and give the folder" in not_a_source(tmp_path / "plain.zip")
+    assert not_a_source(tmp_path / "model.zip").endswith("is a Keras model by what is in it: name it model.keras")
 
 
 @pytest.fixture
@@ -60,25 +56,28 @@ def bundle_like(tmp_path):
 
 def test_a_part_of_a_bundle_names_the_bundle_and_the_artifact(bundle_like):
     part = f"is a part of the bundle {bundle_like}: give the bundle"
-    assert refusal(bundle_like / "manifest.json") == f"{bundle_like / 'manifest.json'} {part}"
+    assert not_a_source(bundle_like / "manifest.json") == f"{bundle_like / 'manifest.json'} {part}"
     for path in ("tflite/int8_384/predictor.tflite", "tflite/int8_384"):
-        assert refusal(bundle_like / path) == f"{bundle_like / path} {part}; to paint, with --artifact tflite/int8_384"
+        assert (
+            not_a_source(bundle_like / path)
+            == f"{bundle_like / path} {part}; to paint, with --artifact tflite/int8_384"
+        )
 
 
 def test_a_folder_of_other_software_with_a_manifest_is_no_bundle(tmp_path):
     (tmp_path / "manifest.json").write_text('{"name": "my page"}')
     (tmp_path / "net.h5").touch()
-    assert "is in the format of Keras before version 3" in refusal(tmp_path / "net.h5")
+    assert "is in the format of Keras before version 3" in not_a_source(tmp_path / "net.h5")
 
 
 def test_a_part_of_a_saved_model_names_its_folder(bundle_like):
     for path in ("variables", "variables/variables.index"):
-        said = refusal(bundle_like / "saved_model" / path)
+        said = not_a_source(bundle_like / "saved_model" / path)
         assert said.endswith(f"is a part of the SavedModel {bundle_like / 'saved_model'}: give that folder")
 
 
 def test_a_folder_around_models_names_one(bundle_like):
-    assert refusal(bundle_like.parent).endswith(f"is no model, but holds some: give {bundle_like}")
+    assert not_a_source(bundle_like.parent).endswith(f"is no model, but holds some: give {bundle_like}")
 
 
 def test_the_graph_s_file_stands_for_its_folder(bundle_like):
@@ -87,5 +86,5 @@ def test_the_graph_s_file_stands_for_its_folder(bundle_like):
 
 
 def test_a_path_to_nothing_is_told_from_a_name(tmp_path):
-    assert "no such file or folder; give a preset" in refusal(tmp_path / "nothing.keras")
-    assert "no such file" not in refusal("nothing")
+    assert "no such file or folder; give a preset" in not_a_source(tmp_path / "nothing.keras")
+    assert "no such file" not in not_a_source("nothing")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.toolkit.made_pictures import assert_is_picture, noise, refusal
+from tests.toolkit.made_pictures import assert_is_picture, noise, not_read
 from toolkit.imaging import images
 from toolkit.imaging.formats import header_limits, jpeg, tiff_directory
 
@@ -91,7 +91,7 @@ def test_it_is_refused_with_what_there_is_too_much_of(tmp_path, name):
     attack, told = ATTACKS[name]
     path = tmp_path / "picture"
     path.write_bytes(attack())
-    message = refusal(path)
+    message = not_read(path)
     assert told in message
     assert message.endswith("; open it in an image editor and save it anew")
 
@@ -158,7 +158,7 @@ def test_a_picture_that_memory_does_not_suffice_for_is_refused_with_the_arithmet
     path = tmp_path / "picture.png"
     Image.new("1", (6000, 6000)).save(path)
     monkeypatch.setattr("toolkit.process.memory.available", lambda: 1_000_000_000)
-    message = refusal(path)
+    message = not_read(path)
     assert "needs about 1.2 GB" in message
     assert "32 bytes each" in message
     assert "take a smaller picture" in message

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.toolkit.made_pictures import assert_is_picture, noise, refusal
+from tests.toolkit.made_pictures import assert_is_picture, noise, not_read
 from toolkit.errors import InputError
 from toolkit.imaging import images, samples
 from toolkit.imaging.formats.jpeg import has_one_scan
@@ -89,7 +89,7 @@ def test_a_photo_of_several_pictures_is_decoded_smaller_too(tmp_path, photo, lim
 @pytest.mark.parametrize("max_size", [None, 225, 448, 1024])
 def test_without_a_bound_that_a_part_satisfies_it_is_refused_with_the_bound_that_does(path, limit, max_size):
     limit(WIDTH * HEIGHT // 2)
-    message = refusal(path, max_size=max_size)
+    message = not_read(path, max_size=max_size)
     assert "it has 0.1 megapixels, and at most 0.1 are decoded; " in message
     assert message.endswith("bound its longer side to 224 pixels or fewer (max_size, --max-size)")
     with path.open("rb") as stream, pytest.raises(InputError, match="224 pixels"):
@@ -122,7 +122,7 @@ def test_what_a_decoder_must_keep_whole_is_refused(tmp_path, photo, limit, kind)
         assert not has_one_scan(stream)
         assert stream.tell() == 0
     limit(WIDTH * HEIGHT // 2)
-    assert "a progressive JPEG can only be decoded whole" in refusal(path, max_size=100)
+    assert "a progressive JPEG can only be decoded whole" in not_read(path, max_size=100)
 
 
 def one_channel_a_scan(photo):
@@ -146,9 +146,9 @@ def test_a_header_that_claims_the_largest_size_is_refused_with_it(path, limit):
     frame = data.index(b"\xff\xc0")
     data[frame + 5 : frame + 9] = (65500).to_bytes(2, "big") * 2
     path.write_bytes(data)
-    assert "it has 4290.2 megapixels, and at most 89.5 are decoded; bound its longer side" in refusal(path)
+    assert "it has 4290.2 megapixels, and at most 89.5 are decoded; bound its longer side" in not_read(path)
     limit(65500**2 // 65)
-    assert "it has 4290.2 megapixels, and at most 66.0 are decoded; give a smaller" in refusal(path, max_size=64)
+    assert "it has 4290.2 megapixels, and at most 66.0 are decoded; give a smaller" in not_read(path, max_size=64)
 
 
 def test_other_kinds_are_never_decoded_smaller(tmp_path, limit):
@@ -156,7 +156,7 @@ def test_other_kinds_are_never_decoded_smaller(tmp_path, limit):
     for suffix in sorted(images.WRITABLE_SUFFIXES - {".jpg", ".jpeg"}):
         path = tmp_path / f"picture{suffix}"
         images.save_image(noise(32, 32), path)
-        assert "give a smaller picture, or a JPEG" in refusal(path, max_size=16)
+        assert "give a smaller picture, or a JPEG" in not_read(path, max_size=16)
 
 
 def test_a_program_can_lift_the_limit(path, limit):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.toolkit.made_pictures import refusal
+from tests.toolkit.made_pictures import not_read
 from tests.toolkit.tiff_files import (
     BITS,
     COLOR_MAP,
@@ -54,7 +54,7 @@ def refused(tmp_path):
     def call(strips, tags, order="<"):
         path = tmp_path / "picture.tif"
         path.write_bytes(tiff(strips, SIZE, tags, order))
-        return refusal(path)
+        return not_read(path)
 
     return call
 

@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # What the demo runs with: a part of what the tests do, installed in half the time.
 DEMO_READY := $(VENV)/.demo-ready
+comma := ,
 .DEFAULT_GOAL := help
 
 # The first Python from 3.10 to 3.13 that can make a virtual environment; PYTHON=... chooses another.
@@ -21,16 +22,24 @@ $(MADE): pyproject.toml tests/constraints.txt
 		echo "styleport needs Python 3.10 to 3.13 with venv (on Debian: apt install python3-venv); none was found" >&2; \
 		exit 2; fi
 	$(PYTHON) -m venv --clear $(VENV)
+	-@$(BIN)/python -m pip install --quiet uv==0.13.9
 	@touch $@
 
+# install(environment, what): uv installs in a quarter of pip's time; pip does where uv has no wheel, or reaches no index
+# because only pip's settings name one. Byte code is left to the first import, which needs a fraction of it.
+define install
+	$(BIN)/uv pip install --quiet --python $(1)/bin/python $(2) || $(1)/bin/python -m pip install --quiet --no-compile $(2)
+endef
+# Of this project, with an extra, in the versions that the tests ran with.
+EXTRA = --constraint tests/constraints.txt --editable '.[$(1)]'
+
 $(READY): $(MADE)
-	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[dev]'
+	@$(call install,$(VENV),$(call EXTRA,dev))
 	@touch $(DEMO_READY) $@
 
-# Not quiet, for it takes a minute or more; byte code is left to the first import, which needs a fraction of it.
 $(DEMO_READY): $(MADE)
-	@echo "installing the extra export into $(VENV): TensorFlow and more, 2.4 GB on disk"
-	$(BIN)/python -m pip install --no-compile --constraint tests/constraints.txt --editable '.[export]'
+	@echo "installing the extra export into $(VENV): TensorFlow and more, 2.6 GB on disk"
+	@$(call install,$(VENV),$(call EXTRA,export))
 	@touch $@
 
 .PHONY: demo
@@ -58,7 +67,7 @@ test-contract: $(READY) ## hold the local server, or the one that STYLEPORT_TFS_
 
 BROWSER_READY := $(VENV)/.browser-ready
 $(BROWSER_READY): $(READY)
-	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[dev,browser]'
+	@$(call install,$(VENV),$(call EXTRA,dev$(comma)browser))
 	@touch $@
 
 .PHONY: test-browser
@@ -83,8 +92,8 @@ TFX_READY := $(TFX_VENV)/.ready
 $(TFX_READY): pyproject.toml $(TFX)/requirements.txt | $(READY)
 	$(BIN)/python -m venv --clear $(TFX_VENV)
 	@# The pins are Python 3.11's; where there is another one, the plain install has to do.
-	if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then \
-		$(TFX_VENV)/bin/python -m pip install --quiet --require-hashes --no-deps --requirement $(TFX)/requirements.txt && \
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then \
+		$(call install,$(TFX_VENV),--require-hashes --no-deps --requirement $(TFX)/requirements.txt) && \
 		$(TFX_VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .; \
 	else \
 		$(TFX_VENV)/bin/python -m pip install --quiet --editable '.[tfx]' pytest pytest-timeout; fi
@@ -96,10 +105,8 @@ test-tfx: $(TFX_READY) ## run the TFX pipeline, twice and with a planted error, 
 
 .PHONY: tfx-requirements
 tfx-requirements: $(READY) ## resolve the environment of TFX anew, with the hash of every file
-	$(BIN)/python -m venv build/uv
-	build/uv/bin/python -m pip install --quiet uv==0.13.9
 	sed 's/^[^#]/# &/' $(TFX)/overrides.txt > build/requirements.txt
-	cd $(TFX) && $(CURDIR)/build/uv/bin/uv pip compile requirements.in --override overrides.txt \
+	cd $(TFX) && $(CURDIR)/$(BIN)/uv pip compile requirements.in --override overrides.txt \
 		--python-version 3.11 --python-platform x86_64-manylinux_2_36 --only-binary :all: --generate-hashes \
 		--quiet --no-header --no-emit-index-url --no-emit-find-links >> $(CURDIR)/build/requirements.txt
 	mv build/requirements.txt $(TFX)/requirements.txt

@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # What the demo runs with: a part of what the tests do, installed in half the time.
 DEMO_READY := $(VENV)/.demo-ready
+comma := ,
 .DEFAULT_GOAL := help
 
 # The first Python from 3.10 to 3.13 that can make a virtual environment; PYTHON=... chooses another.
@@ -24,7 +25,7 @@ $(MADE): pyproject.toml tests/constraints.txt
 	-@$(BIN)/python -m pip install --quiet uv==0.13.9
 	@touch $@
 
-# install(environment, what): uv installs in a quarter of pip's time; pip does where uv has no wheel, or reaches no index
+# install(environment, what): uv installs in a third of pip's time; pip does where uv has no wheel, or reaches no index
 # because only pip's settings name one. Byte code is left to the first import, which needs a fraction of it.
 define install
 	$(BIN)/uv pip install --quiet --python $(1)/bin/python $(2) || $(1)/bin/python -m pip install --quiet --no-compile $(2)

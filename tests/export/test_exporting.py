@@ -1,4 +1,5 @@
-"""Nothing becomes a bundle that does not keep its gates, and what became one is found out when it no longer does."""
+"""export.exporting: Nothing becomes a bundle that does not keep its gates, and what became one is found out when it
+no longer does."""
 
 import contextlib
 import dataclasses

@@ -1,4 +1,5 @@
-"""A signed bundle is, file by file, what the key's owner signed: no manifest that was rewritten whole passes."""
+"""export.bundle: A signed bundle is, file by file, what the key's owner signed: no manifest that was rewritten whole
+passes."""
 
 import base64
 import json

@@ -1,4 +1,5 @@
-"""With the settings of TensorFlow's tutorial a run is the tutorial's, derived here anew from the formulas."""
+"""toolkit.optimization: With the settings of TensorFlow's tutorial a run is the tutorial's, derived here anew from
+the formulas."""
 
 import keras
 import numpy as np

@@ -64,6 +64,7 @@ def adam_by_the_formulas(loss_of, picture):
     return losses
 
 
+@pytest.mark.slow
 def test_the_losses_of_ten_steps_are_the_tutorial_s(pictures):
     content, style = pictures
     expected = adam_by_the_formulas(loss_by_the_formulas(content, style), content[None])

@@ -1,4 +1,4 @@
-"""The wheel with nothing but its base dependencies: it stylizes, inspects, prints help and is imported."""
+"""All rooms: The wheel with nothing but its base dependencies: it stylizes, inspects, prints help and is imported."""
 
 import os
 import subprocess

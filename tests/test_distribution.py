@@ -1,4 +1,4 @@
-"""What is installed is what stands in the repository."""
+"""All rooms: What is installed is what stands in the repository."""
 
 import hashlib
 import subprocess

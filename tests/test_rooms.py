@@ -1,4 +1,4 @@
-"""Each room says what it is for, can be looked over, and offers its names without loading its modules."""
+"""All rooms: Each room says what it is for, can be looked over, and offers its names without loading its modules."""
 
 import importlib
 import subprocess
@@ -49,3 +49,10 @@ def test_importing_the_rooms_loads_nothing_heavy():
     code = f"import sys, {', '.join(rooms)}; sys.exit(str({heavy!r} & set(sys.modules) or ''))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert result.stderr.strip() == ""
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda path: path.stem)
+def test_a_file_of_tests_says_first_whose_rules_it_holds(path):
+    room = path.read_text(encoding="utf-8").partition(":")[0].removeprefix('"""')
+    place = ROOT / room.replace(".", "/")
+    assert room in ("All rooms", "Docs") or (place / "__init__.py").is_file() or place.with_suffix(".py").is_file()

@@ -1,4 +1,5 @@
-"""Where there is no network, style transfer by optimization works on real weights: those that come with styleport."""
+"""All rooms: Where there is no network, style transfer by optimization works on real weights: those that come with
+styleport."""
 
 import json
 import os

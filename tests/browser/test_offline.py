@@ -1,4 +1,4 @@
-"""What the page keeps, and that it takes nothing for a file of its own that is not."""
+"""export.web: What the page keeps, and that it takes nothing for a file of its own that is not."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""The page, used as a person uses it."""
+"""export.web: The page, used as a person uses it."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""The browser computes the pictures that LiteRT computes in Python."""
+"""export.web: The browser computes the pictures that LiteRT computes in Python."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""WebGPU, where there is one, computes the same pictures."""
+"""export.web: WebGPU, where there is one, computes the same pictures."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Batching (batching/README.md, servables/tensorflow/session_bundle_config.proto)."""
+"""serving.server: Batching (batching/README.md, servables/tensorflow/session_bundle_config.proto)."""
 
 import io
 import time

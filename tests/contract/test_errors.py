@@ -1,4 +1,4 @@
-"""Errors: `{"error": "message"}`, and which code is which."""
+"""serving.server: Errors: `{"error": "message"}`, and which code is which."""
 
 import grpc
 import pytest

@@ -1,4 +1,5 @@
-"""The command line: model_servers/main.cc in the grammar of TensorFlow's util/command_line_flags.cc, and server.cc."""
+"""serving.server: The command line: model_servers/main.cc in the grammar of TensorFlow's util/command_line_flags.cc,
+and server.cc."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""gRPC (apis/*.proto): PredictionService and ModelService, called with the official stubs."""
+"""serving.server: gRPC (apis/*.proto): PredictionService and ModelService, called with the official stubs."""
 
 import grpc
 import numpy as np

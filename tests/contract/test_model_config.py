@@ -1,4 +1,4 @@
-"""Model config (config/model_server_config.proto, model_servers/server_core.cc)."""
+"""serving.server: Model config (config/model_server_config.proto, model_servers/server_core.cc)."""
 
 import pytest
 

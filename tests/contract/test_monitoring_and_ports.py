@@ -1,4 +1,4 @@
-"""Monitoring and ports."""
+"""serving.server: Monitoring and ports."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The Predict body (util/json_tensor.cc, g3doc/api_rest.md)."""
+"""serving.server: The Predict body (util/json_tensor.cc, g3doc/api_rest.md)."""
 
 import base64
 import gzip

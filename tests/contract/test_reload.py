@@ -1,4 +1,5 @@
-"""Reloads (ReloadConfig and UpdateModelVersionLabelMap of model_servers/server_core.cc, model_servers/server.cc)."""
+"""serving.server: Reloads (ReloadConfig and UpdateModelVersionLabelMap of model_servers/server_core.cc,
+model_servers/server.cc)."""
 
 import time
 

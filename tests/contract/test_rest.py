@@ -1,4 +1,5 @@
-"""REST: the routes (model_servers/http_rest_api_util.cc, http_rest_api_handler.cc, g3doc/api_rest.md)."""
+"""serving.server: REST: the routes (model_servers/http_rest_api_util.cc, http_rest_api_handler.cc,
+g3doc/api_rest.md)."""
 
 import pytest
 

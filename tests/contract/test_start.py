@@ -1,4 +1,4 @@
-"""The start (model_servers/server.cc, core/load_servables_fast.cc, core/servable_state_monitor.cc)."""
+"""serving.server: The start (model_servers/server.cc, core/load_servables_fast.cc, core/servable_state_monitor.cc)."""
 
 import shutil
 import socket

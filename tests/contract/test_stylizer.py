@@ -1,4 +1,4 @@
-"""The stylizer itself under the contract: tensors, and encoded pictures, over both protocols."""
+"""serving.server: The stylizer itself under the contract: tensors, and encoded pictures, over both protocols."""
 
 import base64
 import io

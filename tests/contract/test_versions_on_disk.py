@@ -1,4 +1,5 @@
-"""Versions on disk (sources/storage_path/file_system_storage_path_source.cc, core/aspired_versions_manager.cc)."""
+"""serving.server: Versions on disk (sources/storage_path/file_system_storage_path_source.cc,
+core/aspired_versions_manager.cc)."""
 
 import shutil
 import threading

@@ -1,4 +1,4 @@
-"""Warmup (servables/tensorflow/saved_model_warmup*.cc)."""
+"""serving.server: Warmup (servables/tensorflow/saved_model_warmup*.cc)."""
 
 from dataclasses import replace
 from types import SimpleNamespace

@@ -1,4 +1,5 @@
-"""The guide, a notebook: committed with its pictures, run whole on a fresh kernel, every picture it shows a picture."""
+"""Docs: The guide, a notebook: committed with its pictures, run whole on a fresh kernel, every picture it shows a
+picture."""
 
 import ast
 import base64

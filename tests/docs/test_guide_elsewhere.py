@@ -1,4 +1,5 @@
-"""The guide runs where nothing of the project is installed, as in Colab: its first cell brings what the rest needs."""
+"""Docs: The guide runs where nothing of the project is installed, as in Colab: its first cell brings what the rest
+needs."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The picture of the house is what the code's imports make it."""
+"""Docs: The picture of the house is what the code's imports make it."""
 
 import re
 import runpy

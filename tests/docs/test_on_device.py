@@ -1,4 +1,5 @@
-"""The page for app builders says of tensors what the manifest of a bundle says, in its table and in its snippets."""
+"""Docs: The page for app builders says of tensors what the manifest of a bundle says, in its table and in its
+snippets."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Every command and every Python block of the pages runs as it stands there, on small pictures.
+"""Docs: Every command and every Python block of the pages runs as it stands there, on small pictures.
 
 An export is run up to the exporter with the options of the page: what the exporter makes of them is held by
 tests/export, and takes minutes. In its place the bundle that all tests share is put at the target. The commands of

@@ -1,4 +1,4 @@
-"""The README in two languages, and how to contribute: the same commands, no dead link."""
+"""Docs: The README in two languages, and how to contribute: the same commands, no dead link."""
 
 import re
 import subprocess

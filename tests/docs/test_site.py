@@ -1,4 +1,4 @@
-"""The site of the pages builds without a warning and without a network, and asks for nothing from elsewhere."""
+"""Docs: The site of the pages builds without a warning and without a network, and asks for nothing from elsewhere."""
 
 import os
 import re

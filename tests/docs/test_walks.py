@@ -1,4 +1,4 @@
-"""The walks through the code name files, functions and rooms that are there."""
+"""Docs: The walks through the code name files, functions and rooms that are there."""
 
 import ast
 import re

@@ -85,7 +85,10 @@ def keras_form(runner, on_export=lambda folder: None) -> type[Exporter]:
 
 
 class Remembering:
-    """A stylizer that paints each picture once: parity asks for the same pairs in every export."""
+    """A stylizer that paints each picture once: parity asks for the same pairs in every export.
+
+    Besides, it is the stylizer: it has its weights, and is saved as that is.
+    """
 
     def __init__(self, stylizer) -> None:
         self.stylizer, self.painted = stylizer, {}
@@ -95,6 +98,9 @@ class Remembering:
         if key not in self.painted:
             self.painted[key] = np.asarray(self.stylizer(content, style))
         return self.painted[key]
+
+    def __getattr__(self, name):
+        return getattr(self.stylizer, name)
 
 
 @pytest.fixture(scope="session")

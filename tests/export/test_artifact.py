@@ -1,4 +1,4 @@
-"""What may be exported, and under which names."""
+"""export.artifact: What may be exported, and under which names."""
 
 import pytest
 from hypothesis import given

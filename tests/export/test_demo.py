@@ -1,4 +1,4 @@
-"""The picture row of the README is drawn from the demo's pictures."""
+"""export.demo: The picture row of the README is drawn from the demo's pictures."""
 
 import numpy as np
 import pytest

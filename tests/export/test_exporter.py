@@ -1,4 +1,4 @@
-"""An exporter's base class has the loop: a format writes its files, and nothing else."""
+"""export.exporter: An exporter's base class has the loop: a format writes its files, and nothing else."""
 
 from export.artifact import ExportOptions
 from export.exporter import Exporter

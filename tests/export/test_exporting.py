@@ -1,4 +1,5 @@
-"""Nothing becomes a bundle that does not keep its gates, and what became one is found out when it no longer does."""
+"""export.exporting: Nothing becomes a bundle that does not keep its gates, and what became one is found out when it
+no longer does."""
 
 import contextlib
 import dataclasses
@@ -99,21 +100,19 @@ def test_sizes_that_there_is_no_memory_for_are_refused_before_the_work(tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_progress_is_told_before_each_step(tmp_path, stylizer, quick_export):
+def test_progress_is_told_before_each_step(tmp_path, painted, quick_export):
     quick_export()
     steps = []
-    export(stylizer, tmp_path / "bundle", progress=steps.append)
+    export(painted, tmp_path / "bundle", progress=steps.append)
     assert steps == ["exporting saved_model", "verifying saved_model", "writing the report"]
 
 
 # Gates
 
 
-def test_an_artifact_with_one_layer_a_tenth_too_strong_fails_the_export(
-    tmp_path, stylizer, painted_wrong, quick_export
-):
+def test_an_artifact_with_one_layer_a_tenth_too_strong_fails_the_export(tmp_path, painted, painted_wrong, quick_export):
     quick_export(painted_wrong)
-    message = failure(stylizer, tmp_path / "bundle")
+    message = failure(painted, tmp_path / "bundle")
     reasons = (tmp_path / "bundle.failed" / "FAILED.txt").read_text().splitlines()
     assert len(reasons) == 12 * 4, "every pair and every metric"
     assert message.startswith(f"parity gate missed: {reasons[0]} (and 47 more); no bundle was written")
@@ -124,9 +123,9 @@ def test_an_artifact_with_one_layer_a_tenth_too_strong_fails_the_export(
     assert metric.endswith("> 1e-05")
 
 
-def test_a_failed_export_is_kept_beside_the_target_and_is_no_bundle(tmp_path, stylizer, painted_wrong, quick_export):
+def test_a_failed_export_is_kept_beside_the_target_and_is_no_bundle(tmp_path, painted, painted_wrong, quick_export):
     quick_export(painted_wrong)
-    failure(stylizer, tmp_path / "bundle")
+    failure(painted, tmp_path / "bundle")
     assert names(tmp_path) == ["bundle.failed"]
     kept = tmp_path / "bundle.failed"
     assert names(kept) == ["FAILED.txt", "MODEL_CARD.md", "report", "saved_model", "source"]
@@ -135,16 +134,16 @@ def test_a_failed_export_is_kept_beside_the_target_and_is_no_bundle(tmp_path, st
         exporting.verify_bundle(kept)
 
 
-def test_a_failed_export_keeps_the_older_bundle(tmp_path, stylizer, painted_wrong, quick_export):
+def test_a_failed_export_keeps_the_older_bundle(tmp_path, painted, painted_wrong, quick_export):
     quick_export()
-    older = export(stylizer, tmp_path / "bundle")
+    older = export(painted, tmp_path / "bundle")
     quick_export(painted_wrong)
-    failure(stylizer, tmp_path / "bundle", force=True)
+    failure(painted, tmp_path / "bundle", force=True)
     assert manifests.read(tmp_path / "bundle") == older
     assert names(tmp_path) == ["bundle", "bundle.failed"]
 
 
-def test_one_pair_out_of_bounds_fails_the_export(tmp_path, stylizer, painted, quick_export):
+def test_one_pair_out_of_bounds_fails_the_export(tmp_path, painted, quick_export):
     calls = []
 
     def once_wrong(content, style):
@@ -152,18 +151,16 @@ def test_one_pair_out_of_bounds_fails_the_export(tmp_path, stylizer, painted, qu
         return painted(content, style) + (1e-3 if len(calls) == 8 else 0)
 
     quick_export(once_wrong)
-    assert "coffee + composition_vii, 32x32: max_abs" in failure(stylizer, tmp_path / "bundle")
+    assert "coffee + composition_vii, 32x32: max_abs" in failure(painted, tmp_path / "bundle")
 
 
 @pytest.mark.parametrize("name", ["max_abs", "mean_abs", "psnr", "ssim"])
-def test_a_gate_that_is_too_narrow_names_its_metrics_and_bound(
-    tmp_path, stylizer, painted, quick_export, monkeypatch, name
-):
+def test_a_gate_that_is_too_narrow_names_its_metrics_and_bound(tmp_path, painted, quick_export, monkeypatch, name):
     wide = Gate(max_abs=None, mean_abs=1.0, psnr=0.0, ssim=-1.0)
     bound = 1e-9 if name in ("max_abs", "mean_abs") else 300.0
     monkeypatch.setitem(evaluation.GATES, "saved_model", dataclasses.replace(wide, **{name: bound}))
     quick_export(lambda content, style: painted(content, style) + np.float32(1e-4))
-    assert f"saved_model: astronaut + starry_night, 32x32: {name} " in failure(stylizer, tmp_path / "bundle")
+    assert f"saved_model: astronaut + starry_night, 32x32: {name} " in failure(painted, tmp_path / "bundle")
     assert f" {bound:g}\n" in (tmp_path / "bundle.failed" / "FAILED.txt").read_text()
 
 
@@ -176,12 +173,13 @@ def too_small(content, style):
 
 
 @pytest.mark.parametrize("runner", [all_nan, too_small])
-def test_an_artifact_that_gives_no_comparable_picture_fails_like_any_other(tmp_path, stylizer, quick_export, runner):
+def test_an_artifact_that_gives_no_comparable_picture_fails_like_any_other(tmp_path, painted, quick_export, runner):
     quick_export(runner)
-    assert "saved_model: astronaut + starry_night, 32x32: max_abs nan > 1e-05" in failure(stylizer, tmp_path / "bundle")
+    assert "saved_model: astronaut + starry_night, 32x32: max_abs nan > 1e-05" in failure(painted, tmp_path / "bundle")
     assert (tmp_path / "bundle.failed" / "report" / "index.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_tflite_pair_of_other_weights_fails_the_export(tmp_path, stylizer, scaled_stylizer):
     class ScaledExporter(feed_forward_tflite.SplitTFLiteExporter):
         def __init__(self, model, options):
@@ -199,22 +197,22 @@ def test_a_tflite_pair_of_other_weights_fails_the_export(tmp_path, stylizer, sca
 # Broken off
 
 
-def test_an_error_in_the_middle_leaves_nothing(tmp_path, stylizer, quick_export):
+def test_an_error_in_the_middle_leaves_nothing(tmp_path, painted, quick_export):
     def fail(folder):
         raise RuntimeError("the exporter broke")
 
     quick_export(on_export=fail)
     with pytest.raises(RuntimeError, match="the exporter broke"):
-        export(stylizer, tmp_path / "made" / "bundle")
+        export(painted, tmp_path / "made" / "bundle")
     assert names(tmp_path) == []
 
 
-def test_an_error_of_tensorflow_is_told_in_one_line(tmp_path, stylizer, quick_export):
+def test_an_error_of_tensorflow_is_told_in_one_line(tmp_path, painted, quick_export):
     def fail(folder):
         raise tf.errors.ResourceExhaustedError(None, None, "no space\nand a trace")
 
     quick_export(on_export=fail)
-    assert failure(stylizer, tmp_path / "made" / "bundle").endswith("could not be exported: no space")
+    assert failure(painted, tmp_path / "made" / "bundle").endswith("could not be exported: no space")
     assert names(tmp_path) == []
 
 
@@ -241,27 +239,27 @@ def test_a_disk_full_while_tensorflow_writes_leaves_nothing(tmp_path, stylizer):
     assert names(tmp_path) == []
 
 
-def test_a_disk_full_at_the_report_leaves_nothing(tmp_path, stylizer, quick_export):
+def test_a_disk_full_at_the_report_leaves_nothing(tmp_path, painted, quick_export):
     quick_export()
     with full_disk_at("writing the report", 100) as progress:
-        failure(stylizer, tmp_path / "made" / "bundle", progress=progress)
+        failure(painted, tmp_path / "made" / "bundle", progress=progress)
     assert names(tmp_path) == []
 
 
 # Verifying
 
 
-def test_a_quick_bundle_verifies(tmp_path, stylizer, quick_export):
+def test_a_quick_bundle_verifies(tmp_path, painted, quick_export):
     quick_export()
-    export(stylizer, tmp_path / "bundle")
+    export(painted, tmp_path / "bundle")
     verification = exporting.verify_bundle(tmp_path / "bundle")
     assert verification.failures == []
     assert [artifact.path for artifact in verification.measured] == ["saved_model"]
 
 
-def test_artifacts_are_measured_at_the_sizes_that_are_asked_for(tmp_path, stylizer, quick_export):
+def test_artifacts_are_measured_at_the_sizes_that_are_asked_for(tmp_path, painted, quick_export):
     quick_export()
-    manifest = export(stylizer, tmp_path / "bundle", sizes=lambda artifact: [(32, 32), (24, 40)])
+    manifest = export(painted, tmp_path / "bundle", sizes=lambda artifact: [(32, 32), (24, 40)])
     (record,) = manifest["artifacts"]
     assert record["parity"]["pairs"] == 24
     assert record["parity"]["worst_pair"].endswith((", 32x32", ", 40x24"))
@@ -356,9 +354,9 @@ def test_an_artifact_outside_the_bundle_is_never_loaded(small_copy, monkeypatch)
     assert "not a path inside the bundle" in not_verified(small_copy)
 
 
-def test_metrics_without_a_value_are_still_json(tmp_path, stylizer, quick_export):
+def test_metrics_without_a_value_are_still_json(tmp_path, painted, quick_export):
     quick_export()
-    export(stylizer, tmp_path / "bundle")
+    export(painted, tmp_path / "bundle")
     quick_export(all_nan)
     (measured,) = exporting.verify_bundle(tmp_path / "bundle").measured.values()
     assert json.loads(json.dumps(measured.to_json(), allow_nan=False))["parity"]["psnr"] is None

@@ -1,4 +1,4 @@
-"""A bundle whose SavedModel does more than paint is refused by every command that would load it."""
+"""export: A bundle whose SavedModel does more than paint is refused by every command that would load it."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""Whatever a manifest, a provenance or a models.config says, commands print it or refuse it in one line."""
+"""export.bundle: Whatever a manifest, a provenance or a models.config says, commands print it or refuse it in one
+line."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Whatever is in a file from outside, reading it succeeds or is refused by an error of ours."""
+"""toolkit: Whatever is in a file from outside, reading it succeeds or is refused by an error of ours."""
 
 import io
 import json

@@ -1,4 +1,5 @@
-"""Whatever names a model opens it, and every form of the Hub module paints what the networks behind it paint."""
+"""toolkit.external: Whatever names a model opens it, and every form of the Hub module paints what the networks
+behind it paint."""
 
 import json
 import shutil

@@ -1,4 +1,5 @@
-"""Whatever goes in, the same gates, manifest and report hold; the reference is the source itself as it was loaded."""
+"""export.sources: Whatever goes in, the same gates, manifest and report hold; the reference is the source itself as
+it was loaded."""
 
 import json
 import shutil

@@ -1,4 +1,5 @@
-"""Modules come through TensorFlow Hub's own code, within bounds, and what is hostile leaves nothing behind."""
+"""toolkit.sources: Modules come through TensorFlow Hub's own code, within bounds, and what is hostile leaves nothing
+behind."""
 
 import bz2
 import gzip

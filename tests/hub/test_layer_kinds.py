@@ -1,4 +1,5 @@
-"""Whatever layers a model has, it is exported in every form, or refused in one line that names the operation."""
+"""export.sources: Whatever layers a model has, it is exported in every form, or refused in one line that names the
+operation."""
 
 import json
 import re

@@ -1,4 +1,5 @@
-"""What comes out of ours goes into theirs: TensorFlow Hub loads a bundle's SavedModel where this project is missing."""
+"""export.sources: What comes out of ours goes into theirs: TensorFlow Hub loads a bundle's SavedModel where this
+project is missing."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Every command of the page on models of one's own runs as it stands there."""
+"""Docs: Every command of the page on models of one's own runs as it stands there."""
 
 import json
 import shlex

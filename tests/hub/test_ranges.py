@@ -1,4 +1,5 @@
-"""A model's own range, type and layout are converted where they are said, else told, and never painted as they are."""
+"""toolkit.external: A model's own range, type and layout are converted where they are said, else told, and never
+painted as they are."""
 
 import json
 

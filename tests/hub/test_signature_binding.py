@@ -1,4 +1,5 @@
-"""Which input is the content and which the style: told by their names, or by --inputs, or not guessed."""
+"""toolkit.external: Which input is the content and which the style: told by their names, or by --inputs, or not
+guessed."""
 
 import pytest
 from hypothesis import given

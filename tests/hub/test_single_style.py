@@ -1,4 +1,5 @@
-"""A network of one style takes a content alone: it is exported, verified, run, published and called as such."""
+"""export.sources: A network of one style takes a content alone: it is exported, verified, run, published and called
+as such."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The option --range says what black and white are, of all ends or of each; nothing else is taken."""
+"""toolkit.external: The option --range says what black and white are, of all ends or of each; nothing else is taken."""
 
 import pytest
 from hypothesis import given

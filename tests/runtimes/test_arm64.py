@@ -1,4 +1,4 @@
-"""The exported .tflite pairs keep their gates on ARM64: `make test-arm64`."""
+"""toolkit.runtimes: The exported .tflite pairs keep their gates on ARM64: `make test-arm64`."""
 
 import pytest
 

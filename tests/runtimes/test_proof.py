@@ -1,4 +1,4 @@
-"""Runtimes are held by one mechanism, and what came of it is told in one table and on one page."""
+"""toolkit.runtimes: Runtimes are held by one mechanism, and what came of it is told in one table and on one page."""
 
 import contextlib
 import io

@@ -1,4 +1,5 @@
-"""What `publish` writes, `serve` serves and `request` asks for meet without an option, and say what is missing."""
+"""serving: What `publish` writes, `serve` serves and `request` asks for meet without an option, and say what is
+missing."""
 
 import functools
 import socket

@@ -1,4 +1,5 @@
-"""`make serve` takes the container where a Docker engine answers, else the local server, and says which."""
+"""serving.demo: `make serve` takes the container where a Docker engine answers, else the local server, and says
+which."""
 
 import json
 import os

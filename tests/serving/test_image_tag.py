@@ -1,4 +1,4 @@
-"""A bundle made here is loaded by the TensorFlow of the image that the deployment files name."""
+"""serving: A bundle made here is loaded by the TensorFlow of the image that the deployment files name."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""Base paths and configurations that are not what they are named as: told in one line, whatever the command."""
+"""serving: Base paths and configurations that are not what they are named as: told in one line, whatever the
+command."""
 
 import os
 

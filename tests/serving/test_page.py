@@ -1,4 +1,5 @@
-"""From a bundle to a running server: every command of README and page is run, on a local server and free ports."""
+"""serving: From a bundle to a running server: every command of README and page is run, on a local server and free
+ports."""
 
 import os
 import re

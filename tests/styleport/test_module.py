@@ -1,4 +1,4 @@
-"""`styleport` has the public names of all packages, loads none before its use, and says what hides one."""
+"""styleport: `styleport` has the public names of all packages, loads none before its use, and says what hides one."""
 
 import ast
 import importlib

@@ -1,4 +1,5 @@
-"""Every command ends with what was made, its size and its seconds, and with what follows; JSON stands alone."""
+"""toolkit.cli: Every command ends with what was made, its size and its seconds, and with what follows; JSON stands
+alone."""
 
 import json
 import re

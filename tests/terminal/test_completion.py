@@ -1,4 +1,4 @@
-"""Shells complete commands and options, and no completion loads TensorFlow."""
+"""toolkit.cli: Shells complete commands and options, and no completion loads TensorFlow."""
 
 import os
 import subprocess

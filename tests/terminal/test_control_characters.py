@@ -1,4 +1,5 @@
-"""What others wrote reaches no terminal but as text: titles, colors, text from right to left, ends of lines."""
+"""toolkit.cli: What others wrote reaches no terminal but as text: titles, colors, text from right to left, ends of
+lines."""
 
 import http.server
 import json

@@ -1,4 +1,4 @@
-"""Help fits a terminal of 80 columns, and its examples are command lines that the parser takes."""
+"""toolkit.cli: Help fits a terminal of 80 columns, and its examples are command lines that the parser takes."""
 
 import re
 import shlex

@@ -1,4 +1,5 @@
-"""Ctrl-C while pictures are refined: the picture as it stands is kept, and a second Ctrl-C ends at once."""
+"""toolkit.cli: Ctrl-C while pictures are refined: the picture as it stands is kept, and a second Ctrl-C ends at
+once."""
 
 import re
 import signal

@@ -1,4 +1,5 @@
-"""The error for a misspelled command names the right one, and a missing extra is reported before any work."""
+"""toolkit.cli: The error for a misspelled command names the right one, and a missing extra is reported before any
+work."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a person sees of real work: our bar, our table, our last lines, and not a word of the libraries."""
+"""toolkit.cli: What a person sees of real work: our bar, our table, our last lines, and not a word of the libraries."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""The page's commands on the pipeline, after its first one; and what it pushed answers a request."""
+"""serving.pipelines.tfx: The page's commands on the pipeline, after its first one; and what it pushed answers a
+request."""
 
 import os
 import re

@@ -1,4 +1,5 @@
-"""What the evaluator is given: pairs from Examples, models that cannot be loaded, artifacts in buckets."""
+"""serving.pipelines.tfx: What the evaluator is given: pairs from Examples, models that cannot be loaded, artifacts
+in buckets."""
 
 import json
 from pathlib import Path

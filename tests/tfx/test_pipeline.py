@@ -1,4 +1,5 @@
-"""Only what is blessed is pushed; what has not changed comes from the cache, and what has does not."""
+"""serving.pipelines.tfx: Only what is blessed is pushed; what has not changed comes from the cache, and what has
+does not."""
 
 import dataclasses
 import json

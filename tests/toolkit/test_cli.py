@@ -1,4 +1,4 @@
-"""The command: lazy commands, one line an error, and an exit code that says whose fault it was."""
+"""toolkit.cli: The command: lazy commands, one line an error, and an exit code that says whose fault it was."""
 
 import errno
 import importlib.metadata

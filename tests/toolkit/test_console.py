@@ -1,4 +1,4 @@
-"""Libraries are kept quiet unless the work breaks down, and bars are drawn on terminals alone."""
+"""toolkit.console: Libraries are kept quiet unless the work breaks down, and bars are drawn on terminals alone."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What a library raises is told in one line: the reason, without the pages around it."""
+"""toolkit.errors: What a library raises is told in one line: the reason, without the pages around it."""
 
 import pytest
 import tensorflow as tf

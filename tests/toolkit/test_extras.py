@@ -1,4 +1,4 @@
-"""The command that installs an extra works as it is written, wherever styleport was installed from."""
+"""toolkit.extras: The command that installs an extra works as it is written, wherever styleport was installed from."""
 
 import importlib.metadata
 import json

@@ -1,4 +1,5 @@
-"""A manifest is read with suspicion: whatever it says, only recorded files inside the bundle are opened."""
+"""toolkit.manifest: A manifest is read with suspicion: whatever it says, only recorded files inside the bundle are
+opened."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What is done again and again in one process takes no more memory than the second time."""
+"""toolkit: What is done again and again in one process takes no more memory than the second time."""
 
 import os
 import subprocess

@@ -1,4 +1,5 @@
-"""Every option of every command refuses numbers and texts that it has no use for, in one line with exit code 2."""
+"""toolkit: Every option of every command refuses numbers and texts that it has no use for, in one line with exit
+code 2."""
 
 import pytest
 import typer

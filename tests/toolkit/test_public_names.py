@@ -1,4 +1,4 @@
-"""The packages' public names load on first use and not before."""
+"""toolkit.public_names: The packages' public names load on first use and not before."""
 
 import importlib
 import subprocess

@@ -1,4 +1,4 @@
-"""What people share between threads gives each its own right answer, or refuses."""
+"""toolkit: What people share between threads gives each its own right answer, or refuses."""
 
 import threading
 import time

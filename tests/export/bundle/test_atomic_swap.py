@@ -1,4 +1,4 @@
-"""A replaced bundle is there at every moment, the old one or the new one."""
+"""export.bundle: A replaced bundle is there at every moment, the old one or the new one."""
 
 import threading
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a manifest says of its artifacts is held against what their files give, not believed."""
+"""export.bundle: What a manifest says of its artifacts is held against what their files give, not believed."""
 
 import json
 import shutil
@@ -123,12 +123,12 @@ def test_a_key_is_in_a_manifest_once(tmp_path):
         manifests.read(tmp_path)
 
 
-def test_verify_refuses_a_bundle_whose_metrics_were_changed(tmp_path, stylizer, quick_export):
+def test_verify_refuses_a_bundle_whose_metrics_were_changed(tmp_path, painted, quick_export):
     from export.sources.feed_forward import ExportableStylizer
     from export.sources.loader import preset_source
 
     quick_export()
-    exportable = ExportableStylizer(stylizer, preset_source("magenta-mobile"))
+    exportable = ExportableStylizer(painted, preset_source("magenta-mobile"))
     manifest = exporting.export_bundle(exportable, tmp_path / "bundle", ExportOptions(formats=("saved_model",)))
     manifest = json.loads(json.dumps(manifest))
     manifest["artifacts"][0]["parity"]["psnr"] = 90.0

@@ -1,4 +1,4 @@
-"""A bundle is written whole or not at all, and every byte of it is accounted for."""
+"""export.bundle: A bundle is written whole or not at all, and every byte of it is accounted for."""
 
 import copy
 import fcntl

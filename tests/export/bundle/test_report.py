@@ -1,4 +1,4 @@
-"""The report shows every artifact's worst pair, and is a web page that stands on its own."""
+"""export.bundle: The report shows every artifact's worst pair, and is a web page that stands on its own."""
 
 import math
 import re

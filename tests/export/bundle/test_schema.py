@@ -1,4 +1,4 @@
-"""The manifest's JSON schema is made from its types."""
+"""export.bundle: The manifest's JSON schema is made from its types."""
 
 import json
 

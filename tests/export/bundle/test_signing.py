@@ -1,4 +1,5 @@
-"""A signed bundle is, file by file, what the key's owner signed: no manifest that was rewritten whole passes."""
+"""export.bundle: A signed bundle is, file by file, what the key's owner signed: no manifest that was rewritten whole
+passes."""
 
 import base64
 import json
@@ -52,6 +53,7 @@ def test_larger_curves_sign_as_well(small_copy, tmp_path, curve):
     check_signature(small_copy, public)
 
 
+@pytest.mark.slow
 def test_export_signs_a_bundle_under_its_own_name_and_verify_checks_it(keys, tmp_path, capsys, small_sizes):
     bundle = tmp_path / "bundle"
     pair = ["--formats", "tflite", "--quantize", "float32", "--size", "64"]

@@ -1,4 +1,4 @@
-"""The table of a bundle's metrics, at the width of a terminal."""
+"""export.bundle: The table of a bundle's metrics, at the width of a terminal."""
 
 from rich.console import Console
 

@@ -1,4 +1,5 @@
-"""The export, verify and inspect commands: what they print, and the one line and exit code of each mistake."""
+"""export.commands: The export, verify and inspect commands: what they print, and the one line and exit code of each
+mistake."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`styleport inspect`: any .tflite file, and bundles, with nothing but the base install."""
+"""export.commands: `styleport inspect`: any .tflite file, and bundles, with nothing but the base install."""
 
 import json
 import shutil

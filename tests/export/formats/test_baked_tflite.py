@@ -1,4 +1,5 @@
-"""Single-style files: what they are named by, what is in them, that they paint what the transformer paints."""
+"""export.formats: Single-style files: what they are named by, what is in them, that they paint what the transformer
+paints."""
 
 import json
 import re

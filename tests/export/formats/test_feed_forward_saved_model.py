@@ -1,4 +1,5 @@
-"""The SavedModel computes what the Keras model computes, at any size, and needs nothing but TensorFlow."""
+"""export.formats: The SavedModel computes what the Keras model computes, at any size, and needs nothing but
+TensorFlow."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The .tflite pairs are made of builtins, are bound by name, and paint what the Keras model paints."""
+"""export.formats: The .tflite pairs are made of builtins, are bound by name, and paint what the Keras model paints."""
 
 import json
 

@@ -1,4 +1,5 @@
-"""What a .tflite file says of itself is read back by any reader of its schema, and changes nothing that it computes."""
+"""export.formats: What a .tflite file says of itself is read back by any reader of its schema, and changes nothing
+that it computes."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Metrics are those a reader computes by hand, and the worst pair decides against the gates."""
+"""export.parity: Metrics are those a reader computes by hand, and the worst pair decides against the gates."""
 
 import dataclasses
 import functools

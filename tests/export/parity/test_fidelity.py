@@ -1,4 +1,4 @@
-"""The Keras networks against their source, and against the TFLite files that Magenta published."""
+"""export.parity: The Keras networks against their source, and against the TFLite files that Magenta published."""
 
 import importlib
 from pathlib import Path

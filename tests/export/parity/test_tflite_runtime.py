@@ -1,4 +1,5 @@
-"""The exported .tflite pairs keep their gates on tflite-runtime too, in an environment without TensorFlow."""
+"""export.parity: The exported .tflite pairs keep their gates on tflite-runtime too, in an environment without
+TensorFlow."""
 
 import os
 import subprocess

@@ -1,4 +1,5 @@
-"""The recipes fit the networks they are for, and are calibrated on pictures that parity is not measured on."""
+"""export.quantization: The recipes fit the networks they are for, and are calibrated on pictures that parity is not
+measured on."""
 
 import re
 

@@ -1,4 +1,5 @@
-"""The graph that decodes pictures follows the rules of `toolkit.imaging`, whatever cameras and vandals write."""
+"""export.rewrites: The graph that decodes pictures follows the rules of `toolkit.imaging`, whatever cameras and
+vandals write."""
 
 import io
 import struct

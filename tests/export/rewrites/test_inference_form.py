@@ -1,4 +1,4 @@
-"""Each rewrite of the deployment form gives what the trained form gives."""
+"""export.rewrites: Each rewrite of the deployment form gives what the trained form gives."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What may be exported, and what the manifest says of it."""
+"""export.sources: What may be exported, and what the manifest says of it."""
 
 from pathlib import Path
 

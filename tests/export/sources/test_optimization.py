@@ -1,4 +1,5 @@
-"""Style transfer by optimization is exported whole, keeps its gates, and needs nothing but TensorFlow to run."""
+"""export.sources: Style transfer by optimization is exported whole, keeps its gates, and needs nothing but
+TensorFlow to run."""
 
 import contextlib
 import copy

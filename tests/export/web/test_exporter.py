@@ -1,4 +1,5 @@
-"""The web page as an artifact: complete, self-contained, verified. `make test-browser` opens it in a browser."""
+"""export.web: The web page as an artifact: complete, self-contained, verified. `make test-browser` opens it in a
+browser."""
 
 import base64
 import json

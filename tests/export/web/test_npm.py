@@ -1,4 +1,4 @@
-"""Packages come from npm, are what they are pinned to be, and are fetched once."""
+"""export.web: Packages come from npm, are what they are pinned to be, and are fetched once."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Tensors of gRPC answers are read from the message's bytes, whatever else a server put into it."""
+"""serving.client: Tensors of gRPC answers are read from the message's bytes, whatever else a server put into it."""
 
 import numpy as np
 import pytest

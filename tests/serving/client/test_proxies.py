@@ -1,4 +1,4 @@
-"""A proxy of the environment never sees what is sent to this machine."""
+"""serving.client: A proxy of the environment never sees what is sent to this machine."""
 
 import contextlib
 import os

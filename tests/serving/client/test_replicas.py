@@ -1,4 +1,4 @@
-"""Every server that reads a models.config is asked, also where one name stands for all of them."""
+"""serving.client: Every server that reads a models.config is asked, also where one name stands for all of them."""
 
 import shutil
 import socket

@@ -1,4 +1,4 @@
-"""One client for gRPC and REST: the same pictures, the same errors."""
+"""serving.client: One client for gRPC and REST: the same pictures, the same errors."""
 
 import io
 import itertools

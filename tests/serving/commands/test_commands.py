@@ -1,4 +1,5 @@
-"""The commands of an operator: publish, versions, label, rollback, prune, request, against a running server."""
+"""serving.commands: The commands of an operator: publish, versions, label, rollback, prune, request, against a
+running server."""
 
 import functools
 import json

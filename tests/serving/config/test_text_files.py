@@ -1,4 +1,5 @@
-"""The files that TensorFlow Serving reads: the project's own, the messages behind them, and hostile ones."""
+"""serving.config: The files that TensorFlow Serving reads: the project's own, the messages behind them, and hostile
+ones."""
 
 import subprocess
 import sys

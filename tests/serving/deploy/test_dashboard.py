@@ -1,4 +1,5 @@
-"""The dashboard's queries in a real Prometheus, over a page that is counted as TensorFlow Serving counts."""
+"""serving.deploy: The dashboard's queries in a real Prometheus, over a page that is counted as TensorFlow Serving
+counts."""
 
 import json
 import re

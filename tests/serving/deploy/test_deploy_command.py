@@ -1,4 +1,5 @@
-"""`styleport deploy` writes files that their readers take, filled in for a base path, whole or not at all."""
+"""serving.deploy: `styleport deploy` writes files that their readers take, filled in for a base path, whole or not
+at all."""
 
 import os
 import subprocess

@@ -1,4 +1,5 @@
-"""Configurations and deployment files are valid by the schemas of those who read them, and agree with each other."""
+"""serving.deploy: Configurations and deployment files are valid by the schemas of those who read them, and agree
+with each other."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""The command on whole collections: what it paints, what it survives, and what it refuses."""
+"""serving.pipelines: The command on whole collections: what it paints, what it survives, and what it refuses."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a batch has to do is laid down before anything is done, and what cannot be done is told."""
+"""serving.pipelines: What a batch has to do is laid down before anything is done, and what cannot be done is told."""
 
 from pathlib import Path
 

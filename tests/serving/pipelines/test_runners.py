@@ -1,4 +1,4 @@
-"""Runners by name, and Beam's options beside ours."""
+"""serving.pipelines: Runners by name, and Beam's options beside ours."""
 
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, GoogleCloudOptions

@@ -1,4 +1,4 @@
-"""The steps of the pipeline, one by one."""
+"""serving.pipelines: The steps of the pipeline, one by one."""
 
 import dataclasses
 import json

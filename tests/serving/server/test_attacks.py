@@ -1,4 +1,5 @@
-"""Attacks on the local server: each is refused in one line, costs little, and the next request is answered."""
+"""serving.server: Attacks on the local server: each is refused in one line, costs little, and the next request is
+answered."""
 
 import gzip
 import json

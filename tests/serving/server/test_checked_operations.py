@@ -1,4 +1,5 @@
-"""The local server loads any version, as TensorFlow Serving does; on request only those that pass the gate."""
+"""serving.server: The local server loads any version, as TensorFlow Serving does; on request only those that pass
+the gate."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""Many connections at once, and connections that are misused: each is bounded, and a proper client is answered."""
+"""serving.server: Many connections at once, and connections that are misused: each is bounded, and a proper client
+is answered."""
 
 import contextlib
 import json

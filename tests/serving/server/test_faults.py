@@ -1,4 +1,5 @@
-"""2,000 malformed requests: each gets a 4xx or the right gRPC code, no traceback, and then a good one is answered."""
+"""serving.server: 2,000 malformed requests: each gets a 4xx or the right gRPC code, no traceback, and then a good
+one is answered."""
 
 import base64
 import gzip

@@ -1,4 +1,5 @@
-"""What one request may ask of the server, and all of them together: each limit, its error, and that it is held."""
+"""serving.server: What one request may ask of the server, and all of them together: each limit, its error, and that
+it is held."""
 
 import gzip
 import http.client

@@ -1,4 +1,4 @@
-"""Versions published and dropped under load: no request fails, no answer is wrong."""
+"""serving.server: Versions published and dropped under load: no request fails, no answer is wrong."""
 
 import http.client
 import json

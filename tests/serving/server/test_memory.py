@@ -1,4 +1,4 @@
-"""A server that loads and unloads models again and again keeps its memory."""
+"""serving.server: A server that loads and unloads models again and again keeps its memory."""
 
 import resource
 import shutil

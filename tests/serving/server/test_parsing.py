@@ -1,4 +1,5 @@
-"""What comes from outside, at the level of single parsers: whatever it is, there is an answer or one error."""
+"""serving.server: What comes from outside, at the level of single parsers: whatever it is, there is an answer or one
+error."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""`styleport serve` as a process: how it starts, how it ends."""
+"""serving.server: `styleport serve` as a process: how it starts, how it ends."""
 
 import json
 import signal

@@ -1,4 +1,5 @@
-"""A label moves only to a version that is AVAILABLE everywhere; the file that says so is always one to be taken."""
+"""serving.versions: A label moves only to a version that is AVAILABLE everywhere; the file that says so is always
+one to be taken."""
 
 import contextlib
 import random

@@ -1,4 +1,5 @@
-"""Where a version comes from is told from its own folder, and its files are held against what was recorded."""
+"""serving.versions: Where a version comes from is told from its own folder, and its files are held against what was
+recorded."""
 
 import json
 

@@ -1,4 +1,5 @@
-"""The models.config: found, read, and changed under a lock, so that it is one that servers can take at any moment."""
+"""serving.versions: The models.config: found, read, and changed under a lock, so that it is one that servers can
+take at any moment."""
 
 import threading
 

@@ -1,4 +1,5 @@
-"""Style transfer by optimization goes live like the stylizer: published, warmed up, and stepped over the wire."""
+"""serving.versions: Style transfer by optimization goes live like the stylizer: published, warmed up, and stepped
+over the wire."""
 
 import numpy as np
 import pytest

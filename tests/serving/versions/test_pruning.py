@@ -1,4 +1,5 @@
-"""Pruning takes away what nobody needs, out of the servers' sight at once, and many versions as fast as one."""
+"""serving.versions: Pruning takes away what nobody needs, out of the servers' sight at once, and many versions as
+fast as one."""
 
 import shutil
 from pathlib import Path

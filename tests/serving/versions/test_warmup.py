@@ -1,4 +1,4 @@
-"""Warmup requests are ones that the model answers, one for each signature and size."""
+"""serving.versions: Warmup requests are ones that the model answers, one for each signature and size."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`styleport compare` sets both methods side by side, labeled."""
+"""toolkit.commands: `styleport compare` sets both methods side by side, labeled."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
-"""`styleport fetch` refuses what cannot be written, and what would have no effect, before any work."""
+"""toolkit.commands: `styleport fetch` refuses what cannot be written, and what would have no effect, before any
+work."""
 
 import os
 

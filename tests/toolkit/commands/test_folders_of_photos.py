@@ -1,4 +1,5 @@
-"""Folders of photos: walked, each result of its photo's format, what is not read named with what to do."""
+"""toolkit.commands: Folders of photos: walked, each result of its photo's format, what is not read named with what
+to do."""
 
 import pytest
 from PIL import Image

@@ -1,4 +1,4 @@
-"""What is painted under which name: folders told from pictures, and no two results of one name."""
+"""toolkit.commands: What is painted under which name: folders told from pictures, and no two results of one name."""
 
 import os
 

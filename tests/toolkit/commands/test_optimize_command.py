@@ -1,4 +1,5 @@
-"""`styleport optimize` paints, records what it was told to, and refuses what it cannot do in one line."""
+"""toolkit.commands: `styleport optimize` paints, records what it was told to, and refuses what it cannot do in one
+line."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`styleport stylize`: pictures in, pictures out; bad input in one line, and nothing half-written."""
+"""toolkit.commands: `styleport stylize`: pictures in, pictures out; bad input in one line, and nothing half-written."""
 
 import json
 import os

@@ -1,4 +1,5 @@
-"""Our models are Keras models: its methods do with them what its users expect, or say what to call."""
+"""toolkit.feed_forward: Our models are Keras models: its methods do with them what its users expect, or say what to
+call."""
 
 import keras
 import numpy as np

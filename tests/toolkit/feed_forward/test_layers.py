@@ -1,4 +1,5 @@
-"""Each layer does what a line of NumPy does, whether or not its graph knows the picture's size."""
+"""toolkit.feed_forward: Each layer does what a line of NumPy does, whether or not its graph knows the picture's
+size."""
 
 import keras
 import numpy as np

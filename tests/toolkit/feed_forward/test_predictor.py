@@ -1,4 +1,4 @@
-"""The style predictor is MobileNetV2 with a bottleneck on top, and reads pictures of any size."""
+"""toolkit.feed_forward: The style predictor is MobileNetV2 with a bottleneck on top, and reads pictures of any size."""
 
 import keras
 import numpy as np

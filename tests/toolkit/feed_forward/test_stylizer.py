@@ -1,4 +1,5 @@
-"""The stylizer: any size, batches, one style for many contents, strength, and a `.keras` file that is the same."""
+"""toolkit.feed_forward: The stylizer: any size, batches, one style for many contents, strength, and a `.keras` file
+that is the same."""
 
 import hashlib
 import subprocess

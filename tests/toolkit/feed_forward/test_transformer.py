@@ -1,4 +1,5 @@
-"""The style transformer repaints pictures of any size, by padding to a multiple of four and cropping."""
+"""toolkit.feed_forward: The style transformer repaints pictures of any size, by padding to a multiple of four and
+cropping."""
 
 import keras
 import numpy as np

@@ -1,4 +1,5 @@
-"""A pipe or a device under the name of a file is refused, whatever reads that name, and is never waited for."""
+"""toolkit.files: A pipe or a device under the name of a file is refused, whatever reads that name, and is never
+waited for."""
 
 import os
 import socket

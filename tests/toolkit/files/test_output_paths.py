@@ -1,4 +1,5 @@
-"""What is written is held against what is read, by what paths lead to, and must be possible, before any work."""
+"""toolkit.files: What is written is held against what is read, by what paths lead to, and must be possible, before
+any work."""
 
 import dataclasses
 import os

@@ -1,4 +1,5 @@
-"""Keras's settings are the user's: they change no picture, and are not changed; those Keras refuses are one line."""
+"""toolkit.framework: Keras's settings are the user's: they change no picture, and are not changed; those Keras
+refuses are one line."""
 
 import importlib.util
 import os

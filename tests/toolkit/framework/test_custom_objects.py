@@ -1,4 +1,5 @@
-"""A module that the user names is imported, from Python's path or the current folder, and no other."""
+"""toolkit.framework: A module that the user names is imported, from Python's path or the current folder, and no
+other."""
 
 import json
 import sys

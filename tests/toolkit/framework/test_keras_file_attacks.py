@@ -1,4 +1,5 @@
-"""A .keras file from outside opens no other file, runs nothing, and ends no call but with one line."""
+"""toolkit.framework: A .keras file from outside opens no other file, runs nothing, and ends no call but with one
+line."""
 
 import io
 import json

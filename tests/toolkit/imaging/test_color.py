@@ -1,4 +1,4 @@
-"""The colors of one picture in the luminance of another."""
+"""toolkit.imaging: The colors of one picture in the luminance of another."""
 
 import numpy as np
 import pytest

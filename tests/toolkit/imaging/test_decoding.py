@@ -1,4 +1,4 @@
-"""Pictures of every kind arrive upright, opaque, in sRGB and in range, or are refused in one line."""
+"""toolkit.imaging: Pictures of every kind arrive upright, opaque, in sRGB and in range, or are refused in one line."""
 
 import errno
 import io

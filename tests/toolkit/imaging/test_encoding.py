@@ -1,4 +1,4 @@
-"""Pictures are written whole or not at all."""
+"""toolkit.imaging: Pictures are written whole or not at all."""
 
 import errno
 import os

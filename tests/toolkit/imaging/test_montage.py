@@ -1,4 +1,4 @@
-"""Pictures made of pictures: labeled rows, and the maps of a layer as tiles."""
+"""toolkit.imaging: Pictures made of pictures: labeled rows, and the maps of a layer as tiles."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a painting keeps of its photo's metadata, and what it must not tell."""
+"""toolkit.imaging: What a painting keeps of its photo's metadata, and what it must not tell."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The one rule by which samples of any type become a picture."""
+"""toolkit.imaging: The one rule by which samples of any type become a picture."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Resized pictures keep their range, their levels and their center."""
+"""toolkit.imaging: Resized pictures keep their range, their levels and their center."""
 
 import numpy as np
 from hypothesis import given

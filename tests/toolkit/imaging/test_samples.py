@@ -1,4 +1,4 @@
-"""The sample pictures are found without a network, each with its source and its license."""
+"""toolkit.imaging: The sample pictures are found without a network, each with its source and its license."""
 
 import hashlib
 import importlib.util

@@ -1,4 +1,5 @@
-"""Every public call takes pictures by one rule: in any form, of any accepted type, and in no other range."""
+"""toolkit.imaging: Every public call takes pictures by one rule: in any form, of any accepted type, and in no other
+range."""
 
 from pathlib import Path
 

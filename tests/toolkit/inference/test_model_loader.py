@@ -1,4 +1,4 @@
-"""Whatever names a model opens it, and every form of it paints the same picture."""
+"""toolkit.inference: Whatever names a model opens it, and every form of it paints the same picture."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Interpolating bottlenecks: the ends are exact, what lies between is linear."""
+"""toolkit.interface: Interpolating bottlenecks: the ends are exact, what lies between is linear."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
-"""Large photos: painted at a chosen detail, and enlarged so that edges stay where the photo has them."""
+"""toolkit.interface: Large photos: painted at a chosen detail, and enlarged so that edges stay where the photo has
+them."""
 
 import json
 from pathlib import Path

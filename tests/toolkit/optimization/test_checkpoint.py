@@ -1,4 +1,4 @@
-"""A run that was stopped goes on from its last checkpoint to the same picture."""
+"""toolkit.optimization: A run that was stopped goes on from its last checkpoint to the same picture."""
 
 import os
 import signal

@@ -1,4 +1,5 @@
-"""A step's results are the same to the bit each time: no sum depends on which of its terms came first."""
+"""toolkit.optimization: A step's results are the same to the bit each time: no sum depends on which of its terms
+came first."""
 
 import gc
 import weakref

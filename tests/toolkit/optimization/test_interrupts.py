@@ -1,4 +1,4 @@
-"""A Ctrl-C ends a run although what was called when it came drops it."""
+"""toolkit.optimization: A Ctrl-C ends a run although what was called when it came drops it."""
 
 import signal
 import threading

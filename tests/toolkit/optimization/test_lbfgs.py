@@ -1,4 +1,4 @@
-"""L-BFGS goes down to the minimum within bounds, a step an evaluation."""
+"""toolkit.optimization: L-BFGS goes down to the minimum within bounds, a step an evaluation."""
 
 import keras
 import numpy as np

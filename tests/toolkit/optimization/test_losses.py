@@ -1,4 +1,4 @@
-"""The terms of the loss are the paper's formulas, and their gradient is the slope."""
+"""toolkit.optimization: The terms of the loss are the paper's formulas, and their gradient is the slope."""
 
 import numpy as np
 import pytest

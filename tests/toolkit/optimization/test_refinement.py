@@ -1,4 +1,4 @@
-"""Stylized pictures are brought closer to their style by a few steps of optimization."""
+"""toolkit.optimization: Stylized pictures are brought closer to their style by a few steps of optimization."""
 
 import numpy as np
 import pytest

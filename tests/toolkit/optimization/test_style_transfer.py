@@ -1,4 +1,4 @@
-"""A picture is repainted by its own training, with Keras's ways of working."""
+"""toolkit.optimization: A picture is repainted by its own training, with Keras's ways of working."""
 
 import keras
 import numpy as np

@@ -1,4 +1,5 @@
-"""With the settings of TensorFlow's tutorial a run is the tutorial's, derived here anew from the formulas."""
+"""toolkit.optimization: With the settings of TensorFlow's tutorial a run is the tutorial's, derived here anew from
+the formulas."""
 
 import keras
 import numpy as np
@@ -63,6 +64,7 @@ def adam_by_the_formulas(loss_of, picture):
     return losses
 
 
+@pytest.mark.slow
 def test_the_losses_of_ten_steps_are_the_tutorial_s(pictures):
     content, style = pictures
     expected = adam_by_the_formulas(loss_by_the_formulas(content, style), content[None])

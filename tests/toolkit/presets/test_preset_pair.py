@@ -1,4 +1,5 @@
-"""The .tflite pair that ships with a preset: the files recorded, small, and the Keras model's picture."""
+"""toolkit.presets: The .tflite pair that ships with a preset: the files recorded, small, and the Keras model's
+picture."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Embedded weights: the archive is the one recorded, its values exactly int8 times scale."""
+"""toolkit.presets: Embedded weights: the archive is the one recorded, its values exactly int8 times scale."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The preset is rebuilt bit for bit from the wheel it came from, and from no other file."""
+"""toolkit.presets: The preset is rebuilt bit for bit from the wheel it came from, and from no other file."""
 
 import json
 import subprocess

@@ -1,4 +1,5 @@
-"""The embedded VGG19 sees what the network in full precision sees, and is rebuilt from the file it came from."""
+"""toolkit.presets: The embedded VGG19 sees what the network in full precision sees, and is rebuilt from the file it
+came from."""
 
 import hashlib
 import json

@@ -1,4 +1,5 @@
-"""SIGTERM and SIGHUP end a command in good order, and what ends it without order is told of by another process."""
+"""toolkit.process: SIGTERM and SIGHUP end a command in good order, and what ends it without order is told of by
+another process."""
 
 import os
 import signal

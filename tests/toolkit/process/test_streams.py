@@ -1,4 +1,5 @@
-"""No command fails or loses work for a standard stream: closed, full, broken, or of an encoding that lacks a letter."""
+"""toolkit.process: No command fails or loses work for a standard stream: closed, full, broken, or of an encoding
+that lacks a letter."""
 
 import json
 import os

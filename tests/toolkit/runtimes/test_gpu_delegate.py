@@ -1,4 +1,4 @@
-"""What is said of a GPU is what LiteRT's own accelerator does, and never more than that."""
+"""toolkit.runtimes: What is said of a GPU is what LiteRT's own accelerator does, and never more than that."""
 
 import os
 import subprocess

@@ -1,4 +1,5 @@
-"""An isolated .tflite file paints as it does in the caller's process, and may die or hang without harm to that."""
+"""toolkit.runtimes: An isolated .tflite file paints as it does in the caller's process, and may die or hang without
+harm to that."""
 
 import hashlib
 import io

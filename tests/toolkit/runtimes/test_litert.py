@@ -1,4 +1,4 @@
-"""An exported .tflite pair behind the stylizer's call, on pairs whose answer a reader can compute.
+"""toolkit.runtimes: An exported .tflite pair behind the stylizer's call, on pairs whose answer a reader can compute.
 
 The tiny pairs know one style, the mean color: their picture lies halfway between content and style.
 """

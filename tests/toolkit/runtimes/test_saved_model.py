@@ -1,4 +1,4 @@
-"""An exported SavedModel behind the stylizer's call, through its signatures."""
+"""toolkit.runtimes: An exported SavedModel behind the stylizer's call, through its signatures."""
 
 import shutil
 

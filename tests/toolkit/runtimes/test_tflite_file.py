@@ -1,4 +1,4 @@
-"""A .tflite file is refused in one line where it is damaged, before a runtime follows its offsets."""
+"""toolkit.runtimes: A .tflite file is refused in one line where it is damaged, before a runtime follows its offsets."""
 
 import struct
 

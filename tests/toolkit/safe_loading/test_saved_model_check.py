@@ -1,4 +1,5 @@
-"""A SavedModel from outside computes and does nothing else, which is read from its file before it is loaded."""
+"""toolkit.safe_loading: A SavedModel from outside computes and does nothing else, which is read from its file before
+it is loaded."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""What Keras exports of its usual layers passes the check, and is loaded."""
+"""toolkit.safe_loading: What Keras exports of its usual layers passes the check, and is loaded."""
 
 import keras
 import pytest

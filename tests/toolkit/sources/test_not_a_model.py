@@ -1,4 +1,4 @@
-"""A path that is no model says what it is and what was meant."""
+"""toolkit.sources: A path that is no model says what it is and what was meant."""
 
 import functools
 import zipfile

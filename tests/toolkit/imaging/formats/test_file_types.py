@@ -1,4 +1,4 @@
-"""Pictures are found in folders."""
+"""toolkit.imaging.formats: Pictures are found in folders."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""A file whose header would keep Pillow busy for minutes, or take gigabytes, is refused before Pillow reads it."""
+"""toolkit.imaging.formats: A file whose header would keep Pillow busy for minutes, or take gigabytes, is refused
+before Pillow reads it."""
 
 import io
 import struct

@@ -1,4 +1,5 @@
-"""A JPEG with more pixels than may be decoded is decoded to a half, a quarter or an eighth, where that is enough."""
+"""toolkit.imaging.formats: A JPEG with more pixels than may be decoded is decoded to a half, a quarter or an eighth,
+where that is enough."""
 
 import io
 

@@ -1,4 +1,5 @@
-"""TIFF files are read right or refused with the reason, in whichever of the format's many layouts."""
+"""toolkit.imaging.formats: TIFF files are read right or refused with the reason, in whichever of the format's many
+layouts."""
 
 import itertools
 

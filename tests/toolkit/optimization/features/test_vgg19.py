@@ -1,4 +1,5 @@
-"""The extractor is keras.applications' VGG19 behind names, and says what is wrong with weights."""
+"""toolkit.optimization.features: The extractor is keras.applications' VGG19 behind names, and says what is wrong
+with weights."""
 
 import h5py
 import keras

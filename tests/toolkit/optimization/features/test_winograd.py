@@ -1,4 +1,4 @@
-"""Winograd's convolutions are convolutions, and run where they save time."""
+"""toolkit.optimization.features: Winograd's convolutions are convolutions, and run where they save time."""
 
 import numpy as np
 import pytest

@@ -6,8 +6,18 @@ from collections.abc import Iterator
 
 # What a terminal shows as color; Keras writes it into its messages.
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
-# What comes before the reason in the messages of Keras and of AutoGraph.
-_PREAMBLES = ("Exception encountered", "in user code", "File ", "Traceback")
+# What comes before the reason in the messages of Keras, of AutoGraph and of TensorFlow's graphs.
+_PREAMBLES = (
+    "Exception encountered",
+    "in user code",
+    "File ",
+    "Traceback",
+    "Graph execution error:",
+    "Detected at node",
+    "<stack traces unavailable>",
+)
+# Where in a graph it happened, by names that TensorFlow made.
+_NODE = re.compile(r"^\{\{[^}]*\}\} ?")
 _RAISED = re.compile(r"[\w.]*(Error|Exception): ")
 _CALLED = re.compile(r"Exception encountered when calling (\S+?)\.?$")
 _MAX_REASON = 300
@@ -61,7 +71,7 @@ def reason(error: BaseException) -> str:
         lines = [_RAISED.sub("", lines[starts[-1]]), *lines[starts[-1] + 1 :]] if starts else lines
     called = next(filter(None, map(_CALLED.match, lines)), None)
     useful = [line for line in lines if not line.startswith(_PREAMBLES)] or lines or [type(error).__name__]
-    return useful[0][:_MAX_REASON] + (f" (in {called[1]})" if called else "")
+    return _NODE.sub("", useful[0])[:_MAX_REASON] + (f" (in {called[1]})" if called else "")
 
 
 @contextlib.contextmanager
@@ -72,13 +82,16 @@ def in_one_line(failure: str) -> Iterator[None]:
         failure: what could not be done, such as `the model could not be traced`.
 
     Raises:
-        WorkError: in place of any error that is not one line already.
+        WorkError: in place of any error that is not one line already. A lack of memory is passed on, for the command
+            knows what to do about it.
     """
     try:
         yield
-    except (StyleportError, MemoryError):
+    except StyleportError:
         raise
     except Exception as error:
+        if out_of_memory(error):
+            raise
         raise WorkError(f"{failure}: {reason(error)}") from error
 
 

@@ -292,7 +292,7 @@ def test_a_model_that_changes_the_size_is_refused(factor):
         return keras.layers.AveragePooling2D(2)(content) + style[:, :1, :1]
 
     model = from_keras_model(keras_model((None, None, 3), (None, None, 3), function=function), "x", SourceOptions())
-    with pytest.raises(InputError, match="a stylizer keeps the content's size"):
+    with pytest.raises(InputError, match="a stylizer gives one picture for one, and keeps its size"):
         model(CONTENT, STYLE)
 
 

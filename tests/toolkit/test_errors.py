@@ -37,6 +37,17 @@ def test_the_reason_of_a_traced_function_is_the_error_at_its_end():
     assert "\n" not in reason(error)
 
 
+def test_the_reason_of_a_graph_is_what_its_operation_said():
+    @tf.function
+    def checked(x):
+        tf.raw_ops.Assert(condition=x > 1, data=["the reason"])
+        return x
+
+    error = raised(checked, tf.constant(0.0))
+    assert str(error).startswith("Graph execution error:")
+    assert reason(error) == "assertion failed: [the reason]"
+
+
 def test_an_error_that_says_nothing_is_told_by_its_kind():
     assert reason(RuntimeError()) == "RuntimeError"
 
@@ -46,5 +57,9 @@ def test_what_is_told_in_one_line_already_is_told_as_it_is():
         raise InputError("as it is")
     with pytest.raises(WorkError, match=r"^it could not be done: broken$"), in_one_line("it could not be done"):
         raise RuntimeError("broken\n  File x")
-    with pytest.raises(MemoryError), in_one_line("it could not be done"):
-        raise MemoryError
+
+
+@pytest.mark.parametrize("lack", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM")])
+def test_a_lack_of_memory_is_passed_on_as_it_is(lack):
+    with pytest.raises(type(lack)), in_one_line("it could not be done"):
+        raise lack

@@ -203,10 +203,10 @@ def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
     """Cuts the one picture that a model gave, if it is larger by rounding up alone, down to its content's size."""
     shape = painted.shape if painted.ndim == 4 else (0,) * 4
     excess = [got - wanted for got, wanted in zip(shape[1:3], content.shape[:2], strict=True)]
-    if shape[-1] != 3 or not all(0 <= pixels_over <= MAX_EXCESS for pixels_over in excess):
+    if (shape[0], shape[-1]) != (1, 3) or not all(0 <= pixels_over <= MAX_EXCESS for pixels_over in excess):
         raise InputError(
             f"the model gives {list(painted.shape)} for a content of {list(content.shape)}: "
-            "a stylizer keeps the content's size"
+            "a stylizer gives one picture for one, and keeps its size"
         )
     return painted[0, : content.shape[0], : content.shape[1]]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import InputError, as_input_error
+from toolkit.errors import InputError, as_input_error, in_one_line
 from toolkit.imaging.validation import Pictures, as_pictures, check_bottleneck, check_strength, check_styles
 from toolkit.process import memory
 from toolkit.safe_loading import saved_model_check
@@ -31,6 +31,7 @@ class SavedModel:
     def __init__(self, folder: str | Path, required: Sequence[str], kind: str) -> None:
         import tensorflow as tf
 
+        self._folder = folder
         with as_input_error(f"{folder}: not a SavedModel"):
             # Kept: the signatures hold only weak references to the variables.
             self._model = saved_model_check.load(Path(folder), lambda: tf.saved_model.load(str(folder)))
@@ -44,11 +45,16 @@ class SavedModel:
         return inputs[name].shape
 
     def run(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
-        """Runs one signature."""
+        """Runs one signature.
+
+        Raises:
+            WorkError: it takes other inputs, or fails on these.
+        """
         import tensorflow as tf
 
-        tensors = {key: tf.constant(value) for key, value in inputs.items()}
-        return {name: output.numpy() for name, output in self._model.signatures[signature](**tensors).items()}
+        with in_one_line(f"{self._folder}: its signature {signature!r} could not be run"):
+            tensors = {key: tf.constant(value) for key, value in inputs.items()}
+            return {name: output.numpy() for name, output in self._model.signatures[signature](**tensors).items()}
 
 
 class SavedModelStylizer(SavedModel):
@@ -72,8 +78,20 @@ class SavedModelStylizer(SavedModel):
 
     def signature(self, name: str, **inputs: Any) -> np.ndarray:
         """Runs one of `SIGNATURES` on arrays by the names of its inputs, and returns its one output."""
-        (output,) = self.run(name, **inputs).values()
-        return output
+        outputs = list(self.run(name, **inputs).values())
+        if len(outputs) != 1:
+            raise InputError(f"{self._folder}: its signature {name!r} gives {len(outputs)} outputs, not one")
+        return outputs[0]
+
+    def _painted(self, name: str, content: np.ndarray, **inputs: Any) -> np.ndarray:
+        """Runs a signature that paints, and refuses what is not a picture of each content's size."""
+        painted = self.signature(name, content_image=content, **inputs)
+        if painted.shape != content.shape:
+            raise InputError(
+                f"{self._folder}: its signature {name!r} gives {list(painted.shape)} for contents of "
+                f"{list(content.shape)}: a stylizer gives one picture for one, and keeps its size"
+            )
+        return painted
 
     def bottleneck(self, style: Pictures) -> np.ndarray:
         """Returns the bottleneck [B, 1, 1, D] of style pictures [B, h, w, 3]."""
@@ -83,7 +101,7 @@ class SavedModelStylizer(SavedModel):
         """Returns content pictures [B, H, W, 3] in the style of a bottleneck [B or 1, 1, 1, D]."""
         content = as_pictures(content, "content")
         check_bottleneck(bottleneck, self._bottleneck_dim, len(content))
-        return self.signature("transform", content_image=content, style_bottleneck=bottleneck)
+        return self._painted("transform", content, style_bottleneck=bottleneck)
 
     def __call__(self, content: Pictures, style: Pictures, strength: float | None = None) -> np.ndarray:
         """Repaints pictures in the style of other pictures.
@@ -102,7 +120,7 @@ class SavedModelStylizer(SavedModel):
         content, style = as_pictures(content, "content"), as_pictures(style, "style")
         check_styles(len(style), len(content))
         if strength is None:
-            return self.signature("serving_default", content_image=content, style_image=style)
+            return self._painted("serving_default", content, style_image=style)
         check_strength(strength)
         strengths = np.full(len(content), strength, np.float32)
-        return self.signature("strength", content_image=content, style_image=style, strength=strengths)
+        return self._painted("strength", content, style_image=style, strength=strengths)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from toolkit.errors import InputError
+from toolkit.errors import InputError, WorkError
 from toolkit.imaging import images, samples
 from toolkit.runtimes.saved_model import SIGNATURES, SavedModelStylizer
 
@@ -87,3 +87,54 @@ def test_a_saved_model_of_something_else_is_refused(tmp_path):
     missing = [name for name in SIGNATURES if name != "serving_default"]
     with pytest.raises(InputError, match=f"not a stylizer: it lacks the signature '{missing[0]}'"):
         SavedModelStylizer(tmp_path)
+
+
+def forged(folder, paint):
+    """A SavedModel with a stylizer's signatures, which paints by a function of its contents."""
+    picture, module = tf.TensorSpec((None, None, None, 3)), tf.Module()
+    inputs = {
+        "serving_default": {"content_image": picture, "style_image": picture},
+        "strength": {"content_image": picture, "style_image": picture, "strength": tf.TensorSpec((None,))},
+        "bottleneck": {"style_image": picture},
+        "transform": {"content_image": picture, "style_bottleneck": tf.TensorSpec((None, 1, 1, 100))},
+        "image_bytes": {"content_image": picture},
+    }
+    called = tf.function(lambda given: paint(next(iter(given.values()))))
+    signatures = {
+        name: tf.function(lambda **given: {"output": called(given)}).get_concrete_function(
+            **{key: tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in specs.items()}
+        )
+        for name, specs in inputs.items()
+    }
+    tf.saved_model.save(module, str(folder), signatures)
+    return SavedModelStylizer(folder)
+
+
+@pytest.mark.parametrize(
+    ("paint", "given"),
+    [
+        (lambda content: content[:0], "[0, 32, 32, 3]"),
+        (lambda content: tf.concat([content, content], 2), "[1, 32, 64, 3]"),
+        (lambda content: tf.constant(1.0), "[]"),
+    ],
+)
+def test_what_is_no_picture_of_the_contents_size_is_refused(tmp_path, paint, given):
+    odd, content = forged(tmp_path, paint), np.zeros((1, 32, 32, 3), np.float32)
+    calls = {
+        "serving_default": lambda: odd(content, content),
+        "strength": lambda: odd(content, content, 0.5),
+        "transform": lambda: odd.transform(content, np.zeros((1, 1, 1, 100), np.float32)),
+    }
+    for name, call in calls.items():
+        with pytest.raises(InputError) as caught:
+            call()
+        assert f"{tmp_path}: its signature {name!r} gives {given} for contents of [1, 32, 32, 3]" in str(caught.value)
+
+
+def test_a_signature_that_fails_is_told_in_one_line_with_the_reason(tmp_path):
+    content = np.zeros((1, 32, 32, 3), np.float32)
+    odd = forged(tmp_path, lambda content: tf.ensure_shape(content[:1], (7, None, None, 3)))
+    with pytest.raises(WorkError) as caught:
+        odd(content, content)
+    assert str(caught.value).startswith(f"{tmp_path}: its signature 'serving_default' could not be run: ")
+    assert "\n" not in str(caught.value)

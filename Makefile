@@ -62,7 +62,7 @@ $(BROWSER_READY): $(READY)
 	@touch $@
 
 .PHONY: test-browser
-test-browser: $(BROWSER_READY) ## export the web page with npm, and hold it against Python in Debian's Chromium
+test-browser: $(BROWSER_READY) ## export the web page with npm, and compare it with Python in Debian's Chromium
 	$(BIN)/python -m pytest -m browser tests/browser
 
 .PHONY: test-arm64

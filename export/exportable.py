@@ -51,7 +51,7 @@ class Exportable(Protocol):
     """A model on its way into a bundle, or read back from one.
 
     Attributes:
-        model: the float32 model, which every artifact is held against.
+        model: the float32 model, which every artifact is checked against.
         source: where it comes from; `method` is one of `export.artifact.METHODS`.
         exporters: by format.
         reference: where a bundle keeps the float32 model, with forward slashes.

@@ -89,7 +89,7 @@ def export_bundle(
     signer: BundleSigner | None = None,
     sizes: Sizes | None = None,
 ) -> Manifest:
-    """Exports a model in every form asked for, verifies each, and writes the bundle whole or not at all.
+    """Exports a model in every form asked for, verifies each, and writes the bundle atomically.
 
     Args:
         exportable: the model, as `export.sources.loader.open_source` gives it.

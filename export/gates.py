@@ -154,7 +154,7 @@ class Parity:
         return Metrics(**{name: float(value) for name, value in worst.items()})
 
     def under(self, gate: Gate) -> "Parity":
-        """Returns the same measurements, held against another gate."""
+        """Returns the same measurements, checked against another gate."""
         return dataclasses.replace(self, gate=gate, failures=_failures(self.metrics, gate))
 
     def to_json(self) -> dict[str, Any]:

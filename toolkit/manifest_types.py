@@ -176,7 +176,7 @@ class BundleSourceRecord(SourceRecord):
     reference: Annotated[
         RelativePath,
         {
-            "description": "the float32 model that every artifact is held against: a .keras file, or the folder of a "
+            "description": "the float32 model that every artifact is checked against: a .keras file, or the folder of a "
             "SavedModel"
         },
     ]

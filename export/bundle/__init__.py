@@ -1,4 +1,4 @@
-"""The bundle: one folder with a manifest that accounts for every byte, written whole or not at all.
+"""The bundle: one folder with a manifest that accounts for every byte, written atomically.
 
 Report, model card, tables, signatures and the check of what a manifest claims are here too. `export.exporting`, the
 commands and `serving` import it; the exporters do not.

@@ -1,4 +1,4 @@
-"""The bundle's folder: written whole or not at all, and every byte of it accounted for."""
+"""The bundle's folder: written atomically, and every byte of it accounted for."""
 
 import contextlib
 import errno

@@ -24,7 +24,7 @@ def gate_of(artifact: Artifact) -> Gate:
 
 
 def sizes_of(artifact: Artifact) -> list[tuple[int, int]]:
-    """Returns the heights and widths at which an artifact is held against the reference."""
+    """Returns the heights and widths at which an artifact is checked against the reference."""
     if artifact.format == "web":
         return [(side, side) for side in PAGE_SIZES]
     if artifact.size:

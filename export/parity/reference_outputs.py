@@ -35,7 +35,7 @@ class ArtifactReferences:
         cases = functools.partial(evaluation.cases, pairs=pairs)
         if isinstance(model, SingleStyleStylizer):
             cases = functools.partial(self._cases_in_style, name=name, style=None)
-        # What was cut in two is held against the model as it was loaded.
+        # What was cut in two is checked against the model as it was loaded.
         self._own = evaluation.ReferenceOutputs(model.end_to_end if isinstance(model, SplitStylizer) else model, cases)
 
     def of(self, artifact: Artifact, folder: Path) -> evaluation.ReferenceOutputs:

@@ -125,7 +125,7 @@ def reopen(path: Path, source: SourceRecord) -> ExportableStylizer:
             raise
         named = " ".join(f"--import {module}" for module in missing)
         raise InputError(f"{path}: this bundle's model needs {named}") from error
-    # What is read off the model, and held against what was said of it.
+    # What is read off the model, and checked against what was said of it.
     anew = ("method", "inputs", "range", "split_at", "imports")
     kept = {key: value for key, value in source.items() if key not in anew}
     return exportable(model, cast("SourceRecord", kept), path)

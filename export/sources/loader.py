@@ -110,7 +110,7 @@ def reopen(bundle: Path, manifest: Manifest) -> Exportable:
         manifest: its manifest, valid by the schema.
 
     Returns:
-        The float32 model that the bundle's artifacts are to be held against.
+        The float32 model that the bundle's artifacts are to be checked against.
 
     Raises:
         InputError: the model is damaged, or is not the preset it is said to be.

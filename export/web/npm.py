@@ -1,4 +1,4 @@
-"""Brings files from pinned npm packages: by npm itself, held against their integrity hash, kept in a cache."""
+"""Brings files from pinned npm packages: by npm itself, checked against their integrity hash, kept in a cache."""
 
 import base64
 import hashlib

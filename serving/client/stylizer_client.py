@@ -70,7 +70,7 @@ class StylizerClient:
         tries: how often a call is made while the server is UNAVAILABLE; nothing else is tried again.
         compress: requests are sent with gzip, which helps tensors and not the bytes of JPEG and PNG files.
         token: sent as `authorization: Bearer`; not in the clear, but to this machine.
-        root_certificates: a PEM file that the server's certificate is held against; the system's by default.
+        root_certificates: a PEM file that the server's certificate is checked against; the system's by default.
         max_message_bytes: bound on a message in either direction.
 
     Raises:

@@ -87,7 +87,7 @@ class Connection:
         path: what comes before `/v1` for REST behind a gateway; empty by default.
         compress: requests are sent with gzip.
         token: sent as `authorization: Bearer`; None for none.
-        root_certificates: PEM bytes that the server's certificate is held against; the system's by default.
+        root_certificates: PEM bytes that the server's certificate is checked against; the system's by default.
         max_message_bytes: bound on a message in either direction.
     """
 

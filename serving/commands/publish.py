@@ -50,7 +50,7 @@ def publish(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify a bundle's SavedModel and publish it as a new version, whole or not at all.
+    """Verify a bundle's SavedModel and publish it as a new version, atomically.
 
     The hash of every file of the bundle is checked. Metrics are measured for the SavedModel alone, because nothing else
     is published.

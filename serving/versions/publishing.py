@@ -124,7 +124,7 @@ def publish(
     progress: Progress = lambda step: None,
     mode: int | None = None,
 ) -> Version:
-    """Verifies a bundle and puts its SavedModel into a base path as a new version, whole or not at all.
+    """Verifies a bundle and puts its SavedModel into a base path as a new version, atomically.
 
     Args:
         bundle: the bundle's folder.

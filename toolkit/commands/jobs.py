@@ -111,7 +111,7 @@ class Output:
         return result_suffix(content) if self.suffix is None else self.suffix
 
     def target(self, jobs: list[Job]) -> output_paths.OutputTarget:
-        """Returns what is written, to be held against what is read."""
+        """Returns what is written, to be checked against what is read."""
         if self.is_folder:
             return output_paths.Folder("--output", self.path, [job.output for job in jobs])
         return output_paths.File("--output", self.path, images.WRITABLE_SUFFIXES)

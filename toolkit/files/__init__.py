@@ -1,4 +1,4 @@
-"""Files in general: opened without waiting, written whole or not at all, and never over what is read.
+"""Files in general: opened without waiting, written atomically, and never over what is read.
 
 Any room may import it; it imports errors alone. Neither NumPy nor TensorFlow is needed.
 """

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, whatever stops the writing."""
+"""Files that are written atomically, whatever stops the writing."""
 
 import errno
 import os
@@ -59,7 +59,7 @@ def sync(path: Path) -> None:
 
 
 def write_atomically(data: bytes, path: Path) -> None:
-    """Writes a file, whole or not at all.
+    """Writes a file atomically.
 
     Raises:
         InputError: the folder is missing or cannot be written.

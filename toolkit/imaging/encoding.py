@@ -1,4 +1,4 @@
-"""Writes pictures: as Pillow images, as the bytes of files, and as files that are whole or not there."""
+"""Writes pictures: as Pillow images, as the bytes of files, and as atomic files."""
 
 import io
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def encode_png(picture: Any, metadata: PhotoMetadata | None = None) -> bytes:
 
 
 def save_image(picture: Any, path: str | Path, quality: int = 95, metadata: PhotoMetadata | None = None) -> None:
-    """Saves a picture as a file that is written whole or not at all.
+    """Saves a picture as a file that is written atomically.
 
     Args:
         picture: as `to_pillow` takes it: RGB [H, W, 3] or [1, H, W, 3], floats in [0, 1] or unsigned integers.
@@ -92,7 +92,7 @@ def encode_image(picture: Any, path: str | Path, quality: int = 95, metadata: Ph
 
 
 def save_animation(pictures: Sequence[Any], path: str | Path, seconds: float = 4.0) -> None:
-    """Saves pictures as one moving picture, written whole or not at all.
+    """Saves pictures as one moving picture, written atomically.
 
     Args:
         pictures: as `to_pillow` takes them, in order; at least one.

@@ -57,7 +57,7 @@ class StylizedImage:
         return images.encode_image(self.picture, path, metadata=self.metadata)
 
     def save(self, path: str | Path) -> None:
-        """Writes the picture with the photo's metadata, whole or not at all; see `toolkit.imaging.images`."""
+        """Writes the picture with the photo's metadata, atomically; see `toolkit.imaging.images`."""
         images.save_image(self.picture, path, metadata=self.metadata)
 
 

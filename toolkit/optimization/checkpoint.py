@@ -1,4 +1,4 @@
-"""The saved state of a run: one file, written whole or not at all, that names its run."""
+"""The saved state of a run: one file, written atomically, that names its run."""
 
 import json
 import os

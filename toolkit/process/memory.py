@@ -72,7 +72,7 @@ _TFLITE_OF_ONE_SIZE = PixelCost(60, 40)
 # again is an estimate for what was not measured, such as --preserve-color.
 ENLARGED_PIXEL = 60
 
-# Of a stylizer's export, for each pixel of the largest content: the float32 model that artifacts are held against; or
+# Of a stylizer's export, for each pixel of the largest content: the float32 model that artifacts are checked against; or
 # the calibration, which keeps every layer's output. Measured on sides from 512 to 1024 pixels, and rounded up.
 EXPORTED_PIXEL, CALIBRATED_PIXEL = 1800, 4000
 # And for each pixel of the others: twelve contents, and the pictures that they must give.

@@ -81,7 +81,7 @@ def tflite_artifacts(manifest: Manifest) -> list[tuple[str, int | None]]:
 def find_pair(source: str | Path | tuple[str | Path, str | Path], artifact: str | None = None) -> tuple[Path, Path]:
     """Finds the predictor and the transformer of an exported pair.
 
-    `source` is a bundle's folder, whose files are held against its manifest; an artifact's folder; or the two files. Of
+    `source` is a bundle's folder, whose files are checked against its manifest; an artifact's folder; or the two files. Of
     a bundle, the artifact is by default the first that `tflite_artifacts` lists.
     """
     if isinstance(source, str | Path):

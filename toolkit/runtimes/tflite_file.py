@@ -150,7 +150,7 @@ def read_tflite(path: Path) -> TFLiteFile:
     """Reads a .tflite file and checks that it is sound: all that its tables name lies in the file.
 
     An operation's options are not looked into, nor whether its tensors have the right shapes: the
-    runtime checks most of that, and a bundle holds every file against its hash.
+    runtime checks most of that, and a bundle checks every file against its hash.
 
     Raises:
         InputError: there is no such file, it is no TFLite model, or it is damaged or cut short.

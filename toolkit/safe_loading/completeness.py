@@ -48,7 +48,7 @@ def _missing_variables(folder: Path) -> str | None:
     try:
         reader = tf.train.load_checkpoint(str(folder / _VARIABLES))
         for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)  # which holds it against its checksum
+            reader.get_tensor(name)  # verifies the checksum
     except Exception:  # on damaged files TensorFlow raises nearly anything
         return f"{_VARIABLES.as_posix()}.data, whole"
     return None

@@ -24,7 +24,7 @@ def record_path(folder: Path) -> Path:
 
 
 def save_copy(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
-    """Copies a module out of TensorFlow Hub's cache; whole or not at all.
+    """Copies a module out of TensorFlow Hub's cache, atomically.
 
     Args:
         resolved: the module.

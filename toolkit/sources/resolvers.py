@@ -207,7 +207,7 @@ def _cache() -> Path:
 
 
 def _cached(handle: str, name: str, fetch: Callable[[str, str], None]) -> str:
-    """Finds a module in the cache, or brings it there; whole or not at all."""
+    """Finds a module in the cache, or brings it there atomically."""
     folder = str(_cache() / name)
     _remove_stale_lock(Path(folder))
     transfer = _current()

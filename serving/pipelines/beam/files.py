@@ -1,4 +1,4 @@
-"""Files on any file system that Apache Beam has: found by pattern, read, written whole or not at all."""
+"""Files on any file system that Apache Beam has: found by pattern, read, written atomically."""
 
 import contextlib
 import io

@@ -71,7 +71,7 @@ def batches(group: tuple[SizeKey, Iterable[Task]]) -> Iterator[list[Task]]:
 
 
 class Write(beam.DoFn):
-    """Writes each result, whole or not at all."""
+    """Writes each result atomically."""
 
     def __init__(self, output: str) -> None:
         self._output = output

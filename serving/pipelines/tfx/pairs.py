@@ -1,4 +1,4 @@
-"""Pairs of pictures that a model is held against: from a folder, or from tf.Examples."""
+"""Pairs of pictures that a model is checked against: from a folder, or from tf.Examples."""
 
 import io
 from collections.abc import Iterable, Iterator

@@ -22,7 +22,7 @@ def StylizerSource(  # noqa: N802 components are named like classes
     value_range: Parameter[str] = "",
     fingerprint: Parameter[str] = "",
 ) -> None:
-    """Brings a stylizer into the pipeline: the float32 model that everything later is held against.
+    """Brings a stylizer into the pipeline: the float32 model that everything later is checked against.
 
     Args:
         source: A preset, a TensorFlow Hub or Kaggle handle, a `.keras` file, or whatever else `styleport export` takes

@@ -1,4 +1,4 @@
-"""What a manifest says of its artifacts is held against what their files give, not believed."""
+"""What a manifest says of its artifacts is checked against what their files give, not believed."""
 
 import json
 import shutil

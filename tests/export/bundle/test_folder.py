@@ -1,4 +1,4 @@
-"""A bundle is written whole or not at all, and every byte of it is accounted for."""
+"""A bundle is written atomically, and every byte of it is accounted for."""
 
 import copy
 import fcntl

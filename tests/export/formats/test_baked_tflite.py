@@ -40,7 +40,7 @@ def paintings(tmp_path_factory):
 
 @pytest.fixture(scope="module", autouse=True)
 def small_pictures():
-    """What takes any size is held against the model on small pictures."""
+    """What takes any size is checked against the model on small pictures."""
     with pytest.MonkeyPatch.context() as patch:
         measuring.at(patch, lambda artifact: [(artifact.size or 64, artifact.size or 64)])
         yield

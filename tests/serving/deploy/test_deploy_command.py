@@ -1,4 +1,4 @@
-"""`styleport deploy` writes files that their readers take, filled in for a base path, whole or not at all."""
+"""`styleport deploy` writes files that their readers take, filled in for a base path, atomically."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, on this machine and elsewhere."""
+"""Files are written atomically, on this machine and elsewhere."""
 
 import pytest
 from apache_beam.io.filesystem import BeamIOError

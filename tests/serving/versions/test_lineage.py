@@ -1,4 +1,4 @@
-"""Where a version comes from is told from its own folder, and its files are held against what was recorded."""
+"""Where a version comes from is told from its own folder, and its files are checked against what was recorded."""
 
 import json
 

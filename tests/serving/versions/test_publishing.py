@@ -1,4 +1,4 @@
-"""A version is published whole or not at all, under the next number, and never replaced."""
+"""A version is published atomically, under the next number, and never replaced."""
 
 import json
 import multiprocessing

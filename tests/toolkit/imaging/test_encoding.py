@@ -1,4 +1,4 @@
-"""Pictures are written whole or not at all."""
+"""Pictures are written atomically."""
 
 import errno
 import os

@@ -242,7 +242,7 @@ def _fail(message: str, exit_code: int) -> int:
 
 def main() -> None:
     """Runs the command with the process's arguments and exits; ends in good order where a signal asks for it."""
-    streams.mend_standard()
+    streams.make_standard_robust()
     signals.end_in_order()
     aborts.watch()
     sys.exit(run(sys.argv[1:]))

@@ -161,7 +161,7 @@ def test_a_model_of_batches_of_one_length_paints_any_number_of_pictures(source, 
     in_a_graph = opened.of_any_batch(freeze(opened).call())
     np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(styles)), expected, atol=1e-6)
     np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(STYLE))[0], expected[0], atol=1e-6)
-    with pytest.raises(InputError, match="batches of one length, stays end-to-end"):
+    with pytest.raises(InputError, match="batch length stays end-to-end"):
         open_model(path, options=SourceOptions(split_at="x"))
 
 
@@ -310,7 +310,7 @@ def test_a_class_that_is_not_known_is_named_with_the_option_to_give(tmp_path):
     model.save(path)
     said = refusal(path)
     assert said.startswith(
-        f"{path}: its class 'NowhereElse' is not known, and the file brings no code along: give --import"
+        f"{path}: its class 'NowhereElse' is not known, and the file contains no code: give --import"
     )
 
 

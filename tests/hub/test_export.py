@@ -244,7 +244,7 @@ def test_a_module_of_a_model_s_own_classes_is_named_to_each_command_and_never_im
     code, _, error = run(*export)
     assert code == 2
     assert error.startswith(
-        "custom.keras: its class 'Halved' is not known, and the file brings no code along: give --import"
+        "custom.keras: its class 'Halved' is not known, and the file contains no code: give --import"
     )
     code, _, error = run(*export, "--import", "my_layers")
     assert code == 0, error
@@ -299,7 +299,7 @@ def test_options_take_the_method_from_the_source(two_inputs, tmp_path):
 def test_a_tensor_that_does_not_separate_is_refused_with_those_that_do(run, two_inputs, tmp_path):
     for tensor, said in (
         ("look_1/Relu", "it depends on the content"),
-        ("scale_1/BiasAdd", "the picture depends on the style past it"),
+        ("scale_1/BiasAdd", "the picture also depends on the style in other ways"),
         ("nowhere", "the graph has no such tensor"),
         ("read_1/BiasAdd", "neither [B, 1, 1, D] nor [B, D]"),
     ):
@@ -325,7 +325,7 @@ def test_a_model_of_one_size_says_which_size_to_give(run, tmp_path):
     assert code == 0, error
     assert run("verify", tmp_path / "bundle")[0] == 0
     code, _, error = run("export", tmp_path / "cut", "--model", tmp_path / "fixed.keras", "--split-at", "x")
-    assert "what takes pictures of one size, or batches of one length, stays end-to-end" in error
+    assert "a model of fixed picture size or batch length stays end-to-end" in error
 
 
 def test_end_to_end_is_no_method_to_ask_for(run, tmp_path):

@@ -303,7 +303,7 @@ def test_a_tflite_pair_without_a_runtime_names_the_extra(pictures, tmp_path, sma
         *("stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", out, *arguments),
     )
     assert result.returncode == 2
-    assert result.stderr == "styleport: running .tflite files takes LiteRT: pip install ai-edge-litert\n"
+    assert result.stderr == "styleport: running .tflite files needs LiteRT: pip install ai-edge-litert\n"
     assert not out.exists()
 
 

@@ -113,7 +113,7 @@ def test_a_label_that_is_of_another_artifact_is_named(tmp_path, artifact, told):
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_in_a_manifest_are_finite(tmp_path, number):
     (tmp_path / manifests.MANIFEST_FILE).write_text(f'{{"schema_version": 1, "artifacts": [{number}]}}')
-    with pytest.raises(InputError, match=f"not a manifest \\({number} is no finite number\\)"):
+    with pytest.raises(InputError, match=f"not a manifest \\({number} is not a finite number\\)"):
         manifests.read(tmp_path)
 
 

@@ -64,7 +64,7 @@ def test_a_file_is_described_by_size_ends_operations_and_gpu(run, bundle):
         "  in   style_bottleneck  float32  [1x1x1x100]",
         "  out  stylized_image    float32  [1x?x?x3]",
     ]
-    assert lines[-1].startswith("GPU: not as a whole: its sizes vary, and a GPU needs them beforehand")
+    assert lines[-1].startswith("GPU: not as a whole: its sizes vary, and a GPU needs them in advance")
     assert max(map(len, lines[4:-1])) <= 80
 
 

@@ -343,7 +343,7 @@ def test_verify_holds_the_file_against_the_bottleneck_beside_it(run, copy):
     [
         (lambda record: record.update(strength=0.5), "its style is not the one that the manifest names"),
         (lambda record: record["bottleneck"].pop(), "its bottleneck is not 100 finite numbers"),
-        (lambda record: record["bottleneck"].__setitem__(0, float("nan")), "not a style (NaN is no finite number)"),
+        (lambda record: record["bottleneck"].__setitem__(0, float("nan")), "not a style (NaN is not a finite number)"),
         (lambda record: record["bottleneck"].__setitem__(0, 1e300), "its bottleneck is not 100 finite numbers"),
         (lambda record: record.pop("pictures"), "not a style (KeyError: 'pictures')"),
     ],

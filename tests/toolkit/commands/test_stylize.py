@@ -361,7 +361,7 @@ BAD_PICTURES = {
     missing: "No such file or directory",
     empty: "the file is empty",
     truncated_jpeg: "the picture is broken or cut short",
-    text_renamed: "it is not a picture of a known kind",
+    text_renamed: "unknown picture format",
     bomb: "megapixels, and at most",
     zero_pixels: "",
     three_pixels: "it is 20x3 px; both sides must be at least 16 px",
@@ -527,7 +527,7 @@ def no_files(bundle):
         (newer_schema, "schema version 99 is newer than 1, the last known here: upgrade styleport"),
         (truncated_graph, "saved_model.pb: changed: 1000 bytes, "),
         (truncated_variables, "variables.data-00000-of-00001: changed: 1000 bytes, "),
-        (no_manifest, "is no model, but holds some: give "),
+        (no_manifest, "is not a model, but contains models: give "),
         (no_files, "missing from the bundle"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -634,7 +634,7 @@ def test_files_of_kinds_that_are_not_read_are_told(capfd, pictures, styles, out,
     assert code == 0
     skipped, hint = printed.err.split("; ", 1)
     assert skipped == "styleport: 2 files are of no kind that is read, and skipped: clip.mov, raw.heic"
-    assert hint.startswith("pictures of HEIC are not read; convert it: `heif-convert photo.heic photo.jpg`")
+    assert hint.startswith("HEIC pictures are not supported; convert it: `heif-convert photo.heic photo.jpg`")
     if as_json:
         assert json.loads(printed.out)["skipped"] == [str(pictures / "clip.mov"), str(pictures / "raw.heic")]
 

@@ -74,13 +74,13 @@ def test_a_changed_byte_is_refused(folder, name):
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
-    with pytest.raises(InputError, match=r"is damaged: its sha256 is \w{64}, \w{64} is recorded; reinstall"):
+    with pytest.raises(InputError, match=r"is damaged: its sha256 is \w{64}, not \w{64}; reinstall"):
         DeviceStylizer.from_preset(NAME)
 
 
 def test_a_missing_file_is_refused(folder):
     (folder / FILES[0]).unlink()
-    with pytest.raises(InputError, match=r"predictor.tflite is damaged: its sha256 is that of no file"):
+    with pytest.raises(InputError, match=r"predictor.tflite is damaged: its sha256 is that of a missing file"):
         DeviceStylizer.from_preset(NAME)
 
 

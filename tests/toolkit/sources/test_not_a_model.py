@@ -21,9 +21,9 @@ def refusal(path):
         ("net.h5", "is in the format of Keras before version 3: keras.saving.load_model(…).save('model.keras')"),
         ("net.H5", "is in the format of Keras before version 3"),
         ("net.weights.h5", "holds weights alone, without the network"),
-        ("net.tflite", "is a TFLite file, which is what is exported: give the model that it was made from"),
+        ("net.tflite", "is a TFLite file, the result of an export: give the model it was made from"),
         ("net.onnx", "is an ONNX file: convert it to a SavedModel or a .keras file first"),
-        ("net.pth", "is a file of PyTorch: convert it"),
+        ("net.pth", "is a PyTorch file: convert it"),
         ("frozen.pb", "is a graph without signatures: save it as a SavedModel"),
         ("net.ckpt.data-00000-of-00001", "is a checkpoint: weights alone"),
         ("net.ckpt.index", "is a checkpoint: weights alone"),
@@ -42,7 +42,7 @@ def test_a_zip_archive_is_told_by_what_is_in_it(tmp_path):
             for member in members:
                 archive.writestr(member, "")
     assert "is a zip archive: unpack it and give the folder" in refusal(tmp_path / "plain.zip")
-    assert refusal(tmp_path / "model.zip").endswith("is a Keras model by what is in it: name it model.keras")
+    assert refusal(tmp_path / "model.zip").endswith("is a Keras model by its contents: name it model.keras")
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_part_of_a_saved_model_names_its_folder(bundle_like):
 
 
 def test_a_folder_around_models_names_one(bundle_like):
-    assert refusal(bundle_like.parent).endswith(f"is no model, but holds some: give {bundle_like}")
+    assert refusal(bundle_like.parent).endswith(f"is not a model, but contains models: give {bundle_like}")
 
 
 def test_the_graph_s_file_stands_for_its_folder(bundle_like):

@@ -93,7 +93,7 @@ def test_it_is_refused_with_what_there_is_too_much_of(tmp_path, name):
     path.write_bytes(attack())
     message = refusal(path)
     assert told in message
-    assert message.endswith("; open it in an image editor and save it anew")
+    assert message.endswith("; open it in an image editor and save it again")
 
 
 def photographers_jpeg():

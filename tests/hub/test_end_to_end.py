@@ -409,7 +409,7 @@ def test_an_end_to_end_model_has_the_call_of_all_and_no_strength_but_1(tmp_path)
     layer_kinds.KINDS["batches of 4"]().save(tmp_path / "model.keras")
     opened = open_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(opened(CONTENT, STYLE, strength=1), opened(CONTENT, STYLE))
-    with pytest.raises(InputError, match="an end-to-end model has none but 1"):
+    with pytest.raises(InputError, match="an end-to-end model supports only 1"):
         opened(CONTENT, STYLE, strength=0.5)
-    with pytest.raises(InputError, match="an end-to-end model has none but 1"):
+    with pytest.raises(InputError, match="an end-to-end model supports only 1"):
         ImageStylizer(opened, StylizeOptions(strength=0.5))

@@ -198,7 +198,7 @@ def test_an_end_to_end_model_has_no_strength(run, keras_bundle, pictures):
     arguments = [pictures / "cat.png", pictures / "starry_night.png", "-o", pictures / "out.png", "--strength", "0.5"]
     code, _, error = run("stylize", *arguments, "--model", keras_bundle)
     assert code == 2
-    assert "an end-to-end model has none but 1; where it has a bottleneck, --split-at names it" in error
+    assert "an end-to-end model supports only 1; if it has a bottleneck, give --split-at" in error
 
 
 # What is opened again in another process, after other models

@@ -257,7 +257,7 @@ def test_a_range_of_ours_is_refused(run, bundle, tmp_path, pictures):
     for model in ("magenta-mobile", bundle):
         code, _, error = run(*arguments, "--model", model, "--range", "-1..1")
         assert code == 2
-        assert error.startswith("--range -1..1: magenta-mobile is called as all of ours are")
+        assert error.startswith("--range -1..1: magenta-mobile is not an external model")
     code, _, error = run("export", tmp_path / "bundle", "--method", "optimization", "--range", "-1..1")
     assert (code, error) == (2, "--range has no effect with --method optimization: leave it out")
 

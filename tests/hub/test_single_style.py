@@ -160,7 +160,7 @@ def test_a_style_and_its_options_are_refused(run, exported, network, pictures, t
     with_style = ["stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", tmp_path / "out.png"]
     code, _, error = run(*with_style, "--model", exported)
     assert code == 2
-    assert "has its style inside and takes no STYLE" in error
+    assert "has a built-in style and takes no STYLE" in error
     code, _, error = run(*arguments, network, "--range", "0..255", "--split-at", "x")
     assert (code, error) == (2, "--split-at 'x': the model takes only a content, and cannot be split")
     code, _, error = run("compare", *with_style[1:], "--model", exported)

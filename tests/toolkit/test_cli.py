@@ -163,7 +163,7 @@ def test_export_finds_out_first_that_no_temporary_file_can_be_made(capfd, monkey
     with monkeypatch.context() as patch:  # pytest makes temporary files, too
         patch.setattr("tempfile.gettempdir", missing)
         assert cli.run(["export", str(tmp_path / "bundle")]) == 2
-    assert "no folder for temporary files" in capfd.readouterr().err
+    assert "no writable folder for temporary files" in capfd.readouterr().err
 
 
 def test_an_interrupt_ends_with_code_130(command):

@@ -406,7 +406,7 @@ def test_a_style_given_to_it_all_the_same_is_refused(run, single_styles, photos,
     arguments = ["-o", tmp_path / "out.png", "--model", single_styles, "--artifact", FLOAT32]
     code, _, error = run("stylize", photos / "chelsea.png", photos / "coffee.png", *arguments)
     assert code == 2
-    assert f"{FLOAT32} has its style inside and takes no STYLE" in error
+    assert f"{FLOAT32} has a built-in style and takes no STYLE" in error
     assert not (tmp_path / "out.png").exists()
 
 
@@ -415,7 +415,7 @@ def test_options_of_a_style_are_refused(run, single_styles, photos, tmp_path, op
     arguments = ["-o", tmp_path / "out.png", "--model", single_styles, "--artifact", FLOAT32]
     code, _, error = run("stylize", photos / "chelsea.png", *arguments, *option)
     assert code == 2
-    assert f"{option[0]} has no effect on {FLOAT32}, which has its style inside" in error
+    assert f"{option[0]} has no effect on {FLOAT32}, which has a built-in style" in error
 
 
 def test_an_artifact_without_a_style_inside_still_needs_one(run, bundle, photos, tmp_path):

@@ -157,7 +157,7 @@ def test_a_run_stopped_by_an_interrupt_leaves_its_picture_and_goes_on_where_it_w
     code, told = interrupted(pictures, 1, *options)
     assert code == 130, told
     assert re.fullmatch(
-        r"styleport: interrupted after \d+ of 120 steps; the picture as it stands is in \S+/out.png; "
+        r"styleport: interrupted after \d+ of 120 steps; the current picture is in \S+/out.png; "
         r"the same command continues from \S+/run\n",
         told,
     )

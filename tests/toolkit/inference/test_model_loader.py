@@ -56,7 +56,7 @@ def test_a_bundle_with_nothing_to_run_by_itself_says_what_it_has(small_bundle):
     manifest["artifacts"][0]["format"] = "web"
     (bundle / "manifest.json").write_text(json.dumps(manifest))
     said = refusal(bundle)
-    assert said == (f"{bundle}: holds no artifact that is run by default: name one with --artifact: tflite/float32_384")
+    assert said == (f"{bundle}: holds no default artifact: choose with --artifact from tflite/float32_384")
 
 
 def test_an_artifact_of_a_bundle_is_opened_by_its_path(small_bundle):

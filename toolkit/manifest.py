@@ -125,5 +125,5 @@ def open_artifact(bundle: Path, name: str, manifest: Manifest | None = None) -> 
         raise InputError(f"{folder}: missing from the bundle")
     added = sorted(path for path in folder.rglob("*") if path not in known and not path.is_dir())
     if added:
-        raise InputError(f"{added[0]}: added: the manifest does not know it")
+        raise InputError(f"{added[0]}: added: not in the manifest")
     return folder

@@ -332,7 +332,7 @@ def test_end_to_end_is_no_method_to_ask_for(run, tmp_path):
     code, _, error = run("export", tmp_path / "other", "--method", "one-piece")
     assert code == 2
     assert "unknown method 'one-piece'" in error
-    assert "a stylizer is kept end-to-end by --split-at none" in error
+    assert "--split-at none keeps a stylizer end-to-end" in error
 
 
 def test_a_gate_that_is_missed_is_reported_as_always(run, two_inputs, tmp_path, small, monkeypatch):

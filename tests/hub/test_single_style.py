@@ -164,14 +164,14 @@ def test_a_style_and_its_options_are_refused(run, exported, network, pictures, t
     code, _, error = run(*arguments, network, "--range", "0..255", "--split-at", "x")
     assert (code, error) == (2, "--split-at 'x': the model takes only a content, and cannot be split")
     code, _, error = run("compare", *with_style[1:], "--model", exported)
-    assert (code, "has its style inside and paints in no other" in error) == (2, True)
+    assert (code, "has a built-in style and paints in no other" in error) == (2, True)
     assert not (tmp_path / "out.png").exists()
 
 
 def test_what_it_cannot_be_exported_as_is_refused(run, network, tmp_path, pictures):
     arguments = ["export", tmp_path / "bundle", "--model", network, "--range", "0..255"]
     code, _, error = run(*arguments, "--bake", pictures / "starry_night.png")
-    assert (code, "its one style is inside, and no other can be baked in" in error) == (2, True)
+    assert (code, "the model has a built-in style, and no other can be baked in" in error) == (2, True)
     assert not (tmp_path / "bundle").exists()
 
 

@@ -171,8 +171,8 @@ def test_the_lineage_of_a_pushed_version_is_complete(place):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"gates": {"tflite/int8": {"psnr": 20}}}, "never wider"),
-        ({"gates": {"tflite/int9": {"psnr": 40}}}, "no gate is of 'tflite/int9'"),
+        ({"gates": {"tflite/int8": {"psnr": 20}}}, "must not be wider"),
+        ({"gates": {"tflite/int9": {"psnr": 40}}}, "there is no gate for 'tflite/int9'"),
         ({"gates": {"tflite/int8": 40}}, "gates are bounds by metric"),
         ({"source": "no such model"}, "no model 'no such model'"),
         ({"pictures": Path("nowhere")}, "cannot read nowhere/contents"),

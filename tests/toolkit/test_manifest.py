@@ -226,7 +226,7 @@ def test_a_file_that_may_not_be_read_is_refused(tiny, monkeypatch):
 def test_a_file_that_the_manifest_does_not_know_is_refused(tiny):
     (tiny / "first" / "below" / "more").touch()
     said = refusal(manifests.open_artifact, tiny, "first")
-    assert said == f"{tiny / 'first' / 'below' / 'more'}: added: the manifest does not know it"
+    assert said == f"{tiny / 'first' / 'below' / 'more'}: added: not in the manifest"
 
 
 def test_damage_in_one_artifact_does_not_keep_another_closed(tiny):
@@ -249,4 +249,4 @@ def test_a_record_that_lacks_a_key_is_refused(tiny, key):
 
 def test_a_record_of_files_elsewhere_is_refused(tiny):
     rewrite(tiny, lambda record: record.update(files=[record_of("tflite/second/below/file")]))
-    assert "added: the manifest does not know it" in refusal(manifests.open_artifact, tiny, "first")
+    assert "added: not in the manifest" in refusal(manifests.open_artifact, tiny, "first")

@@ -21,7 +21,7 @@ def check(bundle: str) -> None:
         manifest = manifests.read(_manifest(bundle, Path(folder)))
     record = manifests.artifact(manifest, ARTIFACT)
     if manifests.method(manifest) == manifests.SINGLE_STYLE:
-        raise InputError(f"{bundle}: has its style inside and paints in no other: paint with styleport stylize")
+        raise InputError(f"{bundle}: has a built-in style and paints in no other: paint with styleport stylize")
     for what, verdict in ((bundle, manifest.get("verdict")), (f"{bundle}/{ARTIFACT}", record.get("verdict"))):
         if verdict != "pass":
             raise WorkError(f"{what}: its verdict is {verdict!r}, not 'pass': export it again, or see its report")

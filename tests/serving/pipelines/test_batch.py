@@ -265,7 +265,7 @@ def test_a_bundle_of_one_style_is_refused(place, bundle, tmp_path, run):
     forging.write(copy, manifests.read(copy) | {"source": source})
     code, error = refusal(run, place, copy)
     assert code == 2
-    assert f"{copy}: has its style inside and paints in no other" in error
+    assert f"{copy}: has a built-in style and paints in no other" in error
 
 
 def test_a_full_disk_ends_the_run_and_keeps_what_is_written(place, bundle, tmp_path, run, monkeypatch):

@@ -139,7 +139,7 @@ def test_a_tflite_file_slipped_into_a_saved_model_is_not_run(small_bundle):
     bundle = small_bundle("saved_model", "tflite/int8_any")
     slipped = bundle / "saved_model" / "predictor.tflite"
     slipped.write_bytes((bundle / "tflite" / "int8_any" / "predictor.tflite").read_bytes())
-    assert refusal(bundle, "saved_model") == f"{slipped}: added: the manifest does not know it"
+    assert refusal(bundle, "saved_model") == f"{slipped}: added: not in the manifest"
 
 
 def test_a_bundle_of_a_newer_schema_is_refused(small_bundle):

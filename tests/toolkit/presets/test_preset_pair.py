@@ -112,7 +112,7 @@ def test_the_pair_is_rebuilt_byte_for_byte_by_the_versions_recorded(record, tmp_
 def test_a_pair_that_paints_another_picture_is_refused():
     from export import preset_pair
 
-    with pytest.raises(WorkError, match=r"paints another picture than the Keras model: .*: max_abs 1 > 0\.001"):
+    with pytest.raises(WorkError, match=r"pair's pictures differ from the Keras model's: .*: max_abs 1 > 0\.001"):
         preset_pair.check(lambda content, style: content, lambda content, style: 1 - content, size=1)
 
 

@@ -78,7 +78,7 @@ def test_a_second_run_takes_everything_from_the_cache(place):
     before = place.versions()
     told = place.shell(place.commands[0])
     assert told.splitlines()[:5] == [f"{name}: cached" for name in NAMES]
-    assert f"nothing changed; already pushed: version {before[0]}" in told
+    assert f"unchanged; already pushed: version {before[0]}" in told
     assert place.versions() == before
 
 
@@ -190,5 +190,5 @@ def test_what_cannot_be_made_is_refused_before_anything_runs(settings, changes, 
 
 def test_what_is_pushed_must_be_among_the_formats(settings):
     options = dataclasses.replace(settings.options, formats=("tflite",))
-    with pytest.raises(InputError, match="no saved_model, which is what is pushed"):
+    with pytest.raises(InputError, match="no saved_model, which is pushed"):
         create_pipeline(dataclasses.replace(settings, options=options))

@@ -94,7 +94,7 @@ class Servable:
             raise _refusal(path, options.tags, error) from error
 
     def signature(self, name: str) -> Any:
-        """Returns a SignatureDef by its name, `serving_default` if empty; raises FAILED_PRECONDITION if there is none."""
+        """Returns a SignatureDef by its name, `serving_default` if empty, or raises FAILED_PRECONDITION."""
         name = name or DEFAULT_SIGNATURE
         if name not in self.signatures:
             raise ServingError("FAILED_PRECONDITION", f'Serving signature key "{name}" not found.')

@@ -27,7 +27,7 @@ def test_a_rename_that_fails_leaves_nothing(root, tmp_path, monkeypatch):
         raise BeamIOError("rename failed", {sources[0]: OSError(28, "No space left on device")})
 
     monkeypatch.setattr(FileSystems, "rename", full)
-    with pytest.raises(WorkError, match=r"cannot write .*cat.png: No space left on device; mend it and run again"):
+    with pytest.raises(WorkError, match=r"cannot write .*cat.png: No space left on device; fix this and run again"):
         files.write_atomically(b"data", f"{root}/starry_night/cat.png", f"{root}/starry_night")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 

@@ -201,7 +201,9 @@ def _decoding(name: str, stream: BinaryIO | None = None) -> Iterator[None]:
             raise InputError(f"cannot read {name}: {HEIC_HINT}") from error
         if stream is not None and (layout := tiff.read_layout(stream)):
             raise _unread_tiff(name, layout, "such files are not read") from error
-        raise InputError(f"cannot read {name}: unknown picture format; give one of {', '.join(FAMILIES)}") from error
+        raise InputError(
+            f"cannot read {name}: it is not a picture in a known format; give one of {', '.join(FAMILIES)}"
+        ) from error
     except Exception as error:  # Pillow's decoders raise almost any exception on broken bytes
         raise InputError(
             f"cannot read {name}: the picture is broken or cut short ({one_line(error)}); give an undamaged copy"

@@ -133,7 +133,7 @@ def test_verify_refuses_a_bundle_whose_metrics_were_changed(tmp_path, stylizer, 
     manifest = json.loads(json.dumps(manifest))
     manifest["artifacts"][0]["parity"]["psnr"] = 90.0
     forging.write(tmp_path / "bundle", manifest)
-    with pytest.raises(InputError, match=r"not verified: saved_model: its recorded psnr is 90\.0, measured anew"):
+    with pytest.raises(InputError, match=r"not verified: saved_model: its recorded psnr is 90\.0, measured again"):
         exporting.verify_bundle(tmp_path / "bundle")
 
 

@@ -361,7 +361,7 @@ BAD_PICTURES = {
     missing: "No such file or directory",
     empty: "the file is empty",
     truncated_jpeg: "the picture is broken or cut short",
-    text_renamed: "unknown picture format",
+    text_renamed: "it is not a picture in a known format",
     bomb: "megapixels, and at most",
     zero_pixels: "",
     three_pixels: "it is 20x3 px; both sides must be at least 16 px",

@@ -67,7 +67,7 @@ test-contract: $(READY) ## hold the local server, or the one that STYLEPORT_TFS_
 	$(BIN)/python -m pytest tests/contract
 
 .PHONY: test-browser
-test-browser: $(READY) ## export the web page with npm, and hold it against Python in Debian's Chromium
+test-browser: $(READY) ## export the web page with npm, and compare it with Python in Debian's Chromium
 	$(BIN)/python -m pytest -m browser tests/browser
 
 .PHONY: test-arm64

@@ -1,4 +1,4 @@
-"""Models in, verified artifacts out.
+"""Exports models as bundles of verified artifacts.
 
 Public names load on first use: `import export` alone costs no TensorFlow.
 """

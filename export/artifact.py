@@ -1,4 +1,4 @@
-"""Artifacts, which exporters write into a folder of the bundle each, and the options of an export."""
+"""Artifacts, each a folder of the bundle, and the options of an export."""
 
 import itertools
 from collections import Counter
@@ -13,16 +13,16 @@ from toolkit.manifest_types import ArtifactRecord, Format, Quantization
 if TYPE_CHECKING:
     from export.baked_style import Style
 
-# In the order they are exported.
+# In export order.
 FORMATS: tuple[str, ...] = get_args(Format)
-# A page takes npm to make, and a single-style file takes a style, so they are made where they are asked for.
+# A page needs npm, and a single-style file needs a style, so they are exported only on request.
 DEFAULT_FORMATS = ("saved_model", "tflite")
-# Formats that come in one quantization alone, and for any size of picture.
+# Formats with only one quantization, for pictures of any size.
 FIXED_QUANTIZATION = {"saved_model": "float32", "web": "float16"}
 QUANTIZATIONS: tuple[str, ...] = get_args(Quantization)
-# The side of the content picture that Magenta's own TFLite files take.
+# The side of the content pictures of Magenta's own TFLite files.
 DEFAULT_SIZE = 384
-# A page chooses between transformers of these sides: LiteRT.js 2.5 computes nothing with one of any size.
+# A page chooses between transformers of these sides: LiteRT.js 2.5 cannot run a transformer of any size.
 PAGE_SIZES = (DEFAULT_SIZE, 768)
 MAX_SIDE = 4096
 
@@ -38,7 +38,7 @@ class Artifact:
         format: one of `FORMATS`.
         quantization: one of `QUANTIZATIONS`.
         size: side of the content pictures it takes, in pixels; None for any height and width.
-        style: what is baked into it; None where the style is an input.
+        style: the baked style; None if the style is an input.
     """
 
     path: str
@@ -49,7 +49,7 @@ class Artifact:
 
     @classmethod
     def from_record(cls, record: ArtifactRecord) -> "Artifact":
-        """Reads what a manifest, valid by the schema, says of an artifact."""
+        """Creates an artifact from its record in a valid manifest."""
         from export.baked_style import Style
 
         style = Style.from_json(record["style"]) if "style" in record else None
@@ -57,12 +57,12 @@ class Artifact:
 
     @property
     def label(self) -> str:
-        """The path that what is said of it makes."""
+        """The path that its properties determine."""
         return _path(self.format, self.quantization, self.size, self.style)
 
     @property
     def kind(self) -> str:
-        """The key of its gate: its format and, where there are several, its quantization."""
+        """The key of its gate: its format and, if there are several, its quantization."""
         return self.format if self.format == "saved_model" else f"{self.format}/{self.quantization}"
 
 
@@ -75,13 +75,13 @@ def _path(of_format: str, quantization: str, size: int | None, style: "Style | N
 
 @dataclass(frozen=True)
 class Method:
-    """A way of transferring style, as far as what may be exported of it goes.
+    """A style transfer method and its possible exports.
 
     Attributes:
-        quantizations: those of its TFLite artifacts, in the order they are exported.
-        sizes: of its TFLite artifacts, where none are asked for; None stands for any size.
-        min_side: the smallest picture side it takes, in pixels.
-        formats: some of `FORMATS`.
+        quantizations: quantizations of its TFLite artifacts, in export order.
+        sizes: default sizes of its TFLite artifacts; None stands for any size.
+        min_side: smallest picture side, in pixels.
+        formats: the supported `FORMATS`.
     """
 
     quantizations: tuple[str, ...]
@@ -94,18 +94,18 @@ METHODS = {
     "feed-forward": Method(QUANTIZATIONS, (DEFAULT_SIZE, None), MIN_SIDE, FORMATS),
     "one-piece": Method(QUANTIZATIONS, (DEFAULT_SIZE, None), MIN_SIDE),
     "single-style": Method(QUANTIZATIONS, (DEFAULT_SIZE, None), MIN_SIDE),
-    # Four halvings must leave block 5 of VGG19 something to look at. Weights of 60 MB are exported for one size.
+    # Four halvings must leave pixels for block 5 of VGG19. Weights of 60 MB are exported for one size only.
     "optimization": Method(("float32", "float16", "dynamic"), (None,), 32),
 }
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The description of the model in files that travel without their bundle.
+    """The description of the model for files outside their bundle.
 
     Attributes:
-        name: the model's.
-        licence: of its weights.
+        name: name of the model.
+        licence: license of its weights.
     """
 
     name: str = "a stylizer"
@@ -117,15 +117,15 @@ class ExportOptions:
     """The options of an export.
 
     Attributes:
-        formats: some of the method's.
-        quantizations: some of the method's, for TFLite; None stands for all of them.
-        sizes: for TFLite, sides of fixed-size content pictures in pixels, and None for any size; None in their
-            place stands for the method's own.
-        max_size: the SavedModel's `image_bytes` signature bounds the longer side of pictures to this.
-        integer_io: int8 TFLite takes and gives pictures as uint8 instead of float32.
-        method: one of `METHODS`; None for that of the model which is exported.
-        origin: what the metadata of TFLite files says of the model; a bundle's export takes it from the source.
-        bakes: the styles of the format `baked`, which has the quantizations and sizes of TFLite.
+        formats: formats of the method.
+        quantizations: quantizations of the method, for TFLite; None for all.
+        sizes: for TFLite, sides of fixed-size content pictures in pixels, and None for any size; instead of a list,
+            None stands for the method's default.
+        max_size: bound of the `image_bytes` signature on the longer side of pictures.
+        integer_io: int8 TFLite takes and returns pictures as uint8 instead of float32.
+        method: one of `METHODS`; None for the method of the model.
+        origin: description of the model for the metadata of TFLite files; a bundle's export takes it from the source.
+        bakes: styles of the format `baked`, which has the quantizations and sizes of TFLite.
     """
 
     formats: tuple[str, ...] = DEFAULT_FORMATS
@@ -138,16 +138,16 @@ class ExportOptions:
     bakes: "tuple[Style, ...]" = ()
 
     def __post_init__(self) -> None:
-        """Refuses what no exporter can do."""
+        """Refuses options that no exporter supports."""
         if self.method not in (None, *METHODS):
             raise InputError(f"unknown method {self.method!r}: choose from {', '.join(METHODS)}")
         method, (quantizations, sizes) = self._method, self._for_tflite()
         if self.bakes and self.method == "single-style":
-            raise InputError("the model takes a content alone: its one style is inside, and no other can be baked in")
+            raise InputError("the model has a built-in style, and no other can be baked in")
         if self.bakes and "baked" not in method.formats:
             raise InputError(
-                f"a model of the method {self.method} has no bottleneck that a style could be baked into; where an "
-                "external stylizer has one, --split-at names it"
+                f"a model of the method {self.method} has no bottleneck for baking a style; if an external stylizer "
+                "has a bottleneck, give --split-at"
             )
         for name, given, known in (
             ("format", self.formats, method.formats),
@@ -157,7 +157,7 @@ class ExportOptions:
             if unknown or not given:
                 raise InputError(f"unknown {name} {', '.join(unknown)!r}: choose from {', '.join(known)}")
         if {"tflite", "baked"} & {*self.formats} and not sizes:
-            raise InputError("no size is given for tflite: give pixels, or any")
+            raise InputError("no size is given for tflite: give pixels or any")
         self._check_styles()
         for size in (*sizes, self.max_size):
             if size is not None and not method.min_side <= size <= MAX_SIDE:
@@ -165,7 +165,7 @@ class ExportOptions:
 
     @property
     def _method(self) -> Method:
-        """The method; as long as the model is not known, the method with the most formats."""
+        """The method; while the model is unknown, the method with the most formats."""
         return METHODS[self.method or "feed-forward"]
 
     def _check_styles(self) -> None:
@@ -182,14 +182,7 @@ class ExportOptions:
         return quantizations, method.sizes if self.sizes is None else self.sizes
 
     def artifacts(self, of_format: str | None = None) -> list[Artifact]:
-        """Returns what these options ask for, each once, in the order it is exported.
-
-        Args:
-            of_format: one of `FORMATS`; all by default.
-
-        Returns:
-            The artifacts.
-        """
+        """Returns the requested artifacts, of one format or of all, without duplicates and in export order."""
         quantizations, sizes = self._for_tflite()
         found = []
         for name in FORMATS:

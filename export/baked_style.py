@@ -1,4 +1,4 @@
-"""A style to bake into a transformer: one picture, or several mixed by their shares."""
+"""A style to bake into a transformer: a picture, or a weighted blend of several."""
 
 import math
 import os
@@ -17,21 +17,21 @@ from toolkit.imaging import images
 from toolkit.interface.sizes import STYLE_SIZE
 from toolkit.manifest_types import StylePictureRecord, StyleRecord
 
-# An artifact's folder is named by the slug, and a file system takes names of 255 bytes.
+# The slug names an artifact's folder, and file systems limit names to 255 bytes.
 MAX_SLUG = 80
 THUMBNAIL_SIDE = 128
 
 
 @dataclass(frozen=True)
 class StylePicture:
-    """A picture and its part in a style.
+    """A picture and its share in a style.
 
     Attributes:
-        name: of its file, without the folder.
-        sha256: of its file.
-        share: in (0, 1]; those of a style sum to 1.
-        pixels: as the predictor is shown it, [256, 256, 3] float32 in [0, 1]; None where a bundle is read, which does
-            not keep it.
+        name: name of its file, without the folder.
+        sha256: hash of its file.
+        share: in (0, 1]; the shares of a style sum to 1.
+        pixels: as passed to the predictor, [256, 256, 3] float32 in [0, 1]; None if read from a bundle, which does not
+            keep it.
     """
 
     name: str
@@ -40,7 +40,7 @@ class StylePicture:
     pixels: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> StylePictureRecord:
-        """Returns what the manifest says of it."""
+        """Returns its record in the manifest."""
         return {"name": self.name, "sha256": self.sha256, "share": self.share}
 
 
@@ -49,9 +49,9 @@ class Style:
     """A style to bake: pictures, their shares, and the strength.
 
     Attributes:
-        slug: what its artifacts are named by: letters a to z, digits and hyphens.
+        slug: name of its artifacts: letters a to z, digits and hyphens.
         pictures: at least one.
-        strength: in (0, 1]; under 1 the content's own bottleneck makes up the rest.
+        strength: in (0, 1]; below 1 the content's own bottleneck makes up the rest.
     """
 
     slug: str
@@ -63,15 +63,12 @@ class Style:
         """Reads the pictures of a style.
 
         Args:
-            text: the path of a picture, or several as `a.jpg:0.7,b.jpg:0.3`; the weights are divided by their sum.
-            strength: in (0, 1]; under 1 the content's own bottleneck makes up the rest.
-
-        Returns:
-            The style.
+            text: the path of a picture, or a blend such as `a.jpg:0.7,b.jpg:0.3`; the weights are divided by their sum.
+            strength: in (0, 1]; below 1 the content's own bottleneck makes up the rest.
 
         Raises:
-            InputError: a picture cannot be read, a weight is no positive number, the strength is out of range, or a
-                file's name has nothing to make a slug of.
+            InputError: a picture cannot be read, a weight is not a positive number, the strength is out of range, or no
+                slug can be made from a file's name.
         """
         if not 0 < strength <= 1:
             raise InputError(f"the strength to bake is {strength:g}: give more than 0, and at most 1")
@@ -82,11 +79,11 @@ class Style:
 
     @classmethod
     def from_json(cls, record: StyleRecord) -> "Style":
-        """Reads what `to_json` gave."""
+        """Creates a style from the result of `to_json`."""
         return cls(record["slug"], tuple(StylePicture(**picture) for picture in record["pictures"]), record["strength"])
 
     def to_json(self) -> StyleRecord:
-        """Returns what the manifest says of it."""
+        """Returns its record in the manifest."""
         return {
             "slug": self.slug,
             "strength": self.strength,
@@ -94,19 +91,19 @@ class Style:
         }
 
     def __str__(self) -> str:
-        """Tells people what it is made of."""
+        """Describes the pictures and the strength for people."""
         parts = [picture.name for picture in self.pictures]
         if len(parts) > 1:
             parts = [f"{picture.name} {100 * picture.share:.3g} %" for picture in self.pictures]
         return ", ".join(parts) + ("" if self.strength == 1 else f"; strength {self.strength:g}")
 
     def bottleneck(self, stylizer: Any) -> np.ndarray:
-        """Returns the mean of its pictures' bottlenecks, [1, 1, 1, D], by their shares."""
+        """Returns the weighted mean of its pictures' bottlenecks, [1, 1, 1, D]."""
         read = [np.asarray(stylizer.bottleneck(_pixels(picture)[None])) for picture in self.pictures]
         return np.average(read, axis=0, weights=[picture.share for picture in self.pictures]).astype(np.float32)
 
     def thumbnail(self) -> np.ndarray:
-        """Returns a square of the style, [128, 128, 3]; of a blend, a strip of each picture as wide as its share."""
+        """Returns a square of the style, [128, 128, 3]; a blend shows a strip of each picture, as wide as its share."""
         ends = np.rint(np.cumsum([picture.share for picture in self.pictures]) * THUMBNAIL_SIDE).astype(int)
         small = [images.resize(_pixels(picture), THUMBNAIL_SIDE, THUMBNAIL_SIDE) for picture in self.pictures]
         return np.concatenate(
@@ -115,7 +112,7 @@ class Style:
 
 
 def style_paths(text: str) -> list[Path]:
-    """Returns the pictures that a style is read from; see `Style.read`."""
+    """Returns the paths of a style's pictures; see `Style.read`."""
     return [path for path, _ in _parsed(text)]
 
 
@@ -126,11 +123,11 @@ def _pixels(picture: StylePicture) -> np.ndarray:
 
 
 def _exists(path: str) -> bool:
-    return os.path.isfile(path)  # noqa: PTH113 unlike Path's, it takes what can be no path
+    return os.path.isfile(path)  # noqa: PTH113 unlike Path's, it accepts invalid paths
 
 
 def _parsed(text: str) -> list[tuple[Path, float]]:
-    """Paths with their weights; a file of just that name, commas and colons in it or not, comes first."""
+    """Returns paths with their weights; an existing file of the whole name takes precedence."""
     if "," not in text or _exists(text):
         path, colon, weight = text.rpartition(":")
         if colon and not _exists(text) and _exists(path):
@@ -148,9 +145,9 @@ def _weighted(part: str, text: str) -> tuple[Path, float]:
     try:
         weight = float(given)
     except ValueError as error:
-        raise InputError(f"--bake {text!r}: the weight {given!r} is no number; write a.jpg:0.7,b.jpg:0.3") from error
+        raise InputError(f"--bake {text!r}: the weight {given!r} is not a number; write a.jpg:0.7,b.jpg:0.3") from error
     if not (weight > 0 and math.isfinite(weight)):
-        raise InputError(f"--bake {text!r}: the weight {given} of {path} must be more than 0; leave it out for none")
+        raise InputError(f"--bake {text!r}: the weight {given} of {path} must be above 0; or leave it out")
     return Path(path), weight
 
 
@@ -166,7 +163,7 @@ def _slug(pictures: tuple[StylePicture, ...]) -> str:
         part = re.sub(r"[^a-z0-9]+", "-", ascii_only.lower()).strip("-")
         if not part:
             raise InputError(
-                f"--bake: nothing in the name {picture.name!r} can name an artifact: rename the file with letters a to "
+                f"--bake: the name {picture.name!r} cannot name an artifact: rename the file with letters a to "
                 "z or digits"
             )
         parts.append(part if len(pictures) == 1 else f"{part}-{100 * picture.share:.0f}")

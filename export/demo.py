@@ -1,4 +1,4 @@
-"""Both methods from end to end: `python -m export.demo FOLDER`, which is `make demo`.
+"""Demonstrates both methods end-to-end: `python -m export.demo FOLDER`, or `make demo`.
 
 The embedded stylizer is exported, verified and run from every artifact; the same photo is painted by optimization, too.
 """
@@ -19,10 +19,10 @@ from toolkit.manifest_types import Manifest
 from toolkit.printing import print_lines, print_path, print_remark
 
 PRESET = "magenta-mobile"
-# Of the TFLite artifacts, which are exported in every quantization. Those of any size would take as long again.
+# The size of the TFLite artifacts. Those of any size would double the duration.
 SIZE = "384"
 PHOTO, STYLE = "chelsea", "starry_night"
-# Few and small, so that the demo stays short.
+# A few small steps, to keep the demo short.
 OPTIMIZED_SIZE, OPTIMIZED_STEPS = 256, 60
 
 

@@ -9,20 +9,20 @@ from export.exporter import Exporter
 from export.gates import EvalPairs, Parity
 from toolkit.manifest_types import SourceRecord
 
-# Of a picture: height and width in pixels.
+# Height and width of a picture, in pixels.
 Size = tuple[int, int]
-# The sizes of the contents that an artifact is measured on.
+# The content sizes for measuring an artifact.
 Sizes = Callable[[Artifact], Sequence[Size]]
 
 
 class SplitModel(Protocol):
-    """A stylizer with a predictor and a transformer, as the exporters of such pairs need it.
+    """A stylizer with a predictor and a transformer, for the exporters of such pairs.
 
     Attributes:
         bottleneck_dim: length of the bottleneck.
-        predictor: style tensor [B, h, w, 3] -> bottleneck [B, 1, 1, bottleneck_dim]; in a graph, too.
-        transformer: [content tensor [B, H, W, 3], bottleneck] -> picture [B, H, W, 3]; in a graph, too.
-        variables: Keras variables that both use; none where they are constants.
+        predictor: style tensor [B, h, w, 3] -> bottleneck [B, 1, 1, bottleneck_dim]; also in a graph.
+        transformer: [content tensor [B, H, W, 3], bottleneck] -> picture [B, H, W, 3]; also in a graph.
+        variables: Keras variables of both; none if they are constants.
     """
 
     bottleneck_dim: int
@@ -51,10 +51,10 @@ class Exportable(Protocol):
     """A model on its way into a bundle, or read back from one.
 
     Attributes:
-        model: the float32 model, which every artifact is held against.
-        source: where it comes from; `method` is one of `export.artifact.METHODS`.
+        model: the float32 model, which every artifact is checked against.
+        source: its origin in the manifest; `method` is one of `export.artifact.METHODS`.
         exporters: by format.
-        reference: where a bundle keeps the float32 model, with forward slashes.
+        reference: path of the float32 model in a bundle, with forward slashes.
     """
 
     model: Any
@@ -67,13 +67,13 @@ class Exportable(Protocol):
         ...
 
     def measure_on(self, pairs: EvalPairs) -> None:
-        """Measures on other pairs of pictures than the samples from here on."""
+        """Replaces the sample pairs for measurements."""
         ...
 
     def sizes_of(self, artifact: Artifact) -> Sequence[Size]:
-        """Returns the sizes of the contents that an artifact is measured on, unless others are asked for."""
+        """Returns the default content sizes for measuring an artifact."""
         ...
 
     def measure(self, artifact: Artifact, folder: Path, sizes: Sequence[Size]) -> Parity:
-        """Holds an artifact's files against the float32 model, on contents of these sizes."""
+        """Compares an artifact's files with the float32 model, on contents of these sizes."""
         ...

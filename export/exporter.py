@@ -11,7 +11,7 @@ from export.artifact import Artifact, ExportOptions, Progress
 class Exporter(abc.ABC):
     """Turns a model into the artifacts of one format.
 
-    A format is a subclass. What it makes once for several artifacts, it keeps between calls of `write`.
+    Each format is a subclass, which may cache shared results between calls of `write`.
 
     Args:
         model: the float32 model.
@@ -19,7 +19,7 @@ class Exporter(abc.ABC):
 
     Attributes:
         format: one of `export.artifact.FORMATS`.
-        artifacts: what is exported, in this order.
+        artifacts: the artifacts to export, in order.
     """
 
     format: ClassVar[str]
@@ -33,7 +33,7 @@ class Exporter(abc.ABC):
 
         Args:
             bundle: the bundle's folder.
-            progress: called with what is being made.
+            progress: called with the current step.
 
         Yields:
             Each artifact, once its files are written.
@@ -51,15 +51,15 @@ class Exporter(abc.ABC):
 
         Args:
             artifact: one of `artifacts`.
-            folder: where they are written; it is empty.
+            folder: the empty target folder.
         """
 
     @staticmethod
     @abc.abstractmethod
     def load(folder: Path) -> Any:
-        """Opens an artifact from its files, to be run as its users run it."""
+        """Opens an artifact from its files, with the same API as for users."""
 
     @staticmethod
     @abc.abstractmethod
     def signatures(folder: Path) -> dict[str, Any]:
-        """Reads an artifact's signatures from its files, as the manifest records them."""
+        """Reads an artifact's signatures from its files, in the manifest's form."""

@@ -1,4 +1,4 @@
-"""Model in, verified bundle out: every artifact of every method goes through the same gates, manifest and report."""
+"""Exports and verifies bundles: every artifact of every method has the same gates, manifest and report."""
 
 import datetime
 import importlib.metadata
@@ -26,13 +26,13 @@ from toolkit.files.names import check_utf8
 from toolkit.manifest_types import ArtifactRecord, Manifest
 from toolkit.process import memory
 
-# What a step of the optimization is estimated by: its network goes no deeper.
+# The deepest layer of the network, for the memory estimate of an optimization step.
 _DEEPEST_LAYER = "block5_conv4"
 TOOLS = ("styleport", "tensorflow", "keras", "numpy", "ai-edge-litert", "litert-quantizer", "scikit-image", "pillow")
 
 
 def toolchain() -> dict[str, str]:
-    """Returns the versions of what exports and verifies, and of the platform."""
+    """Returns the versions of the exporting packages and of the platform."""
     versions = {name: importlib.metadata.version(name) for name in TOOLS}
     return {**versions, "python": platform.python_version(), "platform": platform.platform(terse=True)}
 
@@ -89,29 +89,29 @@ def export_bundle(
     signer: BundleSigner | None = None,
     sizes: Sizes | None = None,
 ) -> Manifest:
-    """Exports a model in every form asked for, verifies each, and writes the bundle whole or not at all.
+    """Exports a model in every requested form, verifies each, and writes the bundle atomically.
 
     Args:
-        exportable: the model, as `export.sources.loader.open_source` gives it.
-        target: where the bundle is to be.
+        exportable: the model, from `export.sources.loader.open_source`.
+        target: the bundle's folder.
         options: what to export; everything by default.
-        force: an older bundle at the target is replaced.
-        progress: called with what is being made.
+        force: replace an older bundle at the target.
+        progress: called with the current step.
         signer: signs the bundle; by default it is not signed.
-        sizes: gives the heights and widths of the contents that an artifact is measured on; by default those that its
-            method and format ask for. `verify_bundle` takes the same.
+        sizes: returns the heights and widths of the contents for measuring an artifact; by default those of its method
+            and format. Pass the same to `verify_bundle`.
 
     Returns:
         The bundle's manifest.
 
     Raises:
-        InputError: the target may not be written, an option is out of range, or there is too little memory.
-        WorkError: an artifact missed its gate (it is kept aside as `<target>.failed`), or the disk is full.
+        InputError: the target cannot be written, an option is out of range, or there is too little memory.
+        WorkError: an artifact missed its gate (it is kept as `<target>.failed`), or the disk is full.
     """
     target, method = Path(target), exportable.source["method"]
     options = options or ExportOptions()
     if options.method not in (None, method):
-        raise InputError(f"the model is of the method {method}, not {options.method}: it cannot be exported as that")
+        raise InputError(f"the model has the method {method}, and cannot be exported with the method {options.method}")
     sizes = sizes or exportable.sizes_of
     _check_memory(exportable, options, sizes)
     known = {key: exportable.source[key] for key in ("name", "licence") if key in exportable.source}
@@ -127,12 +127,12 @@ def export_bundle(
 
 
 def _check_memory(exportable: Exportable, options: ExportOptions, sizes: Sizes) -> None:
-    """Refuses sizes that there is no memory for."""
+    """Refuses sizes that need more than the free memory."""
     artifacts = options.artifacts()
     if exportable.source["method"] == OPTIMIZATION:
         for side in {artifact.size for artifact in artifacts if artifact.size}:
             memory.check(memory.estimate(side, side, _DEEPEST_LAYER, memory.PICTURES["adam"]))
-    elif "inputs" not in exportable.source:  # what the layers of an external model take is not known
+    elif "inputs" not in exportable.source:  # the memory for an external model's layers is unknown
         sides = {artifact: max(map(max, sizes(artifact))) for artifact in artifacts}
         calibrated = [side for artifact, side in sides.items() if artifact.quantization == "int8"]
         memory.check(memory.exporting(list(sides.values()), calibrated))
@@ -161,7 +161,7 @@ def _fill(
     if failures := _failures(measured):
         kept = bundles.keep_failed(staging, target, failures)
         message = first_of(failures)
-        raise WorkError(f"parity gate missed: {message}; no bundle was written, what failed is in {kept}")
+        raise WorkError(f"parity gate missed: {message}; no bundle was written, the failed export is in {kept}")
     known = {file["path"] for record in manifest["artifacts"] for file in record["files"]}
     manifest["files"] = [file for file in bundles.records(staging) if file["path"] not in known]
     bundles.write_manifest(staging, manifest)
@@ -173,9 +173,9 @@ class Verification:
     """The result of verifying a bundle.
 
     Attributes:
-        manifest: as it stands in the bundle.
-        measured: the parity of each artifact, measured anew from the files.
-        failures: one line for each metric out of bounds.
+        manifest: the bundle's manifest.
+        measured: the parity of each artifact, measured again from the files.
+        failures: a line for each metric out of bounds.
     """
 
     manifest: Manifest
@@ -188,9 +188,9 @@ class VerifyOptions:
     """Options of a verification: pictures, narrower gates and folders other than the defaults.
 
     Attributes:
-        pairs: pictures that it is measured on in place of the samples.
+        pairs: pictures for the measurements, instead of the samples.
         gates: narrower bounds by metric, by kind of artifact.
-        folders: those that artifacts are measured from in place of the bundle's, by the artifact's path.
+        folders: folders to measure from instead of the bundle's, by the artifact's path.
     """
 
     pairs: EvalPairs | None = None
@@ -211,18 +211,18 @@ def verify_bundle(
     Args:
         bundle: the bundle's folder.
         progress: called with what is being verified.
-        options: what it is measured on and from, and how strictly; the samples, itself and its own gates by default.
-        only: the path of the one artifact to measure, such as `saved_model`; all by default. The hash of every file
-            and what the manifest says of the model are checked in any case.
-        sizes: as `export_bundle` was given them, if it was: recorded metrics are of these sizes.
-        manifest: the bundle's, as it was read already; read by default.
+        options: pictures, gates and folders other than the defaults.
+        only: path of a single artifact to measure, such as `saved_model`; all by default. All hashes and the manifest's
+            claims about the model are checked in any case.
+        sizes: as for `export_bundle`, because recorded metrics depend on it.
+        manifest: the bundle's manifest, if it was read already.
 
     Returns:
-        The metrics and the gates they miss.
+        The metrics and the failed gates.
 
     Raises:
-        InputError: the folder is no bundle, a file in it is changed, missing or added, the manifest says something
-            that its files do not bear out, or there is no such artifact.
+        InputError: the folder is not a bundle, a file is changed, missing or added, the manifest has a false claim, or
+            there is no such artifact.
     """
     bundle = Path(bundle)
     check_utf8(bundle)

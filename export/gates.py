@@ -1,4 +1,4 @@
-"""Parity gates: metrics of an artifact, the bounds that they must keep, and the verdict."""
+"""Parity gates: metrics of an artifact, their bounds, and the verdict."""
 
 import dataclasses
 import math
@@ -12,20 +12,20 @@ from toolkit.errors import InputError
 
 # A content's name, the content [H, W, 3] float32 in [0, 1], and the same of a style.
 EvalPairs = Sequence[tuple[str, np.ndarray, str, np.ndarray]]
-# Of these metrics the least is the worst, of all others the greatest.
+# For these metrics the smallest value is the worst, for all others the largest.
 MORE_IS_BETTER = ("psnr", "ssim", "cosine")
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The bounds an artifact must keep on every pair; a bound of None does not apply.
+    """The bounds of an artifact's metrics on every pair; None for no bound.
 
     Attributes:
         max_abs: the largest absolute difference of a sample, of pictures in [0, 1].
         mean_abs: the mean absolute difference.
-        psnr: the least peak signal-to-noise ratio in dB.
-        ssim: the least structural similarity.
-        cosine: the least cosine similarity of a layer's features.
+        psnr: minimum peak signal-to-noise ratio in dB.
+        ssim: minimum structural similarity.
+        cosine: minimum cosine similarity of a layer's features.
     """
 
     max_abs: float | None = None
@@ -39,20 +39,20 @@ class Gate:
         return {name: bound for name, bound in dataclasses.asdict(self).items() if bound is not None}
 
     def narrowed(self, bounds: Mapping[str, float]) -> "Gate":
-        """Returns the gate with other bounds by metric; refuses unknown ones, and any wider than its own."""
+        """Returns the gate with other bounds by metric; refuses unknown and wider bounds."""
         own = self.bounds()
         for name, bound in bounds.items():
             if name not in {field.name for field in dataclasses.fields(self)}:
                 known = ", ".join(field.name for field in dataclasses.fields(self))
-                raise InputError(f"no gate is of {name!r}: choose from {known}")
+                raise InputError(f"there is no gate for {name!r}: choose from {known}")
             if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not math.isfinite(bound):
-                raise InputError(f"the gate of {name} is {bound!r}: give a number")
+                raise InputError(f"the gate for {name} is {bound!r}: give a number")
             if name in own and (bound < own[name] if name in MORE_IS_BETTER else bound > own[name]):
-                raise InputError(f"the gate of {name} is {bound:g}: it may be narrower than {own[name]:g}, never wider")
+                raise InputError(f"the gate for {name} is {bound:g}: it must not be wider than {own[name]:g}")
         return Gate(**{**own, **{name: float(bound) for name, bound in bounds.items()}})
 
     def failures(self, metrics: "Metrics") -> list[str]:
-        """Returns the metrics that are out of bounds, each with its bound; a NaN is out of every bound."""
+        """Returns the metrics that are out of bounds, each with its bound; a NaN is always out of bounds."""
         measured = metrics.measured()
         found = []
         for name, bound in self.bounds().items():
@@ -65,7 +65,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Differences between an artifact and its reference; a metric of None was not asked for.
+    """Differences between an artifact and its reference; None for a metric that does not apply.
 
     Attributes:
         max_abs: the largest absolute difference of a sample, of pictures in [0, 1].
@@ -84,7 +84,7 @@ class Metrics:
     cosine: float | None = None
 
     def measured(self) -> dict[str, float]:
-        """Returns the metrics that were asked for, by name."""
+        """Returns the applicable metrics, by name."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
 
 
@@ -96,7 +96,7 @@ class EvalCase:
         name: the pair and the size, such as `chelsea + starry_night, 384x384`.
         size: height and width of the content in pixels.
         content: [1, H, W, 3] float32 in [0, 1].
-        style: [1, h, w, 3] float32 in [0, 1]; None where the model takes none, and its style cannot be shown.
+        style: [1, h, w, 3] float32 in [0, 1]; None if the model takes none and its style cannot be shown.
     """
 
     name: str
@@ -111,9 +111,9 @@ class Measurement:
 
     Attributes:
         case: the pair.
-        metrics: how far the artifact is from the reference.
-        reference: what is right, as a picture [H, W, 3] float32 in [0, 1].
-        picture: what the artifact gave, likewise.
+        metrics: differences between artifact and reference.
+        reference: expected result, as a picture [H, W, 3] float32 in [0, 1].
+        picture: the artifact's result, in the same form.
     """
 
     case: EvalCase
@@ -128,9 +128,9 @@ class Parity:
 
     Attributes:
         gate: the bounds.
-        metrics: by the case's name.
-        worst: the case of the lowest PSNR or, where no pictures are compared, cosine.
-        failures: one line for each pair and metric out of bounds.
+        metrics: metrics by the case's name.
+        worst: case with the lowest PSNR or, if no pictures are compared, cosine.
+        failures: a line for each pair and metric out of bounds.
     """
 
     gate: Gate
@@ -149,16 +149,16 @@ class Parity:
         for metrics in self.metrics.values():
             for name, value in metrics.measured().items():
                 columns.setdefault(name, []).append(value)
-        # np.min and np.max, unlike Python's, let a NaN through.
+        # np.min and np.max, unlike Python's, propagate NaN.
         worst = {name: (np.min if name in MORE_IS_BETTER else np.max)(values) for name, values in columns.items()}
         return Metrics(**{name: float(value) for name, value in worst.items()})
 
     def under(self, gate: Gate) -> "Parity":
-        """Returns the same measurements, held against another gate."""
+        """Returns the same measurements, checked against another gate."""
         return dataclasses.replace(self, gate=gate, failures=_failures(self.metrics, gate))
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the record that the manifest keeps; JSON has no NaN, so a metric without a value is None."""
+        """Returns the manifest's record; NaN becomes None, because JSON has no NaN."""
         extremes = self.extremes().measured()
         return {
             "parity": {
@@ -172,7 +172,7 @@ class Parity:
 
 
 def _badness(metrics: Metrics) -> float:
-    """A number that grows as the pictures, or where none are compared the features, grow apart."""
+    """A number that grows with the difference between pictures or, without pictures, features."""
     likeness = metrics.cosine if metrics.psnr is None else metrics.psnr
     # A NaN is worse than any number.
     return math.inf if likeness is None or math.isnan(likeness) else -likeness

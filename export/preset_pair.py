@@ -1,9 +1,8 @@
 """Builds the .tflite pair that ships with a preset, from its weights: `python -m export.preset_pair`.
 
-The predictor keeps its int8 weights and their scales as the preset's archive has them. The runtime multiplies them out
-once, when it loads the file, and computes in float32: no bit of the bottleneck differs from that of a float32 file four
-times as large. The transformer's deployment form adds kernels up, which no int8 holds exactly; it is small and stays
-float32.
+The predictor keeps the preset's int8 weights and scales. The runtime dequantizes them when it loads the file, and
+computes in float32, so the bottleneck is identical to that of a float32 file four times as large. The transformer's
+deployment form adds kernels up, which int8 cannot represent exactly; it is small and stays float32.
 """
 
 import argparse
@@ -28,7 +27,7 @@ from toolkit.runtimes.litert import DeviceStylizer
 from toolkit.runtimes.tflite_metadata import NetworkMetadata
 
 PRESET = "magenta-mobile"
-# The whole of what ships, in bytes.
+# Maximum size of the pair, in bytes.
 MAX_BYTES = 4_000_000
 TOOLS = ("tensorflow", "keras", "numpy", "ai-edge-litert", "litert-quantizer")
 WEIGHTS = {
@@ -65,21 +64,18 @@ def convert(stylizer: KerasStylizer, network: str, licence: str) -> bytes:
 
 
 def check(pair: Callable[..., Any], stylizer: KerasStylizer, size: int) -> None:
-    """Raises a WorkError where a pair is too large in bytes, or paints another picture than the Keras model."""
+    """Raises a WorkError if a pair is too large, or its pictures differ from the Keras model's."""
     if size > MAX_BYTES:
-        raise WorkError(f"the pair takes {size} bytes, at most {MAX_BYTES} ship")
+        raise WorkError(f"the pair takes {size} bytes, more than {MAX_BYTES}")
     if failures := evaluation.evaluate(pair, _ARTIFACT, evaluation.ReferenceOutputs(stylizer)).failures:
-        raise WorkError(f"the pair paints another picture than the Keras model: {failures[0]}")
+        raise WorkError(f"the pair's pictures differ from the Keras model's: {failures[0]}")
 
 
 def build(folder: Path) -> dict[str, Any]:
-    """Writes the pair and where it comes from, once it is verified.
+    """Writes the verified pair and its provenance; returns the contents of `pair.json`.
 
     Args:
-        folder: where `predictor.tflite`, `transformer.tflite` and `pair.json` are written; made where there is none.
-
-    Returns:
-        What `pair.json` holds.
+        folder: target of `predictor.tflite`, `transformer.tflite` and `pair.json`; created if it is missing.
 
     Raises:
         WorkError: the pair misses a bound.

@@ -1,4 +1,4 @@
-"""Bundles in, running models out.
+"""Serves exported bundles: client, server, versions, deployment files and pipelines.
 
 Public names load on first use: `import serving` alone costs neither TensorFlow nor gRPC.
 """

@@ -1,6 +1,6 @@
 """Serves a bundle: `python -m serving.demo BUNDLE MODELS`, which is `make serve`.
 
-TensorFlow Serving in its container where a Docker engine answers, `styleport serve` where none does.
+Uses TensorFlow Serving in its container if a Docker engine is available, else `styleport serve`.
 """
 
 import argparse
@@ -22,7 +22,7 @@ ENGINE_SECONDS = 20
 
 
 def missing_engine() -> str | None:
-    """Returns why no container can be started, or None where one can."""
+    """Returns why no container can be started, or None."""
     if shutil.which("docker") is None:
         return "there is no docker command"
     for command, wanted in ((["docker", "info"], "no Docker engine answers"), (["docker", "compose", "version"], "")):
@@ -61,7 +61,7 @@ def is_published(bundle: Path, base_path: Path) -> bool:
 
 
 def serve(models: Path) -> NoReturn:
-    """Says which server it is, and becomes it."""
+    """Prints which server it is, and replaces this process by it."""
     reason = missing_engine()
     if reason is None:
         print_lines(f"TensorFlow Serving, Prometheus and Grafana in containers, from {COMPOSE_FILE}")
@@ -74,7 +74,7 @@ def serve(models: Path) -> NoReturn:
 
 
 def main() -> int:
-    """Publishes the bundle if need be and serves it; returns only an exit code of what failed."""
+    """Publishes the bundle if need be and serves it; returns only after a failure, with the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path, help="the bundle's folder")
     parser.add_argument("models", type=Path, help="the folder of models.config and the base path")

@@ -1,4 +1,4 @@
-"""Neural style transfer models, exported and served: the public names of the three packages in one place.
+"""The public names of styleport, collected from its three packages: toolkit, export and serving.
 
 `from styleport import KerasStylizer` equals `from toolkit import KerasStylizer`. Names load on first use:
 `import styleport` alone loads neither TensorFlow nor NumPy.
@@ -71,7 +71,7 @@ def __dir__() -> list[str]:
 
 
 def hidden_package() -> str | None:
-    """Returns which file or folder is found in place of a package of ours, in one line; None where none is."""
+    """Reports in one line which file or folder hides a styleport package; None if none is hidden."""
     for name in _PACKAGES:
         spec = importlib.util.find_spec(name)
         expected = _ROOT / name / "__init__.py"
@@ -95,5 +95,5 @@ def _version() -> str:
 
     try:
         return version("styleport")
-    except PackageNotFoundError:  # a folder that was never installed
+    except PackageNotFoundError:  # a checkout that was never installed
         return "0+unknown"

@@ -8,7 +8,7 @@ from styleport import hidden_package
 def main() -> None:
     """Runs the command with the process's arguments and exits."""
     if hidden := hidden_package():
-        # `toolkit.printing` is what may be hidden.
+        # `toolkit.printing` may be the hidden module.
         sys.stderr.write(f"styleport: {''.join(one if one.isprintable() else '?' for one in hidden)}\n")
         sys.exit(2)
     from toolkit import cli

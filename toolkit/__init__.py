@@ -1,4 +1,4 @@
-"""Neural style transfer models, and how to run them in one process.
+"""Neural style transfer models, and their inference in one process.
 
 Public names load on first use: `import toolkit` alone costs no TensorFlow.
 """

@@ -21,7 +21,7 @@ from toolkit.extras import install, is_installed
 from toolkit.printing import LOGS_VARIABLE, print_lines, print_remark
 from toolkit.process import aborts, signals, streams
 
-# Commands by their group in `styleport --help`, each with the module that has it.
+# Commands by their group in `styleport --help`, each with its module.
 GROUPS = {
     "Paint": {
         "stylize": "toolkit.commands.stylize",
@@ -52,7 +52,7 @@ GROUPS = {
 }
 COMMANDS = {name: module for commands in GROUPS.values() for name, module in commands.items()}
 
-# The extra that brings each optional package.
+# The extra that installs each optional package.
 EXTRAS = {
     "apache_beam": "batch",
     "grpc": "serving",
@@ -73,7 +73,7 @@ EXTRAS = {
 }
 
 
-# Packages that a command needs whatever it is asked for; a missing one is reported before any work.
+# Packages that a command always needs; a missing package is reported before any work.
 NEEDS = {
     "optimize": ("tensorflow", "keras"),
     "compare": ("tensorflow", "keras"),
@@ -90,19 +90,19 @@ NEEDS = {
 }
 
 
-# Options of the parser's own; where it knows which shell runs it, they take none.
+# Built-in options of the parser; they take no value if the parser knows the shell.
 _OF_THIS_SHELL = ("install_completion", "show_completion")
 
 
 class LazyGroup(TyperGroup):
-    """A group that imports a command's module when the command is asked for."""
+    """A command group that imports a command's module on demand."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Returns the names of all commands, in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Imports a command: the function of its module that bears its name."""
+        """Imports a command: the function with its name in its module."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(COMMANDS[cmd_name])
@@ -115,7 +115,7 @@ class LazyGroup(TyperGroup):
         return command
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parses what stands before a command; a shell that is named for completion would not be seen."""
+        """Parses the options before a command; refuses a shell name after a completion option."""
         alone = [
             option for option in self.params if option.name in _OF_THIS_SHELL and getattr(option, "is_flag", False)
         ]
@@ -126,7 +126,7 @@ class LazyGroup(TyperGroup):
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Finds the command that is named, or the names that were probably meant."""
+        """Finds a command by name; suggests similar names for an unknown one."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             raise InputError(f"No such command {args[0]!r}{_meant(get_close_matches(args[0], COMMANDS))}")
         return super().resolve_command(ctx, args)
@@ -141,8 +141,8 @@ class LazyGroup(TyperGroup):
 
 
 def _meant(names: Sequence[str]) -> str:
-    """The end of a complaint about a name that does not exist."""
-    return f": did you mean {' or '.join(names)}?" if names else "; styleport --help lists what there is"
+    """Ends an error message about an unknown name with suggestions."""
+    return f": did you mean {' or '.join(names)}?" if names else "; styleport --help lists the commands"
 
 
 app = typer.Typer(
@@ -166,7 +166,7 @@ def styleport(
 
 
 def _check_extras(command: str) -> None:
-    """Finds out before any work whether what a command needs is installed; finding a package does not import it."""
+    """Checks before any work that a command's packages are installed, without importing them."""
     for package in NEEDS.get(command, ()):
         if not is_installed(package):
             raise MissingExtraError(_needs(package))
@@ -187,7 +187,7 @@ def run(arguments: list[str]) -> int:
     """Runs the command.
 
     Args:
-        arguments: what follows `styleport`; nothing shows the help.
+        arguments: the arguments after `styleport`; without any, shows the help.
 
     Returns:
         The exit code: 0, 1 for failed work, 2 for bad use, 130 when interrupted.
@@ -196,7 +196,7 @@ def run(arguments: list[str]) -> int:
         Terminated: a signal has asked the process to end.
     """
     if "" in arguments:
-        # As a path it would be the current folder, with all that is in it.
+        # As a path it would mean the whole current folder.
         return _fail(f"argument {arguments.index('') + 1} is empty: leave it out, or set the variable it comes from", 2)
     try:
         try:
@@ -220,11 +220,11 @@ def run(arguments: list[str]) -> int:
 
 
 def _outside(error: Exception) -> StyleportError | None:
-    """Errors that nearly every line can raise, handled here for all commands."""
+    """Converts errors that can occur almost anywhere, for all commands."""
     if out_of_memory(error):
         return WorkError("there is too little memory: take smaller pictures, or fewer at once, or free some")
     if isinstance(error, FileNotFoundError) and error.filename is None and "temporary directory" in str(error):
-        return InputError("there is no folder for temporary files that can be written: set TMPDIR to one")
+        return InputError("there is no writable folder for temporary files: set TMPDIR to one")
     if isinstance(error, UnicodeEncodeError) and any("\ud800" <= letter <= "\udfff" for letter in error.object):
         return InputError(f"{error.object!a}: a name that is not UTF-8 cannot be used here: rename it")
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
@@ -241,8 +241,8 @@ def _fail(message: str, exit_code: int) -> int:
 
 
 def main() -> None:
-    """Runs the command with the process's arguments and exits; ends in good order where a signal asks for it."""
-    streams.mend_standard()
+    """Runs the command with the process's arguments and exits; ends cleanly on signals."""
+    streams.make_standard_robust()
     signals.end_in_order()
     aborts.watch()
     sys.exit(run(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""The console of a command at work: progress bars, and not the chatter of the libraries it calls."""
+"""The console of a running command: shows progress bars, and suppresses library output."""
 
 import contextlib
 import os
@@ -29,31 +29,26 @@ from toolkit.process.aborts import watched
 
 
 class TextConsole(Console):
-    """A console that prints texts, whatever they hold, as text alone."""
+    """A console that escapes control characters in all texts."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Gives the segments of a renderable."""
+        """Yields the segments of a renderable."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(printable_lines(segment.text), segment.style)
 
 
 def remark(console: Console, line: str) -> None:
-    """Prints a line above the bars of a console.
-
-    Args:
-        console: on standard error.
-        line: printed as one line, whatever it holds; the terminal itself breaks it.
-    """
+    """Prints a line on a console, above its bars; the line is escaped and not wrapped."""
     console.print(printable(readable(line)), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[Console]:
-    """Keeps what libraries print off the terminal, and shows it only if the work breaks down.
+    """Hides what libraries print, and shows it only if the work fails.
 
-    TensorFlow, the TFLite converter and the quantizer write to the process's standard output and error themselves,
-    past anything that Python's logging or warnings could hold back. Within the block both descriptors lead into one
-    file, so that bars and warnings of libraries, too, meet no terminal: results are printed after it.
+    TensorFlow, the TFLite converter and the quantizer write directly to the process's standard output and error, past
+    Python's logging and warnings. Within the block both descriptors lead to a file, so library progress bars and
+    warnings never reach a terminal, too. Results are printed after the block.
     """
     chatter = None if os.environ.get(LOGS_VARIABLE) else _unnamed_file()
     if chatter is None:
@@ -91,7 +86,7 @@ def _flush() -> None:
 
 
 def _unnamed_file() -> IO[bytes] | None:
-    """A file without a name; in memory where the system has such, for there may be no folder that can be written."""
+    """An unnamed file, in memory if possible, because there may be no writable folder."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("chatter"), "w+b")
     try:
@@ -101,18 +96,18 @@ def _unnamed_file() -> IO[bytes] | None:
 
 
 def _is_one_line_error(error: BaseException) -> bool:
-    # The error of a package that is not installed names the extra that brings it.
+    # The error of a missing package names its extra.
     known = StyleportError | KeyboardInterrupt | SystemExit | ModuleNotFoundError
     return isinstance(error, known) or out_of_memory(error)
 
 
-# Names of files are shown as they are: what stands in brackets is no markup.
+# File names are shown unchanged: brackets are not markup.
 _DESCRIPTION = TextColumn("{task.description}", markup=False)
 
 
 def bar(console: Console, *columns: ProgressColumn) -> Progress:
-    """Returns a bar that goes away at its end, and is not drawn where the console is no terminal."""
-    # Rich would take over Python's standard streams, and print above the bar what libraries write there.
+    """Returns a transient progress bar, which is not drawn if the console is not a terminal."""
+    # Rich would redirect Python's standard streams, and print library output above the bar.
     return Progress(
         *columns,
         console=console,
@@ -125,7 +120,7 @@ def bar(console: Console, *columns: ProgressColumn) -> Progress:
 
 @contextlib.contextmanager
 def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]]:
-    """Shows a bar while work is done; shows nothing where the console is no terminal.
+    """Shows a bar during work; shows nothing if the console is not a terminal.
 
     Yields:
         A function to call with a description at the start of each step.
@@ -145,10 +140,10 @@ def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]
 
 @contextlib.contextmanager
 def bytes_bar(console: Console, description: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Shows a bar while bytes are received; shows nothing where the console is no terminal.
+    """Shows a bar during a download; shows nothing if the console is not a terminal.
 
     Yields:
-        A function to call with the bytes received so far, and how many there will be, if that is known.
+        A function to call with the number of bytes received so far, and the total if it is known.
     """
     columns = (_DESCRIPTION, BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with bar(console, *columns) as progress:
@@ -158,15 +153,10 @@ def bytes_bar(console: Console, description: str) -> Iterator[Callable[[int, int
 
 @contextlib.contextmanager
 def counting_bar(console: Console, total: int, line_seconds: float) -> Iterator[Callable[[int], None]]:
-    """Shows how many of something are there; where the console is no terminal, a line now and then.
-
-    Args:
-        console: on standard error.
-        total: how many there will be.
-        line_seconds: the least time between two lines.
+    """Shows a bar that counts up to a total; without a terminal, prints a line every `line_seconds` at most.
 
     Yields:
-        A function to call with how many there are.
+        A function to call with the current count.
     """
     columns = (_DESCRIPTION, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     last_shown = time.monotonic()

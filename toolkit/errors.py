@@ -4,9 +4,9 @@ import contextlib
 import re
 from collections.abc import Iterator
 
-# What a terminal shows as color; Keras writes it into its messages.
+# Color codes, which Keras writes into its messages.
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
-# What comes before the reason in the messages of Keras, of AutoGraph and of TensorFlow's graphs.
+# Lines before the reason in messages of Keras, AutoGraph and TensorFlow's graphs.
 _PREAMBLES = (
     "Exception encountered",
     "in user code",
@@ -16,7 +16,7 @@ _PREAMBLES = (
     "Detected at node",
     "<stack traces unavailable>",
 )
-# Where in a graph it happened, by names that TensorFlow made.
+# The node of a graph, by a name that TensorFlow made.
 _NODE = re.compile(r"^\{\{[^}]*\}\} ?")
 _RAISED = re.compile(r"[\w.]*(Error|Exception): ")
 _CALLED = re.compile(r"Exception encountered when calling (\S+?)\.?$")
@@ -27,14 +27,14 @@ class StyleportError(Exception):
     """A failure in one line: what was wrong, the value, what to do.
 
     Attributes:
-        exit_code: what the `styleport` command exits with.
+        exit_code: exit code of the `styleport` command.
     """
 
     exit_code = 1
 
 
 def first_of(lines: list[str]) -> str:
-    """Tells of several failures in one line: the first, and how many more there are."""
+    """Summarizes several failures in one line: the first, and the number of others."""
     return lines[0] + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else "")
 
 
@@ -45,7 +45,7 @@ class InputError(StyleportError, ValueError):
 
 
 class MissingExtraError(InputError, ImportError):
-    """An optional dependency is not installed; the message names the extra that brings it."""
+    """An optional dependency is not installed; the message names its extra."""
 
 
 class WorkError(StyleportError, RuntimeError):
@@ -53,20 +53,20 @@ class WorkError(StyleportError, RuntimeError):
 
 
 def one_line(error: BaseException, most: int | None = None) -> str:
-    """Returns an error's whole message in one line; the kind of error where it says nothing.
+    """Returns an error's message in one line; its type if the message is empty.
 
     Args:
-        error: whose message is short, if it may be of several lines; `reason` is for others.
-        most: letters, beyond which it is cut.
+        error: an error with a short message; use `reason` for long messages.
+        most: maximum number of letters.
     """
     line = " ".join(str(error).split()) or type(error).__name__
     return line if most is None or len(line) <= most else f"{line[:most]}…"
 
 
 def reason(error: BaseException) -> str:
-    """Finds the one line, without color, that says what was wrong in what Keras, TensorFlow or the like raised."""
+    """Extracts the line with the reason, without color, from an error of Keras, TensorFlow or another library."""
     lines = [line.strip() for line in _ESCAPES.sub("", str(error)).splitlines() if line.strip()]
-    if lines and lines[0].startswith("in user code"):  # AutoGraph's own traceback, with the error at its end
+    if lines and lines[0].startswith("in user code"):  # AutoGraph's traceback ends with the error
         starts = [index for index, line in enumerate(lines) if _RAISED.match(line)]
         lines = [_RAISED.sub("", lines[starts[-1]]), *lines[starts[-1] + 1 :]] if starts else lines
     called = next(filter(None, map(_CALLED.match, lines)), None)
@@ -76,13 +76,13 @@ def reason(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def in_one_line(failure: str) -> Iterator[None]:
-    """Tells what a library raises on an external model, which may be anything, in one line.
+    """Reports library errors on an external model, which may be anything, in one line.
 
     Args:
-        failure: what could not be done, such as `the model could not be traced`.
+        failure: the failed step, such as `the model could not be traced`.
 
     Raises:
-        WorkError: in place of any error that is not one line already. A lack of memory is passed on, for the command
+        WorkError: replaces any error that is not a one-line error already. A lack of memory is passed on: the command
             knows what to do about it.
     """
     try:
@@ -96,15 +96,15 @@ def in_one_line(failure: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def as_input_error(failure: str, mend: str = "") -> Iterator[None]:
-    """Tells what a reader raises on a file from outside, which may hold anything, as a fault of that file.
+def as_input_error(failure: str, hint: str = "") -> Iterator[None]:
+    """Reports reader errors on an external file, which may contain anything, as bad input.
 
     Args:
         failure: what is wrong, such as `model.tflite: not a TFLite model`.
-        mend: what to do, if there is anything.
+        hint: what to do, if anything.
 
     Raises:
-        InputError: in place of any error that is not one line already.
+        InputError: replaces any error that is not a one-line error already.
     """
     try:
         yield
@@ -112,10 +112,10 @@ def as_input_error(failure: str, mend: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         kind = "" if isinstance(error, ValueError | RuntimeError | OSError) else f"{type(error).__name__}: "
-        raise InputError(f"{failure} ({kind}{reason(error)})" + (f"; {mend}" if mend else "")) from error
+        raise InputError(f"{failure} ({kind}{reason(error)})" + (f"; {hint}" if hint else "")) from error
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Returns whether an error says that there is too little memory: Python's, or that of TensorFlow."""
-    # By its name, for TensorFlow may not be loaded, and is not to be.
+    """Returns whether an error means out of memory, in Python or in TensorFlow."""
+    # Compared by name, because TensorFlow may not be loaded, and should not be.
     return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"

@@ -1,7 +1,7 @@
-"""The way to add an extra to this installation, in a command that works as it is written.
+"""Prints how to add an extra to this installation, as a command that works as written.
 
-`pip install 'styleport[export]'` does so only where a package index has styleport. Where it was installed from a
-checkout, a wheel or a repository, pip records that place (PEP 610), and the command names it.
+`pip install 'styleport[export]'` works only if a package index has styleport. For an installation from a checkout, a
+wheel or a repository, pip records the location (PEP 610), and the command names it.
 """
 
 import contextlib
@@ -42,14 +42,14 @@ def install(extra: str) -> str:
 
 
 def _pip(requirement: str, *options: str) -> str:
-    # Quoted in any case: brackets are a pattern to some shells.
+    # Always quoted: brackets are a pattern in some shells.
     quoted = f"'{requirement}'" if "'" not in requirement else shlex.quote(requirement)
     return " ".join(("pip install", *options, quoted))
 
 
 def _origin() -> dict[str, Any]:
-    """What pip has recorded of the place that styleport was installed from; of a mere folder, that folder."""
-    # In a checkout, what setuptools left of a build is found beside what pip has installed, and records no place.
+    """Pip's record of where styleport was installed from; this folder if it was never installed."""
+    # In a checkout, leftovers of a setuptools build are found too, and record no location.
     records = [
         distribution.read_text("direct_url.json") for distribution in importlib.metadata.distributions(name="styleport")
     ]
@@ -62,7 +62,7 @@ def _origin() -> dict[str, Any]:
 
 
 def _repository(origin: dict[str, Any], url: str) -> str:
-    """The address of a repository with the commit that was installed, or that of an archive."""
+    """The address of a repository with the installed commit, or of an archive."""
     versions = origin.get("vcs_info", {})
     if not versions:
         return url

@@ -1,7 +1,7 @@
-"""The user's `keras.json`, looked through before TensorFlow and Keras read it as they are imported.
+"""Checks the user's `keras.json` before TensorFlow and Keras read it during their import.
 
-Both break off at values that they do not know, and wait at a pipe. What they take changes no picture; that is the
-matter of `toolkit.framework.backend`.
+Both fail on unknown values, and block on a pipe. Valid settings change no picture; `toolkit.framework.backend` makes
+sure of that.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from toolkit.errors import InputError
 
 # Takes precedence over the file.
 BACKEND_VARIABLE = "KERAS_BACKEND"
-# What may stand in the file; another backend than TensorFlow's is refused by `toolkit.framework.backend`.
+# Valid settings; `toolkit.framework.backend` refuses backends other than TensorFlow.
 _KNOWN = {
     "backend": ("tensorflow", "jax", "torch", "numpy", "openvino"),
     "floatx": ("float16", "float32", "float64"),
@@ -28,18 +28,18 @@ _READERS = ("keras", "tensorflow", "tf_keras")
 
 def settings_file() -> Path:
     """Returns where Keras looks for the user's settings."""
-    # As Keras does it, and not by pathlib, which raises where there is no home.
+    # As in Keras; pathlib would raise without a home folder.
     home = os.path.expanduser("~")  # noqa: PTH111
     folder = os.environ.get("KERAS_HOME", f"{home if os.access(home, os.W_OK) else '/tmp'}/.keras")  # noqa: S108
     return Path(os.path.expanduser(folder), "keras.json")  # noqa: PTH111
 
 
 def check() -> None:
-    """Refuses settings at which importing TensorFlow or Keras breaks off."""
+    """Refuses settings with which importing TensorFlow or Keras fails."""
     path = settings_file()
     settings = _read(path)
     if not isinstance(settings, dict):
-        raise InputError(f"{path}: holds no settings of Keras by name; mend or remove it")
+        raise InputError(f"{path}: not a JSON object with Keras's settings; fix or remove it")
     if not isinstance(settings.get("epsilon", 0.0), float):
         raise InputError(f"{path}: epsilon is {settings['epsilon']!r}: give a number such as 1e-07, or remove the file")
     for name, known in _KNOWN.items():
@@ -57,27 +57,27 @@ def _read(path: Path) -> Any:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise InputError(f"{path}: Keras cannot read its settings: {error.strerror}; mend or remove it") from error
+        raise InputError(f"{path}: Keras cannot read its settings: {error.strerror}; fix or remove it") from error
     except RecursionError as error:
-        raise InputError(f"{path}: nested too deeply for settings of Keras; mend or remove it") from error
+        raise InputError(f"{path}: nested too deeply for Keras's settings; fix or remove it") from error
     except ValueError as error:
         if isinstance(error, InputError):
             raise
-        return {}  # as which Keras takes it
+        return {}  # Keras treats it as empty
 
 
 class _CheckFirst(MetaPathFinder):
-    """Looks through the settings as soon as a module that reads them is asked for, whoever asks; finds nothing."""
+    """Import hook that checks the settings before any module that reads them is imported; finds no modules."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
-        """Checks, at the first of the modules."""
+        """Checks the settings for these modules."""
         if fullname in _READERS:
             check()
 
 
 @contextlib.contextmanager
 def guarded() -> Iterator[None]:
-    """Lets TensorFlow and Keras be imported within the block only with settings that they take."""
+    """Allows imports of TensorFlow and Keras within the block only with valid settings."""
     guard = _CheckFirst()
     sys.meta_path.insert(0, guard)
     try:

@@ -1,4 +1,4 @@
-"""A bundle's manifest, as those who only read it need it: artifacts by name, their files checked."""
+"""Reads a bundle's manifest: finds artifacts by name and checks their files."""
 
 import hashlib
 import os
@@ -12,19 +12,19 @@ from toolkit.manifest_types import ArtifactRecord, FileRecord, Manifest
 
 MANIFEST_FILE = "manifest.json"
 SCHEMA_VERSION: Final = 1
-# The method of external models that take a content alone.
+# The method of external models with a built-in style.
 SINGLE_STYLE: Final = "single-style"
-# A manifest is some tens of kilobytes; anything far beyond is not one and is not read into memory.
+# A manifest has tens of kilobytes; much larger files are refused.
 MAX_MANIFEST_BYTES = 4 << 20
 
 
 def is_bundle(path: Path) -> bool:
     """Returns whether a folder looks like a bundle: it has a manifest."""
-    return os.path.isfile(path / MANIFEST_FILE)  # noqa: PTH113 unlike Path's, it takes what can be no path
+    return os.path.isfile(path / MANIFEST_FILE)  # noqa: PTH113 unlike Path's, it accepts invalid paths
 
 
 def read(bundle: Path) -> Manifest:
-    """Reads a bundle's manifest; refuses what is none, or of a schema that this release does not read."""
+    """Reads a bundle's manifest; refuses other files and unknown schema versions."""
     path = bundle / MANIFEST_FILE
     try:
         content = read_bounded(path, MAX_MANIFEST_BYTES, "a manifest")
@@ -45,14 +45,7 @@ def read(bundle: Path) -> Manifest:
 
 
 def artifact(manifest: Manifest, name: str) -> ArtifactRecord:
-    """Finds an artifact by its path in the bundle.
-
-    Args:
-        manifest: as `read` gives it.
-        name: such as `saved_model` or `tflite/float16_384`.
-
-    Returns:
-        The artifact's record.
+    """Returns the record of an artifact such as `saved_model` or `tflite/float16_384`.
 
     Raises:
         InputError: the bundle has no such artifact.
@@ -64,11 +57,7 @@ def artifact(manifest: Manifest, name: str) -> ArtifactRecord:
 
 
 def artifacts(manifest: Manifest) -> dict[str, ArtifactRecord]:
-    """Returns the records of the artifacts by their paths; what is no such record is passed over.
-
-    Args:
-        manifest: as `read` gives it.
-    """
+    """Returns the records of the artifacts by path; ignores malformed records."""
     records = manifest["artifacts"]
     return {
         record["path"]: record for record in records if isinstance(record, dict) and isinstance(record.get("path"), str)
@@ -76,13 +65,13 @@ def artifacts(manifest: Manifest) -> dict[str, ArtifactRecord]:
 
 
 def method(manifest: Manifest) -> str | None:
-    """Returns the way of transferring style that a bundle's model is of; None where the manifest does not say."""
+    """Returns the style transfer method of a bundle's model; None if the manifest does not have it."""
     source = manifest.get("source")
     return source.get("method") if isinstance(source, dict) else None
 
 
 def resolve(bundle: Path, relative: str) -> Path:
-    """Joins a path from a manifest to the bundle; refuses any that leaves it or passes through a symbolic link."""
+    """Joins a path from a manifest to the bundle; refuses a path that leaves it or passes through a symbolic link."""
     parts = PurePosixPath(relative).parts
     if not parts or relative.startswith("/") or ".." in parts or "\\" in relative or "\0" in relative:
         raise InputError(f"{bundle}: the manifest names {relative!r}, which is not a path inside the bundle")
@@ -97,7 +86,7 @@ def resolve(bundle: Path, relative: str) -> Path:
 def _is_link(path: Path) -> bool:
     try:
         return path.is_symlink()
-    except OSError as error:  # a name too long for any file
+    except OSError as error:  # a name that is too long
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
@@ -111,23 +100,23 @@ def sha256(path: Path) -> str:
 
 
 def check_file(bundle: Path, record: FileRecord) -> None:
-    """Refuses a file that is missing, or does not have the `bytes` and `sha256` of its record."""
+    """Refuses a file that is missing or differs from the `bytes` and `sha256` of its record."""
     path = resolve(bundle, record["path"])
     try:
         if not path.is_file():
             raise InputError(f"{path}: missing from the bundle")
         size = path.stat().st_size
         if size != record["bytes"]:
-            raise InputError(f"{path}: changed: {size} bytes, {record['bytes']} are recorded")
+            raise InputError(f"{path}: changed: {size} bytes, not {record['bytes']}")
         actual = sha256(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if actual != record["sha256"]:
-        raise InputError(f"{path}: changed: its sha256 is {actual}, {record['sha256']} is recorded")
+        raise InputError(f"{path}: changed: its sha256 is {actual}, not {record['sha256']}")
 
 
 def open_artifact(bundle: Path, name: str, manifest: Manifest | None = None) -> Path:
-    """Finds an artifact's folder; refuses it where a file is missing, changed or added: nothing damaged is loaded."""
+    """Finds an artifact's folder; refuses it if a file is missing, changed or added."""
     record = artifact(manifest or read(bundle), name)
     with as_input_error(f"{bundle}: the manifest's record of {name!r} is incomplete"):
         for file in record["files"]:
@@ -138,5 +127,5 @@ def open_artifact(bundle: Path, name: str, manifest: Manifest | None = None) -> 
         raise InputError(f"{folder}: missing from the bundle")
     added = sorted(path for path in folder.rglob("*") if path not in known and not path.is_dir())
     if added:
-        raise InputError(f"{added[0]}: added: the manifest does not know it")
+        raise InputError(f"{added[0]}: added: not in the manifest")
     return folder

@@ -1,6 +1,6 @@
-"""What a bundle's manifest holds, as types; the JSON schema is made from them: see `export.bundle.schema`.
+"""The types of a bundle's manifest, from which `export.bundle.schema` generates the JSON schema.
 
-A manifest is a plain dictionary, as JSON is. What is annotated to a type are keywords of JSON Schema.
+A manifest is a plain dictionary, as in JSON. The annotations of a type are keywords of JSON Schema.
 """
 
 from typing import Annotated, Literal, TypedDict
@@ -176,8 +176,8 @@ class BundleSourceRecord(SourceRecord):
     reference: Annotated[
         RelativePath,
         {
-            "description": "the float32 model that every artifact is held against: a .keras file, or the folder of a "
-            "SavedModel"
+            "description": "the float32 model that every artifact is checked against: a .keras file, or the folder of "
+            "a SavedModel"
         },
     ]
 

@@ -1,4 +1,4 @@
-"""A package's public names, each loaded with its module on first use (PEP 562)."""
+"""A package's public names, loaded with their modules on first use (PEP 562)."""
 
 import importlib
 import sys
@@ -9,7 +9,7 @@ from toolkit import keras_settings
 
 
 def on_first_use(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Returns the `__getattr__` and the `__dir__` of a package, given the module that each public name is in."""
+    """Returns the `__getattr__` and the `__dir__` of a package, given the module of each public name."""
 
     def load(name: str) -> Any:
         if name not in homes:

@@ -1,7 +1,7 @@
-"""The bundle: one folder with a manifest that accounts for every byte, written whole or not at all.
+"""The bundle: a folder with a manifest of all its files, written atomically.
 
-Report, model card, tables, signatures and the check of what a manifest claims are here too. `export.exporting`, the
-commands and `serving` import it; the exporters do not.
+This room also has reports, model cards, tables, signatures and the check of a manifest's claims. `export.exporting`,
+the commands and `serving` import it; the exporters do not.
 """
 
 from toolkit.public_names import on_first_use

@@ -1,4 +1,4 @@
-"""Swaps two folders in one step, so that at no moment, whatever is killed, there is nothing under either name."""
+"""Swaps two folders in one step, so that both names always exist, even if a process is killed."""
 
 import ctypes
 import errno
@@ -7,19 +7,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-# Of Linux's renameat2(2), and of renamex_np(2) on macOS.
+# Flags of Linux's renameat2(2), and of renamex_np(2) on macOS.
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _RENAME_SWAP = 2
-# What a kernel or a file system says that cannot do it.
+# Errors of kernels and file systems without support.
 _UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 
 def atomic_swap(first: Path, second: Path) -> None:
-    """Gives each of two folders of one file system the other's name, or raises an OSError and changes nothing.
+    """Exchanges the names of two folders in one file system, or raises an OSError and changes nothing.
 
-    Where the system cannot do it in one step it takes three renames, and a process that is killed between them leaves
-    one folder under a hidden name beside `first`.
+    Without system support this takes three renames, and a process that is killed between them leaves a folder under a
+    hidden name beside `first`.
     """
     if not _swap_at_once(first, second):
         _swap_by_renames(first, second)

@@ -1,4 +1,4 @@
-"""Checks the claims of a manifest against its files: metrics, gate, verdict, signatures, labels, origin."""
+"""Checks a manifest's claims against its files: metrics, gate, verdict, signatures, labels, origin."""
 
 import json
 import math
@@ -12,19 +12,19 @@ from export.quantization import rules
 from toolkit.manifest_types import ArtifactRecord, SourceRecord
 from toolkit.runtimes.tflite_file import FLOAT16, FLOAT32, INT8, TFLiteFile, read_tflite
 
-# Two runs of one artifact give the same metrics on one machine. Another processor rounds otherwise, which changes an
-# error by some hundredths of itself, the largest of all by more, and errors near the precision of float32 by anything.
+# On one machine, an artifact always has the same metrics. Another processor rounds differently, which changes an error
+# by a few percent, the largest error by more, and errors near the precision of float32 by any amount.
 _RELATIVE = {"max_abs": 0.25, "mean_abs": 0.1, "p999": 0.1, "psnr": 0.1}
 _NOISE = 5e-6
 _LIKENESS = 2e-3
-# From so many bytes of weights on, conversion to 8 bits leaves none in floating point.
+# From this number of bytes on, conversion to 8 bits leaves no weights in floating point.
 _QUANTIZED_BYTES = 4096
 
 
 def false_claims(
     record: ArtifactRecord, artifact: Artifact, measured: Parity, folder: Path, signatures: dict[str, Any]
 ) -> list[str]:
-    """Returns one line for each claim of an artifact's record that its files, measured anew, do not bear out."""
+    """Returns a line for each false claim of an artifact's record, given the new measurements of its files."""
     found = [*_false_labels(artifact, folder, signatures)]
     if record["signatures"] != json.loads(json.dumps(signatures)):
         found.append("its recorded signatures are not those of its files")
@@ -36,20 +36,20 @@ def false_claims(
 
 
 def false_source(recorded: SourceRecord, anew: SourceRecord) -> list[str]:
-    """Finds what a manifest says of the model that a bundle was made from, and the model does not bear out."""
+    """Returns a line for each false claim of a manifest about the bundle's model."""
     return [
-        f"the model's recorded {name} is {value}, read anew it is {anew.get(name)}"
+        f"the model's recorded {name} is {value}, but actually {anew.get(name)}"
         for name, value in recorded.items()
         if name != "reference" and value != anew.get(name)
     ]
 
 
 def false_metrics(record: ArtifactRecord, artifact: Artifact, measured: Parity) -> list[str]:
-    """Returns one line for each recorded metric that is further from the new one than another processor explains."""
+    """Returns a line for each recorded metric that differs more than another processor can explain."""
     recorded: dict[str, Any] = {**record["parity"]}
     anew = measured.to_json()["parity"]
     return [
-        f"{artifact.path}: its recorded {name} is {recorded.get(name)}, measured anew it is {anew.get(name)}"
+        f"{artifact.path}: its recorded {name} is {recorded.get(name)}, measured again it is {anew.get(name)}"
         for name in sorted({*recorded, *anew} - {"worst_pair"})
         if not _agree(name, recorded.get(name), anew.get(name))
     ]
@@ -69,17 +69,17 @@ def _false_labels(artifact: Artifact, folder: Path, signatures: dict[str, Any]) 
     said = (artifact.quantization, artifact.size)
     able = (FIXED_QUANTIZATION[artifact.format], None) if artifact.format in FIXED_QUANTIZATION else said
     if artifact.path != artifact.label or said != able:
-        yield f"it is recorded as {artifact.format}, {artifact.quantization}, of the size {artifact.size or 'any'}"
+        yield f"it is recorded as {artifact.format}, {artifact.quantization}, size {artifact.size or 'any'}"
     if not all(_is(artifact.quantization, path) for path in sorted(folder.rglob("*.tflite"))):
         yield f"its networks are not {artifact.quantization}"
     if artifact.format in ("tflite", "baked"):
         shapes = [tensor["shape"] for signature in signatures.values() for tensor in signature["inputs"].values()]
         if [artifact.size] * 2 not in [shape[1:3] for shape in shapes if len(shape) == 4]:
-            yield f"its networks take no pictures of the size {artifact.size or 'any'}"
+            yield f"its networks do not take pictures of size {artifact.size or 'any'}"
 
 
 def _is(quantization: str, path: Path) -> bool:
-    """Returns whether a network's tensors are of the types that its quantization makes."""
+    """Returns whether a network's tensor types match its quantization."""
     file = read_tflite(path)
     kinds = {*file.weights, *file.activations}
     if quantization == "float32":
@@ -93,5 +93,5 @@ def _is(quantization: str, path: Path) -> bool:
 
 
 def _is_bare(file: TFLiteFile, path: Path) -> bool:
-    """Returns whether what a network has in floating point is what no quantization takes."""
+    """Returns whether a network has floating-point weights only where no quantization applies."""
     return file.weights.get(FLOAT32, 0) < _QUANTIZED_BYTES or not rules.layers(path.read_bytes(), None)

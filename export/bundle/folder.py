@@ -1,4 +1,4 @@
-"""The bundle's folder: written whole or not at all, and every byte of it accounted for."""
+"""The bundle's folder: written atomically, with a record of every file."""
 
 import contextlib
 import errno
@@ -23,17 +23,17 @@ from toolkit.manifest_types import FileRecord, Manifest
 
 # In the form of sha256sum, so that `sha256sum --check` reads it: the manifest accounts for every other file.
 DIGEST_FILE = MANIFEST_FILE + ".sha256"
-# The default name of model signing; it signs the manifest too, so the manifest cannot account for it.
+# The default name of model signing; it signs the manifest too, so the manifest cannot record it.
 SIGNATURE_FILE = "model.sig"
 FAILURE_FILE = "FAILED.txt"
-# What the manifest does not account for.
+# Files that the manifest does not record.
 _UNRECORDED = (MANIFEST_FILE, DIGEST_FILE, SIGNATURE_FILE)
-# How a folder is opened: whatever else is there is refused, and no pipe is waited for.
+# Flags to open a folder: anything else is refused, without waiting for a pipe.
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def check_target(target: Path, force: bool) -> None:
-    """Refuses to write over what is there, but for an empty folder and, with `force`, an older bundle."""
+    """Refuses an existing target, except an empty folder and, with `force`, an older bundle."""
 
     def is_replaced(folder: Path) -> bool:
         is_bundle = manifests.is_bundle(folder)
@@ -46,18 +46,18 @@ def check_target(target: Path, force: bool) -> None:
 
 @contextlib.contextmanager
 def staged(target: Path, force: bool = False) -> Iterator[Path]:
-    """Gives a folder beside the target that becomes the target when the block ends well.
+    """Provides a staging folder that becomes the target when the block succeeds.
 
     Args:
-        target: where the bundle is to be.
-        force: an older bundle is replaced.
+        target: the bundle's folder.
+        force: replace an older bundle.
 
     Yields:
-        The staging folder. When the block raises it is removed, and nothing is left.
+        The staging folder, which is removed if the block raises.
 
     Raises:
-        InputError: the target may not be written.
-        WorkError: the disk is full, or somebody else wrote the target meanwhile.
+        InputError: the target cannot be written.
+        WorkError: the disk is full, or another process wrote the target meanwhile.
     """
     check_target(target, force)
     made = _make_parents(target.parent)
@@ -74,19 +74,19 @@ def staged(target: Path, force: bool = False) -> Iterator[Path]:
             _replace(staging, target, force)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise WorkError(f"{target}: could not be written: {reason}; nothing was left behind") from error
+            raise WorkError(f"{target}: could not be written: {reason}; nothing was kept") from error
 
 
 @contextlib.contextmanager
 def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """Gives a folder to work in that is renamed when it is ready, and that no crash leaves behind for good.
+    """Provides a work folder to be renamed when ready; leftovers of crashes are removed later.
 
-    It is locked while the block runs, so that what a killed process has left is recognized by its free lock: such
-    leftovers are removed first.
+    The folder is locked while the block runs. A folder with a free lock is the leftover of a killed process, and is
+    removed first.
 
     Args:
-        parent: an existing folder in the file system where the result is to be.
-        prefix: of the folder's name, and of the leftovers to remove.
+        parent: an existing folder in the file system of the result.
+        prefix: prefix of the names of work folders.
 
     Yields:
         A new folder, which is removed at the end if it still has its name.
@@ -101,13 +101,13 @@ def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 def fsync_tree(folder: Path, mode: int | None = None) -> None:
-    """Makes a work folder ready to be renamed: readable as the umask allows, flushed to the disk to the last byte.
+    """Prepares a work folder for the rename: sets permissions by the umask, and flushes everything to the disk.
 
     Args:
-        folder: as `work_folder` gave it.
-        mode: permissions of the folders in it, and without those to execute of the files; by default the umask's.
+        folder: from `work_folder`.
+        mode: permissions of its folders, and without execute permissions of its files; by default from the umask.
     """
-    # mkdtemp keeps others out; what is renamed is made to be copied and served.
+    # mkdtemp excludes other users, but the result should be copied and served.
     folder.chmod(0o777 & ~_umask())
     if mode is not None:
         for path in (folder, *folder.rglob("*")):
@@ -122,7 +122,7 @@ def _staging_prefix(target: Path) -> str:
 
 
 def _make_locked(parent: Path, prefix: str) -> tuple[Path, int]:
-    """Makes a folder and locks it: until it is locked, another process may take it for a leftover."""
+    """Creates and locks a folder; before it is locked, another process may mistake it for a leftover."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         with contextlib.suppress(FileNotFoundError):
@@ -161,7 +161,7 @@ def _remove_stale(parent: Path, prefix: str) -> None:
             continue
         try:
             descriptor = os.open(leftover, _FOLDER)
-        except OSError:  # the other process has ended meanwhile, or it is another user's, or no folder
+        except OSError:  # already removed, another user's, or not a folder
             continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -183,25 +183,25 @@ def _umask() -> int:
 def _replace(staging: Path, target: Path, force: bool) -> None:
     check_target(target, force)
     try:
-        # Without force nothing is moved away, even what another export has put there since the check.
+        # Without force nothing is replaced, not even a bundle that another export wrote since the check.
         if force and target.exists() and any(target.iterdir()):
             atomic_swap(staging, target)
         else:
             staging.rename(target)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise WorkError(f"{target}: somebody else wrote it meanwhile; nothing was changed") from error
+            raise WorkError(f"{target}: another process wrote it meanwhile; nothing was changed") from error
         raise
     sync(target.parent)
 
 
 def failed_folder(target: Path) -> Path:
-    """Returns where a failed export is kept: the target's name with `.failed`."""
+    """Returns the folder of a failed export: the target's name with `.failed`."""
     return target.with_name(target.name + ".failed")
 
 
 def keep_failed(staging: Path, target: Path, reasons: list[str]) -> Path:
-    """Keeps a failed export, with one line for each reason, under a name that is no bundle's; returns its folder."""
+    """Keeps a failed export with its reasons in a separate folder, which is returned."""
     failed = failed_folder(target)
     if (failed / FAILURE_FILE).is_file():
         shutil.rmtree(failed)
@@ -211,7 +211,7 @@ def keep_failed(staging: Path, target: Path, reasons: list[str]) -> Path:
         (staging / name).unlink(missing_ok=True)
     (staging / FAILURE_FILE).write_text("\n".join(reasons) + "\n", encoding="utf-8")
     staging.chmod(0o777 & ~_umask())
-    # Moved, not copied: a full disk cannot stop it half-way. A folder that mkdtemp made is empty and is replaced.
+    # Moved, not copied, in case the disk is full. The rename replaces the empty folder of mkdtemp.
     staging.rename(failed)
     return failed
 
@@ -234,7 +234,7 @@ def _is_plain_folder(path: Path) -> bool:
 
 
 def digest(files: list[FileRecord]) -> str:
-    """Returns one SHA-256 for several files: that of their listing in the form of sha256sum."""
+    """Returns a SHA-256 for several files: the hash of their listing in sha256sum's format."""
     listing = "".join(f"{file['sha256']}  {file['path']}\n" for file in files)
     return hashlib.sha256(listing.encode()).hexdigest()
 
@@ -249,7 +249,7 @@ def write_manifest(bundle: Path, manifest: Manifest) -> None:
 
 
 def validate(manifest: Manifest) -> None:
-    """Refuses a manifest that does not follow the schema, or has an artifact twice; says where."""
+    """Refuses a manifest that violates the schema or has duplicate artifacts."""
     import jsonschema
 
     try:
@@ -263,7 +263,7 @@ def validate(manifest: Manifest) -> None:
 
 
 def _holds_just(path: Path, content: bytes) -> bool:
-    """Returns whether a file holds just these bytes, reading no more than that of it."""
+    """Returns whether a file has exactly these bytes, without reading more."""
     if not path.is_file():
         return False
     with open_file(path) as stream:
@@ -271,7 +271,7 @@ def _holds_just(path: Path, content: bytes) -> bool:
 
 
 def _added_folders(bundle: Path, recorded: list[FileRecord]) -> list[Path]:
-    """The folders without a file; TensorFlow makes one for assets, whether there are any or not."""
+    """Returns added empty folders, except the assets folder that TensorFlow always creates."""
     files = [bundle / record["path"] for record in recorded]
     known = {parent for file in files for parent in file.parents}
     known |= {file.with_name("assets") for file in files if file.name == "saved_model.pb"}
@@ -283,14 +283,14 @@ def _added_folders(bundle: Path, recorded: list[FileRecord]) -> list[Path]:
 
 
 def check_files(bundle: Path, manifest: Manifest) -> list[str]:
-    """Returns one line for each file of a bundle that is changed, missing, added or no plain file."""
+    """Returns a line for each file of a bundle that is changed, missing, added or not a regular file."""
     problems = []
     for name in _UNRECORDED:
         if (bundle / name).is_symlink():
             problems.append(f"{bundle / name}: a symbolic link, which a bundle does not have")
     line = f"{manifests.sha256(bundle / MANIFEST_FILE)}  {MANIFEST_FILE}\n".encode()
     if not _holds_just(bundle / DIGEST_FILE, line):
-        problems.append(f"{bundle / MANIFEST_FILE}: changed: it is not what {DIGEST_FILE} records")
+        problems.append(f"{bundle / MANIFEST_FILE}: changed: its hash is not the one in {DIGEST_FILE}")
     recorded = [*manifest["files"], *(file for artifact in manifest["artifacts"] for file in artifact["files"])]
     for record in recorded:
         try:
@@ -298,7 +298,7 @@ def check_files(bundle: Path, manifest: Manifest) -> list[str]:
         except InputError as error:
             problems.append(str(error))
     added = set(_files(bundle, bundle)) - {record["path"] for record in recorded}
-    problems += [f"{bundle / path}: added: the manifest does not know it" for path in sorted(added)]
+    problems += [f"{bundle / path}: added: not in the manifest" for path in sorted(added)]
     problems += [f"{path}: added: a folder without a file" for path in _added_folders(bundle, recorded)]
     problems += [
         f"{artifact['path']}: its sha256 or size in the manifest is not the sum of its files'"

@@ -1,4 +1,4 @@
-"""The bundle's report and model card, for people: pictures side by side, and the table of metrics."""
+"""Writes the bundle's report and model card: pictures side by side, and a table of metrics."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,19 +21,12 @@ METRIC_NAMES = {
     "ssim": "SSIM",
     "cosine": "cosine",
 }
-# A difference is shown so much amplified that its 99.9th percentile is white, in steps of a power of two.
+# Differences are amplified by a power of two, so that the 99.9th percentile is about white.
 _MAX_AMPLIFICATION = 2**16
 
 
 def amplification(difference: np.ndarray) -> int:
-    """Returns by how much a difference must be amplified to be seen.
-
-    Args:
-        difference: absolute differences in [0, 1], any shape.
-
-    Returns:
-        A power of two.
-    """
+    """Returns the power of two that makes absolute differences in [0, 1] visible."""
     peak = float(np.percentile(difference, 99.9))
     factor = 1
     while factor < _MAX_AMPLIFICATION and peak * factor * 2 <= 1:
@@ -42,14 +35,14 @@ def amplification(difference: np.ndarray) -> int:
 
 
 def _difference(reference: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """Absolute differences; 1 where there is nothing to compare, as in a broken artifact's picture."""
+    """Absolute differences; 1 where there is nothing to compare, as for a broken artifact."""
     if reference.shape != picture.shape:
         return np.ones_like(reference)
     return np.nan_to_num(np.abs(reference - picture), nan=1.0, posinf=1.0)
 
 
 def _write_pictures(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
-    """Writes the pictures of the worst pair; of two equal pictures there is no difference to show."""
+    """Writes the pictures of the worst pair; for equal pictures, without a difference."""
     worst, slug = parity.worst, name.replace("/", "-")
     difference = _difference(worst.reference, worst.picture)
     is_identical = not difference.any()
@@ -68,14 +61,14 @@ def _write_pictures(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
 
 
 def number(value: float | None) -> str:
-    """Writes a metric with three significant digits, four where it is nearly one, or a dash for none."""
+    """Formats a metric with three significant digits, four near 1, or a dash for None."""
     if value is None:
         return "-"
     return f"{value:.4f}" if 0.9 <= value < 1 else f"{value:.3g}"
 
 
 def megabytes(size: int) -> str:
-    """Writes a file size in MB of a million bytes."""
+    """Formats a file size in MB of a million bytes."""
     return f"{size / 1e6:.2f} MB"
 
 
@@ -86,12 +79,12 @@ def metric_names(measured: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def row(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
-    """Writes the pictures of the worst pair, and returns what a page made from `parity.html` says of it.
+    """Writes the pictures of the worst pair, and returns the values for the template `parity.html`.
 
     Args:
-        folder: the page's.
-        name: what was measured, with forward slashes, such as `tflite/float16_384`; unique on the page.
-        parity: its metrics.
+        folder: folder of the page.
+        name: unique name on the page, with forward slashes, such as `tflite/float16_384`.
+        parity: the metrics.
     """
     return {
         "name": name,
@@ -107,14 +100,7 @@ def row(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
 
 
 def render(template: str, rows: list[dict[str, Any]], templates: Path = TEMPLATES, **values: Any) -> str:
-    """Renders rows by a template.
-
-    Args:
-        template: the file's name.
-        rows: as `row` gives them, and whatever else the template says of each.
-        templates: the folder that is searched for the template before this module's own.
-        values: whatever else the template says.
-    """
+    """Renders a template with rows from `row`; `templates` is searched before this module's own folder."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -132,7 +118,7 @@ def render(template: str, rows: list[dict[str, Any]], templates: Path = TEMPLATE
 
 
 def write(bundle: Path, manifest: Manifest, measured: dict[Artifact, Parity]) -> None:
-    """Writes `report/index.html`, its pictures, and `MODEL_CARD.md`, by the parity and the bytes of each artifact."""
+    """Writes `report/index.html`, its pictures, and `MODEL_CARD.md` from the artifacts' parity and sizes."""
     card = f"model_card_{manifest['source']['method']}.md"
     write_page(bundle / "report", manifest, measured, {card: bundle / "MODEL_CARD.md"})
 

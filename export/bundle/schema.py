@@ -1,4 +1,4 @@
-"""Makes the JSON schema of manifests from their types in `toolkit.manifest_types`: `python -m export.bundle.schema`."""
+"""Generates the JSON schema of manifests from `toolkit.manifest_types`: `python -m export.bundle.schema`."""
 
 import types
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
@@ -11,12 +11,12 @@ _NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", type(
 
 
 def _where(name: str, value: str, then: Schema, otherwise: Schema) -> Schema:
-    """What holds where a property has a value, and where it has not."""
+    """A schema that depends on whether a property has a value."""
     given = {"properties": {name: {"const": value}}, "required": [name]}
     return {"if": given, "then": then, "else": otherwise}
 
 
-# What no type says of one property, because it depends on another.
+# Constraints between properties, which types cannot express.
 _BETWEEN: dict[Any, Schema] = {
     ArtifactRecord: _where("format", "baked", {"required": ["style"]}, {"properties": {"style": False}}),
     BundleSourceRecord: {

@@ -1,7 +1,7 @@
-"""Signs a bundle with a key, and checks such a signature: a manifest that was rewritten whole does not pass.
+"""Signs a bundle with a key, and checks signatures, which detects even a completely rewritten manifest.
 
-The signature is that of OpenSSF model signing (https://github.com/sigstore/model-transparency): an in-toto statement of
-the SHA-256 of every file, signed with an elliptic-curve key and kept as a Sigstore bundle. Nothing is sent anywhere.
+The signature follows OpenSSF model signing (https://github.com/sigstore/model-transparency): an in-toto statement of
+the SHA-256 of every file, signed with an elliptic-curve key and kept as a Sigstore bundle. Nothing is uploaded.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from toolkit.files.opening import read_bounded
 PASSPHRASE_VARIABLE = "STYLEPORT_SIGNING_PASSPHRASE"  # noqa: S105
 
 _MAX_KEY_BYTES = 64 * 1024
-# A bundle of a thousand files has a signature of some 300 KB.
+# The signature of a thousand files takes about 300 KB.
 _MAX_SIGNATURE_BYTES = 16 * 1024**2
 _KEY = "key in PEM form, on the curve P-256, P-384 or P-521"
 
@@ -30,7 +30,7 @@ class BundleSigner:
             `STYLEPORT_SIGNING_PASSPHRASE` holds its passphrase, if it has one.
 
     Raises:
-        InputError: the file is missing, is no such key, or needs another passphrase.
+        InputError: the file is missing, is not such a key, or needs another passphrase.
     """
 
     def __init__(self, key: str | Path) -> None:
@@ -40,7 +40,7 @@ class BundleSigner:
         _read_key(key)
         try:
             self._config = signing.Config().use_elliptic_key_signer(private_key=key, password=passphrase)  # type: ignore[arg-type]
-        except Exception as error:  # cryptography raises nearly anything on a broken or unknown key
+        except Exception as error:  # cryptography raises almost any exception on a damaged or unknown key
             raise InputError(
                 f"{key}: cannot sign ({one_line(error, most=200)}); give a private {_KEY}, and its passphrase, "
                 f"if it has one, in {PASSPHRASE_VARIABLE}"
@@ -50,15 +50,15 @@ class BundleSigner:
         """Signs every file of a bundle and writes the signature into it.
 
         Args:
-            bundle: the folder, complete but for the signature.
-            name: the bundle's name in the signature; the folder may still have another.
+            bundle: the folder, complete except for the signature.
+            name: the bundle's name in the signature, which may differ from the folder's.
         """
         self._config.set_hashing_config(_hashing(name))
         self._config.sign(bundle, bundle / SIGNATURE_FILE)
 
 
 def check_signature(bundle: str | Path, key: str | Path) -> None:
-    """Checks that a bundle is, file by file, what the owner of a key has signed.
+    """Checks that every file of a bundle is as signed by the owner of a key.
 
     Args:
         bundle: the bundle's folder.
@@ -66,7 +66,7 @@ def check_signature(bundle: str | Path, key: str | Path) -> None:
 
     Raises:
         InputError: the key cannot be read, or there is no signature in the bundle.
-        WorkError: the signature is damaged or of another key, or a file was changed, added or removed since.
+        WorkError: the signature is damaged or from another key, or a file was changed, added or removed.
     """
     from model_signing import hashing, verifying
 
@@ -84,22 +84,22 @@ def check_signature(bundle: str | Path, key: str | Path) -> None:
     except OSError as error:
         raise InputError(f"{signature}: cannot be read: {error.strerror}") from error
     try:
-        # The library prints what it thinks of older signatures.
+        # The library prints warnings about older signatures.
         with contextlib.redirect_stdout(None):
             verifier.verify(bundle, signature)
-    except Exception as error:  # the parser of a hostile signature raises nearly anything
+    except Exception as error:  # the parser raises almost any exception on a malicious signature
         reason = _without_digests(one_line(error)) if str(error) else "it is not of this key"
         raise WorkError(f"{bundle}: its signature does not hold: {reason}") from error
 
 
 def _without_digests(message: str) -> str:
-    """Leaves the names of files that differ, and not the digests, which the library prints as escaped bytes."""
+    """Keeps only the names of differing files, without the digests, which the library prints as escaped bytes."""
     found = re.findall(r"Hash mismatch for '[^']*'|(?:Extra|Missing) files[^\"\]]*", message)
     return "; ".join(found) or message
 
 
 def _read_key(key: str | Path) -> None:
-    """Refuses what no key is before a library reads it."""
+    """Refuses paths that cannot be keys before a library reads them."""
     try:
         read_bounded(key, _MAX_KEY_BYTES, "a key")
     except OSError as error:
@@ -107,7 +107,7 @@ def _read_key(key: str | Path) -> None:
 
 
 def _hashing(name: str) -> Any:
-    """Returns how files are hashed: all but the signature, under the name that the bundle will have."""
+    """Returns the hashing configuration: all files except the signature, under the bundle's final name."""
     from model_signing import hashing, manifest
 
     class Hashing(hashing.Config):

@@ -1,4 +1,4 @@
-"""Tables of results, on a terminal or in a notebook: as many columns as fit, and every name whole."""
+"""Tables of results for terminals and notebooks: as many columns as fit, and unbroken names."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,10 +21,10 @@ class TableColumn:
 
     Attributes:
         name: its heading.
-        cells: one for each row, whoever wrote them.
-        is_number: its cells are aligned on the right.
-        rank: columns with a larger one are left out first; those of rank 0 stay.
-        colors: of its cells by what they say.
+        cells: one per row, untrusted.
+        is_number: align the cells on the right.
+        rank: columns with a larger rank are left out first; those of rank 0 stay.
+        colors: colors of cells by their text.
     """
 
     name: str
@@ -34,12 +34,12 @@ class TableColumn:
     colors: Mapping[str, str] = field(default_factory=dict)
 
     def shown(self) -> list[Text]:
-        """Returns the cells, each in one line."""
+        """Returns the cells as one-line texts."""
         return [Text(printable(cell), self.colors.get(cell, "")) for cell in self.cells]
 
 
 def fitted(columns: Sequence[TableColumn], console: Console, caption: str | None = None) -> Table:
-    """Returns a table no wider than a console: without its least columns, or with each row as lines, one a column.
+    """Returns a table that fits a console: without less important columns, or with a line per cell.
 
     Returns:
         A table whose caption names the columns that were left out.
@@ -68,8 +68,8 @@ def stacked(rows: Iterable[Iterable[tuple[str, str | Text]]], caption: str | Non
     """Returns a table of two columns, each row of it as lines.
 
     Args:
-        rows: names with their values, whoever wrote those.
-        caption: what stands below it.
+        rows: names with their values, which are untrusted.
+        caption: caption below the table.
     """
     table = Table(show_header=False, caption=caption)
     table.add_column(no_wrap=True)
@@ -82,18 +82,18 @@ def stacked(rows: Iterable[Iterable[tuple[str, str | Text]]], caption: str | Non
 
 
 def _width(table: Table, console: Console) -> int:
-    """The columns of a terminal that a table takes with every cell in one line."""
+    """Returns the width of a table without line breaks in cells."""
     roomy = console.options.update(width=10_000)
     return Measurement.get(console, roomy, table).maximum
 
 
 def print_wrapped(lines: Iterable[str], console: Console, indent: int = 4) -> None:
-    """Prints lines; on a terminal those that are wider go on in the next row, indented, and no word is broken.
+    """Prints lines; on a terminal, wraps long lines between words, with an indent.
 
     Args:
-        lines: each is printed as one line, whatever it holds.
-        console: that they are printed on.
-        indent: of the rows in which a line goes on, beyond its own.
+        lines: each is printed as one escaped line.
+        console: the console to print on.
+        indent: additional indent of continuation rows.
     """
     for line in map(printable, lines):
         rows = [line]
@@ -103,16 +103,7 @@ def print_wrapped(lines: Iterable[str], console: Console, indent: int = 4) -> No
 
 
 def wrapped(text: str, width: int, indent: int) -> list[str]:
-    """Lays a line out in rows, broken between words alone.
-
-    Args:
-        text: the line.
-        width: of a row; a word that is longer has a longer row.
-        indent: of the rows after the first.
-
-    Returns:
-        At least one row.
-    """
+    """Wraps a line into rows of at most `width`, between words only; rows after the first are indented."""
     rows = textwrap.wrap(text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
     return rows or [""]
 
@@ -122,15 +113,14 @@ def parity_table(records: Sequence[Mapping[str, Any]], console: Console | None =
 
     Args:
         records: as in the manifest's `artifacts`.
-        console: whose width the table keeps; None keeps all columns.
+        console: console whose width limits the table; None keeps all columns.
 
     Returns:
         A table that Rich prints and notebooks show.
     """
     parities = [record["parity"] for record in records]
     names = metric_names(parities)
-    # A metric that few artifacts have goes first. Then the worst of the errors and the SSIM, which say least that PSNR
-    # does not.
+    # A metric that few artifacts have goes first; then the largest error and the SSIM, which add least to PSNR.
     lacking = {name: sum(parity.get(name) is None for parity in parities) for name in names}
     kept_longest = sorted(names, key=lambda name: (lacking[name], name != "psnr"))
     ranks = {name: rank for rank, name in enumerate(kept_longest, start=1)}
@@ -154,16 +144,12 @@ def print_table(records: Sequence[Mapping[str, Any]], console: Console) -> None:
 
 
 def print_columns(columns: Sequence[TableColumn]) -> None:
-    """Prints a table on standard output; see `fitted`.
-
-    Args:
-        columns: each with as many cells.
-    """
+    """Prints a table of columns with equal numbers of cells on standard output; see `fitted`."""
     console = stdout_console()
     console.print(fitted(columns, console))
 
 
 def stdout_console() -> Console:
-    """Returns a console on standard output that folds no table where it is no terminal."""
+    """Returns a console on standard output , without a width limit if it is not a terminal."""
     console = TextConsole()
     return console if console.is_terminal else TextConsole(width=200)

@@ -1,4 +1,4 @@
-"""Commands of the exporter, one a file; each imports what is heavy only when it runs.
+"""Commands of the exporter, one per file; each imports heavy packages only when it runs.
 
 Only the table in `toolkit.cli` names these modules; `serving.commands` shares their options. A module has a function of
 its command's name.

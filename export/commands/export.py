@@ -1,4 +1,4 @@
-"""`styleport export`: a model in, a verified bundle out."""
+"""`styleport export`: exports a model as a verified bundle."""
 
 import shlex
 import tempfile
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from export.baked_style import Style
     from export.exportable import Exportable
 
-# What each method takes beyond what all of them take.
+# The additional options of each method.
 OPTIONS = {
     "feed-forward": (
         *("model", "inputs", "split_at", "value_range", "imports", "max_size", "integer_io", "bake", "bake_strength"),
@@ -138,7 +138,7 @@ def export(
         sizes=None if size is None else sizes(size),
         max_size=max_size,
         integer_io=integer_io,
-        method=None if method == "feed-forward" else method,  # a stylizer may turn out to be end-to-end
+        method=None if method == "feed-forward" else method,  # the stylizer may be end-to-end
         bakes=styles,
     )
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
@@ -201,13 +201,13 @@ def export(
 
 
 def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[str], key: Path | None) -> None:
-    """Finds out before the work, not after it, whether the bundle can be written."""
+    """Checks before the work that the bundle can be written."""
     from export.baked_style import style_paths
     from export.bundle.folder import check_target, failed_folder
     from toolkit.files import output_paths
     from toolkit.files.names import check_utf8
 
-    # What converts models needs one, and says so only after all else.
+    # The model converters need a temporary folder, but check it only late.
     tempfile.gettempdir()
     check_utf8(bundle)
     check_target(bundle, force)
@@ -218,9 +218,9 @@ def _check_targets(bundle: Path, force: bool, source: Path | None, bake: list[st
 
 
 def _refuse_options_of_others(context: typer.Context, method: str) -> None:
-    """Refuses an option that would have no effect."""
+    """Refuses an option of another method."""
     if method not in OPTIONS:
-        hint = "; a stylizer is kept end-to-end by --split-at none" if method == "one-piece" else ""
+        hint = "; --split-at none keeps a stylizer end-to-end" if method == "one-piece" else ""
         raise InputError(f"unknown method {method!r}: choose from {', '.join(OPTIONS)}{hint}")
     others = [name for other, names in OPTIONS.items() if other != method for name in names]
     refuse_idle(context, dict.fromkeys(others, f"with --method {method}"))

@@ -1,4 +1,4 @@
-"""`styleport inspect`: what a bundle holds, or what one .tflite file is made of."""
+"""`styleport inspect`: describes a bundle or a .tflite file."""
 
 import contextlib
 import json
@@ -41,13 +41,13 @@ def inspect(
     from toolkit import manifest as manifests
 
     manifest = manifests.read(bundle)
-    with contextlib.suppress(ModuleNotFoundError):  # the small install has no jsonschema
+    with contextlib.suppress(ModuleNotFoundError):  # the base install has no jsonschema
         bundles.validate(manifest)
     if as_json:
         print_json(manifest)
         return
     with as_input_error(f"{bundle}: its manifest cannot be read"):
-        # All of it before any of it is printed: without the schema, anything may be missing.
+        # Everything is formatted before anything is printed: without the schema, fields may be missing.
         parts = list(_about(bundle, manifest))
     from export.bundle.table import print_table, print_wrapped, stdout_console
 
@@ -116,7 +116,7 @@ def _inspect_file(path: Path, as_json: bool) -> None:
 
 
 def _described(file: str, signature: "TFLiteSignature") -> dict[str, Any]:
-    """A signature in the form that manifests have."""
+    """A signature in the manifest's form."""
 
     def tensors(ends: "tuple[TFLiteTensor, ...]") -> dict[str, Any]:
         return {tensor.name: {"shape": list(tensor.shape), "dtype": tensor.dtype} for tensor in ends}
@@ -144,9 +144,9 @@ def _lines(
         yield f"  {name:<{width}}  {count:>5}"
     yield ""
     if in_the_way:
-        yield f"GPU: not as a whole: {'; '.join(in_the_way)}"
+        yield f"GPU: not the whole network: {'; '.join(in_the_way)}"
     else:
-        yield "GPU: takes all of it, as far as the file shows: the delegate has every operation"
+        yield "GPU: the whole network, as far as the file shows: the delegate supports every operation"
 
 
 def _metadata_of(bundle: Path, manifest: Manifest) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _metadata_of(bundle: Path, manifest: Manifest) -> dict[str, Any]:
 
 
 def _ends(signature: dict[str, Any]) -> Iterator[str]:
-    """Inputs and outputs, a line each, in columns."""
+    """Inputs and outputs, one per line, in columns."""
     ends = [(side, *tensor) for side in ("in", "out") for tensor in signature[f"{side}puts"].items()]
     names = max((len(name) for _, name, _ in ends), default=0)
     dtypes = max((len(tensor["dtype"]) for _, _, tensor in ends), default=0)
@@ -170,7 +170,7 @@ def _ends(signature: dict[str, Any]) -> Iterator[str]:
 
 
 def _styles(manifest: Manifest) -> "list[Style]":
-    """The styles that are baked into artifacts, each once."""
+    """The baked styles, without duplicates."""
     from export.artifact import Artifact
 
     artifacts = map(Artifact.from_record, manifest["artifacts"])
@@ -178,7 +178,7 @@ def _styles(manifest: Manifest) -> "list[Style]":
 
 
 def _distinct_signatures(manifest: Manifest) -> dict[str, dict[str, Any]]:
-    """Groups artifacts that are called in the same way: most TFLite pairs are."""
+    """Groups artifacts with the same signatures, as most TFLite pairs have."""
     groups: dict[str, list[str]] = {}
     for record in manifest["artifacts"]:
         groups.setdefault(json.dumps(record["signatures"]), []).append(record["path"])

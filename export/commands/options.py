@@ -1,4 +1,4 @@
-"""Reads options that several commands share: what to export, as the command line has it."""
+"""Parses export options that several commands share."""
 
 import re
 
@@ -6,12 +6,12 @@ from toolkit.errors import InputError
 
 
 def split(value: str) -> tuple[str, ...]:
-    """Returns the parts between commas, each once."""
+    """Returns the comma-separated parts, without duplicates."""
     return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
 
 
 def sizes(value: str) -> tuple[int | None, ...]:
-    """Reads sides in pixels with commas between; `any` gives None."""
+    """Parses comma-separated sides in pixels; `any` gives None."""
     parts = split(value)
     unknown = [part for part in parts if part != "any" and not re.fullmatch("[0-9]{1,9}", part)]
     if unknown or not parts:

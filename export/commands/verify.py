@@ -1,4 +1,4 @@
-"""`styleport verify`: every hash and every parity metric of a bundle, from its files alone."""
+"""`styleport verify`: recomputes every hash and every parity metric of a bundle."""
 
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +59,7 @@ def verify(
         signature = (
             ", the signature holds" if key else "; the signature was not checked: give --key" if is_signed else ""
         )
-        message = "verified: every file is as recorded, every artifact keeps its gate"
+        message = "verified: every file matches its record, every artifact passes its gate"
         print_wrapped([message + signature], stdout_console())
         closing.print_closing(
             follow=[_following(bundle, list(sizes), closing.given(context, "imports", "trust", "key"))]
@@ -67,7 +67,7 @@ def verify(
 
 
 def _following(bundle: Path, artifacts: list[str], given: list[str]) -> list[str | Path]:
-    """The command that serves the bundle, or shows how its files are called where it has no SavedModel."""
+    """Suggests the command that serves the bundle or, without a SavedModel, describes its files."""
     if "saved_model" in artifacts:
         return ["styleport", "publish", bundle, "models/stylizer", *given]
     return ["styleport", "inspect", bundle]

@@ -1,7 +1,7 @@
-"""One exporter a format and method: a model in, artifacts out, each in its own folder.
+"""Exporters, one per format and method, which write each artifact into its own folder.
 
-SavedModel and TFLite, for the feed-forward stylizer, for optimization and for external models, end to end or with
-one style baked in. `export.sources`, `export.parity` and `export.web` import it.
+They export SavedModel and TFLite for the feed-forward stylizer, for optimization and for external models, end-to-end or
+with a baked style. `export.sources`, `export.parity` and `export.web` import this room.
 """
 
 from toolkit.public_names import on_first_use

@@ -1,4 +1,4 @@
-"""Exports single-style .tflite files: the style's bottleneck is a constant of the transformer, and no input."""
+"""Exports single-style .tflite files: the style's bottleneck is a constant of the transformer, not an input."""
 
 import functools
 import json
@@ -24,7 +24,7 @@ from toolkit.interface.bottleneck import interpolate
 from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
 
 SIGNATURE = "stylize"
-# What an app needs to list the style, and `verify` to paint its pictures with the float32 model.
+# For apps that list styles, and for `verify`, which paints with the float32 model.
 STYLE_FILE = "style.json"
 THUMBNAIL_FILE = "style.webp"
 MAX_STYLE_BYTES = 1 << 20
@@ -32,10 +32,10 @@ MAX_STYLE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class BakedStyle:
-    """A style as a bundle keeps it: by its bottleneck, not by its pictures.
+    """A baked style in a bundle, which has its bottleneck but not its pictures.
 
     Attributes:
-        style: what it was made of.
+        style: its pictures and shares.
         bottleneck: [1, 1, 1, D] float32.
     """
 
@@ -44,19 +44,12 @@ class BakedStyle:
 
     @classmethod
     def of(cls, style: Style, stylizer: Any) -> "BakedStyle":
-        """Reads a style with the model that it is baked into."""
+        """Computes the bottleneck of a style with the target model."""
         return cls(style, style.bottleneck(stylizer))
 
     @classmethod
     def from_file(cls, path: Path, length: int) -> "BakedStyle":
-        """Reads a style of a bundle.
-
-        Args:
-            path: its `style.json`.
-            length: of a bottleneck.
-
-        Returns:
-            The style.
+        """Reads a style from its `style.json`, given the length of its bottleneck.
 
         Raises:
             InputError: the file is missing or damaged.
@@ -74,18 +67,18 @@ class BakedStyle:
         return cls(style, bottleneck.reshape(1, 1, 1, length))
 
     def write(self, folder: Path) -> None:
-        """Writes the style and its thumbnail beside the network that has it inside."""
+        """Writes the style and its thumbnail beside its network."""
         record = {**self.style.to_json(), "bottleneck": self.bottleneck.ravel().tolist()}
         (folder / STYLE_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         images.save_image(self.style.thumbnail(), folder / THUMBNAIL_FILE, quality=90)
 
     def mixed(self, content: Any, predictor: Callable[[Any], Any]) -> Any:
-        """Gives the bottleneck that a content is painted with.
+        """Returns the bottleneck for painting a content.
 
         Args:
             content: [B, H, W, 3] float32 in [0, 1].
-            predictor: called where the strength is under 1, with the content at its own size, as the SavedModel's
-                signature `strength` does it.
+            predictor: called with the content at its own size if the strength is below 1, as in the SavedModel's
+                signature `strength`.
 
         Returns:
             [B or 1, 1, 1, D] float32.
@@ -96,7 +89,7 @@ class BakedStyle:
 
 
 class BakedExporter(SplitTFLiteExporter):
-    """Exports each style as a .tflite file: a transformer with the style inside."""
+    """Exports each style as a .tflite file: a transformer with a built-in style."""
 
     format = "baked"
     networks: Mapping[str, Network] = {"baked": Network(BAKED_FILE, SIGNATURE)}
@@ -106,11 +99,10 @@ class BakedExporter(SplitTFLiteExporter):
         self._read = functools.lru_cache(maxsize=1)(functools.partial(BakedStyle.of, stylizer=model))
 
     def function(self, network: str, size: int | None, integer_io: bool, style: Style | None) -> Any:
-        """Builds the transformer with the style inside.
+        """Builds the transformer with the built-in style.
 
-        The converter computes what depends on constants alone, so that the projections of the bottleneck to scales and
-        shifts are not in the file. With a strength under 1 they are, and the predictor with them, which reads the
-        content.
+        The converter folds constants, so the file does not contain the projections of the bottleneck to scales and
+        shifts. With a strength below 1, it contains them, and the predictor for the content.
         """
         deployed, baked = self.form(), self._read(style)
 

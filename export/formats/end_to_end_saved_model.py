@@ -1,4 +1,4 @@
-"""Exports an end-to-end stylizer as a SavedModel that is called as the Hub module is."""
+"""Exports an end-to-end stylizer as a SavedModel with the calling convention of the Hub module."""
 
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ def serving_functions(end_to_end: LoadedStylizer, max_size: int) -> dict[str, An
         max_size: `image_bytes` reduces the longer side of each picture to this many pixels.
 
     Returns:
-        `tf.function`s: `serving_default`, and `image_bytes` where the model takes pictures of any size.
+        `tf.function`s: `serving_default`, and `image_bytes` if the model takes pictures of any size.
     """
     call = end_to_end.of_any_batch(freeze(end_to_end).call())
     specs = [tf.TensorSpec(shape, name=f"{role}_image") for role, shape in end_to_end.shapes.items()]

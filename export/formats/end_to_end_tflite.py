@@ -1,4 +1,4 @@
-"""Exports an end-to-end stylizer as one .tflite file a quantization, with the pictures it takes as inputs."""
+"""Exports an end-to-end stylizer as a .tflite file per quantization."""
 
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,10 @@ def _check_sizes(end_to_end: LoadedStylizer, artifacts: list[Artifact]) -> None:
 
 
 class EndToEndTFLiteExporter(NetworkExporter):
-    """Exports an end-to-end stylizer as a .tflite file, with the pictures that it takes as inputs.
+    """Exports an end-to-end stylizer as a .tflite file.
 
     Raises:
-        InputError: the model takes contents of one size only, and another one is asked for.
+        InputError: the model takes contents of a fixed size, and another is requested.
     """
 
     format = "tflite"
@@ -65,7 +65,7 @@ class EndToEndTFLiteExporter(NetworkExporter):
         )
 
     def rules(self, model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
-        """Draws the rules from the graph; see `export.quantization.rules.rules`."""
+        """Derives the rules from the graph; see `export.quantization.rules.rules`."""
         return policy.rules(model, mode, "content_image")
 
     def calibration_inputs(self, content_size: int, integer_io: bool) -> CalibrationInputs:

@@ -18,12 +18,12 @@ from toolkit.interface.bottleneck import interpolate
 from toolkit.runtimes.saved_model import SavedModelStylizer
 
 PICTURES = (None, None, None, 3)
-# A gradient of a layer's own is for training; saved with the model, it would want variables that are constants here.
+# Custom gradients are for training; saved with the model, they would need variables that are constants here.
 SAVE_OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
 
 
 def checked(picture: Any, name: str) -> Any:
-    """Passes on pictures, which running it refuses where a side is too short."""
+    """Adds a run-time check of the pictures' sides to the graph."""
     message = f"{name} has a side under {MIN_SIDE} pixels"
     check = tf.debugging.assert_greater_equal(tf.reduce_min(tf.shape(picture)[1:3]), MIN_SIDE, message)
     with tf.control_dependencies([check]):
@@ -35,11 +35,11 @@ def _tensor(name: str, shape: tuple[int | None, ...], dtype: Any = tf.float32) -
 
 
 def function_of(call: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Any:
-    """Builds a `tf.function` whose arguments, however many, are named as their tensors are.
+    """Builds a `tf.function` with arguments named like their tensors.
 
     Args:
-        call: takes as many tensors.
-        specs: of the tensors.
+        call: a function of these tensors.
+        specs: the tensors' specs.
 
     Returns:
         The function, which can be called by position and by name.
@@ -57,9 +57,9 @@ def bytes_function(paint: Callable[..., Any], max_size: int, roles: Sequence[str
     """Builds the function behind `image_bytes`.
 
     Args:
-        paint: takes a picture of each role, [1, H, W, 3] tensors, and gives the stylized one.
+        paint: maps a picture of each role, [1, H, W, 3] tensors, to the stylized picture.
         max_size: the longer side of each picture is reduced to this many pixels.
-        roles: of the pictures.
+        roles: roles of the pictures.
 
     Returns:
         A `tf.function` of a batch of encoded pictures for each role.
@@ -74,7 +74,7 @@ def bytes_function(paint: Callable[..., Any], max_size: int, roles: Sequence[str
             tf.debugging.assert_equal(
                 tf.size(batches[0]), tf.size(batch), "as many style pictures as content pictures are needed"
             )
-        # One of each at a time: the pictures of a batch each have their own size, and memory stays that of one.
+        # One at a time: the pictures of a batch have different sizes, and this bounds the memory.
         encoded = tf.map_fn(stylize_bytes, batches, fn_output_signature=tf.string, parallel_iterations=1)
         return {"stylized_image_bytes": encoded}
 
@@ -89,7 +89,7 @@ def serving_functions(stylizer: SplitModel, max_size: int) -> dict[str, Any]:
         max_size: `image_bytes` reduces the longer side of each picture to this many pixels.
 
     Returns:
-        One `tf.function` by each name of `toolkit.runtimes.saved_model.SIGNATURES`.
+        A `tf.function` for each name in `toolkit.runtimes.saved_model.SIGNATURES`.
     """
     content, style = _tensor("content_image", PICTURES), _tensor("style_image", PICTURES)
     style_bottleneck = _tensor("style_bottleneck", (None, 1, 1, stylizer.bottleneck_dim))
@@ -128,26 +128,26 @@ def serving_functions(stylizer: SplitModel, max_size: int) -> dict[str, Any]:
 def save(stylizer: SplitModel, folder: Path, max_size: int = 1024) -> None:
     """Writes a SavedModel that runs without this project: no Python, no custom operations.
 
-    Loaded through TensorFlow Hub it keeps the arbitrary stylization module's calling convention,
+    Loaded through TensorFlow Hub, it has the arbitrary stylization module's calling convention,
     `hub.load(folder)(content, style)[0]`.
 
     Args:
         stylizer: the model.
-        folder: where `saved_model.pb` and `variables/` are written.
+        folder: target of `saved_model.pb` and `variables/`.
         max_size: `image_bytes` reduces the longer side of each picture to this many pixels.
     """
-    # The variables, not the model: what is saved must load where Keras and this project are missing.
+    # The variables, not the model: the result must load without Keras and this project.
     save_functions(serving_functions(stylizer, max_size), [variable.value for variable in stylizer.variables], folder)
 
 
 def save_functions(functions: dict[str, Any], variables: list[Any], folder: Path) -> None:
-    """Writes functions as the signatures of a SavedModel that is called as the Hub module is.
+    """Writes functions as the signatures of a SavedModel with the calling convention of the Hub module.
 
     Args:
-        functions: a `tf.function` by each signature's name; `serving_default` takes a content and, unless its style is
-            inside, a style.
-        variables: what the functions use.
-        folder: where `saved_model.pb` and `variables/` are written.
+        functions: a `tf.function` by each signature's name; `serving_default` takes a content and, unless the style is
+            built in, a style.
+        variables: variables of the functions.
+        folder: target of `saved_model.pb` and `variables/`.
     """
     module = tf.Module()
     module.weights = variables

@@ -31,12 +31,12 @@ class SplitTFLiteExporter(NetworkExporter):
         return self.model.variables
 
     def form(self) -> Callable[[Any, Any], Any]:
-        """Returns the transformer in the form in which it is deployed: called with a content and a bottleneck."""
+        """Returns the transformer in its deployment form, a function of a content and a bottleneck."""
         return InferenceForm(self.model.transformer)
 
     def function(self, network: str, size: int | None, integer_io: bool, style: Style | None) -> Any:
-        """Builds one network, its tensors named as in the SavedModel's signature of that name."""
-        # Integer pictures are converted inside, exactly; the bottleneck is no picture and stays float.
+        """Builds one network, with the tensor names of the SavedModel's signature."""
+        # Integer pictures are converted inside, exactly; the bottleneck is not a picture and stays float.
         dtype = tf.uint8 if integer_io else tf.float32
 
         def bottleneck(style_image: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The functions behind the exported signatures of style transfer by optimization, with no Python left in them."""
+"""The functions behind the exported signatures of style transfer by optimization, as pure graphs."""
 
 from typing import Any
 
@@ -24,14 +24,14 @@ def _checked(picture: Any, name: str) -> Any:
 
 
 def packed(state: lbfgs.State, iteration: Any) -> Tensors:
-    """Names the tensors of a state as the signatures do.
+    """Names the tensors of a state as in the signatures.
 
     Args:
-        state: of L-BFGS.
-        iteration: steps taken, an int32 scalar.
+        state: state of L-BFGS.
+        iteration: number of steps taken, an int32 scalar.
 
     Returns:
-        Tensors by name; what is remembered of several steps is stacked, the youngest first.
+        Tensors by name; the history of steps is stacked, newest first.
     """
     fields = {name: tf.stack(value) if isinstance(value, tuple) else value for name, value in state._asdict().items()}
     return {STATE + name: value for name, value in (fields | {"iteration": iteration}).items()}
@@ -43,7 +43,7 @@ def _unpacked(tensors: Tensors) -> lbfgs.State:
 
 
 class Functions:
-    """Style transfer by optimization as functions of tensors alone.
+    """Style transfer by optimization as pure functions of tensors.
 
     Args:
         transfer: compiled with L-BFGS; its weights, layers and rates become constants.
@@ -67,13 +67,13 @@ class Functions:
         losses, gradient = self.objective.gradient(picture, self.features, *targets)
         first = tf.equal(iteration, 0)
         target, new = lbfgs.advance(state, losses["loss"], gradient, picture, first, self.rate, preconditioner)
-        # A round trip through frequencies loses what is known of shapes.
+        # A round trip through frequencies loses the static shape.
         return losses, *tf.nest.map_structure(
             lambda tensor, like: tf.ensure_shape(tensor, like.shape), (target, new), (picture, state)
         )
 
     def seen(self, image: Any) -> Tensors:
-        """Returns the Gram matrices and the content's activations of a picture, as the targets are named."""
+        """Returns the Gram matrices and the content's activations of a picture, with the targets' names."""
         seen = self.features(image)
         grams = {name + GRAM: gram for name, gram in self.objective.grams(seen).items()}
         return {**grams, **self.objective.contents(seen)}
@@ -87,7 +87,7 @@ class Functions:
         return packed(lbfgs.initial_state(image, self.memory), tf.constant(0))
 
     def train_step(self, image: Any, **tensors: Any) -> Tensors:
-        """Takes one step: gives the next picture, the state, and the losses before the step."""
+        """Takes one step; returns the next picture, the state, and the losses before the step."""
         image = _checked(image, "image")
         iteration = tensors[STATE + "iteration"]
         targets = self._targets(tensors)
@@ -95,7 +95,7 @@ class Functions:
         return {"image": target, **packed(state, iteration + 1), **losses}
 
     def optimize(self, content_image: Any, style_image: Any, steps: Any) -> Tensors:
-        """Paints: takes so many steps from the content, and gives the best picture seen with its losses."""
+        """Takes the given number of steps from the content; returns the best picture with its losses."""
         content, style = _checked(content_image, "content_image"), _checked(style_image, "style_image")
         at_least_one = tf.debugging.assert_greater_equal(steps, 1, "steps is under 1")
         targets = self.objective.contents(self.features(content)), [(1.0, self.objective.grams(self.features(style)))]
@@ -113,7 +113,7 @@ class Functions:
         return self._better(picture, state.accepted, targets)
 
     def _better(self, last: Any, accepted: Any, targets: Any) -> Tensors:
-        """Evaluates the last picture, which no step has seen, and gives it or the best before, the better."""
+        """Evaluates the last picture, which no step has evaluated; returns the better of it and the previous best."""
 
         def losses_of(picture: Any) -> Tensors:
             return {"stylized_image": picture, **self.objective(picture, self.features(picture), *targets)}
@@ -123,7 +123,7 @@ class Functions:
         return {name: tf.where(is_better, found[name], known[name]) for name in found}
 
     def signatures(self) -> dict[str, Any]:
-        """Returns one `tf.function` by each name of `SIGNATURES`."""
+        """Returns a `tf.function` for each name in `SIGNATURES`."""
         image = tf.TensorSpec(PICTURE, name="image")
         state = self._state_specs()
         arguments = {spec.name: spec for spec in (*self.target_specs, *state)}

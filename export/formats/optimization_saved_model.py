@@ -16,10 +16,10 @@ def save(transfer: StyleTransfer, folder: Path) -> None:
 
     Args:
         transfer: compiled with L-BFGS.
-        folder: where `saved_model.pb` and `variables/` are written.
+        folder: target of `saved_model.pb` and `variables/`.
     """
     module = tf.Module()
-    # The variables, not the model: what is saved must load where Keras and this project are missing.
+    # The variables, not the model: the result must load without Keras and this project.
     module.weights = [variable.value for variable in transfer.features.variables]
     functions = Functions(transfer).signatures()
     tf.saved_model.save(

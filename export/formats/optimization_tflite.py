@@ -23,7 +23,7 @@ class FeaturesExporter(NetworkExporter):
 
     @property
     def variables(self) -> Iterable[Any]:
-        """The extractor's."""
+        """The variables of the extractor."""
         return self.model.features.variables
 
     def function(self, network: str, size: int | None, integer_io: bool, style: Style | None) -> Any:

@@ -1,4 +1,4 @@
-"""Reads the signatures of exported files, in the form the manifest records them in."""
+"""Reads the signatures of exported files, in the manifest's form."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def of_tflite(folder: Path) -> dict[str, Any]:
 
 
 def of_network(file: str, network: TFLiteNetwork) -> dict[str, Any]:
-    """Describes the signature of one .tflite file: `file`, and `inputs` and `outputs` as of a SavedModel."""
+    """Describes the signature of one .tflite file: `file`, and `inputs` and `outputs` as for a SavedModel."""
 
     def tensors(details: dict[str, Any]) -> dict[str, Any]:
         return {

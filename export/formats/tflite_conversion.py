@@ -1,4 +1,4 @@
-"""Turns a TensorFlow function into a float32 .tflite file with one signature."""
+"""Converts a TensorFlow function to a float32 .tflite file with one signature."""
 
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -14,12 +14,12 @@ def convert(function: Any, signature: str, variables: Iterable[Any]) -> bytes:
     """Converts a function to a .tflite file of builtin operations.
 
     Args:
-        function: a `tf.function` with an input signature; gives tensors by name.
-        signature: the name of the file's one signature.
+        function: a `tf.function` with an input signature; returns tensors by name.
+        signature: name of the file's only signature.
         variables: the TensorFlow variables that the function reads.
 
     Raises:
-        WorkError: the function has an operation that TFLite lacks.
+        WorkError: the function has an operation that TFLite does not support.
     """
     module = tf.Module()
     module.variables_of_the_function = list(variables)
@@ -40,23 +40,23 @@ def convert(function: Any, signature: str, variables: Iterable[Any]) -> bytes:
 
 
 def _unsupported(error: Exception) -> str:
-    """The operations that the converter says TFLite lacks, each with its place in the model."""
-    # The class of the converter's errors is not public; each carries a record of what it met.
+    """Returns the operations that TFLite does not support, each with its layer."""
+    # The class of the converter's errors is not public; each has a record of the cause.
     found: dict[str, list[str]] = {}
     for record in getattr(error, "errors", ()):
         calls = [call.name.partition("@")[0] for call in record.location.call if call.name]
         if record.operator.name:
             found[record.operator.name.removeprefix("tf.")] = calls[:1]
-    # What has no place is a part of another.
+    # An operation without a layer is a part of another.
     named = [f"{operation} ({calls[0]})" for operation, calls in found.items() if calls]
     return ", ".join(named or found)
 
 
 def with_default_shapes(model: bytes, shapes: Mapping[str, tuple[int, ...]]) -> bytes:
-    """Writes into a file which sizes, by its inputs, it is prepared for until it is resized.
+    """Writes default sizes of the inputs into a file, for use until it is resized.
 
-    The converter writes sides of one pixel, at which many a network cannot even be prepared: a convolution without
-    padding has nothing to look at.
+    The converter writes sides of one pixel, for which many networks cannot be prepared: a convolution without padding
+    would have no input.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -66,6 +66,6 @@ def with_default_shapes(model: bytes, shapes: Mapping[str, tuple[int, ...]]) -> 
     for index in range(signature.InputsLength()):
         given = signature.Inputs(index)
         if given.Name().decode() in shapes:
-            # A view of the file's own bytes.
+            # A view of the file's bytes.
             graph.Tensors(given.TensorIndex()).ShapeAsNumpy()[:] = shapes[given.Name().decode()]
     return bytes(changed)

@@ -1,4 +1,4 @@
-"""The base class of exporters of .tflite files: networks are converted once a size, then quantized."""
+"""The base class of exporters of .tflite files: networks are converted once per size, then quantized."""
 
 import abc
 import functools
@@ -18,12 +18,12 @@ from export.formats.signatures import of_tflite
 from export.quantization.post_training import apply_rules, named_rules
 from toolkit.interface.sizes import STYLE_SIZE
 
-# Until a file of any size is given another.
+# Default size of files of any size.
 DEFAULT_SHAPES = {
     "content_image": (1, DEFAULT_SIZE, DEFAULT_SIZE, 3),
     "style_image": (1, STYLE_SIZE, STYLE_SIZE, 3),
 }
-# The inputs of each run by name, by network.
+# Inputs of each run by name, by network.
 CalibrationInputs = Mapping[str, list[dict[str, np.ndarray]]]
 
 
@@ -32,8 +32,8 @@ class Network:
     """A .tflite file of an artifact.
 
     Attributes:
-        file: its name.
-        signature: the name of its one signature.
+        file: name of the file.
+        signature: name of its only signature.
     """
 
     file: str
@@ -44,41 +44,41 @@ class NetworkExporter(Exporter):
     """Exports artifacts that are .tflite files.
 
     Attributes:
-        networks: the files of an artifact, by the names of `export.formats.tflite_metadata.DESCRIPTIONS`.
+        networks: files of an artifact, by the names in `export.formats.tflite_metadata.DESCRIPTIONS`.
     """
 
     networks: Mapping[str, Network]
 
     def __init__(self, model: Any, options: ExportOptions) -> None:
         super().__init__(model, options)
-        # Artifacts of one size and style follow one another: a pair, with pictures of both types.
+        # Artifacts of the same size and style are adjacent: one cached pair, for pictures of both types.
         self._converted = functools.lru_cache(maxsize=4)(self.convert)
         self._calibrated = functools.cache(self.calibration_inputs)
 
     @abc.abstractmethod
     def function(self, network: str, size: int | None, integer_io: bool, style: Style | None) -> Any:
-        """Builds one network, which is converted as it stands.
+        """Builds a network for conversion.
 
         Args:
             network: one of `networks`.
             size: side of the content picture in pixels; None for any height and width.
             integer_io: pictures are uint8 in [0, 255] instead of float32 in [0, 1].
-            style: what is baked in; None where the style is an input.
+            style: baked style; None if the style is an input.
 
         Returns:
-            A `tf.function` with an input signature, which gives tensors by name.
+            A `tf.function` with an input signature, which returns tensors by name.
         """
 
     @property
     def variables(self) -> Iterable[Any]:
-        """The Keras variables that the functions read: none, where they are constants."""
+        """The Keras variables that the functions read: none if they are constants."""
         return ()
 
     def convert(self, network: str, size: int | None, integer_io: bool = False, style: Style | None = None) -> bytes:
         """Converts one network to a float32 .tflite file of builtin operations; see `function`.
 
         Raises:
-            WorkError: the network has an operation that TFLite lacks.
+            WorkError: the network has an operation that TFLite does not support.
         """
         function = self.function(network, size, integer_io, style)
         variables = [variable.value for variable in self.variables]
@@ -90,7 +90,7 @@ class NetworkExporter(Exporter):
         return named_rules(model, network, mode)
 
     def calibration_inputs(self, content_size: int, integer_io: bool) -> CalibrationInputs:
-        """Prepares what int8 networks are calibrated on: nothing, where no artifact is int8.
+        """Prepares the calibration inputs of int8 networks; empty without int8 artifacts.
 
         Args:
             content_size: side of the content pictures in pixels.
@@ -119,12 +119,12 @@ class NetworkExporter(Exporter):
 
 
 def to_float(picture: Any) -> Any:
-    """Brings a picture input to float32 in [0, 1]; integers are converted exactly."""
+    """Converts a picture input to float32 in [0, 1], exactly for integers."""
     return picture if picture.dtype == tf.float32 else tf.cast(picture, tf.float32) / 255
 
 
 def to_samples(picture: Any, integer_io: bool) -> Any:
-    """Brings a float32 picture to what the file gives: itself, or 8-bit samples."""
+    """Converts a float32 picture to the file's output: unchanged, or 8-bit samples."""
     if not integer_io:
         return picture
     return tf.cast(tf.round(tf.clip_by_value(picture, 0.0, 1.0) * 255), tf.uint8)

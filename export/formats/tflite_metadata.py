@@ -1,7 +1,7 @@
-"""Writes into a .tflite file what its network is; no byte of the graph and of its weights is changed or moved apart.
+"""Adds metadata to a .tflite file, without changing the bytes of its graph and weights.
 
-A flatbuffer is written from its end: the file stands at the back of a new one, in front of which come a new root table,
-the entry and a list of buffers that names one more. Unpacking and packing everything anew would move every weight.
+A flatbuffer is written from its end: the file stays at the end of a new one, preceded by a new root table, the entry
+and a list of buffers with one more. Unpacking and repacking would move every weight.
 """
 
 import struct
@@ -33,13 +33,13 @@ DESCRIPTIONS = {
 
 
 def write(path: Path, model: bytes, network: str, artifact: Artifact, options: ExportOptions) -> None:
-    """Writes a .tflite file that says what it is.
+    """Writes a .tflite file with metadata.
 
     Args:
         path: the file to write.
-        model: the .tflite file, as it was converted and quantized.
+        model: the .tflite file, converted and quantized.
         network: one of `DESCRIPTIONS`.
-        artifact: what the file is part of.
+        artifact: the artifact of the file.
         options: what to export.
     """
     is_integer = options.integer_io and artifact.quantization == "int8"
@@ -54,7 +54,7 @@ def write(path: Path, model: bytes, network: str, artifact: Artifact, options: E
 
 
 def with_metadata(model: bytes, metadata: NetworkMetadata) -> bytes:
-    """Adds what a network is to its file; it loads wherever it did before, at the same speed.
+    """Adds metadata to a network's file; it loads as before, at the same speed.
 
     Returns:
         The file with the entry `styleport` in its `metadata`, and the description in its own `description`.
@@ -65,7 +65,7 @@ def with_metadata(model: bytes, metadata: NetworkMetadata) -> bytes:
     builder.head -= len(tail)
     builder.Bytes[builder.head :] = tail
     root = _write_root(builder, old, len(tail), metadata)
-    # Makes the length a multiple of the alignment, so that what stood aligned still does.
+    # Makes the length a multiple of the alignment, so that aligned data stays aligned.
     builder.minalign = _ALIGNMENT
     builder.Finish(root, IDENTIFIER)
     described = builder.Output()
@@ -74,10 +74,10 @@ def with_metadata(model: bytes, metadata: NetworkMetadata) -> bytes:
 
 
 def _write_root(builder: Any, old: Any, length: int, metadata: NetworkMetadata) -> int:
-    """Writes a root table that names all that the old one does; `length` is counted from the file's end."""
+    """Writes a root table with the contents of the old one; `length` is counted from the file's end."""
 
     def targets(field: int) -> list[int]:
-        """The tables that a vector of the old root names."""
+        """The tables in a vector of the old root."""
         slot = old._tab.Offset(4 + 2 * field)
         first = old._tab.Vector(slot) if slot else 0
         places = range(first, first + 4 * old._tab.VectorLen(slot), 4) if slot else ()
@@ -112,11 +112,11 @@ def _vector(builder: Any, tables: Iterable[int]) -> int:
 
 
 def _move_outer_buffers(model: bytearray, shift: int) -> None:
-    """Mends the places of the weights that the quantizer keeps behind all tables: they count from the file's start."""
+    """Adjusts the offsets of weights that the quantizer stores after all tables: they count from the file's start."""
     root = schema.Model.GetRootAs(model)
     for index in range(root.BuffersLength()):
         buffer = root.Buffers(index)
-        # An offset of 1 or 0 says that the bytes stand in the table.
+        # With an offset of 1 or 0, the bytes are in the table.
         if buffer.Offset() > 1:
             place = buffer._tab.Pos + buffer._tab.Offset(6)
             struct.pack_into("<Q", model, place, buffer.Offset() + shift)

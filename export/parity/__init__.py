@@ -1,6 +1,6 @@
 """Parity: metrics of an artifact on real pairs of pictures, compared with what the float32 model paints.
 
-Which bounds the metrics must keep is in `export.gates`. `export.sources` and `export.exporting` import it; the
+`export.gates` has the bounds of the metrics. `export.sources` and `export.exporting` import it; the
 exporters of `export.formats` do not.
 """
 

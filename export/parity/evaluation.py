@@ -14,7 +14,7 @@ from toolkit.interface.stylizer import SingleStyleStylizer
 
 # The height and width of the second size: neither square nor a multiple of four, as users' pictures are.
 SECOND_SIZE = (250, 333)
-# A picture that is equal to the last bit has no finite PSNR; JSON has no infinity.
+# Identical pictures have no finite PSNR, and JSON has no infinity.
 MAX_PSNR = 200.0
 
 
@@ -24,7 +24,7 @@ def gate_of(artifact: Artifact) -> Gate:
 
 
 def sizes_of(artifact: Artifact) -> list[tuple[int, int]]:
-    """Returns the heights and widths at which an artifact is held against the reference."""
+    """Returns the heights and widths at which an artifact is checked against the reference."""
     if artifact.format == "web":
         return [(side, side) for side in PAGE_SIZES]
     if artifact.size:
@@ -50,7 +50,7 @@ def narrowed_gates(narrower: Mapping[str, Mapping[str, float]]) -> dict[str, dic
     """Returns the bounds of every kind of artifact, narrowed by kind and metric; refuses unknown and wider ones."""
     try:
         if unknown := [kind for kind in narrower if kind not in GATES]:
-            raise InputError(f"no gate is of {unknown[0]!r}: choose from {', '.join(GATES)}")
+            raise InputError(f"there is no gate for {unknown[0]!r}: choose from {', '.join(GATES)}")
         bounds = {kind: gate.narrowed(narrower.get(kind, {})).bounds() for kind, gate in GATES.items()}
     except (TypeError, AttributeError) as error:
         raise InputError("gates are bounds by metric, by kind of artifact") from error
@@ -58,7 +58,7 @@ def narrowed_gates(narrower: Mapping[str, Mapping[str, float]]) -> dict[str, dic
 
 
 def compare(reference: np.ndarray, picture: np.ndarray) -> Metrics:
-    """Measures how far a picture is from its reference; all NaN where shapes differ or a sample is not finite."""
+    """Measures the difference between two pictures; all NaN if shapes differ or a sample is not finite."""
     from skimage.metrics import structural_similarity
 
     if reference.shape != picture.shape or not (np.isfinite(reference).all() and np.isfinite(picture).all()):
@@ -81,11 +81,11 @@ def cases(
 
     Args:
         size: height and width of the contents in pixels, at least 16.
-        style_size: of the styles; by default what a predictor was trained on.
+        style_size: side of the styles; by default the training size of the predictor.
         pairs: contents and styles with their names; four photos x three styles by default.
 
     Returns:
-        One case a pair; the samples are those of 8-bit pictures, which is what every format is fed.
+        A case for each pair, with samples rounded to 8 bits, which every format can represent.
     """
     style_size = style_size or ((256, 256) if size[0] == size[1] else (256, 320))
     return [
@@ -101,12 +101,12 @@ def cases_in_style(
 
     Args:
         size: height and width of the contents in pixels, at least 16.
-        name: the style's.
-        style: what a report shows of it, [1, h, w, 3] float32 in [0, 1]; None for nothing.
-        contents: by name, [H, W, 3] float32 in [0, 1]; by default four photos, each whole and two quarters of it.
+        name: name of the style.
+        style: picture of the style in the report, [1, h, w, 3] float32 in [0, 1]; None for none.
+        contents: by name, [H, W, 3] float32 in [0, 1]; by default four photos, each whole and as two quarters.
 
     Returns:
-        One case a content; the samples are those of 8-bit pictures.
+        A case for each content, with samples rounded to 8 bits.
     """
     views = _views() if contents is None else contents
     return [EvalCase(_title(view, name, size), size, _prepared(views[view], *size), style) for view in views]
@@ -143,11 +143,11 @@ def _painted(stylizer: Callable[..., Any], case: EvalCase) -> np.ndarray:
 
 
 class ReferenceOutputs:
-    """The float32 model's output pictures, each made once.
+    """Caches the float32 model's output pictures.
 
     Args:
-        stylizer: called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32.
-        cases_of: the cases of a size, given as height and width.
+        stylizer: called with a content and, unless the style is built in, a style, both [1, H, W, 3] float32.
+        cases_of: returns the cases for a height and width.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class ReferenceOutputs:
         self._pictures: dict[tuple[int, int], list[tuple[EvalCase, np.ndarray]]] = {}
 
     def pictures(self, size: tuple[int, int]) -> list[tuple[EvalCase, np.ndarray]]:
-        """Returns the cases of a size, each with the picture [H, W, 3] it must give."""
+        """Returns the cases of a size, each with its expected picture [H, W, 3]."""
         if size not in self._pictures:
             self._pictures[size] = [(case, _painted(self._stylizer, case)) for case in self._cases_of(size)]
         return self._pictures[size]
@@ -169,7 +169,7 @@ def measure(
     """Runs an artifact on every case and compares its pictures with the reference's.
 
     Args:
-        runner: called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32.
+        runner: called with a content and, unless the style is built in, a style, both [1, H, W, 3] float32.
         reference: the float32 model's pictures.
         sizes: heights and widths of the contents.
     """
@@ -188,9 +188,9 @@ def evaluate(
     """Compares an artifact's pictures with the reference's, and checks its gate; see `measure`.
 
     Args:
-        runner: what paints, as `measure` takes it.
-        artifact: what runs.
+        runner: see `measure`.
+        artifact: the artifact.
         reference: the float32 model's pictures.
-        sizes: heights and widths of the contents; by default all that the artifact's gate asks for.
+        sizes: heights and widths of the contents; by default those of the artifact's gate.
     """
     return check_gate(measure(runner, reference, sizes_of(artifact) if sizes is None else sizes), gate_of(artifact))

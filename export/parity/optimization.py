@@ -1,4 +1,4 @@
-"""Holds artifacts of style transfer by optimization against Keras: features by cosine, steps by picture."""
+"""Compares artifacts of style transfer by optimization with Keras: features by cosine, steps by picture."""
 
 import dataclasses
 import math
@@ -16,13 +16,13 @@ from export.parity.evaluation import cases, compare
 from toolkit.optimization.style_transfer import StyleTransfer
 from toolkit.runtimes.saved_model import SavedModel
 
-# Small, for every pair is painted; not square, and not a multiple of sixteen, as users' pictures are.
+# Small, because every pair is painted; not square, and not a multiple of sixteen, as users' pictures are.
 SIZE = (48, 72)
 FEATURE_SIZES = ((96, 96), (75, 101))
 STEPS = 20
-# Two programs' pictures drift apart from the first rounding on, for the total variation has no slope where
-# neighbors are alike: measured here, 1e-7 grows to 4e-2 within three steps. So each step is taken from Keras's own
-# picture and state; of the loop, whose state is its own, the first two are compared.
+# Pictures of two programs drift apart from the first rounding on, because the total variation has no slope where
+# neighbors are equal: measured here, 1e-7 grows to 4e-2 within three steps. So each step starts from Keras's picture
+# and state; of the loop, which has its own state, only the first two steps are compared.
 LOOP_STEPS = 2
 
 GATES = {
@@ -41,14 +41,14 @@ def gate_of(artifact: Artifact) -> Gate:
 
 
 def sizes_of(artifact: Artifact) -> list[Size]:
-    """Returns the heights and widths of the pictures that an artifact is measured on."""
+    """Returns the heights and widths of the pictures for measuring an artifact."""
     if artifact.format == "saved_model":
         return [SIZE]
     return [(artifact.size, artifact.size)] if artifact.size else [*FEATURE_SIZES]
 
 
 def cosine(reference: np.ndarray, features: np.ndarray) -> float:
-    """Returns the cosine of the angle between two layers' features, of any equal shape; NaN where there is none."""
+    """Returns the cosine of the angle between two layers' features, of any equal shape; NaN if it is undefined."""
     if reference.shape != features.shape:
         return math.nan
     a, b = (array.astype(np.float64).ravel() for array in (reference, features))
@@ -57,7 +57,7 @@ def cosine(reference: np.ndarray, features: np.ndarray) -> float:
 
 
 def _worst_layer(reference: Features, features: Features) -> tuple[str, float]:
-    # An output that is not there is like nothing.
+    # A missing output has no similarity.
     found = {name: cosine(array, features.get(name, np.empty(0))) for name, array in reference.items()}
     worst = min(found, key=lambda name: (not math.isnan(found[name]), found[name]))
     return worst, found[worst]
@@ -65,12 +65,12 @@ def _worst_layer(reference: Features, features: Features) -> tuple[str, float]:
 
 def _plane(features: np.ndarray) -> np.ndarray:
     """A Gram matrix, or the mean of a layer's activations, as [H, W]."""
-    # Few entries of a Gram matrix are large; the fourth root lets the others be seen.
+    # Few entries of a Gram matrix are large; the fourth root makes the others visible.
     return np.abs(features[0]) ** 0.25 if features.ndim == 3 else features[0].mean(axis=-1)
 
 
 def _draw(reference: np.ndarray, features: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Draws a layer's features as gray pictures [H, W, 3], on one scale; what is not there is black."""
+    """Draws a layer's features as gray pictures [H, W, 3], on one scale; missing features are black."""
     if features is None or features.shape != reference.shape:
         features = np.zeros_like(reference)
     planes = _plane(reference), _plane(features)
@@ -84,7 +84,7 @@ def _draw(reference: np.ndarray, features: np.ndarray | None) -> tuple[np.ndarra
 
 
 class ReferenceFeatures:
-    """The features that Keras gives, computed once for each picture.
+    """Caches Keras's features of each picture.
 
     Args:
         transfer: compiled with L-BFGS.
@@ -109,12 +109,12 @@ def measure_features(
     """Compares features of both pictures of every pair.
 
     Args:
-        run: gives features by name for a picture [1, H, W, 3].
-        reference: Keras.
+        run: maps a picture [1, H, W, 3] to features by name.
+        reference: Keras's features.
         sizes: heights and widths of the pictures.
 
     Yields:
-        One measurement a pair; the picture is the worst layer's.
+        A measurement for each pair, with the picture of the worst layer.
     """
     seen: dict[bytes, Features] = {}
     for size in sizes:
@@ -137,11 +137,11 @@ def measure_steps(model: SavedModel, reference: ReferenceFeatures, sizes: Iterab
 
     Args:
         model: the exported SavedModel.
-        reference: Keras.
+        reference: Keras's features.
         sizes: heights and widths of the pictures.
 
     Yields:
-        One measurement a pair; the picture is that of the last step.
+        A measurement for each pair, with the picture of the last step.
     """
     for case in (case for size in sizes for case in cases(size, size)):
         seen = {role: model.run("features", image=getattr(case, role)) for role in ("content", "style")}
@@ -154,9 +154,9 @@ def measure_steps(model: SavedModel, reference: ReferenceFeatures, sizes: Iterab
 
 
 def _steps(model: SavedModel, transfer: StyleTransfer, case: EvalCase, targets: Features) -> Any:
-    """Takes Keras's steps and the artifact's beside them; gives the worst difference and the last pictures."""
+    """Takes the same steps with Keras and the artifact; returns the worst difference and the last pictures."""
     transfer.prepare(case.content, case.style)
-    # As `fit` runs it; outside a graph the same operations round otherwise.
+    # In a graph, as in `fit`, because eager operations round differently.
     step = tf.function(transfer.train_step)
     worst = []
     for iteration in range(STEPS):
@@ -167,7 +167,7 @@ def _steps(model: SavedModel, transfer: StyleTransfer, case: EvalCase, targets: 
         worst.append(compare(np.asarray(transfer.picture)[0], taken["image"][0]))
         if iteration + 1 == LOOP_STEPS:
             worst.append(_compare_loop(model, transfer, case))
-    # np.max, unlike Python's, lets a NaN through.
+    # np.max, unlike Python's, propagates NaN.
     largest = float(np.max([metrics.max_abs for metrics in worst]))
     return dataclasses.replace(worst[-1], max_abs=largest), np.asarray(transfer.picture)[0], taken["image"][0]
 

@@ -1,4 +1,4 @@
-"""The reference outputs of a stylizer's artifacts: its float32 pictures, in any style and in each baked one."""
+"""The reference outputs of a stylizer's artifacts: its float32 pictures, in any style and in each baked style."""
 
 import functools
 from pathlib import Path
@@ -18,13 +18,13 @@ from toolkit.interface.stylizer import SingleStyleStylizer
 
 
 class ArtifactReferences:
-    """The reference outputs of each artifact, each picture made once.
+    """Caches the reference outputs of each artifact.
 
     Args:
-        model: called with a content and, unless its style is inside, a style, both [1, H, W, 3] float32; for what is
-            baked it has a `bottleneck` and a `transform`, too.
-        name: the model's, for people; it names the style that is inside.
-        pairs: of contents and styles, as `export.gates.EvalPairs` has them; by default the twelve of the samples.
+        model: called with a content and, unless the style is built in, a style, both [1, H, W, 3] float32; for baked
+            styles it also has `bottleneck` and `transform`.
+        name: name of the model, and of a built-in style.
+        pairs: contents and styles, see `export.gates.EvalPairs`; by default the twelve of the samples.
     """
 
     def __init__(self, model: Any, name: str, pairs: EvalPairs | None = None) -> None:
@@ -35,16 +35,16 @@ class ArtifactReferences:
         cases = functools.partial(evaluation.cases, pairs=pairs)
         if isinstance(model, SingleStyleStylizer):
             cases = functools.partial(self._cases_in_style, name=name, style=None)
-        # What was cut in two is held against the model as it was loaded.
+        # A split model is compared with the model as it was loaded.
         self._own = evaluation.ReferenceOutputs(model.end_to_end if isinstance(model, SplitStylizer) else model, cases)
 
     def of(self, artifact: Artifact, folder: Path) -> evaluation.ReferenceOutputs:
-        """Returns the reference outputs of an artifact; refuses a style in its folder that is not the manifest's."""
+        """Returns the reference outputs of an artifact; refuses a style that differs from the manifest."""
         if artifact.style is None:
             return self._own
         baked = BakedStyle.from_file(folder / STYLE_FILE, self._model.bottleneck_dim)
         if baked.style != artifact.style:
-            raise InputError(f"{folder / STYLE_FILE}: its style is not the one that the manifest names")
+            raise InputError(f"{folder / STYLE_FILE}: its style is not the style in the manifest")
         key = (baked.style, baked.bottleneck.tobytes())
         if key not in self._baked:
             shown = images.load_image(folder / THUMBNAIL_FILE)[None]

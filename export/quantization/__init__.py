@@ -1,6 +1,6 @@
 """Post-training quantization of .tflite networks: recipes, rules for external networks, calibration pictures.
 
-The recipes are data in `recipes/`. `export.formats` imports it; of the toolkit it imports pictures alone.
+The recipes are data in `recipes/`. `export.formats` imports it; of the toolkit, it imports only pictures.
 """
 
 from toolkit.public_names import on_first_use

@@ -1,4 +1,4 @@
-"""Quantizes a float32 .tflite network after a recipe, calibrated on real pictures.
+"""Quantizes a float32 .tflite network by a recipe, calibrated on real pictures.
 
 The recipes are data, in `recipes/`: for each network a list of rules that the LiteRT quantizer reads. A later
 rule overrides an earlier one where its pattern matches the name of a layer.
@@ -34,16 +34,16 @@ class CalibrationPair:
 
 
 def calibration_pairs() -> list[CalibrationPair]:
-    """Returns real pictures to calibrate on: others than the pairs that parity is measured on.
+    """Returns real pictures to calibrate on: different from the pairs of the parity measurements.
 
-    Each picture comes whole and in quarters, so that ranges are seen at more than one scale of detail, and as a
-    negative too: the pictures are dark or gray, and ranges must also hold bright and saturated colors.
+    Each picture is used whole and in quarters, to cover more than one scale of detail, and also as a negative: the
+    pictures are dark or gray, and ranges must also cover bright and saturated colors.
     """
     taken = samples.calibration_pictures()
     pictures = [
         view for whole in (*taken, *(1 - picture for picture in taken)) for view in (whole, *images.quarters(whole))
     ]
-    # Rotated by a number that shares no factor with the views of a picture: no content meets its own style.
+    # Rotated by a number coprime to the views per picture, so that no content has its own style.
     styles = pictures[7:] + pictures[:7]
     return [CalibrationPair(content, style) for content, style in zip(pictures, styles, strict=True)]
 
@@ -82,7 +82,7 @@ def network_inputs(
 
 
 def named_rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
-    """Returns the recipe's rules for a network whose layers are named as ours are.
+    """Returns the recipe's rules for a network with styleport's layer names.
 
     Args:
         model: the float32 .tflite file.
@@ -94,7 +94,7 @@ def named_rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
         return []
     networks = ("predictor", "transformer") if network == "baked" else (network,)
     rules = [rule for network in networks for rule in recipe(mode)[network]]
-    # What holds for every layer comes first, so that it overrides no network's exceptions.
+    # General rules come first, so that they do not override a network's exceptions.
     return sorted(rules, key=lambda rule: rule["regex"] != ".*")
 
 
@@ -105,9 +105,9 @@ def apply_rules(
 
     Args:
         model: the float32 .tflite file, with one signature.
-        rules: that the LiteRT quantizer reads; none leave the file as it is.
-        signature: its name.
-        inputs: what activations are calibrated on, where a rule asks for that.
+        rules: rules of the LiteRT quantizer; without any, the file stays unchanged.
+        signature: name of the signature.
+        inputs: calibration inputs for activations, if a rule needs them.
     """
     if not rules:
         return model

@@ -1,8 +1,8 @@
-"""Quantization rules for external networks, whose layers' names say nothing: drawn from the graph itself.
+"""Derives quantization rules for external networks from their graphs, because their layer names are arbitrary.
 
-What was found to matter in Magenta's networks is read off any graph's structure: an error early on the content's
-way is multiplied by every layer behind it, and a scale or a shift made of the style is applied to the whole picture.
-Such layers keep int8 weights and compute in float.
+The rules generalize findings on Magenta's networks: an error early in the content's path is amplified by every later
+layer, and a scale or a shift from the style applies to the whole picture. Such layers keep int8 weights and compute in
+float.
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import Any
 
 from export.quantization.post_training import recipe
 
-# The operations whose weights the quantizer takes in every mode: TFLite's name, and the quantizer's. All others, and
-# those whose weights are computed, stay as they are.
+# Operations whose weights the quantizer supports in every mode: TFLite's name, and the quantizer's. All others, and
+# those with computed weights, stay unchanged.
 WEIGHTED = {
     "CONV_2D": "CONV_2D",
     "DEPTHWISE_CONV_2D": "DEPTHWISE_CONV_2D",
@@ -21,7 +21,7 @@ WEIGHTED = {
     "BATCH_MATMUL": "BATCH_MATMUL",
     "EMBEDDING_LOOKUP": "EMBEDDING_LOOKUP",
 }
-# Of the layers that the content passes through, the share from the start that computes in float.
+# The share of the content's layers, from the start, that compute in float.
 FLOAT_SHARE = 0.5
 
 
@@ -30,11 +30,11 @@ class Layer:
     """An operation with weights.
 
     Attributes:
-        operation: as the quantizer names it.
-        scope: what the quantizer knows it by.
+        operation: the quantizer's name of the operation.
+        scope: the quantizer's key of the layer.
         from_content: the content picture passes through it.
-        is_vector: it gives one value a channel for the whole picture.
-        is_linear: it has no activation of its own.
+        is_vector: its output has one value per channel for the whole picture.
+        is_linear: it has no activation function.
     """
 
     operation: str
@@ -45,7 +45,7 @@ class Layer:
 
 
 def layers(model: bytes, content: str | None) -> list[Layer]:
-    """Reads the operations with weights of a .tflite file, in the order they are run.
+    """Reads the operations with weights of a .tflite file, in execution order.
 
     `content` is the signature's input for content pictures; None where it takes none.
     """
@@ -72,12 +72,12 @@ def layers(model: bytes, content: str | None) -> list[Layer]:
 
 
 def _is_stored(model: Any, graph: Any, index: int) -> bool:
-    """Whether a tensor is an array of floats in the file, rather than computed."""
+    """Whether a tensor is a float array in the file, not computed."""
     from ai_edge_litert import schema_py_generated as schema
 
     tensor = graph.tensors[index]
     buffer = model.buffers[tensor.buffer]
-    # Large buffers lie behind the graph, and only their place and size are in it.
+    # Large buffers are after the graph, which has only their offset and size.
     return tensor.type == schema.TensorType.FLOAT32 and (buffer.data is not None or buffer.size > 0)
 
 
@@ -86,7 +86,7 @@ def _text(value: Any) -> str:
 
 
 def rules(model: bytes, mode: str, content: str | None) -> list[dict[str, Any]]:
-    """Draws up the rules, for the LiteRT quantizer, of one float32 network; `content` is as for `layers`."""
+    """Derives the LiteRT quantizer's rules for a float32 network; see `layers` for `content`."""
     if mode == "float32":
         return []
     generic = recipe(mode)["generic"]

@@ -1,7 +1,7 @@
-"""Rewrites of graphs that keep the picture: an inference form that runs fast, borders as slices, bytes as pictures.
+"""Rewrites of graphs with equal results: a fast inference form, borders as slices, and decoding of bytes.
 
-Each is a function or a module of TensorFlow operations. `export.formats` imports it; of the toolkit it imports the
-graphs and layers that it rewrites.
+Each is a function or a module of TensorFlow operations. `export.formats` imports this room; of the toolkit, it imports
+the graphs and layers that it rewrites.
 """
 
 from toolkit.public_names import on_first_use

@@ -1,7 +1,7 @@
-"""JPEG and PNG in, PNG out, as TensorFlow operations: what the `image_bytes` signature is made of.
+"""Decodes JPEG and PNG, and encodes PNG, with TensorFlow operations, for the `image_bytes` signature.
 
 The same rules as `toolkit.imaging.images`, in a graph that needs no Python: EXIF orientation applied, alpha composited
-on white, gray and 16-bit pictures taken, the longer side bounded. Color profiles are not converted.
+on white, gray and 16-bit pictures supported, the longer side bounded. Color profiles are not converted.
 """
 
 from typing import Any
@@ -10,17 +10,17 @@ import tensorflow as tf
 
 from toolkit.imaging.formats import header_limits
 
-# Held before any pixel is decoded.
+# Checked before any pixel is decoded.
 MAX_PIXELS = header_limits.MAX_PIXELS
 MAX_SCANS = header_limits.MAX_SCANS
-# Each may inflate to 8 MB before the decoder gives it up, and all of them are kept. A picture has one or two.
+# Each may inflate to 8 MB in the decoder, which keeps them all. A picture has one or two.
 MAX_COMPRESSED_TEXTS = 16
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _ORIENTATION_TAG = 0x0112
 # An EXIF segment is at most 64 KiB long and comes first; so do the chunks of a PNG that describe its colors.
 _HEADER_REACH = 1 << 17
-# A directory beyond this many entries is not a camera's.
+# No camera writes more entries.
 _EXIF_MAX_ENTRIES = 512
 _STRIP_PIXELS = 1 << 20
 
@@ -30,7 +30,7 @@ def _raw_bytes(contents: Any, start: int, length: int) -> Any:
 
 
 def _find(data: Any, marker: bytes) -> Any:
-    """Finds where a marker first occurs in data, which is longer than it; the data's size where it does not."""
+    """Returns the first position of a marker in longer data; the data's size if it does not occur."""
     length, size = len(marker), tf.size(data)
     windows = tf.stack([data[i : size - length + 1 + i] for i in range(length)], axis=-1)
     found = tf.where(tf.reduce_all(windows == tf.constant([*marker]), axis=-1))
@@ -38,7 +38,7 @@ def _find(data: Any, marker: bytes) -> Any:
 
 
 def _integer(data: Any, offset: Any, width: int, little_endian: Any) -> Any:
-    """Reads unsigned integers at offsets, which the caller holds inside the data."""
+    """Reads unsigned integers at offsets, which the caller keeps inside the data."""
     digits = tf.gather(data, tf.expand_dims(offset, -1) + tf.range(width))
     big = 256 ** tf.range(width - 1, -1, -1)
     return tf.reduce_sum(digits * tf.where(little_endian, big[::-1], big), axis=-1)
@@ -63,7 +63,7 @@ def _first_directory(data: Any, tiff: Any) -> Any:
 
 
 def exif_orientation(contents: Any) -> Any:
-    """Reads how a JPEG (a scalar string) asks to be turned: from 1 (upright, or nothing said) to 8, as in EXIF."""
+    """Reads the EXIF orientation of a JPEG (a scalar string), from 1 (upright, the default) to 8."""
     data = _raw_bytes(contents, 0, _HEADER_REACH)
     tiff = _find(data, b"Exif\x00\x00") + 6
     return tf.cond(tiff + 8 <= tf.size(data), lambda: _first_directory(data, tiff), lambda: tf.constant(1))
@@ -85,13 +85,13 @@ def _to_unit(picture: Any) -> Any:
 
 
 def _on_white(picture: Any) -> Any:
-    """Composites floats [H, W, 1 to 4] on white and gives [H, W, 1 or 3]."""
+    """Composites floats [H, W, 1 to 4] on white to [H, W, 1 or 3]."""
     alpha = picture[..., -1:]
     return tf.cond(tf.shape(picture)[-1] % 2 == 0, lambda: picture[..., :-1] * alpha + (1 - alpha), lambda: picture)
 
 
 def _opaque(picture: Any) -> Any:
-    """Composites integers [H, W, 1 to 4] on white and gives the same type: floats of all pixels would be gigabytes."""
+    """Composites integers [H, W, 1 to 4] on white in the same type: floats of all pixels would take gigabytes."""
     height, width, channels = tf.unstack(tf.shape(picture))
     rows = tf.maximum(_STRIP_PIXELS // width, 1)
 
@@ -112,8 +112,8 @@ def _decode_png(contents: Any, dtype: tf.DType) -> Any:
     def decoded(channels: int) -> Any:
         return tf.io.decode_png(contents, channels=channels, dtype=dtype)
 
-    # Only when asked for four channels does the decoder heed the transparent color of a gray or RGB picture; asked
-    # for them without need, it makes pictures of less than 8 bits a sample transparent.
+    # The decoder applies the transparent color of a gray or RGB picture only when asked for four channels; but then it
+    # also makes pictures with less than 8 bits per sample transparent.
     data = _raw_bytes(contents, 0, _HEADER_REACH)
     has_transparent_color = _find(data, b"tRNS") < _find(data, b"IDAT")
     return tf.cond(has_transparent_color, lambda: decoded(4), lambda: decoded(0))
@@ -141,7 +141,7 @@ def _check_at_most(count: int, marker: bytes, contents: Any, message: str) -> An
 
 
 def _check_work(contents: Any, is_png: Any) -> Any:
-    """Refuses what keeps the decoders busy, or takes memory, for more than the pixels."""
+    """Refuses pictures that take excessive decoding time or memory."""
 
     def of_png() -> Any:
         message = f"a picture has more than {MAX_COMPRESSED_TEXTS} compressed texts of a kind"
@@ -175,7 +175,7 @@ def decode(contents: Any, max_size: int, min_side: int) -> Any:
     )
     with tf.control_dependencies([known]):
         contents = tf.identity(contents)
-    # A header cut short reads as sides of 0.
+    # A truncated header reads as sides of 0.
     header = _raw_bytes(tf.strings.join([tf.strings.substr(contents, 0, 25), b"\0" * 25]), 16, 9)
 
     def png_size() -> Any:
@@ -197,7 +197,7 @@ def decode(contents: Any, max_size: int, min_side: int) -> Any:
 
 
 def _bound(picture: Any, max_size: int, min_side: int) -> Any:
-    """Bounds integers [H, W, 1 to 4], of which there may be many, and makes opaque floats [H, W, 3] of what is left."""
+    """Bounds a possibly huge integer picture [H, W, 1 to 4], and converts it to opaque floats [H, W, 3]."""
     size = tf.cast(tf.shape(picture)[:2], tf.float64)
     longer = tf.reduce_max(size)
     # Multiplied before it is divided, so that halves round as in `toolkit.imaging.images`.

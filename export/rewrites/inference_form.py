@@ -1,8 +1,8 @@
-"""The transformer's deployment form: the same picture from the same weights, by operations that run fast.
+"""The transformer's deployment form: the same picture from the same weights, with faster operations.
 
-On a CPU little of the trained form's time is arithmetic: mirrored borders are copied pixel by pixel, enlarged maps
-are written out only to be read once, and convolutions of 3 or 8 outputs leave most of a vector unit idle. Each
-function below is an exact rewrite of one of these; what the results differ by is rounding.
+On a CPU, little of the trained form's time is arithmetic: mirrored borders are copied pixel by pixel, enlarged maps are
+written only to be read once, and convolutions with 3 or 8 outputs leave most of a vector unit idle. Each function below
+is an exact rewrite of one of these; results differ only by rounding.
 """
 
 from typing import Any
@@ -12,13 +12,13 @@ import tensorflow as tf
 
 from toolkit.feed_forward.transformer import RESIDUAL_BLOCKS, StyleTransformer
 
-# The side of the tiles in which a map is kept where its pixels have few channels: 2, for that is what the network
-# enlarges by. A tile's four pixels stand side by side as channels, as space-to-depth puts them.
+# The side of the tiles in which a map with few channels is stored: 2, the network's upsampling factor. A tile's four
+# pixels are stored as channels, as in space-to-depth.
 TILE = 2
 
 
 def reflect(x: Any, padding: int) -> Any:
-    """Mirrors the border of a map [B, H, W, C] by slices, as `ReflectionPadding2D` does by a pad."""
+    """Mirrors the border of a map [B, H, W, C] with slices; equals `ReflectionPadding2D`."""
     before, after = range(padding, 0, -1), range(-2, -padding - 2, -1)
     rows = [x[:, i : i + 1] for i in before], [x[:, i : i + 1] for i in after]
     x = tf.concat([*rows[0], x, *rows[1]], axis=1)
@@ -27,11 +27,11 @@ def reflect(x: Any, padding: int) -> Any:
 
 
 def pad_to_multiple(x: Any, multiple: int) -> Any:
-    """Mirrors the bottom and right border as `PadToMultiple2D` does, for a picture whose size the graph does not know.
+    """Mirrors the bottom and right border like `PadToMultiple2D`, for a picture of unknown size.
 
-    How many rows there are to add depends on the size; a graph that computed that number could lay out nothing behind
-    it in memory beforehand. So one less than the multiple are always added, and of these rows the surplus is dropped by
-    a stride: every fourth from the first on, from the second on, and so forth, have the rounded number of rows.
+    The number of rows to add depends on the size; with a computed number, nothing after it could be allocated in
+    advance. So the maximum, one less than the multiple, is always added, and a stride drops the surplus: every fourth
+    row from the first, from the second, and so on, has the rounded number of rows.
     """
     mirrored = range(-2, -multiple - 1, -1)
     x = tf.concat([x, *(x[:, i : i + 1] for i in mirrored)], axis=1)
@@ -41,7 +41,7 @@ def pad_to_multiple(x: Any, multiple: int) -> Any:
 
 
 def repeat_edge(x: Any) -> Any:
-    """Repeats the outermost pixels of a map once: what mirroring an enlarged map amounts to before enlarging."""
+    """Repeats the outermost pixels of a map once: equals mirroring after enlarging."""
     x = tf.concat([x[:, :1], x, x[:, -1:]], axis=1)
     return tf.concat([x[:, :, :1], x, x[:, :, -1:]], axis=2)
 
@@ -53,7 +53,7 @@ def repeat_first(x: Any) -> Any:
 
 
 def reflect_tiles(x: Any, padding: int) -> Any:
-    """Mirrors the border of a map in tiles, by a multiple of TILE pixels, and leaves its pixels in their places."""
+    """Mirrors the border of a map in tiles, by a multiple of TILE pixels, keeping its pixels in place."""
     for axis in (1, 2):
         before = [_mirrored_tile(x, axis, range(-first, -first - TILE, -1)) for first in range(-padding, 0, TILE)]
         after = [_mirrored_tile(x, axis, range(-2 - first, -2 - first - TILE, -1)) for first in range(0, padding, TILE)]
@@ -62,7 +62,7 @@ def reflect_tiles(x: Any, padding: int) -> Any:
 
 
 def _mirrored_tile(x: Any, axis: int, pixels: range) -> Any:
-    """A row or column of tiles, of rows or columns of pixels that stand in different tiles, each in the right place."""
+    """A row or column of tiles, assembled from rows or columns of pixels in different tiles."""
     channels, parts = x.shape[-1] // TILE**2, []
     for place in range(TILE**2):
         pixel = pixels[place // TILE if axis == 1 else place % TILE]
@@ -80,20 +80,20 @@ def by_tiles(kernel: np.ndarray) -> np.ndarray:
 
 
 def halving_kernel(kernel: np.ndarray) -> np.ndarray:
-    """Turns a 3x3 convolution of stride 2 into one that takes its map in tiles.
+    """Rewrites a 3x3 convolution of stride 2 for a map in tiles.
 
     Args:
         kernel: [3, 3, inputs, outputs], of stride 2, for a map with its border mirrored.
 
     Returns:
         [2, 2, TILE**2 * inputs, outputs], of stride 1, for a map in tiles with its first row and column of tiles
-        repeated: what is seen of a repeated tile is the one pixel that a mirror shows.
+        repeated: the only visible pixel of a repeated tile is the mirrored one.
     """
     return by_tiles(np.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0))))
 
 
 def tiled_kernel(kernel: np.ndarray) -> np.ndarray:
-    """Turns a kernel [k, k, I, O], k odd, into one from tiles to tiles: [s, s, TILE**2 * I, TILE**2 * O]."""
+    """Rewrites a kernel [k, k, I, O], k odd, from tiles to tiles: [s, s, TILE**2 * I, TILE**2 * O]."""
     side, _, inputs, outputs = kernel.shape
     tiled = np.zeros((side + TILE - 1, side + TILE - 1, inputs, TILE, TILE, outputs), kernel.dtype)
     for row, column in np.ndindex(TILE, TILE):
@@ -102,37 +102,36 @@ def tiled_kernel(kernel: np.ndarray) -> np.ndarray:
 
 
 def upsampled_kernel(kernel: np.ndarray) -> np.ndarray:
-    """Folds an enlargement by two, nearest neighbor, into the 3x3 convolution behind it.
+    """Folds nearest-neighbor upsampling by two into the following 3x3 convolution.
 
-    An enlarged map holds each pixel four times, so that a 3x3 window of it shows 2x2 different pixels, another
-    2x2 for each of the four places of an output in its pixel. Their weights are the sums of those that fall on
-    the same pixel.
+    An upsampled map has each pixel four times, so a 3x3 window of it covers 2x2 different pixels, a different 2x2 for
+    each of the four positions of an output in its pixel. Their weights are the sums of the weights on the same pixel.
 
     Args:
-        kernel: [3, 3, inputs, outputs], for the enlarged map.
+        kernel: [3, 3, inputs, outputs], for the upsampled map.
 
     Returns:
-        [3, 3, inputs, TILE**2 * outputs], for the small map with its edge repeated; gives its outputs in tiles.
+        [3, 3, inputs, TILE**2 * outputs], for the small map with its edge repeated; outputs are in tiles.
     """
-    # From the three taps on the enlarged map to the three pixels around the output's own, for the first and the
-    # second of its two places.
+    # From the three taps on the upsampled map to the three pixels around the output's own, for each of its two
+    # positions.
     folds = np.array([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]], kernel.dtype)
     folded = np.einsum("ayp,bxq,pqio->yxiabo", folds, folds, kernel)
     return folded.reshape(3, 3, kernel.shape[2], -1)
 
 
 def normalize(x: Any, gamma: Any, beta: Any, epsilon: float, places: int = 1) -> Any:
-    """Normalizes each channel, scales and shifts it, wherever its parts stand.
+    """Normalizes each channel over all its parts, then scales and shifts it.
 
-    The variance is the mean of squared differences, not E[x^2] - E[x]^2: that one saves no time and loses a drawing
-    on white paper, where the mean is large and the variance small, to rounding.
+    The variance is the mean of squared differences, not E[x^2] - E[x]^2, which saves no time and fails by rounding
+    where the mean is large and the variance small, as for a drawing on white paper.
 
     Args:
         x: [B, H, W, places * C]; the places are parts of the same channel's map.
-        gamma: [B, 1, 1, C], the scale that the style asks for.
-        beta: [B, 1, 1, C], the shift.
+        gamma: [B, 1, 1, C], the style's scale.
+        beta: [B, 1, 1, C], the style's shift.
         epsilon: added to the variance.
-        places: how many parts each channel is in.
+        places: number of parts of each channel.
 
     Returns:
         The shape of `x`.
@@ -152,7 +151,7 @@ def normalize(x: Any, gamma: Any, beta: Any, epsilon: float, places: int = 1) ->
 
 
 class InferenceForm:
-    """A trained transformer, rewritten: called with a content picture and a bottleneck, gives the same picture.
+    """A rewritten trained transformer, which computes the same picture from a content and a bottleneck.
 
     Args:
         transformer: the trained form; its weights become constants.
@@ -197,7 +196,7 @@ class InferenceForm:
         return x
 
     def _expand(self, x: Any, bottleneck: Any) -> Any:
-        # Biases are left out: the normalization takes them away again with the mean.
+        # Without biases: the normalization would subtract them with the mean.
         def convolve(x: Any, rewrite: Any, name: str) -> Any:
             kernel, _ = self._weights[name]
             x = self._convolve(x, rewrite(kernel), None, name)
@@ -218,7 +217,7 @@ class InferenceForm:
         return normalize(x, project("gamma"), project("beta"), self._epsilon[f"{name}_norm"], places)
 
     def _convolve(self, x: Any, kernel: np.ndarray, bias: np.ndarray | None, name: str, stride: int = 1) -> Any:
-        # The names are what the quantization recipes know the layers by.
+        # The quantization recipes match layers by these names.
         with tf.name_scope(name):
             x = tf.nn.conv2d(x, kernel, stride, "VALID")
             return x if bias is None else tf.nn.bias_add(x, bias)

@@ -1,7 +1,7 @@
-"""Rewrites the mirrored borders of a graph as slices, which a TFLite file of unknown picture size can take.
+"""Rewrites the mirrored borders of a graph as slices, which TFLite supports for unknown picture sizes.
 
-TFLite's MIRROR_PAD is refused before the picture's size is known, because a side of one pixel has nothing to mirror;
-and its kernel copies one value at a time. Slices of the same rows and columns do neither.
+TFLite refuses MIRROR_PAD before the picture's size is known, because a side of one pixel cannot be mirrored; and its
+kernel copies one value at a time. Slices of the same rows and columns have neither problem.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ def _one(x: Any, axis: int, start: Any) -> Any:
 
 
 def sliced(graph: FrozenGraph) -> FrozenGraph:
-    """Rewrites every mirrored border of a graph whose width is known."""
+    """Rewrites every mirrored border of known width in a graph."""
     nodes = {node.name: node for node in graph.definition.node}
     shapes = graph.shapes
     definition = type(graph.definition)(library=graph.definition.library, versions=graph.definition.versions)
@@ -56,7 +56,7 @@ def _paddings(node: Any, nodes: dict[str, Any]) -> np.ndarray | None:
 
 
 def _replacement(node: Any, paddings: np.ndarray, shape: Any) -> list[Any]:
-    """The nodes of `reflect`, the last of them under the replaced node's name."""
+    """The nodes of `reflect`, the last with the replaced node's name."""
     graph = tf.Graph()
     with graph.as_default(), tf.name_scope(f"{node.name}/"):
         given = tf.compat.v1.placeholder(tf.as_dtype(node.attr["T"].type), shape, "mirrored")

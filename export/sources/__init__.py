@@ -1,6 +1,6 @@
 """Sources of an export: a class for each method, and the exporters of external models.
 
-`open_source` opens whatever a `--model` names, and `reopen` the model kept in a bundle. The commands,
+`open_source` opens the model of a `--model`, and `reopen` the model kept in a bundle. The commands,
 `export.exporting` and the pipelines import it.
 """
 

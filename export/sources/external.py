@@ -1,4 +1,4 @@
-"""External stylizers to export, compared with the source itself, as it was loaded."""
+"""Makes external stylizers exportable, with the loaded source as the reference."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,22 +33,22 @@ REFERENCES = {"keras": "source/model.keras", "saved_model": "source/saved_model"
 
 
 class ExternalSplitTFLiteExporter(SplitTFLiteExporter):
-    """Exports a pair whose layers are unknown: as its graph is, by quantization rules drawn from the graph."""
+    """Exports a pair with unknown layers: its graph unchanged, with quantization rules derived from it."""
 
     def __init__(self, model: SplitStylizer, options: ExportOptions) -> None:
         super().__init__(SplitStylizer(model.end_to_end, mirror_padding.sliced(model.graph), model.tensor), options)
 
     def form(self) -> Callable[[Any, Any], Any]:
-        """Returns the transformer as it is."""
+        """Returns the transformer unchanged."""
         return lambda content, bottleneck: self.model.transformer([content, bottleneck])
 
     def rules(self, model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
-        """Draws the rules from the graph; see `export.quantization.rules.rules`."""
+        """Derives the rules from the graph; see `export.quantization.rules.rules`."""
         return policy.rules(model, mode, None if network == "predictor" else "content_image")
 
 
 class ExternalBakedExporter(ExternalSplitTFLiteExporter, BakedExporter):
-    """Exports the transformer of such a pair with a style inside."""
+    """Exports the transformer of such a pair with a built-in style."""
 
 
 class ExternalPageExporter(PageExporter):
@@ -72,12 +72,9 @@ def exportable(model: LoadedStylizer | SplitStylizer, source: SourceRecord, path
     """Makes an external stylizer exportable.
 
     Args:
-        model: the stylizer, end-to-end, cut in two, or of one style.
-        source: what the manifest says of its origin.
+        model: the stylizer: end-to-end, split, or with a built-in style.
+        source: its origin in the manifest.
         path: the file or folder that it was loaded from; the bundle keeps a copy.
-
-    Returns:
-        The stylizer, with what the manifest says of it.
     """
     end_to_end: LoadedStylizer = model.end_to_end if isinstance(model, SplitStylizer) else model
     method: Method = SINGLE_STYLE if isinstance(model, ExternalSingleStyleStylizer) else END_TO_END
@@ -102,14 +99,11 @@ def reopen(path: Path, source: SourceRecord) -> ExportableStylizer:
 
     Args:
         path: the copy.
-        source: what the manifest says of it.
-
-    Returns:
-        The stylizer.
+        source: its origin in the manifest.
 
     Raises:
-        InputError: it is damaged, or not the one that the manifest names, or it has classes of its own that nobody
-            imported; the manifest says which module brings them, and is not obeyed.
+        InputError: it is damaged, not the model in the manifest, or has custom classes that are not imported. The
+            manifest names their module, which is never imported for that.
     """
     sha256 = manifests.sha256(path) if path.is_file() else graph_file.digest(path)
     if sha256 != source["sha256"]:
@@ -118,14 +112,14 @@ def reopen(path: Path, source: SourceRecord) -> ExportableStylizer:
         )
     options = SourceOptions(source["inputs"], source.get("split_at", NO_SPLIT), cast("Any", source.get("range")))
     try:
-        # What it paints was looked at when it was exported.
+        # Its range was checked during the export.
         model = model_loader.load(ModelSource(source["kind"], source["name"], path), options, is_tried=False)
     except InputError as error:
         if not (missing := custom_objects.not_imported(source.get("imports", ()))):
             raise
         named = " ".join(f"--import {module}" for module in missing)
         raise InputError(f"{path}: this bundle's model needs {named}") from error
-    # What is read off the model, and held against what was said of it.
+    # Derived from the model, to be compared with the manifest.
     anew = ("method", "inputs", "range", "split_at", "imports")
     kept = {key: value for key, value in source.items() if key not in anew}
     return exportable(model, cast("SourceRecord", kept), path)

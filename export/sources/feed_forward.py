@@ -30,11 +30,11 @@ class ExportableStylizer:
     """A stylizer to export; see `export.exportable.Exportable`.
 
     Args:
-        model: the stylizer in float32: whole, of a predictor and a transformer, or of one style.
-        source: what the manifest says of its origin.
-        exporters: by format; by default those of the embedded stylizer's networks.
-        reference: where a bundle keeps the model.
-        path: the file or folder that the bundle keeps as it is; by default the model is saved as a `.keras` file.
+        model: the stylizer in float32: end-to-end, with a predictor and a transformer, or with a built-in style.
+        source: its origin in the manifest.
+        exporters: exporters by format; by default those of the embedded stylizer's networks.
+        reference: path of the model in a bundle.
+        path: file or folder that the bundle keeps unchanged; by default the model is saved as a `.keras` file.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ExportableStylizer:
         self._references = ArtifactReferences(model, source["name"])
 
     def save_reference(self, path: Path) -> None:
-        """Writes the stylizer, or copies what it was loaded from."""
+        """Saves the stylizer, or copies its source."""
         if self._path is None:
             self.model.save(path)
         elif self._path.is_file():
@@ -63,28 +63,15 @@ class ExportableStylizer:
                 shutil.copyfile(file, target)
 
     def measure_on(self, pairs: EvalPairs) -> None:
-        """Measures on other pairs of pictures than the samples from here on.
-
-        Args:
-            pairs: contents and styles with their names, as `export.gates.EvalPairs` has them.
-        """
+        """Replaces the sample pairs for measurements."""
         self._references = ArtifactReferences(self.model, self.source["name"], pairs)
 
     def sizes_of(self, artifact: Artifact) -> list[Size]:
-        """Returns the sizes that an artifact's gate asks for; see `export.parity.evaluation.sizes_of`."""
+        """Returns the sizes of an artifact's gate; see `export.parity.evaluation.sizes_of`."""
         return evaluation.sizes_of(artifact)
 
     def measure(self, artifact: Artifact, folder: Path, sizes: Sequence[Size]) -> Parity:
-        """Holds an artifact's pictures against the stylizer's.
-
-        Args:
-            artifact: what to load.
-            folder: its files.
-            sizes: heights and widths of the contents.
-
-        Returns:
-            Metrics and verdict.
-        """
+        """Compares an artifact's pictures with the stylizer's, on contents of the given heights and widths."""
         with in_one_line(f"{artifact.path} could not be run"):
             runner = self.exporters[artifact.format].load(folder)
             return evaluation.evaluate(runner, artifact, self._references.of(artifact, folder), sizes)

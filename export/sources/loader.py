@@ -1,4 +1,4 @@
-"""Opens what is to be exported, with what the manifest says of where it comes from."""
+"""Opens a model for export, with its origin for the manifest."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,17 +25,7 @@ from toolkit.sources.model_source import resolve_source
 
 
 def preset_source(name: str) -> SourceRecord:
-    """Returns what a manifest says of a preset.
-
-    Args:
-        name: the preset.
-
-    Returns:
-        `kind`, `name`, `sha256`, `licence` and `description`.
-
-    Raises:
-        InputError: there is no preset of that name.
-    """
+    """Returns a preset's origin for the manifest: `kind`, `name`, `sha256`, `licence` and `description`."""
     provenance = presets.provenance(name)
     return {
         "kind": "preset",
@@ -47,17 +37,7 @@ def preset_source(name: str) -> SourceRecord:
 
 
 def from_preset(name: str) -> ExportableStylizer:
-    """Opens an embedded stylizer to export.
-
-    Args:
-        name: the preset.
-
-    Returns:
-        The model.
-
-    Raises:
-        InputError: there is no preset of that name.
-    """
+    """Opens a preset for export; raises an InputError if there is none of that name."""
     return ExportableStylizer(KerasStylizer.from_preset(name), preset_source(name))
 
 
@@ -66,13 +46,13 @@ def open_source(model: str | Path, options: SourceOptions | None = None) -> Expo
 
     Args:
         model: whatever `toolkit.inference.model_loader.open_model` takes; a bundle carries the model it was made from.
-        options: of an external model: what its files do not say.
+        options: options of an external model.
 
     Returns:
-        The model, with what the manifest says of it.
+        The model, with its origin for the manifest.
 
     Raises:
-        InputError: there is no such model, or it is damaged, or how it is called cannot be determined.
+        InputError: there is no such model, or it is damaged, or its roles cannot be determined.
         WorkError: an address cannot be reached.
     """
     resolved = resolve_source(model)
@@ -96,24 +76,17 @@ def _from_bundle(bundle: Path) -> Exportable:
     # A file, or the folder of a SavedModel.
     files = [file for file in manifest["files"] if f"{file['path']}/".startswith(f"{reference}/")]
     if not files:
-        raise InputError(f"{bundle}: the manifest does not account for {reference}")
+        raise InputError(f"{bundle}: the manifest does not record {reference}")
     for file in files:
         manifests.check_file(bundle, file)
     return reopen(bundle, manifest)
 
 
 def reopen(bundle: Path, manifest: Manifest) -> Exportable:
-    """Reads back the model that a bundle was made from.
-
-    Args:
-        bundle: its folder.
-        manifest: its manifest, valid by the schema.
-
-    Returns:
-        The float32 model that the bundle's artifacts are to be held against.
+    """Reopens the float32 model that a bundle was made from.
 
     Raises:
-        InputError: the model is damaged, or is not the preset it is said to be.
+        InputError: the model is damaged, or is not the preset in the manifest.
     """
     path = manifests.resolve(bundle, manifest["source"]["reference"])
     source = cast("SourceRecord", {key: value for key, value in manifest["source"].items() if key != "reference"})

@@ -1,4 +1,4 @@
-"""Style transfer by optimization as the exporting mechanism sees it (Gatys et al. 2015)."""
+"""Makes style transfer by optimization (Gatys et al. 2015) exportable."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,7 +33,7 @@ class Optimization:
 
     Args:
         transfer: compiled with L-BFGS, without Winograd's convolutions, which the artifacts do not have.
-        source: what the manifest says of its origin.
+        source: its origin in the manifest.
     """
 
     reference = REFERENCE
@@ -41,7 +41,7 @@ class Optimization:
     def __init__(self, transfer: StyleTransfer, source: SourceRecord) -> None:
         optimizer = transfer.optimizer
         if not isinstance(optimizer, LBFGS):
-            raise InputError(f"the optimizer is {type(optimizer).__name__}: what is exported steps by lbfgs")
+            raise InputError(f"the optimizer is {type(optimizer).__name__}: the export supports only lbfgs")
         self.model = transfer
         rates = {key: optimizer.get_config()[key] for key in ("learning_rate", "memory", "smoothing")}
         settings = {**transfer.objective.settings(), "pooling": transfer.features.pooling, **rates}
@@ -51,20 +51,16 @@ class Optimization:
 
     @classmethod
     def open(cls, weights: str, learning_rate: float = 0.05, **options: Any) -> "Optimization":
-        """Makes the model to export.
+        """Creates the model to export.
 
         Args:
-            weights: `vgg19-8bit`, `imagenet`, `random`, or a file, as
-                `toolkit.optimization.features.vgg19.VGG19Features` takes it.
-            learning_rate: of L-BFGS.
-            options: layers, weights and pooling, as `toolkit.optimization.style_transfer.StyleTransfer` takes them.
-
-        Returns:
-            The model, with what the manifest says of it.
+            weights: see `toolkit.optimization.features.vgg19.VGG19Features`.
+            learning_rate: learning rate of L-BFGS.
+            options: layers, weights and pooling, see `toolkit.optimization.style_transfer.StyleTransfer`.
 
         Raises:
-            InputError: an option is out of range, or the file is not one of VGG19 weights.
-            WorkError: the weights could not be fetched.
+            InputError: an option is out of range, or the file does not contain VGG19 weights.
+            WorkError: the download of the weights failed.
         """
         transfer = StyleTransfer(vgg_weights=weights, winograd=False, **options)
         transfer.compile("lbfgs", learning_rate)
@@ -83,14 +79,7 @@ class Optimization:
 
     @classmethod
     def reopen(cls, path: Path, source: SourceRecord) -> "Optimization":
-        """Reads back the model that a bundle was made from.
-
-        Args:
-            path: the extractor, a `.keras` file.
-            source: as the bundle's manifest has it.
-
-        Returns:
-            The model.
+        """Reopens the model of a bundle from its extractor, a `.keras` file, and its origin in the manifest.
 
         Raises:
             InputError: the file is damaged or holds other weights, or a setting is out of range.
@@ -99,7 +88,7 @@ class Optimization:
         if fingerprint(features.get_weights()) != source["fingerprint"]:
             raise InputError(f"{path}: its weights are not those of fingerprint {source['fingerprint']}")
         settings: dict[str, Any] = {**source["settings"]}
-        settings.pop("pooling")  # the extractor brings its own
+        settings.pop("pooling")  # the extractor has its own
         settings["total_variation_weight"] = settings.pop("variation_weight")
         optimizer = LBFGS(**{key: settings.pop(key) for key in ("learning_rate", "memory", "smoothing")})
         transfer = StyleTransfer(features, winograd=False, **settings)
@@ -107,11 +96,11 @@ class Optimization:
         return cls(transfer, source)
 
     def save_reference(self, path: Path) -> None:
-        """Writes the extractor as a `.keras` file; all else stands in the manifest."""
+        """Writes the extractor as a `.keras` file; everything else is in the manifest."""
         self.model.features.save(path)
 
     def measure_on(self, pairs: EvalPairs) -> None:
-        """Refuses: its steps drift apart on pictures that they were not chosen for.
+        """Always refuses: steps drift apart on pictures for which they were not chosen.
 
         Raises:
             InputError: always.
@@ -123,16 +112,7 @@ class Optimization:
         return optimization.sizes_of(artifact)
 
     def measure(self, artifact: Artifact, folder: Path, sizes: Sequence[Size]) -> Parity:
-        """Holds an artifact's features and steps against Keras's.
-
-        Args:
-            artifact: what to load.
-            folder: its files.
-            sizes: heights and widths of the pictures.
-
-        Returns:
-            Metrics and verdict.
-        """
+        """Compares an artifact's features and steps with Keras's, on pictures of the given heights and widths."""
         loaded = self.exporters[artifact.format].load(folder)
         if artifact.format == "saved_model":
             measurements = optimization.measure_steps(loaded, self._keras, sizes)

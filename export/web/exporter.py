@@ -1,4 +1,4 @@
-"""Exports a stylizer as a static web page: LiteRT.js and float16 networks, all computed in the visitor's browser."""
+"""Exports a stylizer as a static web page: LiteRT.js and float16 networks, which run in the visitor's browser."""
 
 import base64
 import dataclasses
@@ -23,10 +23,10 @@ from toolkit.interface.detail import paint_at_detail
 from toolkit.runtimes.litert import PREDICTOR_FILE, TRANSFORMER_FILE, DeviceStylizer
 from toolkit.runtimes.tflite_network import TFLiteNetwork
 
-# Hand-written, and served as they are.
+# Hand-written, and served unchanged.
 SOURCES = Path(__file__).parent / "page"
 SERVICE_WORKER = "service-worker.js"
-# A line of the service worker, in which the export writes the version.
+# A line of the service worker, that receives the version.
 _NO_VERSION = 'const VERSION = "";'
 PHOTO_TITLES = {
     "chelsea": "A ginger cat, resting",
@@ -50,11 +50,11 @@ class PageStylizer:
     """The page's networks on LiteRT in Python: the same files and the same steps as in the browser.
 
     Args:
-        folder: the page's.
-        side: of the transformer, in pixels; by default the least that holds the content, else the largest.
+        folder: folder of the page.
+        side: side of the transformer, in pixels; by default the smallest that holds the content, else the largest.
 
     Raises:
-        InputError: a file is missing or no TFLite model.
+        InputError: a file is missing or not a TFLite model.
     """
 
     def __init__(self, folder: Path, side: int | None = None) -> None:
@@ -65,7 +65,7 @@ class PageStylizer:
     def __call__(self, content: np.ndarray, style: np.ndarray, strength: float | None = None) -> np.ndarray:
         """Repaints pictures in the style of other pictures; see `toolkit.runtimes.litert.DeviceStylizer`.
 
-        A content that is larger than the transformer is painted smaller, and brought to its own size along its edges.
+        A content that is larger than the transformer is painted smaller, and enlarged along its edges.
         """
         longest = max(content.shape[1:3])
         side = next((side for side in self._stylizers if side >= longest), max(self._stylizers))
@@ -94,7 +94,7 @@ class PageExporter(Exporter):
 
     Raises:
         InputError: npm is not installed.
-        WorkError: LiteRT.js could not be fetched, or is not what it is pinned to be.
+        WorkError: the download of LiteRT.js failed, or does not match the pinned hash.
     """
 
     format = "web"
@@ -102,7 +102,7 @@ class PageExporter(Exporter):
 
     def write(self, artifact: Artifact, folder: Path) -> None:
         """Writes the page; see `export.exporter.Exporter`."""
-        # First what may fail for reasons outside, then what takes long.
+        # First the steps that may fail externally, then the slow ones.
         litert_js.write(folder / "litert")
         for source in sorted(SOURCES.iterdir()):
             if source.is_file():
@@ -149,7 +149,7 @@ def _write_samples(folder: Path) -> dict[str, list[dict[str, str]]]:
 
 
 def _write_settings(folder: Path, pictures: dict[str, list[dict[str, str]]]) -> None:
-    """Writes what the page's code needs to know of its own folder."""
+    """Writes the settings of the page's code."""
     credited = [f"LiteRT.js ({litert_js.CORE}), Google; Apache License 2.0, see LICENSE.txt."]
     credited += [
         f"samples/{name}.webp: {source}" for name, source in {**samples.PHOTO_SOURCES, **samples.STYLE_SOURCES}.items()
@@ -164,7 +164,7 @@ def _write_settings(folder: Path, pictures: dict[str, list[dict[str, str]]]) -> 
 
 
 def _write_release(folder: Path) -> None:
-    """Writes what every file must be, and the version that all of them make, which names the service worker's cache."""
+    """Writes the hash of every file, and the version derived from them, which names the service worker's cache."""
     worker = folder / SERVICE_WORKER
     written = sorted(path for path in folder.rglob("*") if path.is_file() and path != worker)
     files = {path.relative_to(folder).as_posix(): _integrity(path) for path in written}
@@ -176,5 +176,5 @@ def _write_release(folder: Path) -> None:
 
 
 def _integrity(path: Path) -> str:
-    """The SHA-256 of a file as web pages have it."""
+    """The SHA-256 of a file in the Subresource Integrity format."""
     return "sha256-" + base64.b64encode(bytes.fromhex(manifest.sha256(path))).decode()

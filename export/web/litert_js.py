@@ -1,4 +1,4 @@
-"""LiteRT.js, which runs .tflite files in a browser: two pinned npm packages, brought into a page's folder."""
+"""Installs LiteRT.js, which runs .tflite files in a browser, from two pinned npm packages into a page's folder."""
 
 from pathlib import Path
 
@@ -15,28 +15,28 @@ LOADER = npm.Package(
     "2.5.3",
     "sha512-4fJiw6tBQnIs+0jH/OQ16nYOiSl8/+zZnn5h2ul8aTKHi05sVqZW580Tmk78pC2kT39A9OYBVdFawteZ/sI1kQ==",
 )
-# Of LiteRT's builds: with relaxed SIMD, for browsers without it, and with threads. The fourth, with JavaScript promise
-# integration, would let a graph run on WebGPU in part; these run on it whole.
+# Builds of LiteRT: with relaxed SIMD, for browsers without it, and with threads. The fourth, with JavaScript promise
+# integration, would run parts of a graph on WebGPU; these networks run on it completely.
 WASM_BUILDS = ("litert_wasm_internal", "litert_wasm_compat_internal", "litert_wasm_threaded_internal")
-# Import maps do not reach into workers, so the one import that names a package is made to name a file.
+# Import maps do not apply to workers, so the import of a package is changed to a file.
 PACKAGE_IMPORT = f'from "{LOADER.name}";'
 FILE_IMPORT = 'from "./wasm-utils.js";'
 CHANGED = f"// Changed by styleport from {CORE}: {LOADER.name} is imported by file.\n"
 
 
 def fetch() -> None:
-    """Brings both packages into the cache: what may fail for reasons outside, before anything that takes long.
+    """Fetches both packages into the cache, before anything slow, because it may fail externally.
 
     Raises:
         InputError: npm is not installed, or the cache cannot be written.
-        WorkError: npm failed, or brought another file than the pinned one.
+        WorkError: npm failed, or the file does not match the pinned hash.
     """
     for package in (CORE, LOADER):
         npm.fetch(package)
 
 
 def write(folder: Path) -> None:
-    """Writes LiteRT.js into a folder, made with its parents, in the form that a page without a build step loads."""
+    """Writes LiteRT.js into a folder, created with its parents, in a form for a page without a build step."""
     folder.mkdir(parents=True)
     builds = [f"{build}.{suffix}" for build in WASM_BUILDS for suffix in ("js", "wasm")]
     library = folder / "index.js"

@@ -1,4 +1,4 @@
-"""Brings files from pinned npm packages: by npm itself, held against their integrity hash, kept in a cache."""
+"""Fetches files of pinned npm packages with npm, checks their integrity hash, and caches them."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from toolkit.errors import InputError, WorkError
 
-# Of a package, packed and as one file of it: far beyond what the pinned ones have.
+# Limits of a package and of a file in it: far more than the pinned packages need.
 MAX_PACKED_BYTES = 64 << 20
 MAX_FILE_BYTES = 32 << 20
 TIMEOUT_SECONDS = 600
@@ -26,7 +26,7 @@ class Package:
     Attributes:
         name: with its scope.
         version: exact.
-        integrity: of its tarball, as package-lock.json has it: `sha512-` and base64.
+        integrity: hash of its tarball, as in package-lock.json: `sha512-` and base64.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Package:
     integrity: str
 
     def __str__(self) -> str:
-        """The specifier that npm takes."""
+        """The specifier for npm."""
         return f"{self.name}@{self.version}"
 
     @property
@@ -44,19 +44,19 @@ class Package:
 
 
 def cache_folder() -> Path:
-    """Returns the folder that fetched packages are kept in: `styleport/npm` below the user's cache."""
+    """Returns the cache folder of packages: `styleport/npm` in the user's cache."""
     given = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification has a relative path ignored.
+    # The XDG specification says to ignore relative paths.
     base = Path(given) if given.startswith("/") else Path.home() / ".cache"
     return base / "styleport" / "npm"
 
 
 def fetch(package: Package) -> Path:
-    """Returns the tarball of a package, fetched by npm where the cache does not hold it.
+    """Returns the tarball of a package, fetched by npm if it is not cached.
 
     Raises:
         InputError: npm is not installed, or the cache cannot be written.
-        WorkError: npm failed, or what it brought has another hash.
+        WorkError: npm failed, or the download has another hash.
     """
     folder = cache_folder()
     kept = folder / package.file
@@ -71,8 +71,8 @@ def fetch(package: Package) -> Path:
             fetched = _packed(npm, package, Path(scratch))
             found = _integrity(fetched)
             if found != package.integrity:
-                raise WorkError(f"{package}: npm brought another file: its hash is {found}, not {package.integrity}")
-            # Whoever fetches the same package at the same time renames the same bytes into place.
+                raise WorkError(f"{package}: npm fetched another file: its hash is {found}, not {package.integrity}")
+            # A concurrent download of the same package renames the same bytes into place.
             fetched.replace(kept)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror}; set XDG_CACHE_HOME") from error
@@ -80,17 +80,17 @@ def fetch(package: Package) -> Path:
 
 
 def _packed(npm: str, package: Package, scratch: Path) -> Path:
-    """Has npm download a package as it is, running none of its scripts."""
+    """Makes npm download a package without running its scripts."""
     command = [npm, "pack", str(package), "--ignore-scripts", "--pack-destination", str(scratch)]
     try:
         result = subprocess.run(
             command, cwd=scratch, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_SECONDS
         )
     except subprocess.TimeoutExpired as error:
-        raise WorkError(f"{package}: npm did not bring it within {TIMEOUT_SECONDS} seconds") from error
+        raise WorkError(f"{package}: npm did not fetch it within {TIMEOUT_SECONDS} seconds") from error
     fetched = scratch / package.file
     if result.returncode or not fetched.is_file():
-        raise WorkError(f"{package}: npm could not bring it: {_reason(result.stderr)}")
+        raise WorkError(f"{package}: npm could not fetch it: {_reason(result.stderr)}")
     return fetched
 
 
@@ -101,7 +101,7 @@ def _reason(output: str) -> str:
 
 
 def _integrity(path: Path) -> str:
-    """The Subresource Integrity of a file; of one that is too large, of nothing."""
+    """The Subresource Integrity of a file; that of no bytes for a file that is too large."""
     digest = hashlib.sha512()
     if path.stat().st_size <= MAX_PACKED_BYTES:
         with path.open("rb") as stream:
@@ -111,11 +111,11 @@ def _integrity(path: Path) -> str:
 
 
 def unpack(package: Package, members: Mapping[str, Path]) -> None:
-    """Writes some files of a package, each to its place by its path in the package.
+    """Writes files of a package, given as targets by their path in the package.
 
     Raises:
         InputError: npm is not installed, or the cache cannot be written.
-        WorkError: the package could not be fetched, or it has no such file.
+        WorkError: the download failed, or the package has no such file.
     """
     with tarfile.open(fetch(package), "r:gz") as archive:
         for name, target in members.items():
@@ -125,5 +125,5 @@ def unpack(package: Package, members: Mapping[str, Path]) -> None:
                 raise WorkError(f"{package}: has no file {name}") from error
             stream = archive.extractfile(member) if member.isfile() and member.size <= MAX_FILE_BYTES else None
             if stream is None:
-                raise WorkError(f"{package}: {name} is no plain file of at most {MAX_FILE_BYTES} bytes")
+                raise WorkError(f"{package}: {name} is not a regular file of at most {MAX_FILE_BYTES} bytes")
             target.write_bytes(stream.read())

@@ -1,4 +1,4 @@
-"""The client of a stylizer on TensorFlow Serving, or on whatever keeps its contract, over REST or gRPC.
+"""The client of a stylizer on TensorFlow Serving, or a compatible server, over REST or gRPC.
 
 Over REST it needs no TensorFlow. Users, the commands and `serving.versions` import it; it imports no other room of
 serving.

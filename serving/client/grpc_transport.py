@@ -1,7 +1,7 @@
 """TensorFlow Serving over gRPC, through its own stubs.
 
-The stubs' messages hold TensorFlow's own, whose Python form comes with the package tensorflow alone: importing this
-module imports TensorFlow. A client without it speaks REST.
+The stubs' messages contain TensorFlow's messages, whose Python classes only the package tensorflow has, so importing
+this module imports TensorFlow. A client without it uses REST.
 """
 
 import math
@@ -43,12 +43,12 @@ def _options(connection: Connection) -> list[tuple[str, int]]:
     return [
         ("grpc.max_send_message_length", connection.max_message_bytes),
         ("grpc.max_receive_message_length", connection.max_message_bytes),
-        # The client retries by itself; left to gRPC, a channel that failed would answer for a long time unasked.
+        # The client retries itself; with gRPC's retries, a failed channel would return stale errors for a long time.
         ("grpc.enable_retries", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1000),
-        # Left to itself, gRPC asks the proxy of the environment for this machine, and sends it the token.
+        # By default, gRPC would use the environment's proxy even for this machine, and send it the token.
         ("grpc.enable_http_proxy", int(not connection.is_on_this_machine)),
     ]
 
@@ -90,12 +90,12 @@ class GrpcTransport:
         try:
             output = read_tensor(tensor)
         except (TypeError, ValueError) as error:
-            raise self._odd(f"a tensor that cannot be read ({error})") from error
+            raise self._odd(f"an unreadable tensor ({error})") from error
         return output.ravel().tolist() if output.dtype == np.object_ else output
 
     def status(self, target: ModelTarget, timeout: float) -> list[VersionStatus]:
-        """Asks for the state of the model's versions; see `Transport`."""
-        # A label is ignored here: the server would refuse one that it does not know yet.
+        """Requests the state of the model's versions; see `Transport`."""
+        # Without the label: the server would refuse an unknown label.
         spec = _spec(ModelTarget(target.model, target.version))
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec)
         response = self._call(self._models.GetModelStatus, request, timeout)
@@ -112,7 +112,7 @@ class GrpcTransport:
         ]
 
     def metadata(self, target: ModelTarget, timeout: float) -> tuple[int, Signatures]:
-        """Asks for the version and its signatures; see `Transport`."""
+        """Requests the version and its signatures; see `Transport`."""
         request = get_model_metadata_pb2.GetModelMetadataRequest(
             model_spec=_spec(target), metadata_field=["signature_def"]
         )
@@ -121,7 +121,7 @@ class GrpcTransport:
         try:
             found.ParseFromString(response.metadata["signature_def"].value)
         except DecodeError as error:
-            raise self._odd(f"metadata that cannot be read ({error})") from error
+            raise self._odd(f"unreadable metadata ({error})") from error
         signatures = {
             name: {"inputs": _tensors(signature.inputs), "outputs": _tensors(signature.outputs)}
             for name, signature in sorted(found.signature_def.items())
@@ -157,7 +157,7 @@ def _side(size: int) -> int | None:
 
 
 def write_tensor(value: np.ndarray | list[bytes], tensor: Any) -> None:
-    """Writes an input into an empty TensorProto, in place: to make one and copy it takes half as long again."""
+    """Writes an input into an empty TensorProto, in place, because creating and copying it takes 50 % longer."""
     if not isinstance(value, np.ndarray):
         tensor.CopyFrom(make_tensor_proto(value))
         return
@@ -168,17 +168,17 @@ def write_tensor(value: np.ndarray | list[bytes], tensor: Any) -> None:
 
 
 def read_tensor(tensor: Any) -> np.ndarray:
-    """Reads an output out of an answer.
+    """Reads an output from an answer.
 
     Args:
-        tensor: a TensorProto that nobody needs any more: what does not belong to its values is cleared.
+        tensor: a TensorProto that is no longer needed: everything except its values is cleared.
 
     Returns:
         Its array; strings are an object array of bytes.
 
     Raises:
-        TypeError: its type is none that NumPy has.
-        ValueError: it contradicts itself.
+        TypeError: NumPy does not have its type.
+        ValueError: it is inconsistent.
     """
     shape = [side.size for side in tensor.tensor_shape.dim]
     count = math.prod(shape)
@@ -187,11 +187,11 @@ def read_tensor(tensor: Any) -> np.ndarray:
     sent = len(tensor.float_val)
     if sent > count:
         raise ValueError(f"{sent} values for the shape {shape}")
-    # Fewer values than elements stand for equal ones at the end, which is left to TensorFlow.
+    # With fewer values than elements, the last value is repeated, which TensorFlow implements.
     if tensor.dtype != types_pb2.DT_FLOAT or not sent or sent < count:
         return make_ndarray(tensor)
-    # Protobuf hands out a list float by float, a hundred times as slow as the message's own bytes, which end with
-    # the list as it lies in memory once no later field is left (protobuf.dev/programming-guides/encoding#packed).
+    # Protobuf returns a list float by float, a hundred times slower than the message's own bytes, which end with the
+    # packed list once no later field is set (protobuf.dev/programming-guides/encoding#packed).
     tensor.DiscardUnknownFields()
     for name in _AFTER_FLOATS:
         tensor.ClearField(name)
@@ -201,7 +201,7 @@ def read_tensor(tensor: Any) -> np.ndarray:
 
 
 def _strings(content: bytes, count: int) -> list[bytes]:
-    """Reads strings that were sent as raw content: all lengths, then all strings. `make_ndarray` cannot."""
+    """Reads strings from raw content, which `make_ndarray` does not support: all lengths, then all strings."""
     lengths, place = [], 0
     for _ in range(count):
         length, place = varint(content, place, len(content))

@@ -1,4 +1,4 @@
-"""The servers that read one models.config, every one of them: named by their URLs, or by a name with many addresses."""
+"""Waits for all servers of a models.config, given by URLs or by a DNS name with several addresses."""
 
 import contextlib
 import socket
@@ -14,13 +14,13 @@ from toolkit.errors import InputError, WorkError
 
 DNS = "dns:///"
 POLL_SECONDS = 0.5
-# How a server answers that is starting, or has yet to read its configuration.
+# Answers of a server that is starting, or has not read its configuration yet.
 _STARTING = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 _NOT_READ_YET = ("NOT_FOUND", "INVALID_ARGUMENT", "FAILED_PRECONDITION")
 
 
 class Server(Protocol):
-    """What is asked of a server: a `StylizerClient` is one."""
+    """The required interface of a server's client, such as `StylizerClient`."""
 
     url: str
 
@@ -28,16 +28,16 @@ class Server(Protocol):
         """Returns the state of the model's versions."""
 
     def served_version(self) -> int:
-        """Returns the version that answers."""
+        """Returns the answering version."""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """What a server has not done yet.
+    """A step that a server has not completed yet.
 
     Attributes:
-        what: as the user reads it.
-        hint: what may be the cause; empty for none.
+        what: description for the user.
+        hint: possible cause; empty for none.
     """
 
     what: str
@@ -53,23 +53,23 @@ Check = Callable[[Server], Missing | None]
 
 
 class Replicas:
-    """Clients of every server; the addresses of a `dns:///` URL are looked up again at each iteration.
+    """Clients of every server; resolves the addresses of `dns:///` URLs again at each iteration.
 
-    So a replica that starts while one waits is waited for, and one that has gone is not.
+    So replicas that start during the wait are included, and stopped replicas are not.
 
     Args:
-        urls: of the servers; `dns:///name:8500` stands for gRPC on every address of the name.
-        model: the model's name.
-        label: that the clients ask for, or None.
-        options: of `StylizerClient`.
+        urls: the servers' URLs; `dns:///name:8500` means gRPC on every address of the name.
+        model: name of the model.
+        label: label for the clients, or None.
+        options: options of `StylizerClient`.
 
     Raises:
-        InputError: a URL is none, or a name has no address.
+        InputError: a URL is malformed, or a name has no address.
     """
 
     def __init__(self, urls: Iterable[str], model: str, label: str | None = None, **options: Any) -> None:
         self._urls = list(urls)
-        # One look at a time: it is this class's user who waits.
+        # A single attempt: the user of this class does the waiting.
         self._options = {"label": label, "timeout": 5, "tries": 1, **options}
         self._model = model
         self._clients: dict[str, StylizerClient] = {}
@@ -80,7 +80,7 @@ class Replicas:
             raise InputError(f"{error}; give a name whose addresses are those of the servers") from error
 
     def __iter__(self) -> Iterator[StylizerClient]:
-        """Yields a client of each server that there is now."""
+        """Yields a client of each current server."""
         for url in [address for named in self._urls for address in addresses(named)]:
             if url not in self._clients:
                 client = StylizerClient(url, self._model, **self._options)
@@ -97,18 +97,18 @@ class Replicas:
 
 
 def addresses(url: str) -> list[str]:
-    """Returns the URL of each server that a URL stands for; `dns:///name:8500` is gRPC on each address of a name.
+    """Resolves a URL to the URLs of its servers; `dns:///name:8500` means gRPC on each address of a name.
 
     Raises:
-        InputError: it is no such URL.
+        InputError: it is not such a URL.
         ServerError: UNAVAILABLE, the name has no address.
     """
     if not url.startswith("dns:"):
         return [url]
     if not url.startswith(DNS):
-        raise InputError(f"{url!r} is no URL of servers: give {DNS}name:8500")
+        raise InputError(f"{url!r} is not a URL of servers: give {DNS}name:8500")
     named = parse_url(f"grpc://{url.removeprefix(DNS)}")
-    # Servers listen on IPv4, where TensorFlow Serving listens; on IPv6 where that is all the name has.
+    # Servers listen on IPv4, where TensorFlow Serving listens; on IPv6 if the name has nothing else.
     for family in (socket.AF_INET, socket.AF_INET6):
         with contextlib.suppress(OSError):
             found = {info[4][0] for info in socket.getaddrinfo(named.host, named.port, family, socket.SOCK_STREAM)}
@@ -117,17 +117,17 @@ def addresses(url: str) -> list[str]:
 
 
 def wait(servers: Iterable[Server], check: Check, until: float, timeout: float, progress: Progress) -> None:
-    """Waits until a check finds nothing missing on any server, all of them in one look.
+    """Waits until a check finds nothing missing on all servers at once.
 
     Args:
-        servers: iterated at each look.
-        check: tells what a server has not done yet; what it raises ends the wait.
-        until: when to give up, as `time.monotonic` tells time.
-        timeout: what errors say how long that was, in seconds.
-        progress: told what is waited for, at every look.
+        servers: iterated at each attempt.
+        check: returns what a server has not completed yet; its exceptions end the wait.
+        until: deadline, in `time.monotonic` time.
+        timeout: duration of the wait for error messages, in seconds.
+        progress: called with the missing steps at each attempt.
 
     Raises:
-        WorkError: something was still missing at the end.
+        WorkError: a step was still missing at the deadline.
     """
     while True:
         found = _first_missing(servers, check)

@@ -24,7 +24,7 @@ from serving.client.transport import (
 )
 from toolkit.errors import InputError
 
-# The server's table (http_rest_api_util.cc) backwards; where several codes share a number, the likelier.
+# The inverse of the server's table (http_rest_api_util.cc); of codes with the same number, the likelier.
 CODES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -55,7 +55,7 @@ class RestTransport:
                 verify = ssl.create_default_context(cadata=connection.root_certificates.decode("ascii"))
             except (ssl.SSLError, UnicodeDecodeError) as error:
                 raise InputError(f"{connection.url}: the root certificates cannot be used: {error}") from error
-        # Left to itself, httpx sends the proxy of the environment what is for this machine, token and all.
+        # By default, httpx would use the environment's proxy even for this machine, and send it the token.
         mounts = {f"{scheme}://": None for scheme in ("all", "http", "https")} if connection.is_on_this_machine else {}
         self._client = httpx.Client(headers=headers, verify=verify, mounts=mounts)
 
@@ -66,7 +66,7 @@ class RestTransport:
         return self._output(answer.get("outputs", answer.get("predictions")))
 
     def status(self, target: ModelTarget, timeout: float) -> list[VersionStatus]:
-        """Asks for the state of the model's versions; see `Transport`."""
+        """Requests the state of the model's versions; see `Transport`."""
         # The server ignores a label here.
         answer = self._call("GET", _path(ModelTarget(target.model, target.version)), timeout)
         try:
@@ -80,10 +80,10 @@ class RestTransport:
                 for version in answer["model_version_status"]
             ]
         except Exception as error:  # a server may answer anything
-            raise self._odd("a status that cannot be read") from error
+            raise self._odd("an unreadable status") from error
 
     def metadata(self, target: ModelTarget, timeout: float) -> tuple[int, Signatures]:
-        """Asks for the version and its signatures; see `Transport`."""
+        """Requests the version and its signatures; see `Transport`."""
         answer = self._call("GET", _path(target) + "/metadata", timeout)
         try:
             found = answer["metadata"]["signature_def"]["signature_def"]
@@ -95,8 +95,8 @@ class RestTransport:
                 for name, signature in sorted(found.items())
             }
             return int(answer["model_spec"]["version"]), signatures
-        except Exception as error:  # likewise
-            raise self._odd("metadata that cannot be read") from error
+        except Exception as error:  # a server may answer anything
+            raise self._odd("unreadable metadata") from error
 
     def close(self) -> None:
         """Closes the connections."""
@@ -122,7 +122,7 @@ class RestTransport:
         return self._parse(response.status_code, content)
 
     def _read(self, response: httpx.Response, until: float) -> bytes:
-        """Reads an answer that may be neither too large nor, dripping in byte by byte, too late."""
+        """Reads an answer within limits of size and total time."""
         parts, size = [], 0
         for part in response.iter_bytes():
             size += len(part)
@@ -144,20 +144,20 @@ class RestTransport:
             message = answer.get("error") if isinstance(answer, dict) else None
             raise self._error(code, message if isinstance(message, str) else f"HTTP status {status}")
         if not isinstance(answer, dict):
-            raise self._odd("something that is no JSON object: is this the REST port?")
+            raise self._odd("something that is not a JSON object: is this the REST port?")
         return answer
 
     def _output(self, value: Any) -> Output:
-        """Reads the one output of a signature, which has dropped its name."""
+        """Reads the only output of a signature, which comes without its name."""
         if isinstance(value, list) and value and all(isinstance(item, dict) and set(item) == {"b64"} for item in value):
             try:
                 return [base64.b64decode(item["b64"], validate=True) for item in value]
             except (TypeError, ValueError) as error:
-                raise self._odd("base64 that cannot be read") from error
+                raise self._odd("invalid base64") from error
         try:
             return np.asarray(value, np.float32)
-        except Exception as error:  # likewise
-            raise self._odd("an output that is no tensor") from error
+        except Exception as error:  # a server may answer anything
+            raise self._odd("an output that is not a tensor") from error
 
     def _odd(self, what: str) -> ServerError:
         return self._error("INTERNAL", f"answered with {what}")
@@ -182,10 +182,10 @@ def _column(value: "np.ndarray | list[bytes]") -> Any:
 def _body(signature: str, columns: dict[str, Any]) -> bytes:
     given: dict[str, Any] = {"inputs": columns}
     if len(columns) == 1:
-        # A single input goes without its name: both forms are taken, and this one by servers of every age.
+        # A single input is sent without its name, which servers of all versions accept.
         given = {"inputs": next(iter(columns.values()))}
     elif len({len(column) for column in columns.values()}) == 1:
-        # As rows, of which a server refuses inputs that it does not know. Of columns it ignores them: a style, too.
+        # In row form, in which servers refuse unknown inputs. In column form they ignore them, even a style.
         given = {"instances": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
     return json.dumps({"signature_name": signature, **given}, separators=(",", ":")).encode()
 

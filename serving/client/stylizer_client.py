@@ -1,4 +1,4 @@
-"""A client of a stylizer on TensorFlow Serving, or on anything else that keeps its contract."""
+"""A client of a stylizer on TensorFlow Serving, or a compatible server."""
 
 import io
 import random
@@ -37,11 +37,11 @@ Answer = TypeVar("Answer")
 
 DEFAULT_TIMEOUT = 60.0
 MAX_TIMEOUT = 86_400.0
-# What a server decodes by itself.
+# Formats that the server decodes.
 _MAGICS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
-# Of a style that is not sent as it is: what servers reduce pictures to by default.
+# Side of a re-encoded style: the default reduction of servers.
 _MAX_STYLE_SIDE = 1024
-# Doubled with each try and cut at random, so that clients that failed together do not come back together.
+# Doubled with each try and randomized, so that clients do not retry simultaneously.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 
@@ -58,23 +58,23 @@ def _open(connection: Connection) -> Transport:
 class StylizerClient:
     """Repaints pictures on a server.
 
-    Over gRPC, TensorFlow Serving's own stubs are used, and these import TensorFlow; over REST nothing of it is needed.
-    Tensors belong on gRPC: as JSON they are ten times as large. One client may be used by several threads.
+    Over gRPC it uses TensorFlow Serving's stubs, which import TensorFlow; REST does not need it. Use gRPC for tensors,
+    which are ten times larger as JSON. Threads may share a client.
 
     Args:
         url: `grpc://host:8500`, `grpcs://…` with TLS, `http://host:8501` or `https://…`.
         model: the model's name on the server.
-        version: one version of it; by default the newest that is loaded.
+        version: version number; by default the newest loaded version.
         label: a label, such as `stable`, instead of a version.
-        timeout: seconds that a call may take, all its tries together.
-        tries: how often a call is made while the server is UNAVAILABLE; nothing else is tried again.
-        compress: requests are sent with gzip, which helps tensors and not the bytes of JPEG and PNG files.
-        token: sent as `authorization: Bearer`; not in the clear, but to this machine.
-        root_certificates: a PEM file that the server's certificate is held against; the system's by default.
+        timeout: seconds for a call with all its tries.
+        tries: maximum tries while the server is UNAVAILABLE; other errors are not retried.
+        compress: compress requests with gzip, which helps tensors, but not JPEG and PNG files.
+        token: sent as `authorization: Bearer`; unencrypted only to this machine.
+        root_certificates: a PEM file that the server's certificate is checked against; the system's by default.
         max_message_bytes: bound on a message in either direction.
 
     Raises:
-        InputError: one of these is out of range.
+        InputError: an argument is out of range.
 
     Example:
         ```python
@@ -123,24 +123,24 @@ class StylizerClient:
         detail: int = DETAIL,
         max_size: int | None = None,
     ) -> Picture:
-        """Repaints a picture in the style of another, or in the one that the model has inside.
+        """Repaints a picture in the style of another, or in the model's built-in style.
 
-        A content larger than `detail` is painted by the server at that size and enlarged here, along the photo's own
-        edges. By default pictures travel as JPEG or PNG bytes (the signature `image_bytes`): a JPEG or PNG file that is
-        not larger as it is, anything else as a PNG of 8 bits a sample, which the answer is as well.
+        A content larger than `detail` is painted by the server at that size, and enlarged here along the photo's edges.
+        By default pictures are sent as JPEG or PNG bytes (the signature `image_bytes`): a JPEG or PNG file that is
+        small enough is sent unchanged, anything else as an 8-bit PNG, and so is the answer.
 
         Args:
-            content: a picture's path, a Pillow image, or an array as `toolkit.load_image` takes it.
-            style: likewise; None where the model has its one style inside.
-            strength: in [0, 1], between the content's own style (0) and the style's; such a request goes as tensors,
-                for `image_bytes` has no strength. None is the style's own.
+            content: a picture's path, a Pillow image, or an array as for `toolkit.load_image`.
+            style: a picture in the same forms; None for a model with a built-in style.
+            strength: in [0, 1], from the content's own style (0) to the given style (1); sent as tensors, because
+                `image_bytes` has no strength. None for the full style.
             tensors: send and receive float32 tensors instead of bytes.
-            style_size: side in pixels to which the style is cropped and resized beforehand, as the network was trained
-                and as `styleport stylize` does; None sends it as it is.
-            detail: the longer side at which is painted, in pixels; see `toolkit.paint_at_detail`. A server may bound
-                the pictures that it takes as bytes further, to 1024 pixels by default.
-            max_size: bound on the longer side of the result, in pixels; None for the content's own size. A JPEG of more
-                than 89 megapixels is only read with a bound.
+            style_size: side to which the style is cropped and resized before sending, in pixels, as in training and in
+                `styleport stylize`; None sends it unchanged.
+            detail: longer side of the painted size, in pixels; see `toolkit.paint_at_detail`. A server may bound
+                pictures in bytes further, to 1024 pixels by default.
+            max_size: bound on the longer side of the result, in pixels; None for the content's own size. Required for
+                JPEGs with more than 89 megapixels.
 
         Returns:
             The picture, [H, W, 3] float32 in [0, 1], of the content's height and width.
@@ -152,7 +152,7 @@ class StylizerClient:
         if strength is not None:
             check_strength(strength)
             if style is None:
-                raise InputError(f"strength is {strength:g}: a model with its style inside has none; give a style")
+                raise InputError(f"strength is {strength:g}: a model with a built-in style has none; give a style")
         check_detail(detail)
         as_bytes = strength is None and not tensors
         if as_bytes and (file := _sendable(content, min(detail, max_size or detail))):
@@ -187,7 +187,7 @@ class StylizerClient:
         return self._first(self.predict("strength", {**inputs, "strength": np.array([strength], np.float32)}))
 
     def predict(self, signature: str, inputs: Inputs) -> Output:
-        """Runs any signature that has one output.
+        """Runs any signature with one output.
 
         Args:
             signature: its name.
@@ -202,15 +202,15 @@ class StylizerClient:
         return self._call(lambda timeout: self._transport.predict(self._target, signature, inputs, timeout))
 
     def status(self) -> list[VersionStatus]:
-        """Returns the state of the model's versions, or of the one asked for; a label makes no difference.
+        """Returns the state of the model's versions, or of the requested version; a label is ignored.
 
         Raises:
-            ServerError: the server knows no such model, or could not be reached.
+            ServerError: the server does not have the model, or could not be reached.
         """
         return self._call(lambda timeout: self._transport.status(self._target, timeout))
 
     def metadata(self) -> Signatures:
-        """Returns the signatures: inputs and outputs by name, with `shape` (null where any) and `dtype`.
+        """Returns the signatures: inputs and outputs by name, with `shape` (null for any) and `dtype`.
 
         Raises:
             ServerError: the version or label is not served, or the server could not be reached.
@@ -218,7 +218,7 @@ class StylizerClient:
         return self._call(lambda timeout: self._transport.metadata(self._target, timeout))[1]
 
     def served_version(self) -> int:
-        """Returns the number of the version that answers: what a label stands for on the server now.
+        """Returns the number of the answering version, such as the current version of a label.
 
         Raises:
             ServerError: the version or label is not served, or the server could not be reached.
@@ -265,7 +265,7 @@ class StylizerClient:
         return output[0]
 
     def _no_picture(self) -> ServerError:
-        return ServerError("INTERNAL", "answered with something that is no picture", self.url)
+        return ServerError("INTERNAL", "answered with something that is not a picture", self.url)
 
 
 def _style(style: Source, size: int | None) -> Picture:
@@ -275,11 +275,11 @@ def _style(style: Source, size: int | None) -> Picture:
 
 @dataclass(frozen=True)
 class _File:
-    """A file that a server decodes as it is.
+    """A file that the server can decode unchanged.
 
     Attributes:
         data: its bytes.
-        extent: width and height, as the picture lies in the file.
+        extent: width and height as stored, before orientation.
     """
 
     data: bytes
@@ -287,7 +287,7 @@ class _File:
 
 
 def _sendable(source: Source, longest: int | None = None) -> _File | None:
-    """The JPEG or PNG file that a picture is, if it is decoded whole and its longer side is within a bound."""
+    """Returns a picture's JPEG or PNG file if it is decodable and its longer side is within a bound."""
     if not isinstance(source, str | Path):
         return None
     try:

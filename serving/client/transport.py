@@ -1,4 +1,4 @@
-"""What gRPC and REST have in common for a client: where to call, what comes back, how it fails."""
+"""The client interface shared by gRPC and REST: connections, results and errors."""
 
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -36,13 +36,13 @@ class ServerError(WorkError):
 
 @dataclass(frozen=True)
 class VersionStatus:
-    """What a server says of one version.
+    """The state of a version on a server.
 
     Attributes:
-        version: its number.
+        version: number of the version.
         state: START, LOADING, AVAILABLE, UNLOADING or END.
-        error_code: `OK`, or the name of the code it failed to load with.
-        error_message: why it failed to load; empty where it did not.
+        error_code: `OK`, or the code of the loading error.
+        error_message: the loading error; empty without an error.
     """
 
     version: int
@@ -53,11 +53,11 @@ class VersionStatus:
 
 @dataclass(frozen=True)
 class ModelTarget:
-    """The model that is meant.
+    """The target model of a request.
 
     Attributes:
         model: its name on the server.
-        version: one version; the newest that is loaded where neither version nor label is given.
+        version: a version number; the newest loaded version if neither version nor label is given.
         label: a label, such as `stable`.
     """
 
@@ -66,12 +66,12 @@ class ModelTarget:
     label: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses what a server has no way to ask for."""
+        """Refuses contradictory or invalid targets."""
         if self.version is not None and self.label is not None:
             raise InputError(f"version {self.version} and label {self.label!r} are both given: give one of them")
         for what, name in (("model", self.model), ("label", self.label)):
             if name is not None and (not name or not name.isprintable()):
-                raise InputError(f"{what} {name!r} is no name: give one that can be printed")
+                raise InputError(f"{what} {name!r} is not a printable name: give another")
         if self.version is not None and self.version < 0:
             raise InputError(f"version {self.version} is out of range: give a number from 0")
 
@@ -84,10 +84,10 @@ class Connection:
         scheme: grpc, grpcs, http or https.
         host: name or address.
         port: number.
-        path: what comes before `/v1` for REST behind a gateway; empty by default.
-        compress: requests are sent with gzip.
+        path: prefix of `/v1` for REST behind a gateway; empty by default.
+        compress: compress requests with gzip.
         token: sent as `authorization: Bearer`; None for none.
-        root_certificates: PEM bytes that the server's certificate is held against; the system's by default.
+        root_certificates: PEM bytes that the server's certificate is checked against; the system's by default.
         max_message_bytes: bound on a message in either direction.
     """
 
@@ -101,18 +101,18 @@ class Connection:
     max_message_bytes: int = MAX_MESSAGE_BYTES
 
     def __post_init__(self) -> None:
-        """Refuses what would send a secret in the clear, or could not be sent."""
+        """Refuses to send a secret unencrypted, and values that cannot be sent."""
         if self.scheme not in SECURE:
             if self.root_certificates is not None:
                 raise InputError(f"{self.url}: root certificates are for https:// and grpcs://, not {self.scheme}://")
             if self.token is not None and not self.is_on_this_machine:
-                raise InputError(f"{self.url}: a token would travel in the clear: use https:// or grpcs://")
+                raise InputError(f"{self.url}: a token would be sent unencrypted: use https:// or grpcs://")
         if self.token is not None and not (self.token.isascii() and self.token.isprintable() and self.token.strip()):
-            raise InputError("the token is empty or holds characters that no header can carry")
+            raise InputError("the token is empty or has characters that are invalid in a header")
 
     @property
     def is_on_this_machine(self) -> bool:
-        """Whether the host is this machine itself, which no proxy is to be asked for."""
+        """Whether the host is this machine, which needs no proxy."""
         if self.host in LOOPBACK:
             return True
         try:
@@ -139,15 +139,15 @@ def parse_url(url: str, **options: Any) -> Connection:
         options: the other attributes of a `Connection`.
 
     Raises:
-        InputError: it is no such URL.
+        InputError: it is not such a URL.
     """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise InputError(f"{url!r} is no URL of a server: {error}") from error
+        raise InputError(f"{url!r} is not a URL of a server: {error}") from error
     if parts.scheme not in DEFAULT_PORTS or not host:
-        raise InputError(f"{url!r} is no URL of a server: give grpc://host:8500 or http://host:8501")
+        raise InputError(f"{url!r} is not a URL of a server: give grpc://host:8500 or http://host:8501")
     if parts.username is not None or parts.query or parts.fragment:
         raise InputError(f"{parts.scheme}://{host}: the URL holds a user, a query or a fragment: leave them out")
     path = parts.path.rstrip("/")
@@ -168,22 +168,22 @@ def read_certificates(path: Path) -> bytes:
 
 
 def dtype_name(name: str) -> str:
-    """Returns the name that NumPy has for `DT_FLOAT` and its like."""
+    """Returns the NumPy name of a type such as `DT_FLOAT`."""
     name = str(name).removeprefix("DT_").lower()
     return {"float": "float32", "double": "float64"}.get(name, name)
 
 
 class Transport(Protocol):
-    """One way of calling a server; each call raises `ServerError` when it fails."""
+    """A protocol for calling a server; each call raises `ServerError` when it fails."""
 
     def predict(self, target: ModelTarget, signature: str, inputs: Inputs, timeout: float) -> Output:
         """Runs a signature of one output: an array, or the strings of a string tensor."""
 
     def status(self, target: ModelTarget, timeout: float) -> list[VersionStatus]:
-        """Asks for the state of the model's versions."""
+        """Requests the state of the model's versions."""
 
     def metadata(self, target: ModelTarget, timeout: float) -> tuple[int, Signatures]:
-        """Asks for the version behind a target and its signatures."""
+        """Requests the version of a target and its signatures."""
 
     def close(self) -> None:
         """Closes the connection."""

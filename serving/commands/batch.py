@@ -1,4 +1,4 @@
-"""`styleport batch`: a whole collection through the SavedModel of a bundle, on any engine of Apache Beam."""
+"""`styleport batch`: paints a whole collection with a bundle's SavedModel, on any runner of Apache Beam."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +13,7 @@ from toolkit.interface.sizes import DETAIL
 from toolkit.printing import print_json
 from toolkit.safe_loading.saved_model_check import trusted
 
-# What is no option of ours is one of Beam's, and is checked by its parser.
+# Other options are Beam's, whose parser checks them.
 CONTEXT = {"ignore_unknown_options": True}
 
 

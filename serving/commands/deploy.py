@@ -1,4 +1,4 @@
-"""`styleport deploy`: the files that take a model live, filled in for a base path."""
+"""`styleport deploy`: writes the files of a deployment for a base path."""
 
 from pathlib import Path
 from typing import Annotated
@@ -87,7 +87,7 @@ def _refuse_idle(context: typer.Context, kind: str) -> None:
 
 
 def _following(kind: str, folder: Path) -> list[str]:
-    """The command that uses the files."""
+    """Suggests the command that uses the files."""
     return {
         "compose": ["docker", "compose", "--file", str(folder / "compose.yaml"), "up", "--detach", "--wait"],
         "kubernetes": ["kubectl", "apply", "--kustomize", str(folder)],

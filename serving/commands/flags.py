@@ -1,4 +1,4 @@
-"""TensorFlow Serving's command line: which flags it has, and how they are written.
+"""TensorFlow Serving's command line: its flags and their syntax.
 
 The flags are those of model_servers/main.cc, the grammar is that of TensorFlow's util/command_line_flags.cc:
 `--flag=value`, and for a switch `--flag` or one of true, 1, false and 0.
@@ -12,7 +12,7 @@ from typing import Any
 from toolkit.commands.help_page import HelpfulCommand
 from toolkit.errors import InputError
 
-# Where a command finds its command line in its context.
+# Key of the command line in a command's context.
 COMMAND_LINE = "serving.commands.flags"
 SWITCH, INTEGER, NUMBER, TEXT = "switch", "integer", "number", "text"
 FLAGS: dict[str, str] = {
@@ -73,7 +73,7 @@ _FORMS = {
 }
 
 
-# All flags with numbers are of 32 bits in model_servers/main.cc, but for this.
+# All numeric flags in model_servers/main.cc have 32 bits, except this.
 _INT64_FLAG = "load_retry_interval_micros"
 _MAX_DIGITS = 100
 
@@ -83,9 +83,9 @@ class CommandLine:
     """A command line, read by TensorFlow's grammar.
 
     Attributes:
-        arguments: for this server's own parser.
-        idle: flags of TensorFlow Serving that change nothing here.
-        apart: flags whose value stood apart from them, which TensorFlow Serving does not take.
+        arguments: arguments for this server's parser.
+        idle: flags of TensorFlow Serving that have no effect here.
+        apart: flags with a separate value, which TensorFlow Serving does not support.
     """
 
     arguments: list[str] = field(default_factory=list)
@@ -94,10 +94,10 @@ class CommandLine:
 
 
 def read(arguments: list[str], options: set[str]) -> CommandLine:
-    """Reads a command line: what to parse, by the options that this server has, and what to warn of.
+    """Parses a command line by this server's options, and collects what to warn about.
 
     Raises:
-        InputError: TensorFlow Serving would not take a flag's value, or would not find its file.
+        InputError: TensorFlow Serving would refuse a flag's value, or not find its file.
     """
     line = CommandLine()
     left = iter(arguments)
@@ -126,13 +126,13 @@ def read(arguments: list[str], options: set[str]) -> CommandLine:
             line.idle.append(flag)
         elif FLAGS[name] == SWITCH:
             line.arguments.append(f"{flag}={'true' if value.lower() in ('true', '1') else 'false'}")
-        elif value:  # a file without a name is none
+        elif value:  # an empty name means no file
             line.arguments.append(f"{flag}={value}")
     return line
 
 
 class TensorFlowCommand(HelpfulCommand):
-    """A command that takes TensorFlow Serving's flags; `context.meta[COMMAND_LINE]` tells what to warn of."""
+    """A command that takes TensorFlow Serving's flags; `context.meta[COMMAND_LINE]` has the warnings."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses the arguments, after they were read by TensorFlow's grammar."""

@@ -74,7 +74,7 @@ def _parse(assignment: str) -> tuple[str, int | None]:
 
 
 def moved(file: Any, name: str, version: int | None, urls: list[str], timeout: float, options: dict[str, Any]) -> Any:
-    """Moves a label behind a progress bar; without a version, back to the one before."""
+    """Moves a label behind a progress bar; without a version, back to the previous version."""
     from serving.client import replicas
     from serving.client.replicas import Replicas
     from serving.versions import labels
@@ -94,14 +94,7 @@ def moved(file: Any, name: str, version: int | None, urls: list[str], timeout: f
 
 
 def report(context: typer.Context, move: Any, as_json: bool, base_path: Path) -> None:
-    """Prints what was moved.
-
-    Args:
-        context: of the command.
-        move: the `Move`.
-        as_json: as JSON.
-        base_path: the folder of the versions.
-    """
+    """Prints a `Move`, and the next command for its base path."""
     if as_json:
         print_json({"label": move.label, "before": move.before, "after": move.after})
     else:

@@ -1,4 +1,4 @@
-"""`styleport lineage`: where a version comes from."""
+"""`styleport lineage`: shows where a version comes from."""
 
 from typing import Annotated, Any
 

@@ -48,7 +48,7 @@ MAX_TOKEN_BYTES = 1 << 16
 
 
 def models_file(base_path: Path, path: Path | None, model: str | None) -> "ModelsFile":
-    """Finds the models.config of a base path, by default beside it, and the model in it; it must be there."""
+    """Finds the models.config of a base path, by default beside it, and its model; refuses a missing file."""
     from serving.versions.models_config import ModelsFile, default_config
 
     path = path or default_config(base_path)
@@ -58,7 +58,7 @@ def models_file(base_path: Path, path: Path | None, model: str | None) -> "Model
 
 
 def read_token(path: Path | None) -> str | None:
-    """Reads a token from a file, which unlike an argument no other user can see; refuses what is no token."""
+    """Reads a token from a file, which other users cannot see, unlike an argument; refuses invalid tokens."""
     if path is None:
         return None
     try:

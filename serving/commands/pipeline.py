@@ -149,6 +149,6 @@ def _report(run: "Run", as_json: bool) -> None:
     if not run.blessed:
         raise WorkError(f"not blessed and not pushed: {first_of(run.failures)}")
     if not as_json and run.pushed:
-        verb = "pushed" if run.components["Pusher"] == "complete" else "nothing changed; already pushed"
+        verb = "pushed" if run.components["Pusher"] == "complete" else "unchanged; already pushed"
         print_lines(f"{verb}: version {run.pushed.name} in {run.pushed.parent}")
         closing.print_closing([run.pushed], follow=[["styleport", "lineage", run.pushed.parent, run.pushed.name]])

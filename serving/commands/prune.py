@@ -1,4 +1,4 @@
-"""`styleport prune`: removes old versions that nobody needs."""
+"""`styleport prune`: removes old, unused versions."""
 
 from pathlib import Path
 from typing import Annotated

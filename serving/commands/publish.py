@@ -1,4 +1,4 @@
-"""`styleport publish`: a verified bundle becomes the next version in a base path."""
+"""`styleport publish`: publishes a verified bundle as the next version in a base path."""
 
 import re
 from pathlib import Path
@@ -50,7 +50,7 @@ def publish(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify a bundle's SavedModel and publish it as a new version, whole or not at all.
+    """Verify a bundle's SavedModel and publish it as a new version, atomically.
 
     The hash of every file of the bundle is checked. Metrics are measured for the SavedModel alone, because nothing else
     is published.
@@ -86,7 +86,7 @@ def publish(
         make_folder(file.path.parent)
         first = file.write_first(published.number, permissions and permissions & 0o666)
     written = (file.path.parent, base_path, published.folder, *sorted(published.folder.rglob("*")), file.path)
-    # Who gives a mode without others means it.
+    # An explicit mode without others is intended.
     closed = None if permissions is not None and permissions & 0o005 != 0o005 else closed_to_others(written)
     result = {
         "version": published.number,
@@ -107,7 +107,7 @@ def publish(
     if first:
         lines.append(f"wrote {file.path}: it serves version {published.number} as stable and canary")
     elif not file.names_model():
-        lines.append(f"{file.path} does not name this base path: add it there to have it served")
+        lines.append(f"{file.path} does not name this base path: add it there to serve it")
     print_wrapped(lines, stdout_console())
     follow = _following(base_path, published.number, first, model_config)
     versions: list[str | Path] = ["styleport", "versions", base_path, *closing.given(context, "model_config")]
@@ -115,7 +115,7 @@ def publish(
 
 
 def _following(base_path: Path, version: int, first: bool, model_config: Path | None) -> list[str | Path]:
-    """The command that has a version served: the first by a server, a later one by a label."""
+    """Suggests how to serve a version: the first with a server, later versions with a label."""
     if not first:
         named: list[str | Path] = ["--model-config", model_config] if model_config else []
         return ["styleport", "label", base_path, f"canary={version}", *named]

@@ -1,4 +1,4 @@
-"""`styleport request`: one picture painted by a server."""
+"""`styleport request`: paints a picture on a server."""
 
 import contextlib
 import time
@@ -107,7 +107,7 @@ def request(
 
 @contextlib.contextmanager
 def _hinted(server: str, model: str) -> Iterator[None]:
-    """Adds to an error what to start, or which name to give."""
+    """Adds a hint to an error: which server to start, or which name to give."""
     from serving.client.transport import ServerError
 
     try:
@@ -117,5 +117,5 @@ def _hinted(server: str, model: str) -> Iterator[None]:
             hint = "`styleport serve BASE_PATH` starts a server here, --server names another"
             raise WorkError(f"{error}; is a server running at {server}? {hint}") from error
         if error.code == "NOT_FOUND":
-            raise WorkError(f"{error}; --model {model} is asked for: give the name, version or label served") from error
+            raise WorkError(f"{error}; --model {model} was requested: give a served name, version or label") from error
         raise

@@ -1,4 +1,4 @@
-"""`styleport rollback`: moves a label back to what it stood for before."""
+"""`styleport rollback`: moves a label back to its previous version."""
 
 from typing import Annotated
 

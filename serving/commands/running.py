@@ -1,4 +1,4 @@
-"""The process of `styleport serve`: what it says at its start, and how it ends."""
+"""The process of `styleport serve`: its warnings at the start, and its end."""
 
 import logging
 import sys
@@ -8,7 +8,7 @@ from serving.commands.flags import CommandLine
 from serving.server.options import ServerOptions
 from toolkit.printing import print_json
 
-# For threads to end once all requests are answered.
+# Time for threads to end after all requests are answered.
 _LAST_SECONDS = 1.0
 
 
@@ -19,13 +19,11 @@ def _what_is_open(options: ServerOptions) -> str:
         may += " and the metrics"
     if options.allow_reload_config:
         may += ", and load any path of this machine (--allow_reload_config)"
-    return (
-        f"--host {options.host}: whoever reaches gRPC port {options.port}{rest} may {may}: nobody is asked who they are"
-    )
+    return f"--host {options.host}: anyone who reaches gRPC port {options.port}{rest} may {may}, unauthenticated"
 
 
 def run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
-    """Runs the server until SIGTERM or SIGINT, and warns first of what its command line has in vain.
+    """Runs the server until SIGTERM or SIGINT, after warnings about flags without effect.
 
     Raises:
         InputError: a port is taken or an option is wrong.
@@ -53,10 +51,10 @@ def run(options: ServerOptions, log_level: str, line: CommandLine) -> None:
         logs.event("values_apart", logging.WARNING, flags=line.apart, message=message)
     if callers.opened(options.host):
         logs.event("open_to_others", logging.WARNING, message=_what_is_open(options))
-    # REST and gRPC have as many each.
+    # Both REST and gRPC may have this many.
     descriptors.allow(2 * options.limits.max_connections)
     memory.keep_freed()
-    # Loading through a session is called deprecated at every load.
+    # TensorFlow warns about deprecation at every load through a session.
     tf.get_logger().setLevel("ERROR")
 
     def say_ready(addresses: Addresses) -> None:

@@ -20,7 +20,7 @@ EXAMPLES = (
 )
 Switch = Literal["true", "false"]
 
-# What a base path is served with, as by the compose file.
+# Default flags for a base path, as in the compose file.
 REST_PORT, POLL_SECONDS = 8501, 5
 MONITORING = Path(__file__).parents[1] / "config" / "monitoring.pbtxt"
 

@@ -1,4 +1,4 @@
-"""What the values of flags of `styleport serve` stand for."""
+"""Converts values of `styleport serve`'s flags."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from serving.server.options import INT32_MAX
 from toolkit.errors import InputError
 
-# Of a number of 32 bits, with its sign.
+# Maximum length of a signed 32-bit number.
 _DIGITS = 11
 
 
@@ -21,7 +21,7 @@ def published_config(base_path: Path) -> Path:
         The file.
 
     Raises:
-        InputError: there is none, or it does not serve this base path.
+        InputError: it does not exist, or does not serve this base path.
     """
     from serving.versions.models_config import ModelsFile, default_config
 
@@ -33,7 +33,7 @@ def published_config(base_path: Path) -> Path:
 
 
 def threads(session: int, intra: int, inter: int) -> dict[str, int]:
-    """Settles how many threads TensorFlow may use.
+    """Determines the number of TensorFlow's threads.
 
     Args:
         session: within and between operations, both at once; 0 where it is not said.
@@ -75,30 +75,30 @@ def grpc_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
             raise InputError(f"--grpc_channel_arguments={text}: write NAME=VALUE, with commas between")
         is_number = re.fullmatch("-?[0-9]+", value)
         if is_number and (len(value) > _DIGITS or abs(int(value)) > INT32_MAX):
-            raise InputError(f"--grpc_channel_arguments={text[:200]}: {name} is no number of 32 bits")
+            raise InputError(f"--grpc_channel_arguments={text[:200]}: {name} is not a 32-bit number")
         arguments.append((name, int(value) if is_number else value))
     return tuple(arguments)
 
 
 def ssl(file: Path | None) -> Any:
-    """Reads a tensorflow.serving.SSLConfig; None where there is no file."""
+    """Reads a tensorflow.serving.SSLConfig; None without a file."""
     from serving.config.text_files import read_ssl
 
     return read_ssl(file) if file else None
 
 
 def check_models(file: Path) -> None:
-    """Refuses a file before TensorFlow is loaded, which takes seconds."""
+    """Checks a file before TensorFlow is loaded, which takes seconds."""
     from serving.config.text_files import read_first_models
 
     read_first_models(file)
 
 
 def one_model(name: str, base_path: Path) -> Any:
-    """Makes the configuration of a single model.
+    """Creates the configuration of a single model.
 
     Args:
-        name: the model's.
+        name: name of the model.
         base_path: the folder of its versions.
 
     Returns:
@@ -118,7 +118,7 @@ def one_model(name: str, base_path: Path) -> Any:
 
 
 def batching(enabled: bool, file: Path | None) -> Any:
-    """Reads a tensorflow.serving.BatchingParameters; all defaults where there is no file, None where it is off."""
+    """Reads a tensorflow.serving.BatchingParameters; all defaults without a file, None if batching is off."""
     from serving.config.text_files import parse_batching, read_batching
 
     if not enabled:
@@ -127,7 +127,7 @@ def batching(enabled: bool, file: Path | None) -> Any:
 
 
 def metrics_path(file: Path | None) -> str | None:
-    """Reads where the page of metrics is from a file with a MonitoringConfig; None where there is none."""
+    """Reads the path of the metrics page from a file with a MonitoringConfig; None if there is none."""
     from serving.config.text_files import DEFAULT_METRICS_PATH, read_monitoring
 
     config = read_monitoring(file).prometheus_config if file else None

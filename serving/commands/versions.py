@@ -1,4 +1,4 @@
-"""`styleport versions`: what a base path holds."""
+"""`styleport versions`: lists the versions of a base path."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def versions(
 
     found = find_versions(base_path)
     path = model_config or default_config(base_path)
-    # Versions can be listed where no models.config is; one that is named must be there.
+    # Versions can be listed without a models.config, but an explicit one must exist.
     config = ModelsFile(path, base_path, model).read() if model_config or path.is_file() else None
     names = config.labels if config else {}
     loaded = config.loaded([version.number for version in found]) if config else set()

@@ -1,6 +1,6 @@
-"""The files that TensorFlow Serving reads, as protobuf text: models, batching, monitoring, TLS, version policies.
+"""The files of TensorFlow Serving in protobuf text: models, batching, monitoring, TLS; and version policies.
 
-The project's own files and the messages behind them lie here too. `serving.versions` and the server import it.
+This room also contains the project's own files and their messages. `serving.versions` and the server import it.
 """
 
 from toolkit.public_names import on_first_use

@@ -1,11 +1,11 @@
-"""The folder that a server is given for a model: how it is spelled, and the name that the model has by it."""
+"""The base path of a model: its absolute form, and the model's name."""
 
 import os
 from pathlib import Path
 
 
 def spelled(path: Path) -> Path:
-    """Makes a path absolute as its user spells it: links in it stay, which a container may know by their names only."""
+    """Makes a path absolute without resolving links, which a container may know only by name."""
     if path.name == "..":
         return path.resolve()
     shell = Path(os.environ.get("PWD", ""))

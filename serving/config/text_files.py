@@ -7,12 +7,12 @@ from toolkit.errors import InputError, WorkError, one_line
 from toolkit.files.atomic_write import replacing, sync
 from toolkit.files.opening import read_bounded
 
-# A configuration is some kilobytes; what is far beyond is none, and is not read into memory.
+# A configuration has a few kilobytes; much larger files are refused.
 MAX_CONFIG_BYTES = 1 << 20
 DEFAULT_METRICS_PATH = "/monitoring/prometheus/metrics"
 
-# The fields of the messages that tensorflow-serving-api lacks, as in serving/config/protos, by name: number and type.
-# They are built at run time, so that no compiler is needed and no generated file is kept.
+# The fields of the messages missing from tensorflow-serving-api, as in serving/config/protos: number and type by name.
+# Built at run time, without a compiler or generated files.
 _INT64, _BOOL, _STRING = ".google.protobuf.Int64Value", ".google.protobuf.BoolValue", ".google.protobuf.StringValue"
 MESSAGES: dict[str, dict[str, dict[str, tuple[int, str]]]] = {
     "session_bundle_config.proto": {
@@ -44,7 +44,7 @@ MESSAGES: dict[str, dict[str, dict[str, tuple[int, str]]]] = {
 
 
 def file_descriptor(name: str) -> Any:
-    """Describes one of the proto files, a key of `MESSAGES`, as the compiler does."""
+    """Describes one of the proto files, a key of `MESSAGES`, like the compiler."""
     from google.protobuf import descriptor_pb2
 
     field_type = descriptor_pb2.FieldDescriptorProto
@@ -65,7 +65,7 @@ def file_descriptor(name: str) -> Any:
 
 
 def _message(name: str, file: str) -> Any:
-    """Makes an empty message in a pool of its own, where no package's version of it can be in the way."""
+    """Creates an empty message in a separate pool, to avoid conflicts with packages' versions of it."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
 
     pool = descriptor_pool.DescriptorPool()
@@ -81,7 +81,7 @@ def _parse(text: str, message: Any, origin: str) -> Any:
 
     try:
         return text_format.Parse(text, message)
-    except Exception as error:  # of what parses, or of a value that no field takes
+    except Exception as error:  # of the parser, or of an invalid value
         kind = message.DESCRIPTOR.name
         raise InputError(f"{origin}: not a {kind} in protobuf text form: {one_line(error, most=300)}") from error
 
@@ -98,7 +98,7 @@ def _read(path: Path) -> str:
 
 
 def parse_models(text: str, origin: str = "models.config") -> Any:
-    """Parses a ModelServerConfig from protobuf text; refuses what the server would."""
+    """Parses a ModelServerConfig from protobuf text; refuses what the server would refuse."""
     from tensorflow_serving.config import model_server_config_pb2
 
     config = _parse(text, model_server_config_pb2.ModelServerConfig(), origin)
@@ -108,13 +108,13 @@ def parse_models(text: str, origin: str = "models.config") -> Any:
 
 
 def check_models(config: Any) -> str | None:
-    """Returns what TensorFlow Serving refuses in a model server configuration, or None."""
+    """Returns why TensorFlow Serving would refuse a model server configuration, or None."""
     if config.WhichOneof("config") == "custom_model_config":
         return "custom_model_config is not supported: list the models in model_config_list"
     seen: set[str] = set()
     for model in config.model_config_list.config:
         if not model.name:
-            return f"a model has no name (its base_path is {model.base_path!r}): give it one"
+            return f"a model has no name (its base_path is {model.base_path!r}): add a name"
         if model.name in seen:
             return f"Illegal to list model {model.name} multiple times in config list"
         seen.add(model.name)
@@ -125,7 +125,7 @@ def check_models(config: Any) -> str | None:
 
 def _check_model(model: Any) -> str | None:
     if "\0" in model.base_path:
-        return f"the base_path of model {model.name!r} holds a zero byte: it names no folder"
+        return f"the base_path of model {model.name!r} has a zero byte, so it is not a folder's name"
     if not (Path(model.base_path).is_absolute() or "://" in model.base_path):
         return (
             f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}: "
@@ -142,7 +142,7 @@ def _check_model(model: Any) -> str | None:
 
 
 def read_models(path: str | Path) -> Any:
-    """Reads a models.config file as a ModelServerConfig; refuses what the server would."""
+    """Reads a models.config file as a ModelServerConfig; refuses what the server would refuse."""
     return parse_models(_read(Path(path)), str(path))
 
 
@@ -155,23 +155,23 @@ def read_first_models(path: str | Path) -> Any:
 
 
 def read_models_and_head(path: str | Path) -> tuple[Any, str]:
-    """Reads a models.config file, and the comment and blank lines at its head, in one look."""
+    """Reads a models.config file, and the comment and blank lines at its head, in one read."""
     text = _read(Path(path))
     return parse_models(text, str(path)), _head_comment(text)
 
 
 def write_models(path: str | Path, config: Any, head: str | None = None, mode: int | None = None) -> None:
-    """Replaces a models.config file in one step, so that a polling server never reads half of it.
+    """Replaces a models.config file atomically, so that a polling server never reads a partial file.
 
     Args:
         path: the file.
         config: a tensorflow.serving.ModelServerConfig.
-        head: comment lines to begin with; by default those that the file begins with.
-        mode: its permissions; by default they stay, and a new file is readable by all.
+        head: leading comment lines; by default those of the existing file.
+        mode: its permissions; by default unchanged, and a new file is readable by all.
 
     Raises:
         InputError: the server would refuse the configuration.
-        WorkError: the file could not be written; the old one is untouched.
+        WorkError: the file could not be written; the old file is unchanged.
     """
     from google.protobuf import text_format
 
@@ -188,7 +188,7 @@ def write_models(path: str | Path, config: Any, head: str | None = None, mode: i
             stream.write((head + text_format.MessageToString(config)).encode())
         sync(target.parent)
     except OSError as error:
-        raise WorkError(f"{path}: could not be written: {error.strerror}; it was left as it was") from error
+        raise WorkError(f"{path}: could not be written: {error.strerror}; it is unchanged") from error
 
 
 def _head_comment(text: str) -> str:
@@ -198,7 +198,7 @@ def _head_comment(text: str) -> str:
 
 
 def parse_batching(text: str, origin: str = "batching.pbtxt") -> Any:
-    """Parses BatchingParameters from protobuf text; refuses what the server would."""
+    """Parses BatchingParameters from protobuf text; refuses what the server would refuse."""
     parameters = _parse(text, _message("BatchingParameters", "session_bundle_config.proto"), origin)
     if problem := _check_batching(parameters):
         raise InputError(f"{origin}: {problem}")
@@ -244,12 +244,12 @@ def read_monitoring(path: str | Path) -> Any:
 
 
 def parse_ssl(text: str, origin: str = "ssl.pbtxt") -> Any:
-    """Parses an SSLConfig from protobuf text; refuses one that lacks a PEM that the server needs."""
+    """Parses an SSLConfig from protobuf text; refuses a config without a required PEM."""
     config = _parse(text, _message("SSLConfig", "ssl_config.proto"), origin)
     needed = ["server_key", "server_cert", *(["custom_ca"] if config.client_verify else [])]
     for name in [*needed, *(["custom_ca"] if config.custom_ca else [])]:
         if "-----BEGIN " not in getattr(config, name):
-            raise InputError(f"{origin}: {name} is no PEM: put the text of the file there, not its name")
+            raise InputError(f"{origin}: {name} is not PEM: put the text of the file there, not its name")
     return config
 
 

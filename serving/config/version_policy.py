@@ -1,4 +1,4 @@
-"""Which versions of a model are to be served: what is on disk, and what the policy picks of it."""
+"""Selects the versions of a model to serve, from those on disk and the policy."""
 
 import os
 import re
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-# What TensorFlow Serving parses as a version: a signed decimal number, with white space around it.
+# TensorFlow Serving's version syntax: a signed decimal number, with surrounding white space.
 _VERSION = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)[ \t\n\v\f\r]*")
 _INT64 = range(-(2**63), 2**63)
 
@@ -18,8 +18,8 @@ def versions_on_disk(base_path: str) -> dict[int, list[Path]]:
         base_path: the model's folder; `file://` in front of it is dropped.
 
     Returns:
-        By version, the children that have its number for a name, in the order of their names: one, unless there are a
-        7 and a 007. Children whose names are no numbers are not versions.
+        By version, the subfolders with its number as their name, sorted by name: a single one, unless there are a 7 and
+        a 007. Other names are not versions.
 
     Raises:
         OSError: the folder cannot be read.
@@ -33,7 +33,7 @@ def versions_on_disk(base_path: str) -> dict[int, list[Path]]:
 
 
 def picked(numbers: Collection[int], policy: Any) -> list[int]:
-    """Picks the versions to serve by a ServableVersionPolicy; unset is latest 1."""
+    """Picks the versions to serve by a ServableVersionPolicy; by default latest 1."""
     choice = policy.WhichOneof("policy_choice")
     if choice == "all":
         return list(numbers)
@@ -46,15 +46,15 @@ def picked(numbers: Collection[int], policy: Any) -> list[int]:
 def aspired(found: dict[int, list[Path]], policy: Any) -> dict[int, Path]:
     """Picks the versions to serve, each with its folder, from what `versions_on_disk` found.
 
-    Of 7 and 007 the last by name is taken, which is 7; the policy `all` asks for each child in turn, and so takes the
-    first.
+    Of 7 and 007, the last by name is taken, which is 7; but the policy `all` requests each in turn, and so the first is
+    taken.
     """
     taken = 0 if policy.WhichOneof("policy_choice") == "all" else -1
     return {version: found[version][taken] for version in picked(found, policy)}
 
 
 def missing_graph(path: Path) -> str | None:
-    """Returns what TensorFlow Serving says of a version's folder without a SavedModel, or None where there is one."""
+    """Returns TensorFlow Serving's error for a version's folder without a SavedModel, or None."""
     if any(os.access(path / name, os.F_OK) for name in ("saved_model.pb", "saved_model.pbtxt")):
         return None
     return (

@@ -1,6 +1,6 @@
-"""The files that take a model live on TensorFlow Serving: compose, Kubernetes, Prometheus and Grafana.
+"""Deployment files for TensorFlow Serving: compose, Kubernetes, Prometheus and Grafana.
 
-They lie here as they are used, and `deployment` fills them in for one base path. The command `deploy` imports it.
+The files here work as they are, and `deployment` fills them in for a base path. The command `deploy` imports this room.
 """
 
 from toolkit.public_names import on_first_use

@@ -1,7 +1,7 @@
-"""The files that a deployment takes, filled in for one base path: compose, Kubernetes, or the server's own three.
+"""Fills in the files of a deployment for a base path: compose, Kubernetes, or the server's own three.
 
-The folders `config` and `deploy` beside this module are such files for /models/stylizer, and are tested as they are.
-Here their names, paths, tag and ports are replaced; where a file has nothing to replace, the release is broken.
+The folders `config` and `deploy` beside this module have such files for /models/stylizer, which are tested.
+Here their names, paths, tag and ports are replaced; if a replacement is missing, the release is broken.
 """
 
 import re
@@ -30,18 +30,18 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a deployment's files are filled in with.
+    """The values of a deployment's files.
 
     Attributes:
-        base_path: the folder of the versions, as the server sees it; its name is the model's.
-        image_tag: of tensorflow/serving.
-        grpc_port: that clients call.
-        rest_port: that clients call.
-        prometheus_port: of this machine; for compose.
-        grafana_port: of this machine; for compose.
+        base_path: folder of the versions, as the server sees it; its name is the model's.
+        image_tag: tag of tensorflow/serving.
+        grpc_port: gRPC port for clients.
+        rest_port: REST port for clients.
+        prometheus_port: port on this machine, for compose.
+        grafana_port: port on this machine, for compose.
 
     Raises:
-        InputError: a value cannot stand in the files.
+        InputError: a value is not allowed in the files.
     """
 
     base_path: Path
@@ -54,11 +54,11 @@ class Deployment:
     def __post_init__(self) -> None:
         if not _PLAIN_PATH.fullmatch(str(spelled(self.base_path))) or not _PLAIN_NAME.fullmatch(self.model):
             raise InputError(
-                f"{self.base_path}: cannot stand in the files: give one of letters, digits and ._-@+~, without a "
+                f"{self.base_path}: not allowed in the files: use only letters, digits and ._-@+~, without a "
                 "space in its last name"
             )
         if not _TAG.fullmatch(self.image_tag):
-            raise InputError(f"{self.image_tag!r}: not the tag of an image: give one such as {IMAGE_TAG}")
+            raise InputError(f"{self.image_tag!r}: not an image tag: give a tag such as {IMAGE_TAG}")
 
     @property
     def model(self) -> str:
@@ -70,7 +70,7 @@ def files(kind: str, deployment: Deployment) -> dict[str, str]:
     """Returns the text of each file of a deployment by its path; `kind` is one of `KINDS`.
 
     Raises:
-        InputError: there is no such kind, or Kubernetes does not take the model's name.
+        InputError: there is no such kind, or Kubernetes does not allow the model's name.
     """
     if kind not in KINDS:
         raise InputError(f"unknown deployment {kind!r}: choose from {', '.join(KINDS)}")
@@ -78,11 +78,11 @@ def files(kind: str, deployment: Deployment) -> dict[str, str]:
 
 
 def write(kind: str, folder: Path, deployment: Deployment) -> list[Path]:
-    """Writes the files of a deployment into a new or empty folder, all or none of them, and returns their paths.
+    """Writes the files of a deployment into a new or empty folder, atomically, and returns their paths.
 
     Raises:
         InputError: something else is in the folder, it cannot be written, or a value is wrong.
-        WorkError: the disk is full, or somebody else wrote the folder meanwhile.
+        WorkError: the disk is full, or another process wrote the folder meanwhile.
     """
     texts = files(kind, deployment)
     check_new_folder(folder)
@@ -133,7 +133,7 @@ def _compose_usage(deployment: Deployment) -> str:
 
 
 def _project(model: str) -> str:
-    """The project's name, by which compose tells deployments on one machine apart."""
+    """The project's name, which distinguishes deployments on one machine."""
     return "styleport" if model == _NAME else "styleport-" + re.sub("[^a-z0-9_-]", "-", model.lower())
 
 
@@ -157,7 +157,7 @@ def _kubernetes(deployment: Deployment) -> dict[str, str]:
 
 
 def _named(text: str, deployment: Deployment) -> str:
-    """Replaces the folder of models, but not the part of a URL that is written like it, and the model's name."""
+    """Replaces the models folder, but not the equal part of a URL, and the model's name."""
     text = text.replace("--kustomize serving/deploy/kubernetes", "--kustomize .")
     folder = str(deployment.base_path.parent)
     text = re.sub(rf"(?<![\w/]){_FOLDER}(?=[\s/,}}:]|$)", lambda _: folder, text)
@@ -173,6 +173,6 @@ def _texts(folder: str, *patterns: str) -> dict[str, str]:
 def _replaced(text: str, replaced: dict[str, str]) -> str:
     for old, new in replaced.items():
         if old not in text:
-            raise WorkError(f"the files of this release are damaged: {old!r} is missing; install styleport anew")
+            raise WorkError(f"the files of this release are damaged: {old!r} is missing; reinstall styleport")
         text = text.replace(old, new)
     return text

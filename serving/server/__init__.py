@@ -1,7 +1,7 @@
-"""A local model server that speaks as TensorFlow Serving does; for development and tests, never for production.
+"""A local model server with TensorFlow Serving's interface; for development and tests, not for production.
 
-Each protocol has a room (`http`, `grpc`) over `predict`, which runs requests through `batching` on what `models` keeps
-loaded. The command `serve` and the pipelines' smoke test import it.
+Each protocol has a room (`http`, `grpc`) above `predict`, which runs requests through `batching` on the loaded
+`models`. The command `serve` and the pipelines' smoke test import it.
 """
 
 from toolkit.public_names import on_first_use

@@ -1,4 +1,4 @@
-"""The server itself: gRPC and REST in one event loop, from start to drained."""
+"""The model server: gRPC and REST in one event loop, from start to shutdown."""
 
 import asyncio
 import contextlib
@@ -35,18 +35,18 @@ from serving.server.predict import Predictor
 from serving.server.status import ServingError
 from toolkit.errors import InputError, StyleportError, WorkError
 
-# Calls that are no Predict, such as status, must get through while the queue is full.
+# Other calls than Predict, such as status, must get through while the queue is full.
 _SPARE_CALLS = 64
-# Far beyond what is answered at once, so that a client is told why its calls are refused.
+# Far more than run concurrently, so that a client gets the reason for refused calls.
 _CONNECTION_CALLS = 512
-# After which a gRPC client that asks nothing is let go of; it connects again by itself.
+# Idle time after which a gRPC client is disconnected; it reconnects by itself.
 _IDLE_CONNECTION_MS = 300_000
-# For threads to end whose clients have had their answer, or have been cut off.
+# Time for threads to end whose clients have been answered or disconnected.
 _LAST_SECONDS = 1.0
 
 
 class _RestServer(uvicorn.Server):
-    """uvicorn without its signal handlers: this process has its own."""
+    """uvicorn without its signal handlers: this process installs its own."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -55,7 +55,7 @@ class _RestServer(uvicorn.Server):
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where a server listens: host and port for gRPC, and a URL for REST or None."""
+    """The addresses of a server: host and port for gRPC, and a URL for REST or None."""
 
     grpc: str
     rest: str | None
@@ -73,7 +73,7 @@ class ModelServer:
         if options.batching is not None:
             batching = BatchOptions.from_proto(options.batching)
             scheduler = BatchScheduler(batching, options.batch_by_shape, self._metrics)
-            # A batch that runs, and the one that fills up meanwhile, are not the queue.
+            # The running batch and the batch being filled do not count as queued.
             places = batching.max_execution_size * batching.num_threads
         self._admission_limit = places + options.limits.max_queue_length
         self._predictor = Predictor(self._manager, scheduler, AdmissionLimiter(self._admission_limit))
@@ -82,7 +82,7 @@ class ModelServer:
         self._polls: list[asyncio.Task[None]] = []
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[Addresses], None]) -> None:
-        """Serves until told to stop, then lets the requests in flight end.
+        """Serves until stopped, then waits for the requests in flight.
 
         As in TensorFlow Serving, no port answers before the models of the first configuration are available.
 
@@ -92,7 +92,7 @@ class ModelServer:
         """
         places = contextlib.ExitStack()
         try:
-            # Bound, but closed to clients: a port that is taken is told of before the models are loaded.
+            # Bound, but closed to clients: a port in use is reported before the models are loaded.
             grpc_place = places.enter_context(self._bound("--port", self._options.port))
             rest_port, listener = self._options.rest_api_port, None
             if rest_port is not None:
@@ -127,11 +127,11 @@ class ModelServer:
             self._predictor.close()
 
     def _ended(self) -> int:
-        """What has ended, requests and models, and may have left freed memory behind."""
+        """The number of ended requests and models, which may have freed memory."""
         return self._held.ended() + self._manager.changes()
 
     async def _configured(self, stop: asyncio.Event) -> bool:
-        """Waits for the models of the first configuration; returns False where the server is to end before."""
+        """Waits for the models of the first configuration; returns False if the server is stopped before."""
         configured = asyncio.create_task(self._configure_first())
         stopped = asyncio.create_task(stop.wait())
         try:
@@ -149,7 +149,7 @@ class ModelServer:
             interceptors=[SafeHandlers(limits, self._held)],
             maximum_concurrent_rpcs=calls,
             options=[
-                # gRPC itself refuses what one connection asks beyond, before any thread looks at it.
+                # gRPC itself refuses further calls of a connection, before any thread handles them.
                 ("grpc.max_concurrent_streams", max(_CONNECTION_CALLS, 2 * calls)),
                 ("grpc.max_receive_message_length", limits.max_grpc_message_bytes),
                 ("grpc.max_allowed_incoming_connections", limits.max_connections),
@@ -198,7 +198,7 @@ class ModelServer:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             place.bind((self._options.host, port))
-        except (OSError, TypeError, ValueError) as error:  # the latter where it cannot be a name at all
+        except (OSError, TypeError, ValueError) as error:  # the latter for an invalid name
             place.close()
             number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or error
             if number in (errno.EADDRINUSE, errno.EACCES):
@@ -249,9 +249,9 @@ class ModelServer:
         return self._options.models
 
     async def _poll_config(self) -> None:
-        """Reads the configuration file again and again; one that cannot be used changes nothing.
+        """Polls the configuration file; an invalid file changes nothing.
 
-        It is taken whether the file has changed or not: after a reload over gRPC, the file is right again.
+        It is applied even if unchanged: after a reload over gRPC, the file takes effect again.
         """
         seconds, path = self._options.model_config_poll_seconds, self._options.model_config_file
         while seconds and path:

@@ -1,4 +1,4 @@
-"""File descriptors: each connection takes one, and a process has a limit of them."""
+"""Manages file descriptors, of which each connection takes one."""
 
 import contextlib
 import errno
@@ -9,16 +9,16 @@ from typing import Any
 
 from serving.server.logs import event, now_and_then
 
-# Beside connections: models, logs, threads that wake each other.
+# Reserve for other uses: models, logs, thread wake-ups.
 _OTHERS = 256
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE)
 
 
 def allow(connections: int) -> None:
-    """Raises this process's own limit as far as it is needed and may be raised, and says where that is not enough.
+    """Raises this process's limit as far as needed and permitted, and logs if that is not enough.
 
     Args:
-        connections: how many there may be.
+        connections: maximum number of connections.
     """
     import resource
 
@@ -33,12 +33,12 @@ def allow(connections: int) -> None:
 
 
 class Listener(socket.socket):
-    """A socket that listens, and refuses a connection for which no descriptor is left.
+    """A listening socket that refuses connections when no descriptor is left.
 
-    asyncio would try to take it again and again, and log each try. A spare descriptor takes it, to close it.
+    asyncio would retry to accept it, and log each attempt. A spare descriptor accepts and closes it.
 
     Args:
-        family: as of any socket.
+        family: the socket's address family.
     """
 
     def __init__(self, family: int) -> None:
@@ -46,10 +46,10 @@ class Listener(socket.socket):
         self._spare: int | None = os.open(os.devnull, os.O_RDONLY)
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Takes a connection; see `socket.socket.accept`.
+        """Accepts a connection; see `socket.socket.accept`.
 
         Raises:
-            BlockingIOError: there is none, or the one that there was has been refused.
+            BlockingIOError: there is no connection, or it was refused.
         """
         try:
             return super().accept()
@@ -73,6 +73,6 @@ class Listener(socket.socket):
             self._spare = None
 
     def close(self) -> None:
-        """Closes it and what it has in reserve."""
+        """Closes the socket and the spare descriptor."""
         self._drop_spare()
         super().close()

@@ -1,13 +1,13 @@
-"""The bodies that all requests hold together, bounded: many clients may each send one that is just not too large."""
+"""Limits the total size of all requests' bodies: many clients may each send a body just below the limit."""
 
 from serving.server.status import ServingError
 
 
 class HeldBytes:
-    """Counts what is held; used by the event loop's thread alone.
+    """Counts the held bytes; only for the event loop's thread.
 
     Args:
-        most: bytes of all requests together. A single request may have more, for it has a limit of its own.
+        most: bytes of all requests together. A single request may have more, because it has a separate limit.
     """
 
     def __init__(self, most: int) -> None:
@@ -15,7 +15,7 @@ class HeldBytes:
         self._held = self._shares = self._ended = 0
 
     def ended(self) -> int:
-        """Returns how many requests have given their share back."""
+        """Returns the number of requests that have released their share."""
         return self._ended
 
     def is_empty(self) -> bool:
@@ -23,24 +23,20 @@ class HeldBytes:
         return not self._shares
 
     def share(self) -> "Share":
-        """Returns the share of a request, to be used in a `with` block, which gives it back."""
+        """Returns the share of a request, for a `with` block, which releases it."""
         self._shares += 1
         return Share(self)
 
     def end(self, own: int) -> None:
-        """Takes back the share of a request."""
+        """Releases the share of a request."""
         self._held -= own
         self._shares, self._ended = self._shares - 1, self._ended + 1
 
     def take(self, size: int, own: int) -> None:
-        """Takes bytes.
-
-        Args:
-            size: bytes more.
-            own: those that the request has already.
+        """Adds bytes to those that the request has already.
 
         Raises:
-            ServingError: RESOURCE_EXHAUSTED, there are not so many.
+            ServingError: RESOURCE_EXHAUSTED, the total would exceed the limit.
         """
         if self._held > own and self._held + size > self._most:
             raise ServingError(
@@ -51,10 +47,10 @@ class HeldBytes:
 
 
 class Share:
-    """What one request holds.
+    """The bytes that one request holds.
 
     Args:
-        total: what all of them hold.
+        total: bytes of all requests.
     """
 
     def __init__(self, total: HeldBytes) -> None:
@@ -67,6 +63,6 @@ class Share:
         self._total.end(self._own)
 
     def take(self, size: int) -> None:
-        """Takes bytes for the length of the block; see `HeldBytes.take`."""
+        """Adds bytes until the end of the block; see `HeldBytes.take`."""
         self._total.take(size, self._own)
         self._own += size

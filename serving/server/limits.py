@@ -1,4 +1,4 @@
-"""Bounds that are held before memory is taken: fields, tensors, encoded pictures, and how many requests wait."""
+"""Limits that are checked before allocations: fields, tensors, encoded pictures, and waiting requests."""
 
 import contextlib
 import io
@@ -14,13 +14,13 @@ from serving.server.status import ServingError, invalid
 from toolkit.imaging.formats.header_limits import HeaderError, check_header
 from toolkit.safe_loading import message_fields
 
-# How inputs that hold encoded pictures are named, here and in the exported SavedModels.
+# Name suffix of inputs with encoded pictures, here and in the exported SavedModels.
 PICTURE_SUFFIX = "image_bytes"
 _MAX_RANK = 32
 
 
 def check_elements(name: str, shape: list[int], limits: Limits) -> int:
-    """Returns how many elements an input's shape has; refuses too many, and negative dimensions."""
+    """Returns the number of elements of an input's shape; refuses too many, and negative dimensions."""
     if len(shape) > _MAX_RANK:
         raise invalid(f"input {name} has rank {len(shape)}; at most {_MAX_RANK} are taken")
     if any(size < 0 for size in shape):
@@ -28,7 +28,7 @@ def check_elements(name: str, shape: list[int], limits: Limits) -> int:
     count = 1
     for size in shape:
         count *= size
-    # A shape of a zero and some huge numbers has no elements, but overflows whoever multiplies its parts.
+    # A shape with a zero and huge numbers has no elements, but its partial products overflow.
     if count > limits.max_tensor_elements or any(size > limits.max_tensor_elements for size in shape):
         raise invalid(
             f"input {name} of shape {shape} has more than {limits.max_tensor_elements} elements (--max_tensor_elements)"
@@ -42,11 +42,11 @@ def check_elements(name: str, shape: list[int], limits: Limits) -> int:
 
 
 def check_fields(content: bytes, descriptor: Any, limits: Limits) -> None:
-    """Refuses an encoded message of too many fields, each of which takes memory, before it is parsed."""
+    """Refuses an encoded message with too many fields, which take memory, before it is parsed."""
     most = limits.max_request_fields
-    # A number that is packed in a byte takes up to eight, and no tensor has more numbers than elements.
+    # A packed byte may become eight bytes, and no tensor has more numbers than elements.
     weight = most / limits.max_tensor_elements
-    if len(content) <= 2 * most:  # a field has two bytes at least
+    if len(content) <= 2 * most:  # a field has at least two bytes
         return
     try:
         found = message_fields.count(content, descriptor, most, weight)
@@ -65,7 +65,7 @@ def no_message() -> ServingError:
 
 
 def check_pictures(inputs: Mapping[str, np.ndarray], limits: Limits) -> None:
-    """Refuses a request of too many pixels by the headers of its encoded pictures, before any is decoded."""
+    """Refuses a request of too many pixels from the headers of its encoded pictures, before decoding."""
     total = 0
     for name, values in inputs.items():
         if values.dtype != object or not name.endswith(PICTURE_SUFFIX):
@@ -89,12 +89,12 @@ def _pixels(name: str, content: bytes) -> int:
         raise invalid(f"{name} has {error}") from error
     except Image.DecompressionBombError:
         return 1 << 62
-    except Exception as error:  # Pillow raises anything at all on a hostile header
+    except Exception as error:  # Pillow may raise anything on a malicious header
         raise invalid(f"{name} is not a JPEG or PNG") from error
 
 
 class AdmissionLimiter:
-    """Counts the requests that run or wait, and refuses one more than allowed at once."""
+    """Counts running and waiting requests, and refuses those above the limit."""
 
     def __init__(self, places: int) -> None:
         self._places = places
@@ -102,7 +102,7 @@ class AdmissionLimiter:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """Takes a place for the length of the block; RESOURCE_EXHAUSTED where there is none."""
+        """Takes a place for the block; raises RESOURCE_EXHAUSTED if there is none."""
         if self._taken >= self._places:
             raise ServingError(
                 "RESOURCE_EXHAUSTED", f"The queue is full: {self._taken} requests run or wait (--max_queue_length)"

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard error."""
+"""Structured logs: one JSON object per line on standard error."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 _LOGGER = logging.getLogger("styleport.serving")
-# What clients can cause as often as they like is logged no more often than this.
+# Interval of log lines that clients can cause at will.
 _PAUSE_SECONDS = 10.0
 _last_logged: dict[str, float] = {}
 
@@ -18,7 +18,7 @@ class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
         line = {"time": moment, "level": record.levelname.lower(), "event": record.getMessage()}
-        # What libraries log has no fields; what they raise is told like our own.
+        # Library logs have no fields; their exceptions are logged like the server's own.
         line.update(getattr(record, "fields", {"logger": record.name}))
         if record.exc_info:
             line["traceback"] = "".join(traceback.format_exception(*record.exc_info))
@@ -26,14 +26,14 @@ class _JsonLines(logging.Formatter):
 
 
 def set_up(level: str) -> None:
-    """Sends the logs of this server and of the libraries that it stands on to standard error.
+    """Sends the logs of this server and its libraries to standard error.
 
     Args:
         level: a level's name, such as `info`.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
-    # Clients can cause uvicorn's warnings as often as they like.
+    # Clients can cause uvicorn's warnings at will.
     thresholds = {_LOGGER.name: level, "uvicorn": "error", "grpc": "error", "asyncio": "error"}
     for name, threshold in thresholds.items():
         logger = logging.getLogger(name)
@@ -43,18 +43,18 @@ def set_up(level: str) -> None:
 
 
 def event(name: str, level: int = logging.INFO, exc_info: BaseException | None = None, **fields: Any) -> None:
-    """Logs one event, such as `version_available`, and what goes with it but for None."""
+    """Logs an event, such as `version_available`, with all fields that are not None."""
     if _LOGGER.isEnabledFor(level):
         given = {key: value for key, value in fields.items() if value is not None}
         _LOGGER.log(level, name, exc_info=exc_info, extra={"fields": given})
 
 
 def now_and_then(name: str, **fields: Any) -> None:
-    """Logs a warning, unless the same was logged some seconds ago.
+    """Logs a warning, unless the same was logged recently.
 
     Args:
-        name: what happened, of which there are few.
-        fields: what goes with it.
+        name: name of the event, of a small set.
+        fields: further fields.
     """
     now = time.monotonic()
     if now - _last_logged.get(name, -_PAUSE_SECONDS) >= _PAUSE_SECONDS:

@@ -1,4 +1,4 @@
-"""What is done with freed memory: kept while requests come, given back once the server is idle (glibc alone)."""
+"""Manages freed memory: kept during requests, returned when the server is idle (glibc only)."""
 
 import asyncio
 import ctypes
@@ -9,36 +9,36 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Of glibc's malloc.h.
+# Constants of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _KEPT_BYTES = 1 << 30
 _LOOK_SECONDS = 1.0
-# Threads that were late, and connections that are kept, let go of memory after the last answer.
+# Late threads and kept connections release memory after the last answer.
 _LOOKS_AFTER = 3
-# A message that gRPC refused unread is no request; what it took is seen by its size, or every so many looks.
+# A message that gRPC refused unread is not counted as a request; its memory is noticed by size or periodically.
 _RARE = 30
 _SLACK_BYTES = 32 << 20
 _STATM = Path("/proc/self/statm")
 
 
 def _of_c_library(name: str) -> Any:
-    """A function of the C library, or None where it has none of this name."""
+    """A function of the C library, or None if it does not exist."""
     return getattr(ctypes.CDLL(None), name, None) if sys.platform.startswith("linux") else None
 
 
 def share_arenas() -> None:
-    """Has all threads of a core share what glibc keeps; to be called before there are many threads.
+    """Makes the threads of a core share glibc's arenas; call it before there are many threads.
 
-    Each model is loaded in a thread of its own. With an arena for each, pieces that stay in use hold on to all of them.
+    Each model is loaded in its own thread. With separate arenas, small live blocks would keep all of them.
     """
     if mallopt := _of_c_library("mallopt"):
         mallopt(_M_ARENA_MAX, max(2, os.cpu_count() or 1))
 
 
 def keep_freed() -> None:
-    """Has glibc reuse the memory of large tensors: given back after each request, it costs page faults to get again.
+    """Makes glibc reuse the memory of large tensors, because returning it would cost page faults.
 
-    What is loaded by now stays for good, and is not looked through when garbage is collected.
+    Objects loaded by now are permanent, and excluded from garbage collection.
     """
     gc.freeze()
     if mallopt := _of_c_library("mallopt"):
@@ -47,7 +47,7 @@ def keep_freed() -> None:
 
 
 def resident_bytes() -> int:
-    """Returns how much memory this process takes; 0 where the system does not tell."""
+    """Returns the resident memory of this process; 0 if the system does not report it."""
     try:
         return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
@@ -55,11 +55,11 @@ def resident_bytes() -> int:
 
 
 async def give_back_when_idle(ended: Callable[[], int], is_idle: Callable[[], bool]) -> None:
-    """Gives freed memory back whenever nothing has ended for a second, until cancelled.
+    """Returns freed memory whenever nothing has ended for a second, until cancelled.
 
     Args:
-        ended: returns a number that grows with each request that has ended, and each model.
-        is_idle: whether no request runs.
+        ended: returns a counter of ended requests and models.
+        is_idle: returns whether no request runs.
     """
     malloc_trim = _of_c_library("malloc_trim")
     floor, seen, looks = resident_bytes(), ended(), _LOOKS_AFTER
@@ -69,7 +69,7 @@ async def give_back_when_idle(ended: Callable[[], int], is_idle: Callable[[], bo
         if ended() != seen or not is_idle():
             seen, looks = ended(), 0
         elif looks <= _LOOKS_AFTER or looks % _RARE == 0 or resident_bytes() > floor + _SLACK_BYTES:
-            # What a failed request held is in cycles with the traceback of its error.
+            # A failed request's objects are in cycles with the traceback of its error.
             gc.collect()
             await asyncio.to_thread(malloc_trim, 0)
             floor = resident_bytes()

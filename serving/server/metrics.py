@@ -1,11 +1,11 @@
-"""Prometheus metrics under the names that TensorFlow Serving gives them: `/` becomes `:`."""
+"""Prometheus metrics with TensorFlow Serving's names: `/` becomes `:`."""
 
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# Names of models that are labels, and their length; what is beyond is counted without a name.
+# Maximum number and length of model names in labels; further names are counted without a label.
 MAX_NAMES, _MAX_NAME = 1000, 200
 
 
@@ -19,7 +19,7 @@ def _labels(names: Sequence[str], values: Sequence[str]) -> str:
 
 
 class Counter:
-    """A number that only grows, for each combination of labels.
+    """A monotonic counter, for each combination of labels.
 
     prometheus-client would append `_total` to its name, which the real server's metrics do not have.
     """
@@ -107,13 +107,13 @@ class Metrics:
         )
 
     def request(self, model: str, code: str, seconds: float, api: str, entrypoint: str) -> None:
-        """Counts a request that was answered, and times one that was answered well.
+        """Counts a request that was answered, and times a successful one.
 
         Args:
-            model: the name asked for, whether there is such a model or not.
-            code: a canonical code's name.
-            seconds: that it took.
-            api: `Predict` over gRPC; over REST the method in the URL, `predict`, and nothing for a GET.
+            model: requested name, whether the model exists or not.
+            code: name of the canonical code.
+            seconds: duration.
+            api: `Predict` over gRPC; over REST the method in the URL, `predict`, or empty for a GET.
             entrypoint: `GRPC` or `REST`.
         """
         name = self._named(model)
@@ -122,7 +122,7 @@ class Metrics:
             self._latency.observe(1e6 * seconds, name, api, entrypoint)
 
     def _named(self, model: str) -> str:
-        """The label of a name, which clients may invent: the real server keeps every one of them."""
+        """The label of a name, limited because clients may invent names; the real server keeps all of them."""
         model = model[:_MAX_NAME]
         if model not in self._names and len(self._names) < MAX_NAMES:
             self._names.add(model)
@@ -144,9 +144,9 @@ class Metrics:
         """Counts an attempt to load a version.
 
         Args:
-            version: model and number. TensorFlow Serving tells the path, which is nobody's business but the machine's.
+            version: model and number; TensorFlow Serving reports the path, which should stay private.
             status: `success` or `fail`.
-            seconds: that it took.
+            seconds: duration.
         """
         self._loads.add(version, status)
         self._load_latency.add(version, amount=1e6 * seconds)

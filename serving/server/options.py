@@ -1,4 +1,4 @@
-"""What the server is told at its start: the flags of TensorFlow Serving, and the limits of this one."""
+"""The server's start options: the flags of TensorFlow Serving, and this server's limits."""
 
 import os
 from dataclasses import dataclass, field
@@ -6,29 +6,29 @@ from pathlib import Path
 
 from toolkit.imaging.formats.header_limits import MAX_PIXELS
 
-# What the gRPC server of TensorFlow Serving takes.
+# The default of TensorFlow Serving's gRPC server.
 INT32_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request, and all of them together, may ask for.
+    """The limits of single requests, and of all requests together.
 
     Attributes:
-        max_grpc_message_bytes: a gRPC message, compressed or not; TensorFlow Serving takes 2 GiB.
+        max_grpc_message_bytes: a gRPC message, compressed or not; TensorFlow Serving accepts 2 GiB.
         max_rest_body_bytes: an HTTP body, compressed or not.
         max_held_bytes: the bodies and messages of all requests together; a single one may be larger.
         max_json_values: numbers, strings, lists and objects of an HTTP body.
-        max_request_fields: names, strings, dimensions and other fields of a gRPC message; a list of numbers is one.
+        max_request_fields: names, strings, dimensions and other fields of a gRPC message; a list of numbers counts as
+            one.
         max_tensor_elements: elements of one input.
         max_picture_pixels: width times height of all encoded pictures of a request, read from their headers.
         max_request_batch_size: dimension 0 of an input.
-        max_queue_length: requests that wait for their turn; one more is refused at once.
+        max_queue_length: waiting requests; further requests are refused at once.
         max_running_requests: requests that run at the same time when batching is off.
-        rest_timeout_seconds: from a REST request's first byte to its answer; None does not bound it.
-        receive_timeout_seconds: for a sender to deliver an HTTP request's headers, and again its body; and for a gRPC
-            message.
-        max_connections: to the REST port, and as many to the gRPC port.
+        rest_timeout_seconds: from a REST request's first byte to its answer; None for no limit.
+        receive_timeout_seconds: time for a sender to deliver an HTTP request's headers, its body, or a gRPC message.
+        max_connections: connections to the REST port, and to the gRPC port.
     """
 
     max_grpc_message_bytes: int = 160 << 20
@@ -48,20 +48,20 @@ class Limits:
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How models are found and loaded.
+    """Options for finding and loading models.
 
     Attributes:
-        poll_seconds: between looks at the base paths; 0 looks once, at the start.
-        max_retries: of a load that failed.
-        retry_seconds: between these.
-        allow_labels_for_unavailable: a new label may name a version that is not AVAILABLE.
-        enable_warmup: a version's warmup records are run before it is AVAILABLE.
-        warmup_iterations: how often each of them is run.
-        tags: of the graph in a SavedModel that is loaded; it has these and no others.
-        intra_op_threads: of TensorFlow, within one operation; 0 leaves it to TensorFlow.
-        inter_op_threads: of TensorFlow, between operations; 0 leaves it to TensorFlow.
-        check_operations: a version passes `toolkit.safe_loading.saved_model_check` before it is loaded; TensorFlow
-            Serving loads any.
+        poll_seconds: interval of polling the base paths; 0 reads them only at the start.
+        max_retries: retries of a failed load.
+        retry_seconds: interval of retries.
+        allow_labels_for_unavailable: new labels may refer to a version that is not AVAILABLE.
+        enable_warmup: run a version's warmup records before it becomes AVAILABLE.
+        warmup_iterations: number of runs of each record.
+        tags: exact tags of the graph to load from a SavedModel.
+        intra_op_threads: TensorFlow's threads within an operation; 0 for the default.
+        inter_op_threads: TensorFlow's threads between operations; 0 for the default.
+        check_operations: check versions by `toolkit.safe_loading.saved_model_check` before loading; TensorFlow Serving
+            loads any.
     """
 
     poll_seconds: float = 1.0
@@ -78,29 +78,29 @@ class LoadOptions:
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """Where the server listens and what it serves.
+    """The addresses, models and limits of the server.
 
     Attributes:
-        host: the address to bind.
-        port: of gRPC; 0 takes a free one.
-        rest_api_port: of REST; 0 takes a free one, None serves no REST.
-        grpc_socket_path: of a UNIX socket that gRPC listens on, too; None for none.
-        grpc_arguments: names and values that gRPC takes for its channels.
+        host: address to bind.
+        port: gRPC port; 0 for a free port.
+        rest_api_port: REST port; 0 for a free port, None for no REST.
+        grpc_socket_path: path of an additional UNIX socket for gRPC; None for none.
+        grpc_arguments: names and values of gRPC channel arguments.
         ssl: a tensorflow.serving.SSLConfig for gRPC, or None for plain text; REST is always in plain text.
-        cors: web pages of any origin may call REST.
-        allowed_hosts: names that clients may call REST by, beside the server's own; `*` for any.
-        allow_reload_config: clients may replace the configuration over gRPC, and so load any path.
-        outputs_as_content: gRPC answers hold raw content, not typed fields.
-        models: the models, as protobuf text or None when `model_config_file` has them.
-        model_config_file: a file that is read at the start, and again while it is polled.
-        model_config_poll_seconds: between these readings; 0 never reads again.
+        cors: allow web pages of any origin to call REST.
+        allowed_hosts: names by which clients may call REST, beside the server's own; `*` for any.
+        allow_reload_config: allow clients to replace the configuration over gRPC, and so to load any path.
+        outputs_as_content: gRPC answers contain raw content, not typed fields.
+        models: the models as protobuf text, or None if `model_config_file` has them.
+        model_config_file: file that is read at the start, and on each poll.
+        model_config_poll_seconds: interval of polling; 0 for no polling.
         batching: a tensorflow.serving.BatchingParameters, or None for no batching.
-        batch_by_shape: requests of different shapes wait in queues of their own, which TensorFlow Serving has not.
-        metrics_path: of the Prometheus page on the REST port; None serves none.
-        health_service: grpc.health.v1.Health is served too; it says SERVING whatever models are loaded.
-        drain_seconds: that requests in flight have to end once the server is told to stop.
-        limits: of requests.
-        load: how models are loaded.
+        batch_by_shape: separate queues for requests of different shapes, unlike TensorFlow Serving.
+        metrics_path: path of the Prometheus page on the REST port; None for none.
+        health_service: also serve grpc.health.v1.Health, which reports SERVING whatever models are loaded.
+        drain_seconds: time for requests in flight to end after the stop.
+        limits: limits of requests.
+        load: options for loading models.
     """
 
     host: str = "127.0.0.1"

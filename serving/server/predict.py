@@ -1,4 +1,4 @@
-"""One Predict request from its model to its answer, whichever way it came in."""
+"""Answers Predict requests, independent of the protocol."""
 
 import asyncio
 import contextlib
@@ -45,7 +45,7 @@ class Predictor:
                     deadline,
                 )
                 work = asyncio.create_task(self._scheduler.answer(job))
-                # Also after a deadline the model stays loaded, and the place taken, until the threads are done.
+                # Even after a deadline, the model stays loaded and the place taken until the threads end.
                 late = held.pop_all()
                 work.add_done_callback(lambda _: late.close())
             return await _before(work, timeout)
@@ -70,12 +70,12 @@ class Predictor:
             )
 
     def close(self) -> None:
-        """Lets the threads go."""
+        """Stops the threads."""
         self._scheduler.close()
 
 
 async def _before(work: "asyncio.Task[T]", timeout: float | None) -> T:
-    """Awaits work until a deadline; what is late is cancelled, and not waited for."""
+    """Awaits work until a deadline; late work is cancelled, and not waited for."""
     try:
         done, _ = await asyncio.wait({work}, timeout=timeout)
     finally:

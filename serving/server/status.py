@@ -1,8 +1,8 @@
-"""How a request fails: a canonical code and a message, the same over gRPC and REST."""
+"""The errors of requests: a canonical code and a message, the same over gRPC and REST."""
 
 from typing import Any
 
-# As the REST API of TensorFlow Serving answers them (model_servers/http_server.cc).
+# The HTTP status codes of TensorFlow Serving's REST API (model_servers/http_server.cc).
 HTTP_STATUS = {
     "OK": 200,
     "INVALID_ARGUMENT": 400,
@@ -24,7 +24,7 @@ HTTP_STATUS = {
 }
 # Messages quote what clients sent.
 _MAX_MESSAGE = 2000
-# What TensorFlow's Python session appends to a message: where the graph was made, never what a client may see.
+# What TensorFlow's Python session appends to a message: stack traces, which a client must not see.
 _STACK_TRACES = ("\n\nOriginal stack trace", "\n\nErrors may have originated", "\nDetected at node", "Traceback (most")
 
 
@@ -33,11 +33,11 @@ class ServingError(Exception):
 
     Args:
         code: a canonical code's name, such as `NOT_FOUND`; a key of `HTTP_STATUS`.
-        message: what the client reads, cut short if it is long.
+        message: message for the client, truncated if it is long.
     """
 
     def __init__(self, code: str, message: str) -> None:
-        # Paths and JSON may hold what is no Unicode, and gRPC carries nothing else.
+        # Paths and JSON may contain invalid Unicode, which gRPC does not support.
         text = message[: _MAX_MESSAGE + 1].encode("utf-8", "replace").decode()
         self.code = code
         self.message = text if len(text) <= _MAX_MESSAGE else text[:_MAX_MESSAGE] + "..."
@@ -50,7 +50,7 @@ def invalid(message: str) -> ServingError:
 
 
 def from_exception(error: BaseException) -> ServingError:
-    """Turns what a model raised into what a client may read: TensorFlow's code and message, or INTERNAL alone."""
+    """Converts a model's exception for the client: TensorFlow's code and message, or just INTERNAL."""
     import tensorflow as tf
 
     if isinstance(error, ServingError):
@@ -58,7 +58,7 @@ def from_exception(error: BaseException) -> ServingError:
     if isinstance(error, tf.errors.OpError):
         return ServingError(code_name(error.error_code), _shown(error.message))
     if isinstance(error, OSError):
-        # One that was raised without an errno has only its text.
+        # Without an errno there is only its text.
         reason = f"{error.filename or 'a file'} cannot be read: {error.strerror}" if error.strerror else str(error)
         return ServingError("UNKNOWN", _shown(reason))
     if isinstance(error, MemoryError):

@@ -1,4 +1,4 @@
-"""TensorProto to arrays, as the C++ server reads them."""
+"""Converts TensorProtos to arrays, as in the C++ server."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from serving.server.status import invalid
 
 
 def type_name(dtype: int) -> str:
-    """Returns a DataType's name as the server writes it, such as `float`, `string`, `half`."""
+    """Returns a DataType's name as in the server's messages, such as `float`, `string`, `half`."""
     from tensorflow.core.framework import types_pb2
 
     return types_pb2.DataType.Name(dtype).removeprefix("DT_").lower()
 
 
 def to_array(name: str, proto: Any, limits: Limits) -> np.ndarray:
-    """Reads a TensorProto, strings as an object array of bytes; refuses one that contradicts itself."""
+    """Reads a TensorProto, strings as an object array of bytes; refuses inconsistent ones."""
     import tensorflow as tf
 
     if proto.tensor_shape.unknown_rank:
@@ -26,7 +26,7 @@ def to_array(name: str, proto: Any, limits: Limits) -> np.ndarray:
     count = check_elements(name, shape, limits)
     try:
         dtype = tf.as_dtype(proto.dtype)
-        content = proto.tensor_content  # a copy at each look at it
+        content = proto.tensor_content  # copied on each access
         if content and dtype != tf.string:
             if len(content) != count * dtype.size:
                 raise ValueError(f"{len(content)} bytes are not {count} values of type {dtype.name}")

@@ -1,4 +1,4 @@
-"""Work in threads, awaited from the event loop, that is never abandoned while it runs."""
+"""Runs work in threads, awaited from the event loop and never abandoned while running."""
 
 import asyncio
 import logging
@@ -19,8 +19,8 @@ async def in_thread(pool: Executor, work: Callable[[], T]) -> T:
     """Runs a function in a pool.
 
     Returns:
-        What it returns. When the awaiting task is cancelled, work that waits is dropped; work that runs is waited
-        for first, since it uses what the task keeps in place.
+        The result. When the awaiting task is cancelled, waiting work is dropped; running work is waited for, because it
+        uses the task's resources.
     """
     running = pool.submit(work)
     future = asyncio.wrap_future(running)
@@ -30,12 +30,12 @@ async def in_thread(pool: Executor, work: Callable[[], T]) -> T:
         if not running.cancel():
             await asyncio.wait({future})
             if not future.cancelled():
-                future.exception()  # seen: nobody is left to hear of it
+                future.exception()  # retrieved, because no task is left to receive it
         raise
 
 
 def leave(seconds: float) -> None:
-    """Ends the process where threads do not end in time: Python would wait for them, and nothing can stop them."""
+    """Ends the process if threads do not end in time: Python would wait for them, and they cannot be stopped."""
     until = time.monotonic() + seconds
     others = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
     for thread in others:

@@ -1,6 +1,6 @@
-"""Versions of a model: published whole, labeled, rolled back, pruned and traced, while servers answer.
+"""Versions of a model: publishing, labels, rollback, pruning and lineage, on running servers.
 
-The folders of a base path and its models.config are changed here and nowhere else. The commands and the pipelines
+The folders of a base path and its models.config are changed only here. The commands and the pipelines
 import it; the server does not.
 """
 

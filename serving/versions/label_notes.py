@@ -1,11 +1,11 @@
-"""What is noted of labels in the comment at the head of a models.config, and so changes with it in one rename."""
+"""Notes on labels in the leading comment of a models.config, which change atomically with it."""
 
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 NOTE = "# Labels and loaded versions are kept by `styleport label` and `rollback`; comments below are not kept.\n"
 _HISTORY, _MOVING = "# history: ", "# moving: "
-# How often a label can be rolled back.
+# Maximum number of rollbacks of a label.
 HISTORY_LENGTH = 20
 
 
@@ -19,11 +19,11 @@ class Moving:
 
 @dataclass
 class Notes:
-    """What is noted of one model.
+    """The notes on a model.
 
     Attributes:
-        history: by label, the versions it stood for before, oldest first.
-        moving: by label, the move that was begun last and has not come to its end.
+        history: by label, its previous versions, oldest first.
+        moving: by label, the last unfinished move.
     """
 
     history: dict[str, list[int]] = field(default_factory=dict)
@@ -48,7 +48,7 @@ def read(head: str) -> dict[str, Notes]:
 
 
 def write(head: str, models: dict[str, Notes]) -> str:
-    """Brings the notes in a comment up to date, and keeps all else in it."""
+    """Updates the notes in a comment, and keeps the rest."""
     kept = [line for line in head.splitlines(keepends=True) if not line.startswith((_HISTORY, _MOVING))]
     lines = []
     for model, notes in sorted(models.items()):

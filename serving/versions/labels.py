@@ -1,8 +1,8 @@
 """Labels such as `stable` and `canary`: names for versions, moved while servers answer.
 
-A server refuses a label of a version that it has not loaded, and all of the file with it, so traffic moves in three
-steps: the new version is loaded beside the old one, the label is moved, the old one is dropped. Each step waits for
-every server. Runs of these commands may overlap: a version that one of them waits for is dropped by none.
+A server refuses a label of a version that it has not loaded, and then the whole file, so a label moves in three steps:
+load the new version beside the old, move the label, unload the old version. Each step waits for every server. Runs of
+these commands may overlap: none unloads a version that another waits for.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from serving.versions.models_config import Model, ModelsFile
 from serving.versions.publishing import version_folder, version_numbers
 from toolkit.errors import InputError, WorkError
 
-# A server that was not named, or started meanwhile: it had no time to load the version before the label moved.
+# For a server that was not named, or started meanwhile: it could not load the version before the label moved.
 _LEFT_BEHIND = (
     "it has not loaded the new version, and so refuses the file that labels it: go back with `styleport rollback`, and "
     "move the label again with every server named"
@@ -53,13 +53,13 @@ def move(
     timeout: float,
     progress: Progress = lambda step: None,
 ) -> Move:
-    """Moves a label to a version, once every server has it AVAILABLE.
+    """Moves a label to a version, once it is AVAILABLE on every server.
 
-    `servers` and `labeled` are clients of the same servers, iterated at each look; the latter ask for the label.
+    `servers` and `labeled` are clients of the same servers, iterated at each attempt; the latter request the label.
 
     Raises:
-        InputError: there is no such version on disk, or the file is not to be read.
-        WorkError: a server did not have the version AVAILABLE in time, failed to load it, or does not heed the label.
+        InputError: there is no such version on disk, or the file cannot be read.
+        WorkError: a server did not have the version AVAILABLE in time, failed to load it, or does not apply the label.
     """
     return _moved(_Step(file, label, version, back=False), servers, labeled, timeout, progress)
 
@@ -72,21 +72,21 @@ def rollback(
     timeout: float,
     progress: Progress = lambda step: None,
 ) -> Move:
-    """Moves a label back to what it stood for before, in the same steps as `move`; done again, it goes further back.
+    """Moves a label back to its previous version, in the same steps as `move`; repeated calls go further back.
 
     Args:
         file: the models.config that the servers read.
         label: the label.
-        servers: clients of every server, iterated at each look.
-        labeled: clients of the same servers that ask for the label.
+        servers: clients of every server, iterated at each attempt.
+        labeled: clients of the same servers that request the label.
         timeout: seconds that the servers may take.
-        progress: told what is waited for, at every look.
+        progress: called with the missing steps at each attempt.
 
     Returns:
-        What the label stood for, and stands for now.
+        The old and the new version of the label.
 
     Raises:
-        InputError: the label never stood for another version, or that version is gone.
+        InputError: the label has no previous version, or that version is gone.
         WorkError: as for `move`.
     """
     past = file.read().history.get(label, [])
@@ -96,7 +96,7 @@ def rollback(
 
 
 def remove_label(file: ModelsFile, label: str) -> Move:
-    """Takes a label away, and has the server drop the version if no other label stands for it."""
+    """Removes a label, and unloads its version if no other label refers to it."""
     with file.changing() as model:
         if label not in model.labels:
             there = f"choose from {', '.join(model.labels)}" if model.labels else "the model has none"
@@ -115,7 +115,7 @@ def _moved(
     until = time.monotonic() + timeout
     failed = _failed(labeled, step)
     step.begin()
-    # A version that the file asked for before is not tried again: its failure stands.
+    # A version that the file requested before is not retried: its failure counts.
     failed = failed if step.added else {}
     hint = _LEFT_BEHIND if step.before == step.version else NOT_READ
     available = _Available(version_folder(step.file.base_path, step.version), step.version, failed, hint)
@@ -123,7 +123,7 @@ def _moved(
         wait(servers, available, until, timeout, progress)
         step.relabel()
     except BaseException:
-        # Nothing was moved: the servers need not keep what was loaded for it.
+        # The label was not moved, so the loaded version is not needed.
         with contextlib.suppress(InputError, WorkError):
             step.undo()
         raise
@@ -138,7 +138,7 @@ def _moved(
 
 
 class _Step:
-    """One move of one label, forth or back, as it is written to the file."""
+    """A move of a label, with its steps in the file."""
 
     def __init__(self, file: ModelsFile, label: str, version: int, back: bool) -> None:
         self.file, self.label, self.version, self._back = file, label, version, back
@@ -149,7 +149,7 @@ class _Step:
         self._policies: tuple[Any, Any] = (None, None)
 
     def begin(self) -> None:
-        """Has the version loaded beside what is loaded, and notes that it is waited for."""
+        """Requests the version in addition to the loaded ones, and notes the move."""
         with self.file.changing() as model:
             numbers = version_numbers(self.file.base_path)
             if self.version not in numbers:
@@ -158,7 +158,7 @@ class _Step:
             self.before = model.labels.get(self.label)
             self._displaced = self.before
             if self.before == self.version:
-                # Either there is nothing to do, or a run that was cut off has left the old version loaded.
+                # Nothing to do, or an interrupted run has left the old version loaded.
                 left = model.moving.get(self.label)
                 past = model.history.get(self.label, []) if left and left.version == self.version else []
                 self._displaced = past[-1] if past else None
@@ -171,11 +171,11 @@ class _Step:
     def relabel(self) -> None:
         """Moves the label."""
         with self.file.changing() as model:
-            if model.labels.get(self.label) == self.version:  # as it was, or another run has moved it there
+            if model.labels.get(self.label) == self.version:  # unchanged, or moved by another run
                 return
             past = model.history.setdefault(self.label, [])
             if model.labels.get(self.label) != self.before or (self._back and past[-1:] != [self.version]):
-                raise WorkError(f"somebody else moved the label {self.label!r} meanwhile; try again")
+                raise WorkError(f"another process moved the label {self.label!r} meanwhile; try again")
             if self._back:
                 past.pop()
             elif self.before is not None:
@@ -183,14 +183,14 @@ class _Step:
             model.config.version_labels[self.label] = self.version
 
     def end(self) -> None:
-        """Has the version dropped that the label stood for before."""
+        """Unloads the previous version of the label."""
         with self.file.changing() as model:
             self._forget(model)
             if self._displaced is not None:
                 model.drop(self._displaced)
 
     def undo(self) -> None:
-        """Has the file say what it said before the beginning, but for what others have changed since."""
+        """Restores the file, except for changes by others."""
         with self.file.changing() as model:
             self._forget(model)
             policy, widened = self._policies
@@ -213,7 +213,7 @@ def _copy(message: Any) -> Any:
 
 
 def _failed(servers: Iterable[Server], step: _Step) -> dict[str, VersionStatus]:
-    """Tells which servers failed at the version some time ago: they try again when they are asked for it again."""
+    """Returns earlier failures of servers to load the version, which they retry when it is requested again."""
     found: dict[str, VersionStatus] = {}
     with contextlib.suppress(ServerError):
         for server in servers:
@@ -241,18 +241,18 @@ class _Available:
     hint: str
 
     def __call__(self, server: Server) -> Missing | None:
-        """Returns what is missing on a server, or None."""
+        """Returns the missing step of a server, or None."""
         status = next((reported for reported in server.status() if reported.version == self.version), None)
         if status is not None and status.state == "AVAILABLE":
             return None
         if self.folder is not None and (reason := missing_graph(self.folder)):
-            # The server tries for minutes before it says so.
+            # The server retries for minutes before it reports this.
             raise WorkError(f"version {self.version} cannot be loaded: {reason}")
         message = f"version {self.version} failed to load: {status.error_message}" if status else ""
         if status is not None and status.state == "END" and status.error_code != "OK":
             if self.failed.get(server.url) == status:
                 return Missing(message, self.hint)
-            # It is not tried again: there is nothing to wait for.
+            # It is not retried, so there is nothing to wait for.
             raise WorkError(f"{server.url}: {message}")
         self.failed.pop(server.url, None)
         if status is None or status.state == "END":
@@ -265,13 +265,13 @@ class _Available:
 
 @dataclass(frozen=True)
 class _Heeded:
-    """Finds what is missing before a label stands for a version."""
+    """Finds what is missing before a label refers to a version."""
 
     label: str
     version: int
 
     def __call__(self, server: Server) -> Missing | None:
-        """Returns what is missing on a server, or None."""
+        """Returns the missing step of a server, or None."""
         served = server.served_version()
         if served == self.version:
             return None

@@ -1,4 +1,4 @@
-"""Where a version on disk comes from, from what stands in its own folder."""
+"""Reads the lineage of a version on disk from its folder."""
 
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ _RECORDS = ("source", "bundle", "artifact", "toolchain")
 
 
 def lineage(base_path: Path, number: int) -> Lineage:
-    """Tells where a version comes from, and whether its files are still those that were recorded.
+    """Returns the lineage of a version, and checks its files against their record.
 
     Returns:
         `version`, `published`, `run`, `source`, `bundle` (when it was made, and the sha256 of its manifest), `artifact`
-        (sha256, parity, gate and verdict), `toolchain`, and `changed`, one line for each file that is not as recorded.
+        (sha256, parity, gate and verdict), `toolchain`, and `changed`, a line for each file that differs from its
+        record.
 
     Raises:
         InputError: there is no such version, or no record in it.

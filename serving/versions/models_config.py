@@ -1,4 +1,4 @@
-"""The models.config that servers read: one model in it, read and changed under a lock."""
+"""The models.config that servers read: reads and changes a model in it under a lock."""
 
 import contextlib
 import fcntl
@@ -22,63 +22,63 @@ CONFIG_FILE = "models.config"
 
 @dataclass
 class Model:
-    """One ModelConfig of a models.config, and what is noted of its labels, to be read and changed."""
+    """One ModelConfig of a models.config, and the notes on its labels."""
 
     config: Any
     notes: Notes
 
     @property
     def labels(self) -> dict[str, int]:
-        """The version that each label stands for."""
+        """The version of each label."""
         return dict(self.config.version_labels)
 
     @property
     def history(self) -> dict[str, list[int]]:
-        """By label, the versions it stood for before, oldest first."""
+        """By label, its previous versions, oldest first."""
         return self.notes.history
 
     @property
     def moving(self) -> dict[str, Moving]:
-        """By label, the move that is under way."""
+        """By label, the unfinished move."""
         return self.notes.moving
 
     @property
     def policy(self) -> str:
-        """How the server chooses what to load: latest, all or specific."""
+        """The server's version policy: latest, all or specific."""
         return self.config.model_version_policy.WhichOneof("policy_choice") or "latest"
 
     @property
     def needed(self) -> set[int]:
-        """The versions that labels stand for, or are on their way to."""
+        """The current and future versions of labels."""
         return {*self.labels.values(), *(moving.version for moving in self.moving.values())}
 
     def loaded(self, versions: Collection[int]) -> set[int]:
-        """Picks, from the versions on disk, those that the policy has the server load."""
+        """Selects the versions on disk that the server loads by its policy."""
         return set(picked(versions, self.config.model_version_policy))
 
     def unloaded(self, versions: Collection[int]) -> dict[str, int]:
-        """Picks, given the versions on disk, the labels whose version the server does not load."""
+        """Selects the labels whose version the server does not load, given the versions on disk."""
         loaded = self.loaded(versions)
         return {label: version for label, version in self.labels.items() if version not in loaded}
 
     def load(self, version: int, versions: Collection[int]) -> None:
-        """Has the server load a version beside what it has loaded.
+        """Makes the server load a version in addition to the loaded ones.
 
-        `latest` becomes `specific`: the next version to be published would push a labeled one out.
+        `latest` becomes `specific`: otherwise the next published version would replace a labeled one.
         """
         if self.policy != "all":
             wanted = self.loaded(versions) | (self.needed & set(versions)) | {version}
             self.config.model_version_policy.specific.versions[:] = sorted(wanted)
 
     def drop(self, version: int) -> None:
-        """Has the server drop a version that no label stands for or is on its way to, but never the last one."""
+        """Makes the server unload a version without a current or moving label, but never the last one."""
         if self.policy == "specific" and version not in self.needed:
             specific = self.config.model_version_policy.specific.versions
             if kept := [other for other in specific if other != version]:
                 specific[:] = kept
 
     def in_use(self, versions: Sequence[int]) -> set[int]:
-        """Picks, from the versions on disk, those that are needed, loaded by name, or what a rollback returns to."""
+        """Selects the versions on disk that are labeled, loaded by number, or targets of a rollback."""
         previous = {past[-1] for past in self.history.values() if past}
         by_policy = set() if self.policy == "all" else self.loaded(versions)
         return (self.needed | previous | by_policy) & set(versions)
@@ -86,12 +86,12 @@ class Model:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Keeps all others who change a models.config out until the block ends, by a lock file beside it."""
+    """Locks a models.config against other writers during the block, by a lock file beside it."""
     lock = path.with_name(f".{path.name}.lock")
     try:
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        except PermissionError:  # another user's, which can be locked all the same
+        except PermissionError:  # another user's file, which can be locked nevertheless
             descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise InputError(f"{path}: cannot be locked: {lock}: {error.strerror}; is it in a folder of yours?") from error
@@ -104,12 +104,12 @@ def _locked(path: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class ModelsFile:
-    """A models.config and the model in it that is meant.
+    """A models.config and a model in it.
 
     Attributes:
         path: the file.
         base_path: the folder of the versions.
-        model: the model's name; by default it is found by its base path.
+        model: name of the model; by default found by its base path.
     """
 
     path: Path
@@ -117,12 +117,12 @@ class ModelsFile:
     model: str | None = None
 
     def read(self) -> Model:
-        """Reads the model; refuses a file that does not tell which model is meant."""
+        """Reads the model; refuses a file in which it is ambiguous."""
         config, head = text_files.read_models_and_head(self.path)
         return self._find(config, label_notes.read(head))
 
     def names_model(self) -> bool:
-        """Returns whether the model is in the file, and told apart from the others in it."""
+        """Returns whether the model is in the file, and unambiguous."""
         try:
             self.read()
         except InputError:
@@ -146,12 +146,12 @@ class ModelsFile:
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[Model]:
-        """Gives the model to change, keeps other writers out meanwhile, and writes the file if the block ends well.
+        """Provides the model for changes under the lock, and writes the file if the block succeeds.
 
         Raises:
             InputError: as for `read`.
-            WorkError: a label would stand for a version that servers do not load, and did not before; or the file
-                cannot be written. It is as it was.
+            WorkError: a label would newly refer to a version that servers do not load; or the file
+                cannot be written. The file is unchanged.
         """
         with _locked(self.path.resolve()):
             config, head = text_files.read_models_and_head(self.path)
@@ -177,7 +177,7 @@ class ModelsFile:
     def _find(self, config: Any, notes: dict[str, Notes]) -> Model:
         models = list(config.model_config_list.config)
         if not models:
-            raise InputError(f"{self.path}: there is no model in it; remove it, and `styleport publish` writes it anew")
+            raise InputError(f"{self.path}: has no model; remove it, and `styleport publish` writes it again")
         if self.model is not None:
             found = [model for model in models if model.name == self.model]
         else:
@@ -194,5 +194,5 @@ class ModelsFile:
 
 
 def default_config(base_path: Path) -> Path:
-    """Returns where the models.config of a base path is by default: beside it."""
+    """Returns the default models.config of a base path: beside it."""
     return spelled(base_path).parent / CONFIG_FILE

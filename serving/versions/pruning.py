@@ -1,4 +1,4 @@
-"""Removes old versions that nobody needs, thousands of them in one go."""
+"""Removes old, unused versions, even thousands at once."""
 
 import contextlib
 import shutil
@@ -15,12 +15,12 @@ from toolkit.files.atomic_write import sync
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was picked.
+    """The selected versions.
 
     Attributes:
-        removed: the numbers of the versions that nobody needs.
-        kept: those of the others.
-        folders: where the removed ones are now, to be deleted.
+        removed: numbers of the unused versions.
+        kept: numbers of the others.
+        folders: current folders of the removed versions, to be deleted.
     """
 
     removed: list[int]
@@ -35,10 +35,10 @@ class Pruned:
 
 
 def prunable(model: Model, versions: Collection[int], keep: int) -> list[int]:
-    """Picks the versions that nobody needs.
+    """Selects the unused versions.
 
     Returns:
-        The versions that are older, have no label, are not loaded by name, and are no label's way back.
+        The older versions that have no label, are not loaded by number, and are not targets of a rollback.
     """
     numbers = sorted(versions)
     needed = model.in_use(numbers) | set(numbers[-keep:] if keep else [])
@@ -47,15 +47,15 @@ def prunable(model: Model, versions: Collection[int], keep: int) -> list[int]:
 
 @contextlib.contextmanager
 def prune(file: ModelsFile, keep: int, dry_run: bool = False) -> Iterator[Pruned]:
-    """Takes the versions that nobody needs out of the servers' sight, to be deleted in the block.
+    """Hides the unused versions from the servers, for deletion in the block.
 
-    Nobody may label a version while it is being taken away, so the models.config is locked; deleting takes longer, and
-    keeps nobody waiting.
+    The models.config is locked meanwhile, so that no removed version can be labeled; the slower deletion happens
+    without the lock.
 
     Args:
         file: the models.config, and the base path.
-        keep: how many of the newest are kept whatever else holds.
-        dry_run: take nothing away.
+        keep: number of newest versions that are always kept.
+        dry_run: remove nothing.
 
     Raises:
         WorkError: a version could not be removed.

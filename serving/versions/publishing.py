@@ -1,7 +1,7 @@
-"""Versions on disk: the numbered folders of a base path, which TensorFlow Serving loads as it finds them.
+"""Versions on disk: the numbered folders of a base path, which TensorFlow Serving loads when it finds them.
 
-A server looks for direct children whose names are numbers and checks nothing more, so a version is made under a name
-that is no number, flushed to the disk, and renamed once.
+A server looks only for direct subfolders with numbers as names, so a version is created under another name, flushed to
+the disk, and renamed once.
 """
 
 import datetime
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from export.exporting import Verification
 
 ARTIFACT = "saved_model"
-# Beside the warmup requests: TensorFlow loads nothing from assets.extra by itself.
+# Beside the warmup requests: TensorFlow itself loads nothing from assets.extra.
 PROVENANCE_FILE = "assets.extra/styleport.json"
 MAX_PROVENANCE_BYTES = 4 << 20
 MAX_VERSION = 2**63 - 1
@@ -44,9 +44,9 @@ class Version:
     """One version in a base path.
 
     Attributes:
-        number: as the server has it.
-        folder: where it is.
-        provenance: what `publish` wrote of it; None for a version that something else put there.
+        number: number on the server.
+        folder: its folder.
+        provenance: its record from `publish`; None for a version from elsewhere.
     """
 
     number: int
@@ -59,7 +59,7 @@ class Version:
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
     def provenance_value(self, *keys: str) -> str | None:
-        """Returns a text of the provenance, or None where it is missing."""
+        """Returns a text field of the provenance, or None."""
         value: Any = self.provenance
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
@@ -70,7 +70,7 @@ def find_versions(base_path: Path) -> list[Version]:
     """Lists the versions in a base path.
 
     Args:
-        base_path: the folder that a server is given as `base_path`.
+        base_path: the server's `base_path`.
 
     Returns:
         The versions, oldest number first.
@@ -83,7 +83,7 @@ def find_versions(base_path: Path) -> list[Version]:
 
 
 def version_folders(base_path: Path) -> dict[int, list[Path]]:
-    """Returns the folders of the versions in a base path: one each, or for 7 and 007 both, the served one last."""
+    """Returns the folders of the versions in a base path: one each, or both of 7 and 007, the served one last."""
     try:
         return versions_on_disk(str(base_path))
     except OSError as error:
@@ -96,7 +96,7 @@ def version_numbers(base_path: Path) -> list[int]:
 
 
 def version_folder(base_path: Path, version: int) -> Path | None:
-    """Returns the folder of one version, or None where there is none; raises as `version_folders` does."""
+    """Returns the folder of one version, or None; raises as `version_folders` does."""
     return version_folders(base_path).get(version, [None])[-1]
 
 
@@ -104,7 +104,7 @@ def _provenance(folder: Path) -> dict[str, Any] | None:
     path = folder / PROVENANCE_FILE
     try:
         found = strict_json.parse(read_bounded(path, MAX_PROVENANCE_BYTES, "a provenance"))
-    except (OSError, ValueError):  # not of our making, or damaged: the version is listed all the same
+    except (OSError, ValueError):  # from elsewhere, or damaged: the version is still listed
         return None
     return found if isinstance(found, dict) else None
 
@@ -124,17 +124,17 @@ def publish(
     progress: Progress = lambda step: None,
     mode: int | None = None,
 ) -> Version:
-    """Verifies a bundle and puts its SavedModel into a base path as a new version, whole or not at all.
+    """Verifies a bundle and puts its SavedModel into a base path as a new version, atomically.
 
     Args:
         bundle: the bundle's folder.
-        base_path: the folder that a server is given as `base_path`; its name is the model's. Made where missing.
-        version: its number; by default one more than the largest there.
-        warmup_sizes: height and width, in pixels, of the pictures that the server is warmed up with.
-        verify: recomputes the bundle's hashes and the metrics of what is published; by default
+        base_path: the server's `base_path`, created if missing; its name is the model's.
+        version: its number; by default the largest existing number plus 1.
+        warmup_sizes: height and width, in pixels, of the pictures for the server's warmup.
+        verify: recomputes the bundle's hashes and the metrics of the published artifact; by default
             `export.exporting.verify_bundle` of the SavedModel alone.
-        progress: told what is being done.
-        mode: permissions of the folders that are made, and without those to execute of the files; by default the
+        progress: called with the current step.
+        mode: permissions of the new folders, and without execute permissions of the files; by default the
             umask's.
 
     Returns:
@@ -169,7 +169,7 @@ def publish(
 
 
 def closed_to_others(paths: Iterable[Path]) -> Path | None:
-    """Returns the first path that others than its owner and group cannot read, such as a container's user."""
+    """Returns the first path that only its owner and group can read, such as a container's user."""
     for path in paths:
         wanted = 0o005 if path.is_dir() else 0o004
         if path.stat().st_mode & wanted != wanted:
@@ -207,7 +207,7 @@ def _make_base(base_path: Path, mode: int | None) -> None:
 
 
 def copy_artifact(bundle: Path, record: ArtifactRecord, folder: Path) -> None:
-    """Copies a SavedModel's files, and holds the copies, not what was verified a while ago, against its record."""
+    """Copies a SavedModel's files, and checks the copies against its record."""
     source = manifests.resolve(bundle, ARTIFACT)
     for file in _inner_files(record):
         target = folder / file["path"]
@@ -229,7 +229,7 @@ def write_provenance(
     warmup_requests: int,
     run: dict[str, str] | None = None,
 ) -> None:
-    """Writes where a version comes from, for `styleport versions` and `lineage`; `run` is a pipeline's step."""
+    """Writes the provenance of a version, for `styleport versions` and `lineage`; `run` is a pipeline's step."""
     provenance = {
         "schema_version": 1,
         "published": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -250,7 +250,7 @@ def write_provenance(
 
 
 def _rename(folder: Path, base_path: Path, version: int | None) -> int:
-    """Gives a finished version its number; of several publishers one is first and the others take the next."""
+    """Gives a finished version its number; concurrent publishers get successive numbers."""
     while True:
         if version is not None:
             _check_free(base_path, version)
@@ -258,7 +258,7 @@ def _rename(folder: Path, base_path: Path, version: int | None) -> int:
         if number > MAX_VERSION:
             raise InputError(f"{base_path}: there is no number left after {MAX_VERSION}; give --version")
         try:
-            # No lock is needed: a rename never replaces a folder with something in it, whoever put it there meanwhile.
+            # No lock is needed: a rename never replaces a folder that is not empty.
             folder.rename(base_path / str(number))
         except OSError as error:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):

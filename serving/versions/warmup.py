@@ -1,4 +1,4 @@
-"""Warmup requests: what TensorFlow Serving runs through a version before it calls it AVAILABLE.
+"""Warmup requests: TensorFlow Serving runs them before it reports a version as AVAILABLE.
 
 The first request of each signature and size pays for graph optimization and memory; a record of such a request in
 `assets.extra/tf_serving_warmup_requests` makes the server pay instead of a user.
@@ -18,28 +18,28 @@ from toolkit.imaging.validation import MIN_SIDE
 FILE = "assets.extra/tf_serving_warmup_requests"
 # TensorFlow Serving refuses to load a version with more.
 MAX_RECORDS = 1000
-# Beyond this one picture takes gigabytes in the network, and a warmup that fails takes the version down with it.
+# A larger picture takes gigabytes in the network, and a failed warmup makes the version fail.
 MAX_SIDE = 2048
 GRAY = 0.5
 
 Size = tuple[int, int]
 """Height and width of a picture, in pixels."""
 
-# The side that style pictures are sent with, and the one that TFLite files of fixed size have.
+# The side of style pictures in requests, and in TFLite files of fixed size.
 DEFAULT_SIZES: tuple[Size, ...] = ((256, 256), (384, 384))
 
 
 def parse_sizes(text: str) -> list[Size]:
-    """Reads sizes as the command line has them.
+    """Parses sizes from the command line.
 
     Args:
         text: sides or WIDTHxHEIGHT in pixels, with commas between, such as `256,640x480`; `none` for no warmup.
 
     Returns:
-        Heights and widths, each pair once.
+        Heights and widths, without duplicates.
 
     Raises:
-        InputError: it is something else, or out of range.
+        InputError: it is malformed or out of range.
     """
     if text.strip() == "none":
         return []
@@ -56,14 +56,14 @@ def parse_sizes(text: str) -> list[Size]:
 
 
 def _takes_results(signature: dict[str, Any]) -> bool:
-    """Whether a signature wants what another one gives, such as the optimization's step: nobody calls it first."""
+    """Whether a signature needs another's outputs, such as the optimization's step, and so is never called first."""
     shapes = [tensor["shape"] for tensor in signature["inputs"].values() if tensor["dtype"] == "float32"]
     pictures = [shape for shape in shapes if len(shape) == 4 and shape[-1] == 3]
     return any(None in shape[1:] and shape not in pictures for shape in shapes)
 
 
 def _input(name: str, tensor: dict[str, Any], size: Size) -> Any:
-    """Makes one input of a request as a TensorProto: a gray picture, whatever form it is wanted in, or one step."""
+    """Creates an input of a request as a TensorProto: a gray picture in the required form, or one step."""
     import tensorflow as tf
 
     if tensor["dtype"] == "string":
@@ -73,33 +73,33 @@ def _input(name: str, tensor: dict[str, Any], size: Size) -> Any:
         return tf.make_tensor_proto(1, tf.int32)
     if tensor["dtype"] != "float32":
         raise InputError(f"no warmup can be made for {name!r}: its dtype is {tensor['dtype']}, not float32 or string")
-    # Batch, height and width; what else is free is a batch of numbers.
+    # Batch, height and width; other free dimensions are a batch of numbers.
     wanted = [1, *size, 1]
     shape = [wanted[place] if side is None else side for place, side in enumerate(tensor["shape"])]
-    # One value stands for all of them in a TensorProto, so a record is as small for 2048 pixels as for 16.
+    # A TensorProto repeats a single value, so a record is as small for 2048 pixels as for 16.
     return tf.make_tensor_proto(GRAY, tf.float32, shape)
 
 
 def requests(signatures: dict[str, Any], sizes: Sequence[Size], model: str) -> list[Any]:
-    """Makes the warmup requests of a model.
+    """Creates the warmup requests of a model.
 
     Args:
-        signatures: as the manifest has them: inputs by name, with `shape` (null where any) and `dtype`.
+        signatures: from the manifest: inputs by name, with `shape` (null where any) and `dtype`.
         sizes: height and width of the pictures, in pixels.
         model: its name on the server.
 
     Returns:
-        PredictionLog messages: one for each size and each signature but those that take another's results.
+        PredictionLog messages: one for each size and signature, except signatures that need another's outputs.
 
     Raises:
-        InputError: there would be more than TensorFlow Serving takes, or an input is of an unknown kind.
+        InputError: there would be more than TensorFlow Serving accepts, or an input is of an unknown kind.
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
     signatures = {name: signature for name, signature in signatures.items() if not _takes_results(signature)}
     if len(signatures) * len(sizes) > MAX_RECORDS:
         count = f"{len(signatures)} signatures in {len(sizes)} sizes"
-        raise InputError(f"{count} are more than the {MAX_RECORDS} warmup requests a server takes: give fewer sizes")
+        raise InputError(f"{count} are more than the {MAX_RECORDS} warmup requests of a server: give fewer sizes")
     logs = []
     for size in sizes:
         for name, signature in sorted(signatures.items()):
@@ -114,7 +114,7 @@ def requests(signatures: dict[str, Any], sizes: Sequence[Size], model: str) -> l
 
 
 def write(version: Path, signatures: dict[str, Any], sizes: Sequence[Size], model: str) -> int:
-    """Writes the warmup requests of a version, unless there are no sizes, and returns how many there are."""
+    """Writes the warmup requests of a version, unless there are no sizes, and returns their number."""
     import tensorflow as tf
 
     logs = requests(signatures, sizes, model)

@@ -1,4 +1,4 @@
-"""The tiny models, and the servers that the contract's rules are held against."""
+"""The tiny models, and the servers that the contract's rules are checked against."""
 
 import shutil
 from pathlib import Path

@@ -242,7 +242,7 @@ PAIR = "server_key: '-----BEGIN A' server_cert: '-----BEGIN B'"
 
 @pytest.mark.parametrize("text", ["", "server_key: '/key.pem' server_cert: '/cert.pem'", f"{PAIR} client_verify: true"])
 def test_an_ssl_config_holds_the_pems_themselves(text) -> None:
-    with pytest.raises(InputError, match="is no PEM"):
+    with pytest.raises(InputError, match="is not PEM"):
         parse_ssl(text)
 
 

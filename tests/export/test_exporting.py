@@ -263,7 +263,7 @@ def test_artifacts_are_measured_at_the_sizes_that_are_asked_for(tmp_path, painte
     (record,) = manifest["artifacts"]
     assert record["parity"]["pairs"] == 24
     assert record["parity"]["worst_pair"].endswith((", 32x32", ", 40x24"))
-    with pytest.raises(InputError, match="its recorded pairs is 24, measured anew it is 12"):
+    with pytest.raises(InputError, match="its recorded pairs is 24, measured again it is 12"):
         exporting.verify_bundle(tmp_path / "bundle", sizes=lambda artifact: [(24, 40)])
 
 

@@ -162,7 +162,7 @@ def test_a_model_of_batches_of_one_length_paints_any_number_of_pictures(source, 
     in_a_graph = opened.of_any_batch(freeze(opened).call())
     np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(styles)), expected, atol=1e-6)
     np.testing.assert_allclose(in_a_graph(tf.constant(contents), tf.constant(STYLE))[0], expected[0], atol=1e-6)
-    with pytest.raises(InputError, match="batches of one length, stays end-to-end"):
+    with pytest.raises(InputError, match="batch length stays end-to-end"):
         open_model(path, options=SourceOptions(split_at="x"))
 
 
@@ -317,7 +317,7 @@ def test_a_class_that_is_not_known_is_named_with_the_option_to_give(tmp_path):
     model.save(path)
     said = refusal(open_model, path)
     assert said.startswith(
-        f"{path}: its class 'NowhereElse' is not known, and the file brings no code along: give --import"
+        f"{path}: its class 'NowhereElse' is not known, and the file contains no code: give --import"
     )
 
 
@@ -419,7 +419,7 @@ def test_an_end_to_end_model_has_the_call_of_all_and_no_strength_but_1(tmp_path)
     layer_kinds.KINDS["batches of 4"]().save(tmp_path / "model.keras")
     opened = open_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(opened(CONTENT, STYLE, strength=1), opened(CONTENT, STYLE))
-    with pytest.raises(InputError, match="an end-to-end model has none but 1"):
+    with pytest.raises(InputError, match="an end-to-end model supports only 1"):
         opened(CONTENT, STYLE, strength=0.5)
-    with pytest.raises(InputError, match="an end-to-end model has none but 1"):
+    with pytest.raises(InputError, match="an end-to-end model supports only 1"):
         ImageStylizer(opened, StylizeOptions(strength=0.5))

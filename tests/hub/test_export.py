@@ -205,7 +205,7 @@ def test_an_end_to_end_model_has_no_strength(run, keras_bundle, pictures):
     arguments = [pictures / "cat.png", pictures / "starry_night.png", "-o", pictures / "out.png", "--strength", "0.5"]
     code, _, error = run("stylize", *arguments, "--model", keras_bundle)
     assert code == 2
-    assert "an end-to-end model has none but 1; where it has a bottleneck, --split-at names it" in error
+    assert "an end-to-end model supports only 1; if it has a bottleneck, give --split-at" in error
 
 
 # What is opened again in another process, after other models
@@ -251,7 +251,7 @@ def test_a_module_of_a_model_s_own_classes_is_named_to_each_command_and_never_im
     code, _, error = run(*export)
     assert code == 2
     assert error.startswith(
-        "custom.keras: its class 'Halved' is not known, and the file brings no code along: give --import"
+        "custom.keras: its class 'Halved' is not known, and the file contains no code: give --import"
     )
     code, _, error = run(*export, "--import", "my_layers")
     assert code == 0, error
@@ -306,7 +306,7 @@ def test_options_take_the_method_from_the_source(two_inputs, tmp_path):
 def test_a_tensor_that_does_not_separate_is_refused_with_those_that_do(run, two_inputs, tmp_path):
     for tensor, said in (
         ("look_1/Relu", "it depends on the content"),
-        ("scale_1/BiasAdd", "the picture depends on the style past it"),
+        ("scale_1/BiasAdd", "the picture also depends on the style in other ways"),
         ("nowhere", "the graph has no such tensor"),
         ("read_1/BiasAdd", "neither [B, 1, 1, D] nor [B, D]"),
     ):
@@ -332,14 +332,14 @@ def test_a_model_of_one_size_says_which_size_to_give(run, tmp_path):
     assert code == 0, error
     assert run("verify", tmp_path / "bundle")[0] == 0
     code, _, error = run("export", tmp_path / "cut", "--model", tmp_path / "fixed.keras", "--split-at", "x")
-    assert "what takes pictures of one size, or batches of one length, stays end-to-end" in error
+    assert "a model of fixed picture size or batch length stays end-to-end" in error
 
 
 def test_end_to_end_is_no_method_to_ask_for(run, tmp_path):
     code, _, error = run("export", tmp_path / "other", "--method", "one-piece")
     assert code == 2
     assert "unknown method 'one-piece'" in error
-    assert "a stylizer is kept end-to-end by --split-at none" in error
+    assert "--split-at none keeps a stylizer end-to-end" in error
 
 
 def test_a_gate_that_is_missed_is_reported_as_always(run, two_inputs, tmp_path, small, monkeypatch):

@@ -141,7 +141,7 @@ def test_a_plain_tar_broken_off_between_two_members_is_found(cache, server):
             archive.addfile(info, io.BytesIO(data))
     assert hub.resolve(server.put("/whole.tar", servers.unannounced(stream.getvalue()))).path.is_dir()
     handle = server.put("/broken.tar", servers.unannounced(stream.getvalue()[:1024]))
-    assert "does not end behind its last member" in not_resolved(handle)
+    assert "does not end after its last member" in not_resolved(handle)
 
 
 @pytest.mark.timeout(60)
@@ -149,7 +149,7 @@ def test_a_plain_tar_broken_off_between_two_members_is_found(cache, server):
 def test_a_server_that_drips_is_left_in_time(cache, server, header_only):
     handle = server.put("/stylizer.tar.gz", servers.dripping(GOOD * 2000, 0.05, header_only))
     said = not_resolved(handle, WorkError)
-    assert f"{handle}: cannot be fetched: n" in said  # no answer within, or not whole within
+    assert f"{handle}: cannot be fetched: n" in said  # no answer within, or not complete within
     assert "within 1 s" in said
     assert left_in(cache) == []
 
@@ -236,8 +236,8 @@ HOSTILE = {
     "zeros": (bomb(), "unpack to more than 1048576 bytes"),
     "long header": (long_header(), "header of the archive is larger"),
     "many members": (packed(MODEL, *(member(f"{i}") for i in range(10_001))), "more than 10000 members"),
-    "something behind": (packed(MODEL, extra=b"more"), "not a whole .tar.gz"),
-    "another member behind": (GOOD + GOOD, "does not end behind its last member"),
+    "something behind": (packed(MODEL, extra=b"more"), "not a complete .tar.gz"),
+    "another member behind": (GOOD + GOOD, "does not end after its last member"),
     "two of one name": (packed(MODEL, MODEL), "two of its members are named"),
     "file and folder": (packed(MODEL, member("saved_model.pb/a", b"!")), "is both a file and a folder"),
     "folder and file": (packed(member("a/b", b"!"), MODEL, member("a", b"!")), "is both a file and a folder"),
@@ -246,9 +246,9 @@ HOSTILE = {
     "long name": (packed(MODEL, member("a/" * 2100, b"!")), "a member's name has 4199 letters"),
     "no model": (packed(member("readme.txt", b"hello")), "holds no SavedModel"),
     "model in a folder": (packed(member("stylizer/saved_model.pb", b"a graph")), "not at the archive's top"),
-    "web page": (b"<html>Sign in</html>" * 100, "not a whole .tar.gz"),
-    "nothing": (b"", "not a whole .tar.gz"),
-    "other compression": (bz2.compress(b"tar"), "not a whole .tar.gz"),
+    "web page": (b"<html>Sign in</html>" * 100, "not a complete .tar.gz"),
+    "nothing": (b"", "not a complete .tar.gz"),
+    "other compression": (bz2.compress(b"tar"), "not a complete .tar.gz"),
 }
 
 
@@ -265,13 +265,13 @@ def test_a_hostile_archive_is_refused_and_leaves_nothing(cache, server, tmp_path
 
 def test_ten_gigabytes_announced_are_refused_before_they_are_read(cache, server):
     handle = server.put("/stylizer.tar.gz", servers.announced(GOOD, 10 << 30))
-    assert "10737418240 bytes are over the limit of 2147483648" in not_resolved(handle, limits=None)
+    assert "10737418240 bytes exceed the limit of 2147483648" in not_resolved(handle, limits=None)
     assert left_in(cache) == []
 
 
 def test_more_than_the_limit_without_an_announcement_is_refused(cache, server):
     handle = server.put("/stylizer.tar.gz", servers.unannounced(os.urandom(3 << 20)))
-    assert "more than 1048576 bytes are over the limit" in not_resolved(handle)
+    assert "more than 1048576 bytes exceed the limit" in not_resolved(handle)
     assert left_in(cache) == []
 
 
@@ -456,7 +456,7 @@ def test_what_fetch_may_take_is_bounded_by_its_options(run, cache, server, tmp_p
     handle = server.put("/a.tar.gz", servers.announced(b"", 3_000_000))
     code, _, error = run("fetch", handle, tmp_path / "copy", "--max-size", "2")
     assert code == 2
-    assert "3000000 bytes are over the limit of 2000000" in error
+    assert "3000000 bytes exceed the limit of 2000000" in error
 
 
 @pytest.mark.parametrize("handle", ["nowhere", "nowhere.tar.gz", "."])
@@ -541,7 +541,7 @@ def test_an_archive_of_part_of_a_module_is_refused_and_not_asked_for_twice(cache
             if "index" not in info.name:
                 part.addfile(info, whole.extractfile(info))
     handle = server.put("/stylizer/2", servers.whole(stream.getvalue()))
-    assert "holds no whole SavedModel: it lacks variables/variables.index" in not_resolved(handle)
+    assert "holds an incomplete SavedModel: variables/variables.index is missing" in not_resolved(handle)
     assert len(server.asked) == 1
 
 

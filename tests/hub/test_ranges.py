@@ -97,7 +97,7 @@ def test_8_bit_samples_are_rounded_and_have_one_range(tmp_path):
 def test_what_is_beyond_black_and_white_is_cut_where_the_range_is_said(tmp_path):
     path = saved(tmp_path / "brighter.keras", lambda content, style: content * 1.5 + 0.0 * style[:, :1, :1])
     assert (
-        "it gives samples from 0 to 1.5, not in 0..1: give black and white as --range output=LOW..HIGH"
+        "it returns samples from 0 to 1.5, outside 0..1: give black and white as --range output=LOW..HIGH"
         in not_opened(path)
     )
     painted = open_model(path, options=said("output=0..1"))(CONTENT, STYLE)
@@ -119,13 +119,13 @@ def test_a_pair_that_is_cut_out_of_a_model_converts_as_the_whole_does(two_inputs
 @pytest.mark.parametrize(
     ("takes", "meant"),
     [
-        ((-1, 1), "give --range output=-1..1, or --range -1..1 if it takes its pictures so, too"),
-        ((0, 255), "give --range output=0..255, or --range 0..255 if it takes its pictures so, too"),
+        ((-1, 1), "give --range output=-1..1, or --range -1..1 if its inputs have that range too"),
+        ((0, 255), "give --range output=0..255, or --range 0..255 if its inputs have that range too"),
     ],
 )
 def test_a_range_that_is_not_said_is_seen_in_what_the_model_gives(tmp_path, takes, meant):
     told = not_opened(negatives.write(tmp_path / "negative", takes))
-    assert told.startswith("it gives samples from ")
+    assert told.startswith("it returns samples from ")
     assert told.endswith(meant)
 
 
@@ -153,7 +153,7 @@ def test_a_range_that_is_not_said_is_read_off_the_first_layers(tmp_path, prepare
     if bounds is None:
         assert open_model(path)(CONTENT).shape == CONTENT.shape
     else:
-        assert not_opened(path).startswith(f"its first layers take content in {bounds}")
+        assert not_opened(path).startswith(f"its first layers expect content in {bounds}")
         assert f"give --range input={bounds}" in not_opened(path)
         assert open_model(path, options=SourceOptions(value_range=f"input={bounds}"))(CONTENT).shape == CONTENT.shape
 
@@ -164,7 +164,7 @@ def test_both_ends_are_told_in_one_line(tmp_path):
         return -keras.ops.tanh(prepared[0] + 0.1 * prepared[1][:, :1, :1])
 
     told = not_opened(saved(tmp_path / "both.keras", paint))
-    assert told.startswith("its first layers take content and style in 0..255 and it gives samples from ")
+    assert told.startswith("its first layers expect content and style in 0..255 and it returns samples from ")
     assert told.endswith("give --range input=0..255,output=-1..1")
 
 
@@ -175,8 +175,8 @@ def test_both_ends_are_told_in_one_line(tmp_path):
         (lambda content: 0 * content + 1, "paints sample pictures white: "),
         (lambda content: 0 * content + 0.5, "paints sample pictures in one color: "),
         (lambda content: keras.ops.sigmoid(content - 1000) + 0 * content, "paints sample pictures black: "),
-        (lambda content: keras.ops.sqrt(content - 2), "gives NaN or infinity for sample pictures"),
-        (lambda content: content / (0 * content), "gives NaN or infinity for sample pictures"),
+        (lambda content: keras.ops.sqrt(content - 2), "returns NaN or infinity for sample pictures"),
+        (lambda content: content / (0 * content), "returns NaN or infinity for sample pictures"),
     ],
 )
 def test_what_nobody_wants_painted_is_refused(tmp_path, paint, why):
@@ -187,7 +187,7 @@ def test_what_nobody_wants_painted_is_refused(tmp_path, paint, why):
 def test_a_range_that_is_said_wrong_is_refused_where_all_would_be_white(tmp_path, value_range):
     told = not_opened(negatives.write(tmp_path / "negative", (0, 255)), said(value_range))
     assert "paints sample pictures white: for pictures in " in told
-    assert "read in 0..1; if it takes or gives another range, say so" in told
+    assert "read in 0..1; if it uses another range, give --range input" in told
 
 
 def test_a_model_that_cannot_be_run_is_refused_with_the_reason(tmp_path):
@@ -251,7 +251,7 @@ def test_stylize_converts_or_tells(run, tmp_path, pictures):
     ]
     code, _, error = run(*arguments)
     assert (code, (tmp_path / "out.png").exists()) == (2, False)
-    assert "give --range output=0..255, or --range 0..255 if it takes its pictures so, too" in error
+    assert "give --range output=0..255, or --range 0..255 if its inputs have that range too" in error
     assert run(*arguments, "--range=input=0..255,output=0..255", "--style-size", "96")[0] == 0
     content, style = (images.load_image(pictures / name)[None] for name in ("cat.png", "starry_night.png"))
     painted = images.load_image(tmp_path / "out.png")[None]
@@ -263,7 +263,7 @@ def test_a_range_of_ours_is_refused(run, bundle, tmp_path, pictures):
     for model in ("magenta-mobile", bundle):
         code, _, error = run(*arguments, "--model", model, "--range", "-1..1")
         assert code == 2
-        assert error.startswith("--range -1..1: magenta-mobile is called as all of ours are")
+        assert error.startswith("--range -1..1: magenta-mobile is not an external model")
     code, _, error = run("export", tmp_path / "bundle", "--method", "optimization", "--range", "-1..1")
     assert (code, error) == (2, "--range has no effect with --method optimization: leave it out")
 
@@ -286,7 +286,7 @@ def test_the_picture_among_a_keras_models_outputs_is_found_or_named(tmp_path):
     np.testing.assert_allclose(model(CONTENT), 1 - CONTENT, atol=1e-6)
     path = tmp_path / "none.keras"
     keras.Model(content, mean).save(path)
-    assert "output 'mean' of 'call' is no pictures, float32 [?,3]: they have 2 dimensions" in not_opened(path)
+    assert "output 'mean' of 'call' is not pictures, float32 [?,3]: they have 2 dimensions" in not_opened(path)
 
 
 # All of it

@@ -93,23 +93,23 @@ def test_a_name_that_is_not_there_is_refused(given, said):
 @pytest.mark.parametrize(
     ("tensor", "why"),
     [
-        (Tensor((None, 100), "float32"), "they have 2 dimensions, where pictures have four"),
-        (Tensor((None, None, 3), "float32"), "they have 3 dimensions, where pictures have four"),
+        (Tensor((None, 100), "float32"), "they have 2 dimensions, but pictures have four"),
+        (Tensor((None, None, 3), "float32"), "they have 3 dimensions, but pictures have four"),
         (Tensor((), "string"), "their samples are string, not one of float32, "),
         (Tensor((None, None, None, 3), "int64"), "their samples are int64, not one of float32, "),
-        (Tensor((None, None, None, 1), "float32"), "they are grays of one channel, where pictures are RGB"),
-        (Tensor((None, 1, None, None), "float32"), "they are grays of one channel, where pictures are RGB"),
-        (Tensor((1, 1, 64, 64), "float32"), "they are grays of one channel, where pictures are RGB"),
-        (Tensor((None, None, None, 4), "float32"), "they are four channels, where pictures are RGB"),
-        (Tensor((None, 64, 64, 7), "float32"), "they are of 7 channels, where pictures are RGB"),
+        (Tensor((None, None, None, 1), "float32"), "they are gray with one channel, but pictures are RGB"),
+        (Tensor((None, 1, None, None), "float32"), "they are gray with one channel, but pictures are RGB"),
+        (Tensor((1, 1, 64, 64), "float32"), "they are gray with one channel, but pictures are RGB"),
+        (Tensor((None, None, None, 4), "float32"), "they are four channels, but pictures are RGB"),
+        (Tensor((None, 64, 64, 7), "float32"), "they are of 7 channels, but pictures are RGB"),
     ],
 )
 def test_what_are_no_pictures_is_refused_with_the_reason_and_without_a_hint_that_cannot_help(tensor, why):
     said = refusal(found, call=Signature({"content": PICTURES, "style": tensor}, {"picture": PICTURES}))
-    assert f"input 'style' of 'call' takes no pictures, {tensor}: {why}" in said
+    assert f"input 'style' of 'call' does not take pictures, {tensor}: {why}" in said
     assert "--inputs" not in said
     said = refusal(found, call=Signature(signature("content", "style").inputs, {"picture": tensor}))
-    assert f"output 'picture' of 'call' is no pictures, {tensor}: {why}" in said
+    assert f"output 'picture' of 'call' is not pictures, {tensor}: {why}" in said
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "float64", "uint8"])
@@ -131,7 +131,7 @@ def test_pictures_of_other_types_and_layouts_are_taken(dtype, shape, channels_la
 
 def test_the_number_of_inputs_is_told():
     said = refusal(found, call=signature("content", "style", "strength"))
-    assert "'call' takes 3 inputs; of 'strength', float32 [?,?,?,3], nothing is known" in said
+    assert "'call' takes 3 inputs, with unknown 'strength', float32 [?,?,?,3]" in said
     assert "'call' takes no input: " in refusal(found, call=signature())
 
 
@@ -139,7 +139,7 @@ def test_one_input_is_the_content_of_a_model_of_one_style():
     assert found(call=signature("x")) == SignatureBinding("call", "x", None, "output_0")
     assert found("content=my_style", call=signature("my_style")).content == "my_style"
     assert "has no input 'y'" in refusal(found, "content=y", call=signature("x"))
-    assert "takes 'x' alone, which is the content" in refusal(found, "style=x", call=signature("x"))
+    assert "takes only 'x', the content" in refusal(found, "style=x", call=signature("x"))
 
 
 def test_where_another_signature_may_help_all_are_named():
@@ -149,7 +149,7 @@ def test_where_another_signature_may_help_all_are_named():
 
 
 def test_a_model_without_signatures_is_refused():
-    assert refusal(found) == "module: has no signatures; save it with one that takes a content and a style picture"
+    assert refusal(found) == "module: has no signatures; save it with a signature for a content and a style picture"
 
 
 @pytest.mark.parametrize(

@@ -57,14 +57,14 @@ def painted(network, content):
 
 
 def test_what_its_range_is_is_read_off_it(network):
-    with pytest.raises(InputError, match=r"first layers take content in 0..255 and it gives .*: give --range 0..255$"):
+    with pytest.raises(InputError, match=r"layers expect content in 0..255 and it returns .*: give --range 0..255$"):
         open_model(network)
 
 
 @pytest.mark.parametrize("said", ["style=0..255", "content=0..255,style=-1..1,output=0..255"])
 def test_a_range_of_the_style_that_it_does_not_take_is_refused(run, network, tmp_path, said):
     arguments = ["stylize", tmp_path / "photo.png", "-o", tmp_path / "out.png", "--model", network, "--range", said]
-    told = f"--range {said}: the model takes no style picture; leave the range of the style out"
+    told = f"--range {said}: the model takes no style picture; leave out the range of the style"
     images.save_image(CONTENT[0], tmp_path / "photo.png")
     assert run(*arguments) == (2, "", told)
 
@@ -166,18 +166,18 @@ def test_a_style_and_its_options_are_refused(run, exported, network, pictures, t
     with_style = ["stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", tmp_path / "out.png"]
     code, _, error = run(*with_style, "--model", exported)
     assert code == 2
-    assert "has its style inside and takes no STYLE" in error
+    assert "has a built-in style and takes no STYLE" in error
     code, _, error = run(*arguments, network, "--range", "0..255", "--split-at", "x")
-    assert (code, error) == (2, "--split-at 'x': the model takes a content alone: it reads no style to cut off")
+    assert (code, error) == (2, "--split-at 'x': the model takes only a content, and cannot be split")
     code, _, error = run("compare", *with_style[1:], "--model", exported)
-    assert (code, "has its style inside and paints in no other" in error) == (2, True)
+    assert (code, "has a built-in style and paints in no other" in error) == (2, True)
     assert not (tmp_path / "out.png").exists()
 
 
 def test_what_it_cannot_be_exported_as_is_refused(run, network, tmp_path, pictures):
     arguments = ["export", tmp_path / "bundle", "--model", network, "--range", "0..255"]
     code, _, error = run(*arguments, "--bake", pictures / "starry_night.png")
-    assert (code, "its one style is inside, and no other can be baked in" in error) == (2, True)
+    assert (code, "the model has a built-in style, and no other can be baked in" in error) == (2, True)
     assert not (tmp_path / "bundle").exists()
 
 

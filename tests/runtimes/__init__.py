@@ -1,1 +1,1 @@
-"""The same pairs, held against the same gates, on every runtime that the artifacts are made for: `make runtimes`."""
+"""The same pairs, checked against the same gates, on every runtime that the artifacts are made for: `make runtimes`."""

@@ -42,7 +42,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An artifact, held against the float32 model on a runtime.
+    """An artifact, checked against the float32 model on a runtime.
 
     Attributes:
         runtime: its name.
@@ -100,11 +100,11 @@ class Runtime(ABC):
         return artifact.format == "tflite"
 
     def sizes(self, artifact: Artifact) -> list[tuple[int, int]]:
-        """Returns the heights and widths at which an artifact is held against the float32 model."""
+        """Returns the heights and widths at which an artifact is checked against the float32 model."""
         return evaluation.sizes_of(artifact)
 
     def evaluate(self, bundle: Path, artifact: Artifact, reference: evaluation.ReferenceOutputs) -> Evaluated:
-        """Runs an artifact on every pair, and holds it against its gate.
+        """Runs an artifact on every pair, and checks it against its gate.
 
         Args:
             bundle: the bundle's folder.

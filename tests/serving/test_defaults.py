@@ -84,7 +84,7 @@ def test_request_names_the_model_that_a_server_does_not_have(run, base, photo, t
     finally:
         process.stop()
     assert code == 1
-    assert "--model stylizer is asked for" in error
+    assert "--model stylizer was requested" in error
 
 
 def test_publish_ends_with_the_command_that_follows(run, tmp_path, monkeypatch):

@@ -33,7 +33,7 @@ def refine(styleport, photos, painting):
 def test_ctrl_c_leaves_the_picture_as_it_stands_and_tells_where(refine, tmp_path):
     session = refine("photos/one.png", "-o", "new/out.png", ctrl_c=CtrlC("one.png: step 2/5000"))
     assert session.code == 130, session.text
-    told = r"styleport: interrupted after \d+ of 5000 steps; the picture as it stands is in new/out\.png"
+    told = r"styleport: interrupted after \d+ of 5000 steps; the current picture is in new/out\.png"
     assert re.fullmatch(told, session.unbroken[-1]), session.text
     assert "one.png: building the graph" in session.written.decode(errors="replace")
     assert images.load_image(tmp_path / "new" / "out.png").shape == (50, 70, 3)

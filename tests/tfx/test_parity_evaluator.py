@@ -79,7 +79,7 @@ def test_a_model_that_cannot_be_loaded_is_not_blessed(place, copied, tmp_path):
     assert blessing.get_int_custom_property("blessed") == 0
     assert (tmp_path / "blessing" / "NOT_BLESSED").is_file()
     (failure,) = told["failures"]
-    assert failure.startswith("smoke test: image_bytes gave no picture")
+    assert failure.startswith("smoke test: image_bytes returned no picture")
     assert blessing.get_string_custom_property("blessing_message") == failure
 
 
@@ -110,7 +110,7 @@ def test_the_fingerprint_of_a_folder_changes_with_a_picture(pictures, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"style_image_bytes": b"no picture"}, "style 1 is no JPEG or PNG picture"),
+        ({"style_image_bytes": b"no picture"}, "style 1 is not a JPEG or PNG picture"),
         ({"style_image_bytes": None}, "each needs one content_image_bytes and one style_image_bytes"),
     ],
 )
@@ -122,7 +122,7 @@ def test_an_example_that_is_no_pair_is_refused(encoded, tmp_path, change, messag
 
 def test_examples_that_are_damaged_or_none_are_refused(tmp_path):
     file = write_examples(tmp_path / "Split-eval", [])
-    with pytest.raises(InputError, match="there are none"):
+    with pytest.raises(InputError, match="none found"):
         pairs.from_examples([file])
     file.write_bytes(b"not gzipped")
     with pytest.raises(InputError, match="cannot be read"):

@@ -79,7 +79,7 @@ def test_a_second_run_takes_everything_from_the_cache(place):
     before = place.versions()
     told = place.shell(place.commands[0])
     assert told.splitlines()[:5] == [f"{name}: cached" for name in NAMES]
-    assert f"nothing changed; already pushed: version {before[0]}" in told
+    assert f"unchanged; already pushed: version {before[0]}" in told
     assert place.versions() == before
 
 
@@ -172,8 +172,8 @@ def test_the_lineage_of_a_pushed_version_is_complete(place):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"gates": {"tflite/int8": {"psnr": 20}}}, "never wider"),
-        ({"gates": {"tflite/int9": {"psnr": 40}}}, "no gate is of 'tflite/int9'"),
+        ({"gates": {"tflite/int8": {"psnr": 20}}}, "must not be wider"),
+        ({"gates": {"tflite/int9": {"psnr": 40}}}, "there is no gate for 'tflite/int9'"),
         ({"gates": {"tflite/int8": 40}}, "gates are bounds by metric"),
         ({"source": "no such model"}, "no model 'no such model'"),
         ({"pictures": Path("nowhere")}, "cannot read nowhere/contents"),
@@ -191,5 +191,5 @@ def test_what_cannot_be_made_is_refused_before_anything_runs(settings, changes, 
 
 def test_what_is_pushed_must_be_among_the_formats(settings):
     options = dataclasses.replace(settings.options, formats=("tflite",))
-    with pytest.raises(InputError, match="no saved_model, which is what is pushed"):
+    with pytest.raises(InputError, match="no saved_model, which is pushed"):
         create_pipeline(dataclasses.replace(settings, options=options))

@@ -164,7 +164,7 @@ def test_export_finds_out_first_that_no_temporary_file_can_be_made(capfd, monkey
     with monkeypatch.context() as patch:  # pytest makes temporary files, too
         patch.setattr("tempfile.gettempdir", missing)
         assert cli.run(["export", str(tmp_path / "bundle")]) == 2
-    assert "no folder for temporary files" in capfd.readouterr().err
+    assert "no writable folder for temporary files" in capfd.readouterr().err
 
 
 def test_an_interrupt_ends_with_code_130(command):
@@ -304,7 +304,7 @@ def test_a_tflite_pair_without_a_runtime_names_the_extra(pictures, tmp_path, sma
         *("stylize", pictures / "cat.png", pictures / "starry_night.png", "-o", out, *arguments),
     )
     assert result.returncode == 2
-    assert result.stderr == "styleport: running .tflite files takes LiteRT: pip install ai-edge-litert\n"
+    assert result.stderr == "styleport: running .tflite files needs LiteRT: pip install ai-edge-litert\n"
     assert not out.exists()
 
 

@@ -186,7 +186,7 @@ def test_a_run_of_optimization_refuses_another_of_the_same_object_and_goes_on():
 
     transfer.fit(LARGE, 1 - LARGE, epochs=1, steps_per_epoch=2, verbose=0, callbacks=[Others()])
     assert len(transfer.curve) == 2
-    said = "a run of this StyleTransfer is going on: wait for its end, or make another object"
+    said = "a run of this StyleTransfer is in progress: wait for its end, or make another object"
     assert refused == [said] * 8
     with pytest.raises(InputError, match="epochs is 0"):
         transfer.fit(LARGE, LARGE, epochs=0)

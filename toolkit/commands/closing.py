@@ -1,7 +1,7 @@
-"""The closing lines of a command at a terminal: what was made, how large, how long it took, and what to do next.
+"""Prints the closing lines of a command at a terminal: results, their size, the duration, and next commands.
 
-Standard output stays with paths, tables and JSON, which scripts read. These lines go to standard error, and only where
-that is a terminal, as progress bars do.
+Standard output has only paths, tables and JSON for scripts. These lines go to standard error, and only to a terminal,
+like progress bars.
 """
 
 import contextlib
@@ -38,15 +38,15 @@ def timed() -> Iterator[None]:
 def print_closing(
     made: Iterable[str | os.PathLike[str]] = (), *, follow: Sequence[Sequence[str | os.PathLike[str]]] = ()
 ) -> None:
-    """Prints the closing lines of a command that made something; prints nothing where standard error is no terminal.
+    """Prints the closing lines of a command; prints nothing if standard error is not a terminal.
 
     Args:
         made: files and folders that the command wrote.
-        follow: one or two command lines that make sense next, each as a list of arguments.
+        follow: one or two suggested next command lines, each as a list of arguments.
     """
     if not sys.stderr.isatty():
         return
-    # Not through Rich: a command line must be copied whole, so the terminal itself breaks it.
+    # Not through Rich: the terminal itself wraps the command line, so that it can be copied.
     paths = list(made)
     began = _began.get()
     seconds = "" if began is None else f" in {time.monotonic() - began:.1f} s"
@@ -61,12 +61,7 @@ def print_closing(
 
 
 def given(context: "typer.Context", *names: str) -> list[str]:
-    """Returns options as the command line has them, for a command that follows.
-
-    Args:
-        context: of the command.
-        names: of its parameters; those that are not given are left out.
-    """
+    """Returns the given options among `names` as words of a following command line."""
     words: list[str] = []
     for name in filter(lambda parameter: is_given(context, parameter), names):
         value = context.params[name]
@@ -86,11 +81,7 @@ def broader(side: int, detail: int) -> list[str]:
 
 
 def size(count: int) -> str:
-    """Returns a number of bytes as people read it, such as `1.4 MB`.
-
-    Args:
-        count: bytes.
-    """
+    """Formats a number of bytes for people, such as `1.4 MB`."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= factor:
             return f"{count / factor:.1f} {unit}"
@@ -98,7 +89,7 @@ def size(count: int) -> str:
 
 
 def _bytes(path: "StrPath") -> int:
-    """The bytes of a file, or of all files in a folder; 0 for what is not on this file system."""
+    """The bytes of a file, or of all files in a folder; 0 for paths on other file systems."""
     given = Path(path)
     try:
         files = (file for file in given.rglob("*") if file.is_file()) if given.is_dir() else [given]

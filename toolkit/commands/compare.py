@@ -29,7 +29,7 @@ def compare(
     artifact: Annotated[
         str | None,
         typer.Option(
-            help="Artifact of a bundle, as inspect lists them. By default, the one that stylize takes.",
+            help="Artifact of a bundle, as listed by inspect. The default is the same as for stylize.",
             autocompletion=completion.artifacts,
         ),
     ] = None,
@@ -102,7 +102,9 @@ def compare(
     make_folder(output.parent)
     save_image(side_by_side(panels), output)
     if interrupted:
-        raise interruption.stopped(len(transfer.curve), steps, f"the pictures as they stand are in {output}")
+        raise interruption.stopped(len(transfer.curve), steps, f"the current pictures are in {output}")
     print_path(output)
-    of_model = closing.given(context, "model", "artifact", "inputs", "split_at", "value_range", "imports", "trust")
-    closing.print_closing([output], follow=[["styleport", "stylize", content, style, "-o", "painted.png", *of_model]])
+    options_given = closing.given(context, "model", "artifact", "inputs", "split_at", "value_range", "imports", "trust")
+    closing.print_closing(
+        [output], follow=[["styleport", "stylize", content, style, "-o", "painted.png", *options_given]]
+    )

@@ -1,4 +1,4 @@
-"""`styleport fetch`: a local copy of a module, with its sha256."""
+"""`styleport fetch`: saves a local copy of a module, with its sha256."""
 
 from pathlib import Path
 from typing import Annotated

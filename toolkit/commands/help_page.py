@@ -1,4 +1,4 @@
-"""The layout of `--help`: names are whole in a narrow terminal, and examples show how a command is called."""
+"""The layout of `--help`: keeps names unbroken in narrow terminals, and shows examples."""
 
 import re
 from collections import defaultdict
@@ -10,25 +10,25 @@ from typer.core import TyperCommand
 from toolkit.commands import option_numbers
 from toolkit.commands.command_line import long_name
 
-# How the parser shows a kind of value, and how the help does.
+# The parser's names of value types, and those in the help.
 _KIND = re.compile(r"<(.+?)( range)?>")
 _KINDS = {"int": "INTEGER", "float": "NUMBER", "str": "TEXT", "path": "PATH"}
 _LIST = re.compile(r"<?list\[(\w+)\]>?")
 _DEFAULT = re.compile(r"\[default: \(([^)]*)\)")
-# How the parser shows which numbers are taken: `x>=16`, `0<=x<=1`.
+# The parser's notation of number limits: `x>=16`, `0<=x<=1`.
 _BOUNDED, _BELOW, _ABOVE = (
     re.compile(pattern) for pattern in (r"(-?[\d.]+)<=x<=(-?[\d.]+)", r"\bx<=(-?[\d.]+)", r"\bx>=(-?[\d.]+)")
 )
 
-# Stands for the hyphens of an option's name, which is never broken, while lines are laid out.
+# Replaces hyphens in option names during layout, so that the names are not broken.
 _OPTION, _HYPHEN = re.compile(r"--[\w-]+"), "\ue000"
 
 
 class HelpfulCommand(TyperCommand):
-    """A command whose usage line has what must be given, and whose help ends with examples.
+    """A command with required options in its usage line, and examples at the end of its help.
 
     Attributes:
-        examples: command lines that run as they are, once their files are there.
+        examples: command lines that work as written if their files exist.
         check: run before the work, once the arguments are read.
     """
 
@@ -36,19 +36,19 @@ class HelpfulCommand(TyperCommand):
     check: Callable[[], None] | None = None
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Reads the arguments, and refuses numbers that no command has a use for."""
+        """Parses the arguments, and refuses numbers that are not finite or too large."""
         left = super().parse_args(ctx, args)
         option_numbers.check(ctx)
         return left
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs the command, unless its check refuses."""
+        """Runs the check, then the command."""
         if self.check is not None:
             self.check()
         return super().invoke(ctx)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Returns the words of the usage line: arguments, the options that must be given, and the others."""
+        """Returns the words of the usage line: arguments, required options, and `[OPTIONS]`."""
         arguments = [_argument(parameter) for parameter in self.params if parameter.param_type_name == "argument"]
         required = [
             f"{long_name(parameter)} {_value(parameter, ctx)}"
@@ -58,11 +58,11 @@ class HelpfulCommand(TyperCommand):
         return [*arguments, *required, "[OPTIONS]"]
 
     def get_help(self, ctx: Any) -> str:
-        """Returns the whole page."""
+        """Returns the help page."""
         return super().get_help(ctx).replace(_HYPHEN, "-")
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Writes arguments and options, in the panels that they belong to."""
+        """Writes arguments and options in their panels."""
         panels: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -86,7 +86,7 @@ class HelpfulCommand(TyperCommand):
 
 
 def first_paragraph(text: str | None) -> str:
-    """Returns what a list of commands says of one: the first paragraph of its help, whole."""
+    """Returns the first paragraph of a help text, for the list of commands."""
     return " ".join((text or "").strip().split("\n\n")[0].split())
 
 

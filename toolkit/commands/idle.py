@@ -1,4 +1,4 @@
-"""Options that would change nothing are refused: whoever gives one expects something of it."""
+"""Refuses options that would have no effect, because users who give them expect one."""
 
 import typer
 
@@ -7,18 +7,14 @@ from toolkit.errors import InputError
 
 
 def refuse_idle(context: typer.Context, idle: dict[str, str | None]) -> None:
-    """Refuses options that are given and have no effect beside the others; `idle` says when, or None, by parameter."""
+    """Refuses given options that have no effect; `idle` has the reason, or None, by parameter."""
     for name, reason in idle.items():
         if reason is not None and is_given(context, name):
             raise InputError(f"{option(context, name)} has no effect {reason}: leave it out")
 
 
 def for_external_models(model: str) -> dict[str, str | None]:
-    """Returns why options that load what others have made have no effect, for `refuse_idle`.
-
-    Args:
-        model: as `--model` names it.
-    """
+    """Returns why `--import` and `--trust` have no effect for a `--model`, for `refuse_idle`."""
     from toolkit import presets
 
     return dict.fromkeys(("imports", "trust"), "on a preset" if model in presets.names() else None)

@@ -1,4 +1,4 @@
-"""The end of a run that Ctrl-C has stopped after a step: a line with what stands, and the signal's exit code."""
+"""Ends a command after Ctrl-C, with a line about the results so far and the signal's exit code."""
 
 import signal
 
@@ -8,16 +8,13 @@ from toolkit.printing import print_remark
 
 
 def stopped(done: int, steps: int, stands: str, more: str = "") -> typer.Exit:
-    """Says on standard error how far a run came.
+    """Prints how far an interrupted run came, and returns the exit to raise.
 
     Args:
-        done: steps that were taken.
-        steps: of the whole run.
-        stands: what is left, such as `the picture as it stands is in painted.png`.
-        more: what else is to be said, such as how the run is continued.
-
-    Returns:
-        What to raise.
+        done: number of steps taken.
+        steps: number of steps of the whole run.
+        stands: the result so far, such as `the current picture is in painted.png`.
+        more: a further remark, such as how to resume the run.
     """
     message = "; ".join(filter(None, (f"interrupted after {done} of {steps} steps", stands, more)))
     print_remark(f"styleport: {message}")

@@ -18,7 +18,7 @@ class Job:
 
     Attributes:
         content: path of the content picture.
-        style: path of the style picture; None where the model has it inside.
+        style: path of the style picture; None if the model has a built-in style.
         output: path of the picture to write.
     """
 
@@ -32,10 +32,10 @@ class Output:
     """The target of the results.
 
     Attributes:
-        path: as it was given; of a folder without the slash at its end.
-        is_folder: it is a folder, there or not.
-        suffix: of the pictures in a folder, in lower case, with its dot; None for that of each photo.
-        keep_folders: results lie in folders as their contents do.
+        path: the path as given, without a final slash.
+        is_folder: the path is a folder, which may not exist yet.
+        suffix: suffix of the pictures in a folder, in lower case, with its dot; None to keep each photo's.
+        keep_folders: results keep the folders of their contents.
     """
 
     path: Path
@@ -45,16 +45,15 @@ class Output:
 
     @classmethod
     def read(cls, given: str, suffix: str | None = None, keep_folders: bool = False) -> "Output":
-        """Tells a folder from a picture.
+        """Parses `--output` and its companions.
 
         Args:
-            given: a folder if it is one, or ends in a slash, or has no suffix; else a picture's file.
-            suffix: see the attribute; its dot may be missing.
+            given: a folder if it exists as such, ends in a slash or has no suffix; else a picture's file.
+            suffix: see the attribute; the dot is optional.
             keep_folders: see the attribute.
 
         Raises:
-            InputError: nothing is given, or standard output, the suffix is of no kind of picture, or the path cannot
-                be looked at.
+            InputError: the path is empty, standard output or unreadable, or the suffix is unknown.
         """
         if not given:
             raise InputError("--output is empty: give a picture's file or a folder")
@@ -66,7 +65,7 @@ class Output:
         return cls(path, is_folder, suffix, keep_folders)
 
     def refuse_inside(self, folders: Sequence[Path]) -> None:
-        """Refuses a place among folders that are walked: the next run would paint its results again."""
+        """Refuses an output inside a folder that is searched: the next run would paint the results again."""
         place = Path(os.path.realpath(self.path))
         for folder in folders:
             if _is_folder(folder) and place.is_relative_to(os.path.realpath(folder)):
@@ -76,17 +75,17 @@ class Output:
                 )
 
     def jobs(self, contents: list[Path], styles: Sequence[Path | None], given: Sequence[Path] = ()) -> list[Job]:
-        """Lays down a job for each content and style; refuses two results of one name, and several for one picture."""
+        """Creates a job for each content and style; refuses results with equal names, and several for one file."""
         if self.is_folder:
             return self._in_folder(contents, styles)
         if folder := next((path for path in given if _is_folder(path)), None):
             raise InputError(
-                f"--output {self.path} is one picture, and {folder} is a folder of them: give a folder, such as "
+                f"--output {self.path} is one picture, but {folder} is a folder: give a folder, such as "
                 f"{self.path.with_suffix('')}/"
             )
         if len(contents) > 1 or len(styles) > 1:
             raise InputError(
-                f"--output {self.path} is one picture, and {len(contents) * len(styles)} are to be painted: "
+                f"--output {self.path} is one picture, but there are {len(contents) * len(styles)} to paint: "
                 f"give a folder, such as {self.path.with_suffix('')}/"
             )
         return [Job(contents[0], styles[0], self.path)]
@@ -111,14 +110,14 @@ class Output:
         return result_suffix(content) if self.suffix is None else self.suffix
 
     def target(self, jobs: list[Job]) -> output_paths.OutputTarget:
-        """Returns what is written, to be held against what is read."""
+        """Returns the output to check against the inputs."""
         if self.is_folder:
             return output_paths.Folder("--output", self.path, [job.output for job in jobs])
         return output_paths.File("--output", self.path, images.WRITABLE_SUFFIXES)
 
 
 def unread(given: Path, found: list[Path], recursive: bool = False) -> list[Path]:
-    """Lists what a folder of pictures holds besides those found: no hidden files, and none of a kind that is read."""
+    """Lists the files of a folder that are not among the pictures found, except hidden files."""
     if not _is_folder(given):
         return []
     there = {path for path in files_in(given, recursive) if not path.name.startswith(".") and path.is_file()}
@@ -128,19 +127,19 @@ def unread(given: Path, found: list[Path], recursive: bool = False) -> list[Path
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError as error:  # a name too long, or a folder on the way that may not be searched
+    except OSError as error:  # a name too long, or a parent folder that may not be searched
         raise InputError(f"cannot write to {path}: {error.strerror}; choose another path") from error
 
 
 def _common_folder(paths: list[Path]) -> Path:
-    """The lowest folder that all files are in."""
+    """The lowest common folder of all files."""
     return Path(os.path.commonpath([path.absolute().parent for path in paths]))
 
 
 def _names(
     paths: list[Path], top: Path | None = None, suffix_of: Callable[[Path], str] = lambda path: ""
 ) -> dict[Path, str]:
-    """Names results by their pictures' stems, or by the whole names where these meet; below a top folder, if given."""
+    """Names results by their pictures' stems, or by full names where stems collide; relative to `top`, if given."""
     folders = {path: "" if top is None else os.path.relpath(path.absolute().parent, top) for path in paths}
     short = {path: path.stem + suffix_of(path) for path in paths}
     counts = Counter((folders[path], name.lower()) for path, name in short.items())
@@ -151,7 +150,7 @@ def _names(
     for path, other in _doubled(paths, names):
         apart = os.path.realpath(path.parent) != os.path.realpath(other.parent)
         hint = "; give --keep-folders" if top is None and apart else ""
-        raise InputError(f"{path.name!r} is given twice: its results would overwrite each other{hint}")
+        raise InputError(f"{path.name!r} occurs twice: its results would overwrite each other{hint}")
     return names
 
 

@@ -1,4 +1,4 @@
-"""Options of every command that makes or exports style transfer by optimization, each defined once."""
+"""Options shared by commands that run or export style transfer by optimization."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from toolkit.errors import InputError
 
-# What --vgg-weights takes that is no file. The preset is named in full: its module imports NumPy.
+# Values of --vgg-weights that are not files. The preset's name is repeated here, because its module imports NumPy.
 NAMED_WEIGHTS = ("vgg19-8bit", "imagenet", "random")
 
 VggWeights = Annotated[
@@ -47,22 +47,15 @@ LearningRate = Annotated[
 
 
 def weights_file(given: str) -> Path | None:
-    """Returns the file of weights that is read, if --vgg-weights names one."""
+    """Returns the weights file of --vgg-weights, if it is a file."""
     return None if given in NAMED_WEIGHTS else Path(given)
 
 
 def layer_weights(option: str, given: list[str] | None) -> dict[str, float] | None:
-    """Reads layers with their weights.
-
-    Args:
-        option: its name, for complaints.
-        given: `NAME` or `NAME=WEIGHT` each.
-
-    Returns:
-        Weights by name, 1 where none is given; None for the defaults.
+    """Parses layers, as `NAME` or `NAME=WEIGHT`, to weights by name, 1 by default; None for no layers.
 
     Raises:
-        InputError: a weight is no number.
+        InputError: a weight is not a number; the message names the option.
     """
     weights = {}
     for text in given or []:
@@ -70,5 +63,5 @@ def layer_weights(option: str, given: list[str] | None) -> dict[str, float] | No
         try:
             weights[name] = float(weight or 1)
         except ValueError as error:
-            raise InputError(f"{option} {text}: {weight!r} is no number; write NAME=WEIGHT") from error
+            raise InputError(f"{option} {text}: {weight!r} is not a number; write NAME=WEIGHT") from error
     return weights or None

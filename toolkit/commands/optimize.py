@@ -1,4 +1,4 @@
-"""`styleport optimize`: a picture painted by optimization, in one or more styles."""
+"""`styleport optimize`: paints a picture by optimization, in one or more styles."""
 
 import json
 import time
@@ -17,7 +17,7 @@ from toolkit.printing import print_json, print_path
 if TYPE_CHECKING:
     from toolkit.optimization.style_transfer import StyleTransfer
 
-# Far beyond any run; what divides a number of steps is looked for among the smaller ones.
+# Far more than any run needs; bounds the search for divisors of the number of steps.
 MAX_STEPS = 1_000_000
 ANIMATION_SUFFIXES = frozenset({".gif", ".webp"})
 
@@ -74,7 +74,7 @@ def optimize(
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of the noise and of random weights.")] = 0,
     save_every: Annotated[
-        int | None, typer.Option(min=1, help="Save a picture, numbered by its step, every so many steps.")
+        int | None, typer.Option(min=1, help="Save a picture, numbered by its step, after this many steps each.")
     ] = None,
     animation: Annotated[
         Path | None, typer.Option(help="A .gif or .webp file that shows the progress of the picture.")
@@ -100,7 +100,7 @@ def optimize(
     _refuse_idle(context, styles, style_share, init_image, vgg_weights, checkpoint, steps)
     epochs, steps_per_epoch = _length(steps, epochs, steps_per_epoch, scales)
     if save_every and save_every > epochs * steps_per_epoch:
-        raise InputError(f"--save-every {save_every} has no effect in {epochs * steps_per_epoch} steps: give fewer")
+        raise InputError(f"--save-every {save_every} has no effect in {epochs * steps_per_epoch} steps: reduce it")
     written = [
         output_paths.File("--output", output, WRITABLE_SUFFIXES),
         output_paths.NumberedFiles("--save-every", output, save_every, epochs * steps_per_epoch)
@@ -116,7 +116,7 @@ def optimize(
     content_picture, style_pictures = load_pictures(content, styles, size)
     style_layers = objective_options.layer_weights("--style-layer", style_layer)
     content_layers = objective_options.layer_weights("--content-layer", content_layer)
-    goes_on = f"the same command continues from {checkpoint}" if checkpoint else ""
+    resuming = f"the same command continues from {checkpoint}" if checkpoint else ""
     with quiet_libraries() as console:
         from toolkit.optimization.callbacks import Animation, NumberedPictures
         from toolkit.optimization.callbacks import tensorboard as tensorboard_callbacks
@@ -166,7 +166,7 @@ def optimize(
             except Interrupted:
                 interrupted = True
             except (KeyboardInterrupt, SystemExit):
-                message = "; ".join(filter(None, ("interrupted before a picture was written", goes_on)))
+                message = "; ".join(filter(None, ("interrupted before a picture was written", resuming)))
                 remark(console, f"styleport: {message}")
                 raise
         save_image(transfer.image, output)
@@ -176,8 +176,8 @@ def optimize(
         if trace:
             _write_trace(trace, transfer, result, {"epochs": epochs, "steps_per_epoch": steps_per_epoch})
     if interrupted:
-        stands = f"the picture as it stands is in {output}"
-        raise interruption.stopped(len(transfer.curve), epochs * steps_per_epoch, stands, goes_on)
+        stands = f"the current picture is in {output}"
+        raise interruption.stopped(len(transfer.curve), epochs * steps_per_epoch, stands, resuming)
     if as_json:
         print_json(result)
     else:
@@ -193,7 +193,7 @@ def load_pictures(content: Path, styles: list[Path], size: int) -> tuple[Any, li
 
 
 def check_memory(content: Any, layers: list[str], optimizer: str) -> None:
-    """Refuses a run that the machine has no memory for, with the arithmetic, and unknown layers."""
+    """Refuses unknown layers, and a run that needs more than the free memory."""
     from toolkit.optimization.features.vgg19 import check_layers
     from toolkit.process import memory
 
@@ -207,7 +207,7 @@ def _length(steps: int | None, epochs: int, steps_per_epoch: int, scales: int) -
         return epochs, steps_per_epoch
     if steps < 1:
         raise InputError(f"--steps is {steps}: give at least 1")
-    # Scales change between epochs: the fewest epochs of equal length that give each scale one.
+    # Scales change between epochs: the fewest epochs of equal length, at least one per scale.
     fewest = next((count for count in range(max(1, scales), steps + 1) if steps % count == 0), steps)
     return fewest, steps // fewest
 

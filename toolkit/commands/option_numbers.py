@@ -1,4 +1,4 @@
-"""Numbers that no command has a use for, refused where the command line is read, before anything is done with them."""
+"""Refuses numbers that no command can use, before any work."""
 
 import math
 from collections.abc import Iterator
@@ -7,20 +7,13 @@ from typing import Any
 from toolkit.commands.command_line import long_name
 from toolkit.errors import InputError
 
-# What libraries and files hold a whole number in.
+# The range of integers in libraries and files.
 LARGEST = 2**63 - 1
 _SHOWN = 20
 
 
 def check(context: Any) -> None:
-    """Refuses numbers that are not finite, or larger than any that is meant.
-
-    Args:
-        context: of a command whose arguments were read.
-
-    Raises:
-        InputError: one is given.
-    """
+    """Refuses numbers on the command line that are not finite, or need more than 64 bits."""
     for parameter in context.command.params:
         for value in _values(context.params.get(parameter.name)):
             if isinstance(value, float) and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""Options that several commands share: how a model is named, and how pictures are read and painted."""
+"""Options that several commands share: model options, and painting options."""
 
 from typing import Annotated
 
@@ -71,11 +71,7 @@ PreserveColor = Annotated[
 
 
 def warn_of_style_size(side: int) -> None:
-    """Says on standard error where a side of styles is too large.
-
-    Args:
-        side: in pixels.
-    """
+    """Prints a warning if the side of styles, in pixels, is too large."""
     from toolkit.interface.sizes import style_size_warning
 
     if warning := style_size_warning(side):

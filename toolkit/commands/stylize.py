@@ -1,4 +1,4 @@
-"""`styleport stylize`: pictures in, stylized pictures out."""
+"""`styleport stylize`: paints pictures in the style of other pictures."""
 
 import itertools
 from dataclasses import asdict, dataclass, replace
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from toolkit.optimization.refinement import Refiner
     from toolkit.process.stage_times import StageTimes
 
-# Bound on the longer side of photos that are refined, as optimize has it: a step's time grows with the pixels.
+# Default bound on the longer side of refined photos, as in optimize: a step's time grows with the pixels.
 _REFINED_SIZE = 512
 
-# Options that say which model paints, and how it is read.
-_OF_MODEL = ("model", "artifact", "inputs", "split_at", "value_range", "imports", "trust")
+# The options of the model.
+_MODEL_OPTIONS = ("model", "artifact", "inputs", "split_at", "value_range", "imports", "trust")
 
-# How many of the files that are skipped are named.
+# The number of skipped files that are named.
 _NAMED = 5
 
 
@@ -57,13 +57,13 @@ EXAMPLES = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job.
+    """The outcome of a job.
 
     Attributes:
-        job: the picture.
-        error: what went wrong, if anything.
-        times: what the model's stages took, where the model tells.
-        stopped_after: how many steps of refining were taken before Ctrl-C ended them; None where nothing did.
+        job: the job.
+        error: the failure, if any.
+        times: the model's stage times, if it reports them.
+        stopped_after: number of refining steps before Ctrl-C; None if it was not interrupted.
         side: the longer side of the painted picture, in pixels.
     """
 
@@ -183,7 +183,7 @@ def stylize(
     _refuse_idle(context, baked, opened is None, chosen, place)
     if baked and len(contents) > 1 and not place.is_folder:
         raise InputError(
-            f"{baked} has its style inside and takes no STYLE: {len(contents)} pictures to paint are given, and "
+            f"{baked} has a built-in style and takes no STYLE: {len(contents)} pictures are given, but "
             f"--output {output} is one picture; give one, or a folder as --output"
         )
     jobs = place.jobs(contents, [None] if baked else found[pictures[-1]], given)
@@ -198,7 +198,7 @@ def stylize(
         bar, refiner = progress_bar(console, len(jobs)), None
         if refine:
             from toolkit.optimization.progress import RunProgress
-            from toolkit.optimization.refinement import Refiner  # takes TensorFlow, which one pass does without
+            from toolkit.optimization.refinement import Refiner  # needs TensorFlow, unlike the single pass
 
             steps = RunProgress(console, refine)
             bar, refiner = steps.of_pictures(len(jobs)), Refiner(refine, preserve_color, [steps])
@@ -214,7 +214,7 @@ def stylize(
         look = ["weaker.png", "--strength", "0.6"]
         if not (stylizer.has_strength and strength == 1):
             look = closing.broader(done[0].side, detail)
-        follow = _following(done[0].job, look, closing.given(context, *_OF_MODEL))
+        follow = _following(done[0].job, look, closing.given(context, *_MODEL_OPTIONS))
         closing.print_closing([outcome.job.output for outcome in done], follow=[] if failed else [follow])
     _refuse_failures(failed, len(jobs))
 
@@ -226,7 +226,7 @@ def _stylized(
     step: "Callable[[str], None]",
     console: "Console",
 ) -> list[Outcome]:
-    """Paints one job after another: a broken picture does not stop the others, a Ctrl-C while refining does."""
+    """Paints the jobs in turn: a broken picture does not stop the others, but Ctrl-C while refining does."""
     from toolkit.console import remark
 
     outcomes: list[Outcome] = []
@@ -258,27 +258,27 @@ def _outcome(job: "Job", stylizer: "ImageStylizer", refiner: "Refiner | None") -
     except Exception as error:
         if not out_of_memory(error):
             raise
-        mend = "take a smaller --detail or --max-size"
-        return Outcome(job, WorkError(f"{job.content}: there is too little memory: {mend}"))
+        hint = "take a smaller --detail or --max-size"
+        return Outcome(job, WorkError(f"{job.content}: there is too little memory: {hint}"))
     side = max(stylized.picture.shape[:2])
     return Outcome(job, times=stylized.times, stopped_after=stopped_after, side=side)
 
 
 def _end_if_stopped(last: Outcome, steps: int, left: int, count: int) -> None:
-    """Ends the command if Ctrl-C has ended the last picture's steps."""
+    """Ends the command if Ctrl-C has stopped the refining of the last picture."""
     if last.stopped_after is not None:
         more = f"{left} of {count} pictures are not painted" if left else ""
-        stands = f"the picture as it stands is in {last.job.output}"
+        stands = f"the current picture is in {last.job.output}"
         raise interruption.stopped(last.stopped_after, steps, stands, more)
 
 
 def _refuse_idle(
     context: typer.Context, baked: str | None, is_ours: bool, artifact: str | None, output: "Output"
 ) -> None:
-    inside = f"on {baked}, which has its style inside, as strong as it is" if baked else None
+    inside = f"on {baked}, which has a built-in style of fixed strength" if baked else None
     idle_for_file = None if output.is_folder else "on one picture, which --output names"
-    # All artifacts but these are run by LiteRT.
-    unthreaded = "but on TFLite files" if artifact in (None, "keras", "saved_model") else None
+    # LiteRT runs all artifacts except these.
+    unthreaded = "except on TFLite files" if artifact in (None, "keras", "saved_model") else None
     refuse_idle(
         context,
         {
@@ -297,7 +297,7 @@ def _skipped(files: list[Path]) -> str:
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
     count = "1 file is" if len(files) == 1 else f"{len(files)} files are"
     heic = f"; {HEIC_HINT}" if any(is_heic_name(path) for path in files) else ""
-    return f"styleport: {count} of no kind that is read, and skipped: {names}{more}{heic}"
+    return f"styleport: {count} not in a supported format, and skipped: {names}{more}{heic}"
 
 
 def _paths(job: "Job", *names: str) -> dict[str, Any]:
@@ -315,7 +315,7 @@ def _result(outcome: Outcome) -> dict[str, Any]:
 
 
 def _print(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_json: bool) -> None:
-    """Prints on standard output what was painted and, as JSON, what was not."""
+    """Prints the painted pictures on standard output; as JSON, also the failures."""
     if as_json:
         results = [_result(outcome) for outcome in done]
         errors = [{**_paths(outcome.job, "content", "style"), "error": str(outcome.error)} for outcome in failed]
@@ -327,7 +327,7 @@ def _print(done: list[Outcome], failed: list[Outcome], skipped: list[Path], as_j
 
 
 def _refuse_failures(failed: list[Outcome], count: int) -> None:
-    """Raises the error of the one picture that there was, or one that sums up those of several."""
+    """Raises the error of a single picture, or a summary of several."""
     if count == 1 and failed and failed[0].error:
         raise failed[0].error
     if failed:
@@ -336,6 +336,6 @@ def _refuse_failures(failed: list[Outcome], count: int) -> None:
 
 
 def _following(job: "Job", look: list[str], model: list[str]) -> list[str | Path]:
-    """The same picture with another look: what `-o` names, and the options that make it."""
+    """Suggests the same picture with another look: what `-o` names, and the options that make it."""
     words: list[str | Path] = ["styleport", "stylize", job.content, *([job.style] if job.style else [])]
     return [*words, "-o", *look, *model]

@@ -1,6 +1,6 @@
-"""External models: which input is which, in what range they take pictures, and where they can be cut in two.
+"""External models: how their inputs are bound, which value ranges they use, and where they can be split.
 
-Such a model becomes a stylizer that is called as our own are, end to end or split at its bottleneck.
+Such a model becomes a stylizer with the toolkit's own interface, end-to-end or split at its bottleneck.
 `toolkit.inference`, the commands and `export` import it.
 """
 

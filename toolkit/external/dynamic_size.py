@@ -1,4 +1,4 @@
-"""Lets upsampling layers of Keras be traced for pictures whose size is not known yet."""
+"""Makes Keras upsampling layers traceable for pictures of unknown size."""
 
 import functools
 from typing import Any
@@ -11,9 +11,8 @@ from toolkit.framework.backend import keras
 def free_upsampling(model: Any) -> None:
     """Makes the `UpSampling2D` layers of a model compute their output's size in the graph.
 
-    Keras (3.15) asks whether the size is positive, which nobody knows while a graph of free size is traced; for the
-    nearest neighbor it repeats rows and columns in a way that TFLite's converter does not take. What is computed is the
-    same.
+    Keras (3.15) checks whether the size is positive, which is unknown while a graph of free size is traced. For nearest
+    neighbor, it repeats rows and columns in a way that TFLite's converter does not support. The result is the same.
     """
     for layer in model._flatten_layers(include_self=False, recursive=True):
         if type(layer) is keras.layers.UpSampling2D and layer.interpolation in ("nearest", "bilinear", "bicubic"):

@@ -1,4 +1,4 @@
-"""An external end-to-end stylizer: content and style, or content alone, in, picture out, whatever is inside."""
+"""Wraps an external model as an end-to-end stylizer, from content and optional style to picture."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from toolkit.imaging.validation import MIN_SIDE, as_pictures, check_styles
 from toolkit.interface.stylizer import SingleStyleStylizer, refuse_strength
 from toolkit.sources import hub
 
-# Networks that halve their input give back a picture whose sides are rounded up: from the fourth halving on by 15.
+# Networks that halve their input return a picture with sides rounded up: by up to 15 after four halvings.
 MAX_EXCESS = MIN_SIDE - 1
 
 
 def cut(picture: Any, content: Any) -> Any:
-    """Cuts a picture down to its content's height and width, from the top left corner, in a graph."""
+    """Crops a picture to its content's height and width, from the top left corner; works in a graph."""
     if None not in content.shape[1:3] and picture.shape[1:3] == content.shape[1:3]:
         return picture
     size = tf.shape(content)
@@ -39,12 +39,12 @@ def _fixed_size(shape: tuple[int | None, ...]) -> Size | None:
 
 @dataclass(frozen=True)
 class Traced:
-    """A stylizer as one TensorFlow function.
+    """A stylizer traced as one TensorFlow function.
 
     Attributes:
         concrete: the function.
-        inputs: which of its inputs are the content and, where it takes one, the style.
-        output: which of its outputs is the picture.
+        inputs: indices of its inputs that are the content and, if any, the style.
+        output: index of its output that is the picture.
     """
 
     concrete: Any
@@ -53,33 +53,33 @@ class Traced:
 
 
 class LoadedStylizer:
-    """A stylizer of which only the call is known.
+    """A stylizer from an external model, of which only the call is known.
 
-    A picture that comes back a little larger than its content, because the network halves its input, is cut to the
-    content's size. Where the model takes one size only, pictures are scaled to fit and back. Where it takes batches of
-    one length only, each picture fills one. Pictures are taken in any form (see `toolkit.imaging.validation`). Threads
-    may share one; their calls run at the same time.
+    If the network halves its input and returns a slightly larger picture, the picture is cropped to the content's size.
+    For a model of fixed size, pictures are scaled to fit and back. For a model of fixed batch length, each picture
+    fills a batch. Pictures may have any form (see `toolkit.imaging.validation`). Threads may share a stylizer; their
+    calls run concurrently.
 
     Args:
-        function: takes a content and, unless its style is inside, a style, in the model's own form, and gives the
-            picture; in a graph, too.
-        signature: the shapes and types it takes.
-        binding: which of the signature's inputs is which.
-        trace: gives the same as one TensorFlow function.
-        ranges: the samples of black and white, by `content`, `style` and `output`, as far as they are not those of the
-            types.
+        function: maps a content and, unless the style is built in, a style, in the model's own format, to the picture;
+            also in a graph.
+        signature: the shapes and types of the model.
+        binding: the roles of the signature's inputs and outputs.
+        trace: returns the same as one TensorFlow function.
+        ranges: the samples of black and white, by `content`, `style` and `output`, where they are not the type's
+            default.
 
     Attributes:
         trace: as given.
-        binding: how the model it was made from is called.
-        formats: the forms of its pictures, by `content`, `style` and `output`.
-        shapes: [None, H, W, 3] of contents and styles by role, None for what may vary.
-        batches: the one length of a batch that it takes, by role; None for any.
-        content_size: the one height and width it takes; None for any.
-        graph: a `toolkit.external.frozen_graph.FrozenGraph`, once it was asked for.
+        binding: as given.
+        formats: picture formats, by `content`, `style` and `output`.
+        shapes: [None, H, W, 3] of contents and styles by role, None for variable dimensions.
+        batches: the fixed batch length by role; None for any.
+        content_size: the fixed height and width; None for any.
+        graph: a `toolkit.external.frozen_graph.FrozenGraph`, once it was requested.
 
     Raises:
-        InputError: a range is not one of the type.
+        InputError: a range does not fit the type.
     """
 
     def __init__(
@@ -101,11 +101,11 @@ class LoadedStylizer:
 
     @property
     def takes_any_size(self) -> bool:
-        """Whether neither batch nor height nor width is fixed, of any input."""
+        """Whether no input has a fixed batch, height or width."""
         return not any((*self.batches.values(), *(side for shape in self.shapes.values() for side in shape[1:3])))
 
     def of_any_batch(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Returns the model's function, or its graph's, for batches of any length."""
+        """Adapts the function of the model or of its graph to batches of any length."""
         fixed = next(filter(None, self.batches.values()), None)
         if fixed is None:
             return call
@@ -128,19 +128,19 @@ class LoadedStylizer:
         return each
 
     def take_one_at_a_time(self) -> None:
-        """Gives the model one picture at a time from here on, though it would take more."""
+        """Passes the model one picture at a time from now on, even if it accepts more."""
         self.batches = dict.fromkeys(self.batches, 1)
 
     def become(self, graph: Any, function: Callable[..., Any], formats: Formats) -> None:
-        """Takes the graph of the same model in another precision, and its function of pictures of these formats."""
+        """Replaces the model by its graph in another precision, with its function and picture formats."""
         self.graph, self._function, self.formats = graph, function, formats
 
     def painted(self, *pictures: np.ndarray) -> np.ndarray:
-        """Paints a batch; what the model gives beyond black and white, or of another size, is left as it is.
+        """Paints a batch; the output is neither clipped nor cropped.
 
         Args:
-            pictures: contents [B, H, W, 3] and, unless its style is inside, styles [B, h, w, 3], float32 in [0, 1], of
-                sizes that the model takes.
+            pictures: contents [B, H, W, 3] and, unless the style is built in, styles [B, h, w, 3], float32 in [0, 1],
+                in sizes that the model takes.
 
         Returns:
             [B, H', W', 3] float32.
@@ -161,10 +161,10 @@ class LoadedStylizer:
 
 
 class EndToEndStylizer(LoadedStylizer):
-    """A stylizer of which only the call is known: content and style in, picture out; see `LoadedStylizer`.
+    """A stylizer from an external model that takes a content and a style; see `LoadedStylizer`.
 
     Attributes:
-        style_size: the one height and width that styles have; None for any.
+        style_size: the fixed height and width of styles; None for any.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -172,7 +172,7 @@ class EndToEndStylizer(LoadedStylizer):
         self.style_size = _fixed_size(self.shapes["style"])
 
     def __call__(self, content: np.ndarray, style: np.ndarray, strength: float | None = None) -> np.ndarray:
-        """Repaints pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]; it has no strength but 1."""
+        """Repaints pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]; the strength is always 1."""
         refuse_strength(strength)
         content, style = as_pictures(content, "content"), as_pictures(style, "style")
         check_styles(len(style), len(content))
@@ -186,27 +186,27 @@ class EndToEndStylizer(LoadedStylizer):
 
 
 class ExternalSingleStyleStylizer(LoadedStylizer, SingleStyleStylizer):
-    """A stylizer of which only the call is known: content in, picture out; see `LoadedStylizer`."""
+    """A stylizer from an external model with a built-in style; see `LoadedStylizer`."""
 
     def __call__(self, content: np.ndarray) -> np.ndarray:
-        """Repaints pictures [B, H, W, 3], sides from 16 pixels, in the style that is inside."""
+        """Repaints pictures [B, H, W, 3], sides from 16 pixels, in the built-in style."""
         pictures = as_pictures(content, "content")
         return np.stack([paint_at(self.content_size, picture, self._paint) for picture in pictures])
 
 
 def pixels(picture: np.ndarray) -> str:
-    """Returns the width and height of a picture [H, W, 3], for people."""
+    """Returns the width and height of a picture [H, W, 3] as text."""
     return f"{picture.shape[1]}x{picture.shape[0]} pixels"
 
 
 def cut_picture(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
-    """Cuts the one picture that a model gave, if it is larger by rounding up alone, down to its content's size."""
+    """Crops a model's only picture, which may be larger by rounding up, to its content's size."""
     shape = painted.shape if painted.ndim == 4 else (0,) * 4
     excess = [got - wanted for got, wanted in zip(shape[1:3], content.shape[:2], strict=True)]
     if (shape[0], shape[-1]) != (1, 3) or not all(0 <= pixels_over <= MAX_EXCESS for pixels_over in excess):
         raise InputError(
-            f"the model gives {list(painted.shape)} for a content of {list(content.shape)}: "
-            "a stylizer gives one picture for one, and keeps its size"
+            f"the model returns shape {list(painted.shape)} for a content of shape {list(content.shape)}: "
+            "a stylizer returns one picture for one, and keeps its size"
         )
     return painted[0, : content.shape[0], : content.shape[1]]
 
@@ -226,7 +226,7 @@ def _stylizer(
 
 
 def from_saved_model(folder: Path, options: SourceOptions) -> EndToEndStylizer | ExternalSingleStyleStylizer:
-    """Opens a SavedModel, TF1 or TF2; refuses it where how it is to be called cannot be determined."""
+    """Opens a SavedModel, TF1 or TF2; refuses it if its roles cannot be determined."""
     loaded = hub.load(folder)
     described = {name: _described(function) for name, function in loaded.signatures.items()}
     binding = find(str(folder), described, options.names)
@@ -237,7 +237,7 @@ def from_saved_model(folder: Path, options: SourceOptions) -> EndToEndStylizer |
         return signature(**dict(zip(binding.inputs.values(), pictures, strict=True)))[binding.output]
 
     def trace() -> Traced:
-        # What the names of a function's inputs are in its graph differs between TF1 and TF2; their order does not.
+        # The names of a function's inputs in its graph differ between TF1 and TF2; their order does not.
         names, outputs = list(signature._arg_keywords), sorted(signature.structured_outputs)
         inputs = tuple(names.index(name) for name in binding.inputs.values())
         return Traced(signature, inputs, outputs.index(binding.output))
@@ -255,11 +255,9 @@ def _described(function: Any) -> Signature:
 
 
 def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEndStylizer | ExternalSingleStyleStylizer:
-    """Wraps a Keras model that takes a content and a style, or a content; refuses where that cannot be determined."""
+    """Wraps a Keras model that takes a content and optionally a style; refuses it if its roles cannot be determined."""
     if not isinstance(getattr(model, "inputs", None), list) or not getattr(model, "outputs", None):
-        raise InputError(
-            f"{source}: holds a {type(model).__name__} whose inputs are not known: save a functional model"
-        )
+        raise InputError(f"{source}: holds a {type(model).__name__} with unknown inputs: save a functional model")
     free_upsampling(model)
     inputs = {tensor.name: tensor for tensor in model.inputs}
     names_of_outputs = getattr(model, "output_names", [f"output_{index}" for index in range(len(model.outputs))])
@@ -267,7 +265,7 @@ def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEn
     described = Signature(*({name: _keras_tensor(end) for name, end in ends.items()} for ends in (inputs, outputs)))
     binding = find(source, {"call": described}, options.names)
     ends = {role: inputs[name] for role, name in binding.inputs.items()}
-    # Named, for Keras would count: its name is part of every name in the graph.
+    # A fixed name, because it is part of every name in the graph, and Keras would number it.
     painter = keras.Model(list(ends.values()), outputs[binding.output], name="functional")
 
     def function(*pictures: Any) -> Any:

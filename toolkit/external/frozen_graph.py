@@ -1,4 +1,4 @@
-"""An external stylizer as one graph of constants, whole or in part a function of pictures in our form."""
+"""An external stylizer as one frozen graph, usable as functions in whole or in part."""
 
 import functools
 from collections import deque
@@ -16,14 +16,14 @@ from toolkit.safe_loading.graph_edges import node_of
 
 @dataclass(frozen=True)
 class FrozenGraph:
-    """A stylizer's graph, its variables made constants.
+    """A stylizer's graph with its variables as constants.
 
     Attributes:
         definition: the GraphDef.
-        inputs: names of the placeholders by role: `content` and, unless its style is inside, `style`.
-        output: name of the picture's operation.
-        output_index: which of that operation's outputs.
-        formats: the forms of its pictures, by `content`, `style` and `output`.
+        inputs: names of the placeholders by role: `content` and, unless the style is built in, `style`.
+        output: name of the operation that outputs the picture.
+        output_index: index among that operation's outputs.
+        formats: picture formats, by `content`, `style` and `output`.
     """
 
     definition: Any
@@ -36,10 +36,9 @@ class FrozenGraph:
         """Returns the part of the graph between some tensors and another, as a function of those tensors.
 
         Args:
-            feeds: the tensors' names; where one is of pictures, the function takes them in our form, and where one is
-                of numbers, as float32.
-            fetch: the other tensor's name; likewise.
-            is_raw: pictures and numbers are taken and given as the graph has them.
+            feeds: the input tensors' names. The function takes pictures in the toolkit's format and numbers as float32.
+            fetch: the output tensor's name; converted in the same way.
+            is_raw: skip these conversions.
         """
         nodes = [node_of(name) for name in feeds]
         definition = self._between(set(nodes), node_of(fetch))
@@ -58,14 +57,14 @@ class FrozenGraph:
             is_picture = node_of(fetch) == self.output
             return self.formats["output"].to_unit(found) if is_picture else tf.cast(found, tf.float32)
 
-        with in_one_line("the model's graph could not be made a function"):
+        with in_one_line("the model's graph could not be converted to a function"):
             if is_raw:
                 ends = [self._outputs[node] for node in nodes]
                 return tf.compat.v1.wrap_function(raw, [tf.TensorSpec(end.shape, end.dtype) for end in ends])
             return tf.compat.v1.wrap_function(call, [tf.TensorSpec(self._outer_shape(node)) for node in nodes])
 
     def _outer_shape(self, node: str) -> Any:
-        """The shape of what is fed in the place of a node's output."""
+        """The shape of the tensor that replaces a node's output."""
         shape = self._outputs[node].shape
         is_moved = any(self.formats[role].is_channels_first for role, name in self.inputs.items() if name == node)
         return [shape[0], *shape[2:], shape[1]] if is_moved else shape
@@ -94,17 +93,16 @@ class FrozenGraph:
         return {name: output.shape for name, output in self._outputs.items()}
 
     def call(self, is_raw: bool = False) -> Any:
-        """Returns the whole graph as a function of a content and, unless its style is inside, a style."""
+        """Returns the whole graph as a function of a content and, unless the style is built in, a style."""
         feeds = [f"{name}:0" for name in self.inputs.values()]
         return self.function(feeds, f"{self.output}:{self.output_index}", is_raw)
 
 
 def freeze(loaded: LoadedStylizer) -> FrozenGraph:
-    """Makes one graph of constants of a stylizer, every function called in it put in the place of the call.
+    """Converts a stylizer to one graph of constants, with all function calls inlined.
 
     Raises:
-        InputError: it has something that is no constant even then, such as a table, or its picture does not depend on
-            one of its inputs.
+        InputError: a part cannot become a constant, such as a table, or the picture does not depend on an input.
     """
     if loaded.graph is None:
         loaded.graph = _frozen(loaded)
@@ -118,8 +116,8 @@ def _frozen(loaded: LoadedStylizer) -> FrozenGraph:
         traced = loaded.trace()
     try:
         frozen = convert_variables_to_constants_v2(traced.concrete, lower_control_flow=False)
-    except Exception as error:  # TensorFlow's rewriting of a graph from elsewhere may raise anything
-        raise InputError(f"the model's variables cannot be made constants: {reason(error)}") from error
+    except Exception as error:  # TensorFlow may raise anything on an external graph
+        raise InputError(f"the model's variables cannot be converted to constants: {reason(error)}") from error
     inputs = {role: frozen.inputs[index].op.name for role, index in zip(loaded.shapes, traced.inputs, strict=True)}
     output = frozen.outputs[traced.output]
     definition = frozen.graph.as_graph_def()
@@ -129,14 +127,14 @@ def _frozen(loaded: LoadedStylizer) -> FrozenGraph:
     if unread := [role for role, name in inputs.items() if name not in needed]:
         raise InputError(
             f"the picture does not depend on the {unread[0]}: save a model that paints a content in the style of a "
-            "style picture, or one that takes a content alone"
+            "style picture, or a model that takes only a content"
         )
     return FrozenGraph(definition, inputs, output.op.name, output.value_index, loaded.formats)
 
 
 def _remove_control_edges(definition: Any) -> None:
-    """Removes what only orders operations: among constants nothing needs an order, and it ties content to style."""
-    # But in TF1's control flow a branch's constants are tied to the branch by such an edge.
+    """Removes control edges: constants need no order, and the edges tie content to style."""
+    # But TF1's control flow ties a branch's constants to the branch by such an edge.
     if any(node.op in ("Switch", "Merge") for node in definition.node):
         return
     for node in definition.node:
@@ -144,7 +142,7 @@ def _remove_control_edges(definition: Any) -> None:
 
 
 def reach(start: str, edges: dict[str, set[str]], without: str | None = None) -> set[str]:
-    """Returns a node and all that its edges lead to, without passing through one."""
+    """Returns a node and all nodes that its edges lead to, without passing through the node `without`."""
     seen, waiting = {start} - {without}, deque([start] if start != without else [])
     while waiting:
         for name in edges[waiting.popleft()] - seen - {without}:

@@ -1,4 +1,4 @@
-"""Brings graphs of half or double precision to float32, in which everything is exported and compared."""
+"""Converts graphs of half or double precision to float32, in which everything is exported and compared."""
 
 import dataclasses
 from typing import Any
@@ -15,22 +15,22 @@ _FLOAT = tf.float32.as_datatype_enum
 
 
 def compute_in_float32(stylizer: LoadedStylizer) -> None:
-    """Lets a stylizer compute in float32 whose graph does in half precision, or whose pictures are of double precision.
+    """Converts a stylizer with a half-precision graph, or with double-precision pictures, to float32.
 
-    Half precision overflows and rounds in the sums over a picture; TFLite's operations take neither.
+    Half precision overflows and rounds in the sums over a picture; TFLite's operations support neither.
 
     Raises:
-        InputError: its graph cannot be had.
+        InputError: the graph cannot be frozen.
     """
     graph = freeze(stylizer)
-    # Double precision within a model of float32 pictures is for sizes, which must not be rounded.
+    # In a model of float32 pictures, double precision is for sizes, which must not be rounded.
     is_double = any(form.dtype == "float64" for form in stylizer.formats.values())
     types = _HALF | ({_DOUBLE} if is_double else set())
     definition = type(graph.definition)()
     definition.CopyFrom(graph.definition)
     functions = definition.library.function
     nodes = [*definition.node, *(node for function in functions for node in function.node_def)]
-    # All of them: `any` of a generator would end at the first.
+    # A list: `any` of a generator would stop at the first.
     changed = [_change(node.attr[name], types) for node in nodes for name in list(node.attr)]
     for function in functions:
         for argument in (*function.signature.input_arg, *function.signature.output_arg):
@@ -46,7 +46,7 @@ def compute_in_float32(stylizer: LoadedStylizer) -> None:
 
 
 def _change(attribute: Any, types: set[int]) -> bool:
-    """Makes float32 of an attribute's types and values; returns whether there was anything to change."""
+    """Converts an attribute's types and values to float32; returns whether anything changed."""
     kind = attribute.WhichOneof("value")
     if kind == "type" and attribute.type in types:
         attribute.type = _FLOAT

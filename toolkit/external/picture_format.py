@@ -1,4 +1,4 @@
-"""The picture format that an external model takes or gives, and conversion from and to our own."""
+"""The picture format of an external model, and conversion from and to the toolkit's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from toolkit.external.value_range import EIGHT_BIT, UNIT, Bounds, format_range
 
 @dataclass(frozen=True)
 class PictureFormat:
-    """The form of pictures at one end of a model; ours is [B, H, W, 3] float32 in [0, 1].
+    """The format of pictures at an input or output; the toolkit's is [B, H, W, 3] float32 in [0, 1].
 
     Attributes:
-        dtype: of the samples, one of `toolkit.external.signature_binding.DTYPES`.
+        dtype: type of the samples, one of `toolkit.external.signature_binding.DTYPES`.
         is_channels_first: the layout is [B, 3, H, W].
         bounds: the samples of black and white.
     """
@@ -27,7 +27,7 @@ class PictureFormat:
 
     @classmethod
     def of(cls, name: str, tensor: Tensor, given: Bounds | None) -> "PictureFormat":
-        """Reads the form off a tensor; black and white are 0 and 1, of 8-bit samples 0 and 255, unless given."""
+        """Derives the format of a tensor; by default, black and white are 0 and 1, or 0 and 255 for 8-bit samples."""
         is_8_bit = tensor.dtype == "uint8"
         if is_8_bit and given not in (None, EIGHT_BIT):
             raise InputError(
@@ -36,9 +36,9 @@ class PictureFormat:
         return cls(tensor.dtype, tensor.is_channels_first, given or (EIGHT_BIT if is_8_bit else UNIT))
 
     def from_unit(self, pictures: Any) -> Any:
-        """Brings our pictures to the model's form, in a graph, too."""
-        # Channels are moved by stacking: TFLite's converter takes a transposition past what follows it, and in doing so
-        # turns `constant - x` into `x - constant`.
+        """Converts pictures in [0, 1] to the model's format; also in a graph."""
+        # Channels are moved by stacking: TFLite's converter moves a transposition past the operations after it, and
+        # turns `constant - x` into `x - constant` in doing so.
         low, high = self.bounds
         if self.bounds != UNIT:
             pictures = pictures * (high - low) + low
@@ -49,7 +49,7 @@ class PictureFormat:
         return tf.stack([pictures[..., index] for index in range(3)], 1) if self.is_channels_first else pictures
 
     def to_unit(self, pictures: Any, is_clipped: bool = True) -> Any:
-        """Brings the model's pictures to our form, in a graph, too, clipped to black and white by default."""
+        """Converts the model's pictures to [0, 1], clipped by default; also in a graph."""
         low, high = self.bounds
         if self.is_channels_first:
             pictures = tf.stack([pictures[:, index] for index in range(3)], -1)
@@ -60,14 +60,14 @@ class PictureFormat:
         return tf.clip_by_value(pictures, 0.0, 1.0) if is_clipped else pictures
 
 
-# By `content`, `style` (of a model that takes one) and `output`.
+# By `content`, `style` (if the model takes a style) and `output`.
 Formats = Mapping[str, PictureFormat]
 
 
 def read_formats(
     signature: Signature, binding: SignatureBinding, ranges: Mapping[str, Bounds]
 ) -> dict[str, PictureFormat]:
-    """Reads the forms of a model's pictures, by role, off the signature that is called."""
+    """Derives the formats of a model's pictures, by role, from the bound signature."""
     ends = {role: (name, signature.inputs[name]) for role, name in binding.inputs.items()}
     ends["output"] = (binding.output, signature.outputs[binding.output])
     return {role: PictureFormat.of(name, tensor, ranges.get(role)) for role, (name, tensor) in ends.items()}

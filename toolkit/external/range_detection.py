@@ -1,4 +1,4 @@
-"""Reads off a graph in which range it takes pictures: by the first that it does to them."""
+"""Detects the value range of a graph's inputs from its first operations."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,23 +9,23 @@ from toolkit.external.frozen_graph import FrozenGraph
 from toolkit.external.value_range import EIGHT_BIT, SIGNED, Bounds
 from toolkit.safe_loading.graph_edges import node_of
 
-# What leaves samples as they are.
+# Operations that do not change samples.
 _PASSING = ("Identity", "Cast", "Transpose", "EnsureShape", "ReverseV2", "StridedSlice", "Pad", "PadV2", "MirrorPad")
 _ASKING = ("Shape", "ShapeN", "Rank", "Size")
-# An affine function: what samples are multiplied by, and what is added then.
+# An affine function: factor and summand.
 _Affine = tuple[float, float]
 _MAX_STEPS = 16
 
 
 def wanted_range(graph: FrozenGraph, role: str) -> Bounds | None:
-    """Returns the one range that what a graph does first to `content` or `style` makes sense for, else None."""
+    """Returns the only range that fits a graph's first operations on `content` or `style`, else None."""
     found = set(_Reader(graph).ranges(graph.inputs[role], (1.0, 0.0), _MAX_STEPS))
     return found.pop() if len(found) == 1 else None
 
 
 def _range_of(affine: _Affine) -> Bounds | None:
     scale, shift = affine
-    # To [0, 1] or [-1, 1], or by the deviations of ImageNet's pictures; or less the mean of 8-bit samples.
+    # Scales to [0, 1] or [-1, 1], or by ImageNet's deviations; or subtracts the mean of 8-bit samples.
     if 1 / 300 <= scale <= 1 / 50 or (scale == 1 and -160 <= shift <= -90):
         return EIGHT_BIT
     # (x + 1) / 2, or (x + 1) * 127.5.

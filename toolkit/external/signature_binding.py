@@ -1,4 +1,4 @@
-"""Binds the roles of an external stylizer to its signature: its content, its style if any, and its picture."""
+"""Binds the roles of an external stylizer (content, style if any, picture) to its signature."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,13 +9,13 @@ from toolkit.errors import InputError
 # Magenta's Hub module was traced from arguments without names (`export_hub.py` in the magenta repository): the first
 # placeholder is the content.
 KNOWN_INPUTS = {"content": "placeholder", "style": "placeholder_1"}
-# Where several signatures take pictures: TF2's default, then that of TF1's own Hub format.
+# Preferred among several signatures: TF2's default, then TF1's Hub format.
 DEFAULT_SIGNATURES = ("serving_default", "default")
 ROLES = ("content", "style", "output", "signature")
 EXAMPLE = "--inputs content=NAME,style=NAME"
-# The types of samples that pictures are converted to and from.
+# Supported sample types.
 DTYPES = ("float32", "float16", "bfloat16", "float64", "uint8")
-_CHANNELS = {1: "grays of one channel", 4: "four channels"}
+_CHANNELS = {1: "gray with one channel", 4: "four channels"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Tensor:
     """An input or output.
 
     Attributes:
-        shape: None for a side that may vary; None as a whole where even the rank may.
+        shape: None for a variable dimension; None as a whole for an unknown rank.
         dtype: such as `float32`.
     """
 
@@ -42,24 +42,24 @@ class Tensor:
 
     @property
     def picture_shape(self) -> tuple[int | None, ...]:
-        """The shape of the same pictures as [B, H, W, 3], None for what may vary."""
+        """The shape of the same pictures as [B, H, W, 3], None for variable dimensions."""
         if self.shape is None:
             return None, None, None, 3
         batch, *sides = self.shape
         return (batch, *(sides[1:] if self.is_channels_first else sides[:2]), 3)
 
     def why_no_pictures(self) -> str | None:
-        """Returns why it cannot be RGB pictures, [B, H, W, 3] or [B, 3, H, W]; None where it can."""
+        """Returns why it cannot hold RGB pictures, [B, H, W, 3] or [B, 3, H, W]; None if it can."""
         if self.dtype not in DTYPES:
             return f"their samples are {self.dtype}, not one of {', '.join(DTYPES)}"
         if self.shape is None or self.is_channels_first:
             return None
         if len(self.shape) != 4:
-            return f"they have {len(self.shape)} dimensions, where pictures have four, [B,H,W,3]"
+            return f"they have {len(self.shape)} dimensions, but pictures have four, [B,H,W,3]"
         if self.shape[3] == 3 or (self.shape[3] is None and self.shape[1] not in _CHANNELS):
             return None
         channels = next((_CHANNELS[side] for side in (self.shape[3], self.shape[1]) if side in _CHANNELS), None)
-        return f"they are {channels or f'of {self.shape[3]} channels'}, where pictures are RGB, [B,H,W,3]"
+        return f"they are {channels or f'of {self.shape[3]} channels'}, but pictures are RGB, [B,H,W,3]"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class SignatureBinding:
     Attributes:
         signature: its name.
         content: the input for content pictures.
-        style: the input for style pictures; None where the one style is inside.
+        style: the input for style pictures; None if the style is built in.
         output: the output that is the stylized picture.
     """
 
@@ -96,7 +96,7 @@ class SignatureBinding:
         return {"content": self.content} if self.style is None else {"content": self.content, "style": self.style}
 
     def to_json(self) -> dict[str, str]:
-        """Returns what a manifest keeps of it, and `find` takes."""
+        """Returns the form that a manifest stores, and that `find` accepts."""
         return {role: name for role, name in asdict(self).items() if name is not None}
 
 
@@ -114,13 +114,13 @@ def parse(text: str) -> dict[str, str]:
 
 
 def find(source: str, signatures: Mapping[str, Signature], given: Mapping[str, str]) -> SignatureBinding:
-    """Decides how a model is called; names by role, as `parse` gives them, settle what is open.
+    """Determines how a model is called; `given` are names by role, from `parse`.
 
     Raises:
-        InputError: nothing given or known settles it; lists the signatures.
+        InputError: the names given or known are not sufficient; lists the signatures.
     """
     if not signatures:
-        raise InputError(f"{source}: has no signatures; save it with one that takes a content and a style picture")
+        raise InputError(f"{source}: has no signatures; save it with a signature for a content and a style picture")
     search = _Search(source, signatures, given)
     signature = search.signature()
     content, style = search.inputs(signature)
@@ -148,7 +148,7 @@ class _Search:
         raise self._unclear("several signatures, none of them the default one", "--inputs signature=NAME")
 
     def _unusable(self, why: str) -> InputError:
-        """What no name of an input can help."""
+        """An error that no input name can fix."""
         others = [name for name in self._signatures if name != self._given.get("signature")]
         hint = f"; its signatures are {', '.join(self._signatures)}: --inputs signature=NAME" if len(others) > 1 else ""
         return InputError(f"{self._source}: {why}{hint}")
@@ -157,18 +157,18 @@ class _Search:
         inputs = self._signatures[signature].inputs
         if not inputs:
             raise self._unusable(
-                f"{signature!r} takes no input: a stylizer takes a content picture, or one and a style"
+                f"{signature!r} takes no input: a stylizer takes a content picture, and optionally a style picture"
             )
         if len(inputs) > len(KNOWN_INPUTS):
             further = [name for name in inputs if name not in (self._named(role, inputs) for role in KNOWN_INPUTS)]
             raise self._unusable(
-                f"{signature!r} takes {len(inputs)} inputs; of {further[0]!r}, {inputs[further[0]]}, nothing is known: "
-                "save a model that takes a content and a style picture, or a content alone"
+                f"{signature!r} takes {len(inputs)} inputs, with unknown {further[0]!r}, {inputs[further[0]]}: "
+                "save a model that takes a content and optionally a style picture"
             )
         content, style = self._only(signature, inputs) if len(inputs) == 1 else self._both(signature, inputs)
         for name in filter(None, (content, style)):
             if why := inputs[name].why_no_pictures():
-                raise self._unusable(f"input {name!r} of {signature!r} takes no pictures, {inputs[name]}: {why}")
+                raise self._unusable(f"input {name!r} of {signature!r} does not take pictures, {inputs[name]}: {why}")
         return content, style
 
     def _only(self, signature: str, inputs: Mapping[str, Tensor]) -> tuple[str, None]:
@@ -176,10 +176,10 @@ class _Search:
         if unknown := [given for role, given in self._given.items() if role in KNOWN_INPUTS and given != name]:
             raise self._unclear(f"has no input {unknown[0]!r}")
         if "content" not in self._given and "style" in name.lower() and "content" not in name.lower():
-            raise self._unclear(f"{name!r} is the only input of {signature!r}, and no content by its name")
+            raise self._unclear(f"{name!r} is the only input of {signature!r}, and its name is not that of a content")
         if "style" in self._given:
             raise self._unusable(
-                f"{signature!r} takes {name!r} alone, which is the content; a model of one style takes no style picture"
+                f"{signature!r} takes only {name!r}, the content; a model with a built-in style takes no style picture"
             )
         return name, None
 
@@ -192,7 +192,7 @@ class _Search:
         return content, style
 
     def _named(self, role: str, inputs: Mapping[str, Tensor]) -> str | None:
-        """The input that is given, else the one whose name says so, else the Hub module's, else what is left over."""
+        """Finds an input by the given name, else by its own name, else as the Hub module's, else by exclusion."""
         if role in self._given:
             if self._given[role] not in inputs:
                 raise self._unclear(f"has no input {self._given[role]!r}")
@@ -219,7 +219,7 @@ class _Search:
             unknown = "which output is the picture cannot be determined" if name is None else f"has no output {name!r}"
             raise self._unclear(unknown, "--inputs output=NAME")
         if (why := outputs[name].why_no_pictures()) is not None:
-            raise self._unusable(f"output {name!r} of {signature!r} is no pictures, {outputs[name]}: {why}")
+            raise self._unusable(f"output {name!r} of {signature!r} is not pictures, {outputs[name]}: {why}")
         return name
 
 

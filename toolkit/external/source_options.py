@@ -1,4 +1,4 @@
-"""Options for an external model: what its files do not say of it."""
+"""Options for an external model that its files do not determine."""
 
 import dataclasses
 import math
@@ -10,24 +10,23 @@ from toolkit.errors import InputError
 from toolkit.external import signature_binding, value_range
 from toolkit.external.value_range import Bounds
 
-# Says that an external model is not to be cut, even where its bottleneck is known.
+# Keeps an external model end-to-end even where its bottleneck is known.
 NO_SPLIT = "none"
 
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """Options for an external model; None where the value is to be detected.
+    """Options for an external model; None to detect the value.
 
     Attributes:
-        inputs: which input is which, such as `content=photo,style=painting`; `signature=` and `output=` too; or the
+        inputs: input names such as `content=photo,style=painting`, also `signature=` and `output=`; or a mapping of
             names by role.
-        split_at: the tensor that is its bottleneck; `none` keeps it end-to-end.
-        value_range: the samples of black and white that it takes and gives, such as `-1..1`, or apart as
-            `input=-1..1,output=0..255`, or bounds by `content`, `style` and `output`; pictures are converted from and
-            to [0, 1].
+        split_at: the bottleneck tensor; `none` keeps the model end-to-end.
+        value_range: the samples of black and white, such as `-1..1`, or separately as `input=-1..1,output=0..255`, or
+            bounds by `content`, `style` and `output`; pictures are converted from and to [0, 1].
 
     Raises:
-        InputError: one of them says something else.
+        InputError: an option is malformed.
     """
 
     inputs: str | Mapping[str, str] | None = None
@@ -35,17 +34,17 @@ class SourceOptions:
     value_range: str | Mapping[str, Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
-        """Reads what is given, so that a mistake is found before any work."""
+        """Parses the options, so that mistakes are found before any work."""
         _ = self.names, self.ranges
 
     @property
     def names(self) -> Mapping[str, str]:
-        """Names of inputs, output and signature by role, as far as they are given."""
+        """Names of inputs, output and signature by role, where given."""
         return signature_binding.parse(self.inputs) if isinstance(self.inputs, str) else self.inputs or {}
 
     @property
     def ranges(self) -> Mapping[str, Bounds]:
-        """Bounds by `content`, `style` and `output`, as far as they are given."""
+        """Bounds by `content`, `style` and `output`, where given."""
         if isinstance(self.value_range, str):
             return value_range.parse(self.value_range)
         ranges = {role: (float(low), float(high)) for role, (low, high) in (self.value_range or {}).items()}
@@ -55,30 +54,19 @@ class SourceOptions:
         return ranges
 
     def refuse_style_range(self) -> None:
-        """Refuses a range of the style, for a model that takes none; that of `input` holds for the content alone.
-
-        Raises:
-            InputError: one is given.
-        """
+        """Refuses a style range for a model without a style input; a range of `input` applies to the content only."""
         given = self.value_range
         ends = [part.partition("=")[0].strip() for part in given.split(",")] if isinstance(given, str) else given or ()
         if "style" in ends:
-            raise InputError(f"--range {given}: the model takes no style picture; leave the range of the style out")
+            raise InputError(f"--range {given}: the model takes no style picture; leave out the range of the style")
 
     def given(self) -> dict[str, Any]:
-        """Returns the options that are given, by their names on the command line, without hyphens in front."""
+        """Returns the options that are given, by their names on the command line, without leading hyphens."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         names = {"value_range": "range"}
         return {names.get(name, name).replace("_", "-"): value for name, value in values.items() if value is not None}
 
     def refuse(self, why: str) -> None:
-        """Refuses all of them.
-
-        Args:
-            why: what ends the complaint.
-
-        Raises:
-            InputError: one is given.
-        """
+        """Refuses all given options; `why` ends the message."""
         for name, value in self.given().items():
             raise InputError(f"--{name} {value}: {why}; leave the option out")

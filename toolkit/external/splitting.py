@@ -1,4 +1,4 @@
-"""Cuts an external stylizer at its bottleneck: into a style predictor and a style transformer."""
+"""Splits an external stylizer at its bottleneck, into a style predictor and a style transformer."""
 
 from typing import Any
 
@@ -12,13 +12,12 @@ from toolkit.imaging.validation import as_pictures, check_bottleneck
 from toolkit.interface.bottleneck import interpolate
 from toolkit.safe_loading.graph_edges import node_of
 
-# What the bottleneck is called in the graphs of published modules, as the names of their tensors end. All are a 1x1
-# convolution behind the mean over the picture, with 100 outputs:
-# - `Conv` in style_prediction() of arbitrary_image_stylization_build_model.py, the network of the Hub module
-#   arbitrary-image-stylization-v1-256 (export_hub.py);
-# - `mobilenet_conv/Conv` of arbitrary_image_stylization_build_mobilenet_model.py, the network of its TFLite files.
-# - `style_bottleneck` of the predictor, in a SavedModel that was exported here.
-# Magenta's scripts are in github.com/magenta/magenta, folder magenta/models/arbitrary_image_stylization.
+# Suffixes of the bottleneck's tensor name in published modules. Each is a 1x1 convolution with 100 outputs after the
+# mean over the picture: - `Conv` in style_prediction() of arbitrary_image_stylization_build_model.py, the network of
+# the Hub module   arbitrary-image-stylization-v1-256 (export_hub.py); - `mobilenet_conv/Conv` of
+# arbitrary_image_stylization_build_mobilenet_model.py, the network of its TFLite files; - `style_bottleneck` of the
+# predictor in a SavedModel that styleport exported. Magenta's scripts are in github.com/magenta/magenta, folder
+# magenta/models/arbitrary_image_stylization.
 KNOWN_BOTTLENECKS = ("mobilenet_conv/Conv/BiasAdd", "Conv/BiasAdd", "predictor_1/style_bottleneck_1/BiasAdd")
 MAX_CANDIDATES = 8
 
@@ -35,36 +34,36 @@ class _Paths:
                 self._targets[source].add(name)
 
     def descendants(self, start: str, without: str | None = None) -> set[str]:
-        """Returns every node that start leads to, other than through a given node."""
+        """Returns all nodes that `start` leads to without passing through `without`."""
         return reach(start, self._targets, without)
 
     def ancestors(self, end: str) -> set[str]:
-        """Returns every node that leads to end."""
+        """Returns all nodes that lead to `end`."""
         return reach(end, self._sources)
 
     def separates(self, name: str) -> str | None:
-        """Returns why a node does not cut the graph in two; None where it does."""
+        """Returns why a node does not split the graph; None if it does."""
         needed, (content, style), output = self.ancestors(name), self._graph.inputs.values(), self._graph.output
         if content in needed:
             return "it depends on the content"
         if style not in needed:
             return "it does not depend on the style"
         if output in self.descendants(style, without=name):
-            return "the picture depends on the style past it"
+            return "the picture also depends on the style in other ways"
         if output not in self.descendants(name):
             return "the picture does not depend on it"
         return None
 
 
 def _is_vector(shape: Any) -> bool:
-    """Whether a tensor is a bottleneck by its shape: [B, 1, 1, D] or [B, D]."""
+    """Whether a tensor has the shape of a bottleneck: [B, 1, 1, D] or [B, D]."""
     if shape.rank == 2:
         return shape[1] is not None
     return shape.rank == 4 and tuple(shape[1:3]) == (1, 1) and shape[3] is not None
 
 
 def candidates(graph: FrozenGraph) -> list[str]:
-    """Returns the operations at which a graph can be cut, the shortest vector first, then the last in the graph."""
+    """Returns the operations at which a graph can be split: shortest vectors first, then later operations first."""
     paths, shapes = _Paths(graph), graph.shapes
     on_the_way = paths.descendants(graph.inputs["style"]) & paths.ancestors(graph.output)
     order = {node.name: index for index, node in enumerate(graph.definition.node)}
@@ -75,7 +74,7 @@ def candidates(graph: FrozenGraph) -> list[str]:
 
 
 def known_bottleneck(graph: FrozenGraph) -> str | None:
-    """Returns the operation at which a published module's graph is known to be cut; None for other graphs."""
+    """Returns the bottleneck of a published module's graph; None for other graphs."""
     found = candidates(graph)
     for known in KNOWN_BOTTLENECKS:
         matching = [name for name in found if _ends_in(name, known)]
@@ -89,7 +88,7 @@ def _ends_in(name: str, end: str) -> bool:
 
 
 def _resolve_tensor(graph: FrozenGraph, tensor: str) -> str:
-    """Finds a tensor by its name or the end of it, and makes sure that it cuts the graph in two."""
+    """Finds a tensor by its name or a suffix, and checks that it splits the graph."""
     wanted, paths = tensor.removesuffix(":0"), _Paths(graph)
     names = [node.name for node in graph.definition.node]
     matching = [wanted] if wanted in names else [name for name in names if _ends_in(name, wanted)]
@@ -102,7 +101,7 @@ def _resolve_tensor(graph: FrozenGraph, tensor: str) -> str:
     if not matching:
         why = "the graph has no such tensor"
     elif vectors:
-        why = f"{', '.join(vectors)} all end in that; give the whole name"
+        why = f"{', '.join(vectors)} all end with that; give the full name"
     elif separating:
         why = f"its shape is {shapes[separating[0]]}, neither [B, 1, 1, D] nor [B, D]"
     else:
@@ -112,22 +111,22 @@ def _resolve_tensor(graph: FrozenGraph, tensor: str) -> str:
 
 
 class SplitStylizer:
-    """An external stylizer, cut in two; called as `toolkit.feed_forward.stylizer.KerasStylizer` is.
+    """An external stylizer, split in two; called like `toolkit.feed_forward.stylizer.KerasStylizer`.
 
-    Threads may share one; their calls run at the same time.
+    Threads may share a stylizer; their calls run concurrently.
 
     Args:
         end_to_end: the stylizer as it was loaded.
         graph: its graph.
-        tensor: name of the bottleneck, or the end of it.
+        tensor: the bottleneck's name or a suffix.
 
     Attributes:
-        end_to_end: the stylizer as it was loaded.
-        graph: its graph.
-        tensor: the bottleneck's whole name.
-        bottleneck_dim: its length.
+        end_to_end: as given.
+        graph: as given.
+        tensor: the bottleneck's full name.
+        bottleneck_dim: length of the bottleneck.
         predictor: style tensor [B, h, w, 3] -> bottleneck [B, 1, 1, D].
-        variables: none: the graph's are constants.
+        variables: empty, because the graph is frozen.
 
     Raises:
         InputError: the tensor does not separate content and style; lists those that do.
@@ -135,9 +134,7 @@ class SplitStylizer:
 
     def __init__(self, end_to_end: EndToEndStylizer, graph: FrozenGraph, tensor: str) -> None:
         if not end_to_end.takes_any_size:
-            raise InputError(
-                f"--split-at {tensor!r}: what takes pictures of one size, or batches of one length, stays end-to-end"
-            )
+            raise InputError(f"--split-at {tensor!r}: a model of fixed picture size or batch length stays end-to-end")
         self.end_to_end, self.graph, self.tensor = end_to_end, graph, _resolve_tensor(graph, tensor)
         shapes = graph.shapes
         shape = shapes[self.tensor]
@@ -149,11 +146,11 @@ class SplitStylizer:
         self._transform = graph.function([content, inner], f"{graph.output}:{graph.output_index}")
 
     def predictor(self, style: Any) -> Any:
-        """Returns the bottleneck [B, 1, 1, D] of a style tensor [B, h, w, 3], in a graph, too."""
+        """Returns the bottleneck [B, 1, 1, D] of a style tensor [B, h, w, 3]; also in a graph."""
         return tf.reshape(self._predict(tf.convert_to_tensor(style)), (-1, 1, 1, self.bottleneck_dim))
 
     def transformer(self, inputs: list[Any]) -> Any:
-        """Returns the picture [B, H, W, 3] of a content tensor and a bottleneck [B or 1, 1, 1, D], in a graph, too."""
+        """Returns the picture [B, H, W, 3] for a content tensor and a bottleneck [B or 1, 1, 1, D]; also in a graph."""
         content, bottleneck = (tf.convert_to_tensor(tensor) for tensor in inputs)
         return cut(self._transform(content, tf.reshape(bottleneck, self._inner_shape)), content)
 
@@ -190,21 +187,17 @@ class SplitStylizer:
 def split(
     end_to_end: EndToEndStylizer | ExternalSingleStyleStylizer, tensor: str | None
 ) -> "EndToEndStylizer | ExternalSingleStyleStylizer | SplitStylizer":
-    """Cuts a stylizer at a tensor, or where a published module's graph is known to be cut.
-
-    Args:
-        end_to_end: the stylizer.
-        tensor: name of the bottleneck, or the end of it; None for the known one.
+    """Splits a stylizer at a tensor, given by its name or a suffix, or at the known bottleneck of a published module.
 
     Returns:
-        The stylizer cut in two; as it was, where no tensor is given and none is known.
+        The split stylizer; the given stylizer if no tensor is given or known.
 
     Raises:
         InputError: the tensor does not separate content and style; lists those that do.
     """
     if not isinstance(end_to_end, EndToEndStylizer):
         if tensor is not None:
-            raise InputError(f"--split-at {tensor!r}: the model takes a content alone: it reads no style to cut off")
+            raise InputError(f"--split-at {tensor!r}: the model takes only a content, and cannot be split")
         return end_to_end
     if tensor is None and not end_to_end.takes_any_size:
         return end_to_end
@@ -212,7 +205,7 @@ def split(
         graph = freeze(end_to_end)
         tensor = tensor or known_bottleneck(graph)
     except StyleportError:
-        if tensor is None:  # it may still paint as it is
+        if tensor is None:  # it can still paint end-to-end
             return end_to_end
         raise
     return end_to_end if tensor is None else SplitStylizer(end_to_end, graph, tensor)

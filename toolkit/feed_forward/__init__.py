@@ -1,7 +1,7 @@
-"""Method 2, arbitrary style transfer in one pass (Ghiasi et al. 2017): a style predictor and a style transformer.
+"""Method 2: arbitrary style transfer in one pass (Ghiasi et al. 2017), with a style predictor and a style transformer.
 
-`KerasStylizer` is the Keras model of both; its weights are a preset of `toolkit.presets`. It does not know the other
-method; `toolkit.inference`, the commands and `export` import it.
+`KerasStylizer` is the Keras model of both networks; its weights are a preset of `toolkit.presets`. It is independent of
+the other method. `toolkit.inference`, the commands and `export` import it.
 """
 
 from toolkit.public_names import on_first_use

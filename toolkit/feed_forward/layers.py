@@ -1,4 +1,4 @@
-"""Layers that Keras lacks: reflection padding, nearest upsampling, conditional instance normalization."""
+"""Layers that Keras does not have: reflection padding, nearest upsampling, conditional instance normalization."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ class ReflectionPadding2D(keras.layers.Layer):
         return ops.pad(inputs, ((0, 0), sides, sides, (0, 0)), mode="reflect")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Returns the input's shape with both sides of the picture grown by twice the padding."""
+        """Returns the input's shape with both sides enlarged by twice the padding."""
         batch, height, width, channels = input_shape
         grown = (side if side is None else side + 2 * self.padding for side in (height, width))
         return (batch, *grown, channels)
@@ -42,10 +42,10 @@ class ReflectionPadding2D(keras.layers.Layer):
 class PadToMultiple2D(keras.layers.Layer):
     """Mirrors the bottom and right border until both sides are multiples of a number.
 
-    A network that halves its input twice gives back the input's size only if that size divides by four.
+    A network that halves its input twice restores the input's size only if that is divisible by four.
 
     Args:
-        multiple: what the padded height and width divide by, in pixels.
+        multiple: divisor of the padded height and width, in pixels.
     """
 
     def __init__(self, multiple: int, **kwargs: Any) -> None:
@@ -54,10 +54,10 @@ class PadToMultiple2D(keras.layers.Layer):
         self.multiple = multiple
 
     def call(self, inputs: Any) -> Any:
-        """Returns [B, H', W', C], H' and W' being the next multiples of H and W."""
+        """Returns [B, H', W', C], where H' and W' are the next multiples."""
         _, height, width, _ = ops.shape(inputs)
         bottom, right = -height % self.multiple, -width % self.multiple
-        # Slices rather than a pad: TFLite loses the number of channels behind a pad of unknown width.
+        # Slices instead of a pad: TFLite loses the number of channels after a pad of unknown width.
         if not isinstance(bottom, int) or bottom:
             inputs = ops.concatenate([inputs, inputs[:, height - 2 : height - 2 - bottom : -1]], axis=1)
         if not isinstance(right, int) or right:
@@ -79,11 +79,11 @@ class PadToMultiple2D(keras.layers.Layer):
 class NearestUpsampling2D(keras.layers.Layer):
     """Repeats each pixel along both sides.
 
-    `keras.layers.UpSampling2D` tiles a five-dimensional tensor, which a TFLite graph of unknown size cannot
-    follow; this is one resize operation there.
+    `keras.layers.UpSampling2D` tiles a five-dimensional tensor, which a TFLite graph of unknown size does not support;
+    this layer becomes a single resize operation.
 
     Args:
-        factor: how often each pixel is repeated, at least 1.
+        factor: how many times each pixel is repeated, at least 1.
     """
 
     def __init__(self, factor: int, **kwargs: Any) -> None:
@@ -94,7 +94,7 @@ class NearestUpsampling2D(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Returns [B, factor H, factor W, C] for an input of [B, H, W, C]."""
         _, height, width, _ = ops.shape(inputs)
-        # keras.ops.image.resize takes no size that is known only at run time.
+        # keras.ops.image.resize does not accept a size that is known only at run time.
         return tf.image.resize(inputs, (self.factor * height, self.factor * width), method="nearest")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -110,10 +110,10 @@ class NearestUpsampling2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="styleport")
 class CropLike2D(keras.layers.Layer):
-    """Cuts a picture down to the height and width of another, from the top left corner."""
+    """Crops a picture to the height and width of another, from the top left corner."""
 
     def call(self, inputs: list[Any]) -> Any:
-        """Returns the first picture [B, H, W, C] cut to the size of the second [B, h, w, c]."""
+        """Returns the first picture [B, H, W, C] cropped to the size of the second [B, h, w, c]."""
         picture, reference = inputs
         if picture.shape[1:3] == reference.shape[1:3] and None not in reference.shape[1:3]:
             return picture
@@ -128,9 +128,9 @@ class CropLike2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="styleport")
 class ConditionalInstanceNormalization(keras.layers.Layer):
-    """Normalizes each channel of each picture, then scales and shifts it by what the style says.
+    """Normalizes each channel of each picture, then scales and shifts it depending on the style.
 
-    The scale (gamma) and shift (beta) are linear in the style's bottleneck, one 1x1 convolution each.
+    The scale (gamma) and shift (beta) are linear in the style's bottleneck, a 1x1 convolution each.
     Follows Ghiasi et al. 2017 (arXiv 1705.06830), section 3, after Dumoulin et al. 2017 (arXiv 1610.07629).
 
     Args:

@@ -1,4 +1,4 @@
-"""The style predictor: a style picture in, its bottleneck out."""
+"""The style predictor, a network from a style picture to its bottleneck."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def _inverted_residual(x: Any, name: str, expansion: int, channels: int, stride:
 
 @keras.saving.register_keras_serializable(package="styleport")
 class StylePredictor(keras.Model):
-    """MobileNetV2 that reads a style picture and gives its bottleneck.
+    """MobileNetV2 network that maps a style picture to its bottleneck.
 
     Batch normalization is folded into the convolutions, as in the published mobile weights.
     Follows Ghiasi et al. 2017 (arXiv 1705.06830) with the extractor of Sandler et al. 2018 (arXiv 1801.04381).
@@ -42,7 +42,7 @@ class StylePredictor(keras.Model):
         dtype: float32, whatever Keras's settings are.
 
     Raises:
-        InputError: the dtype is another one.
+        InputError: the dtype is not float32.
 
     Example:
         ```python

@@ -1,4 +1,4 @@
-"""The arbitrary stylizer: style predictor and style transformer behind one call."""
+"""The Keras stylizer: style predictor and style transformer behind one call."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,12 +17,12 @@ from toolkit.imaging.validation import as_pictures, check_bottleneck, check_stre
 from toolkit.interface.bottleneck import interpolate
 from toolkit.process import memory
 
-# All that a stylizer takes, by the names that its signatures have everywhere.
+# The inputs of a stylizer; all signatures use these names.
 INPUTS = ("content_image", "style_image", "strength")
 
 
 def _inputs_of(inputs: Any, strength: Any = None) -> tuple[Any, Any, Any]:
-    """Takes apart what holds a content, a style and perhaps a strength."""
+    """Splits an argument into content, style and optional strength."""
     if isinstance(inputs, Mapping):
         content, style, own = (inputs.get(name) for name in INPUTS)
         unknown = [str(name) for name in inputs if name not in INPUTS]
@@ -41,9 +41,9 @@ def _inputs_of(inputs: Any, strength: Any = None) -> tuple[Any, Any, Any]:
 
 
 def _batches(content: Any, style: Any, strength: Any, size: int) -> Any:
-    """Returns a dataset of all inputs by name, a batch at a time.
+    """Returns a dataset of batches of all inputs, by name.
 
-    Not left to Keras, which makes floats of the dtype of its settings, and knows no style for all contents.
+    Keras does not do this: it converts floats to the dtype of its settings, and cannot share a style among contents.
     """
     import tensorflow as tf
 
@@ -61,11 +61,11 @@ def _batches(content: Any, style: Any, strength: Any, size: int) -> Any:
 
 @keras.saving.register_keras_serializable(package="styleport")
 class KerasStylizer(keras.Model):
-    """Repaints content pictures in the style of other pictures, in one forward pass.
+    """Keras model that repaints content pictures in the style of other pictures, in one forward pass.
 
-    Pictures are taken in any form (see `toolkit.imaging.validation`): arrays and tensors [B, H, W, 3] of floats in [0,
-    1] or of unsigned integers, or paths and Pillow images, one of which is a batch of one. Tensors of floats stay as
-    they are, so that gradients flow through them. Threads may share a stylizer; their calls run at the same time.
+    Pictures may have any form (see `toolkit.imaging.validation`): arrays and tensors [B, H, W, 3] of floats in [0, 1]
+    or of unsigned integers, or paths and Pillow images, each a batch of one. Float tensors stay as they are, so that
+    gradients flow through them. Threads may share a stylizer; their calls run concurrently.
 
     Follows Ghiasi et al. 2017, "Exploring the structure of a real-time, arbitrary neural artistic stylization
     network" (arXiv 1705.06830), and keeps the calling convention of its TensorFlow Hub module.
@@ -75,14 +75,14 @@ class KerasStylizer(keras.Model):
         dtype: float32, whatever Keras's settings are.
 
     Raises:
-        InputError: the dtype is another one.
+        InputError: the dtype is not float32.
 
     Example:
         ```python
         stylizer = KerasStylizer.from_preset("magenta-mobile")
         picture = stylizer(content, style)  # [B, H, W, 3], [B or 1, h, w, 3] float32 in [0, 1] -> [B, H, W, 3]
 
-        bottleneck = stylizer.bottleneck(style)  # once a style
+        bottleneck = stylizer.bottleneck(style)  # once per style
         pictures = [stylizer.transform(content, bottleneck) for content in contents]
         ```
     """
@@ -97,18 +97,12 @@ class KerasStylizer(keras.Model):
         # === Config ===
         self.bottleneck_dim = bottleneck_dim
 
-        # Both networks have their weights from the start, whatever is put in later.
+        # Both networks create their weights at once, independent of the inputs.
         self.built = True
 
     @classmethod
     def from_preset(cls, name: str) -> "KerasStylizer":
-        """Builds a stylizer with embedded weights.
-
-        Args:
-            name: a preset, such as `magenta-mobile`.
-
-        Returns:
-            The stylizer, its weights dequantized to float32.
+        """Builds a stylizer with the embedded weights of a preset, dequantized to float32.
 
         Raises:
             InputError: there is no preset of that name.
@@ -126,21 +120,15 @@ class KerasStylizer(keras.Model):
 
     @classmethod
     def from_file(cls, path: str | Path) -> "KerasStylizer":
-        """Loads a stylizer that was saved with `save`.
-
-        Args:
-            path: a `.keras` file.
-
-        Returns:
-            The stylizer.
+        """Loads a stylizer that was saved with `save` as a `.keras` file.
 
         Raises:
-            InputError: the file is missing or is no stylizer.
+            InputError: the file is missing or is not a stylizer.
         """
         return keras_file.load(path, cls)
 
     def bottleneck(self, style: Any) -> Any:
-        """Reads the style of pictures.
+        """Computes the bottlenecks of style pictures.
 
         Args:
             style: [B, h, w, 3] float32 in [0, 1], sides from 16 pixels; the networks were trained on 256.
@@ -149,7 +137,7 @@ class KerasStylizer(keras.Model):
             [B, 1, 1, bottleneck_dim] float32.
 
         Raises:
-            InputError: the shape is another one.
+            InputError: the shape is wrong.
         """
         return self.predictor(as_tensor(style, "style"))
 
@@ -158,13 +146,13 @@ class KerasStylizer(keras.Model):
 
         Args:
             content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
-            bottleneck: [B or 1, 1, 1, bottleneck_dim] float32; one is used for all contents.
+            bottleneck: [B or 1, 1, 1, bottleneck_dim] float32; a single bottleneck is used for all contents.
 
         Returns:
             [B, H, W, 3] float32 in [0, 1].
 
         Raises:
-            InputError: a shape is another one.
+            InputError: a shape is wrong.
         """
         content = as_tensor(content, "content")
         check_bottleneck(bottleneck, self.bottleneck_dim, content.shape[0])
@@ -174,32 +162,32 @@ class KerasStylizer(keras.Model):
         """Repaints pictures in the style of other pictures.
 
         Args:
-            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels. Or all inputs in one, as Keras passes on
-                what its methods are given: a content and a style, and perhaps a strength, in a list or a tuple, or in
-                a dict by the names of `INPUTS`.
+            content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels. Or all inputs in one argument, as Keras
+                passes them on: a content, a style and optionally a strength, in a list, a tuple, or a dict with the
+                names of `INPUTS`.
             style: [B or 1, h, w, 3] float32 in [0, 1], sides from 16 pixels; the networks were trained on 256.
-            strength: a number or [B], float32 in [0, 1]: between the content's own bottleneck (0) and the
-                style's (1, the default).
+            strength: a number or [B], float32 in [0, 1]: from the content's own bottleneck (0) to the style's (1, the
+                default).
             kwargs: passed on to Keras.
 
         Returns:
             [B, H, W, 3] float32 in [0, 1].
 
         Raises:
-            InputError: a shape or the strength is out of range, or an input is missing.
+            InputError: a shape is wrong, the strength is out of range, or an input is missing.
         """
         if style is None:
             content, style, strength = _inputs_of(content, strength)
         if strength is not None and not keras.backend.is_keras_tensor(strength):
             strength = ops.convert_to_tensor(strength, dtype=DTYPE)
-            # A tensor of a graph has no values yet; an exporter puts this check into the graph.
+            # A symbolic tensor has no values yet; exporters add this check to the graph.
             if hasattr(strength, "numpy"):
                 check_strength(strength.numpy())
-        # Keras takes tensors by position, but no numbers, paths or images.
+        # Keras accepts only tensors by position, not numbers, paths or images.
         return super().__call__(as_tensor(content, "content"), as_tensor(style, "style"), strength=strength, **kwargs)
 
     def call(self, content: Any, style: Any, strength: Any = None) -> Any:
-        """Does what calling the stylizer does; see there."""
+        """Implements `__call__`."""
         bottleneck = self.bottleneck(style)
         if strength is not None:
             weight = ops.reshape(strength, (-1, 1, 1, 1))
@@ -216,18 +204,18 @@ class KerasStylizer(keras.Model):
         """Repaints many pictures, a batch at a time.
 
         Args:
-            x: a content and a style, and perhaps a strength, as one argument; see `__call__`. One style serves all
-                contents. Or a dataset or a generator of such, whose batches are dicts by the names of `INPUTS`, or
-                `((content, style),)`: of a plain pair Keras takes the second as what to learn.
-            batch_size: contents at a time, at least 1; 32 by default.
-            args: of `keras.Model.predict`.
-            kwargs: likewise.
+            x: a content, a style and optionally a strength, as one argument; see `__call__`. One style serves all
+                contents. Or a dataset or a generator of batches: dicts with the names of `INPUTS`, or
+                `((content, style),)`, because Keras takes the second element of a plain pair as the target.
+            batch_size: contents per batch, at least 1; 32 by default.
+            args: passed on to `keras.Model.predict`.
+            kwargs: passed on to `keras.Model.predict`.
 
         Returns:
             [N, H, W, 3] float32 in [0, 1].
 
         Raises:
-            InputError: as a call does, or the batch size is out of range.
+            InputError: see `__call__`; or the batch size is out of range.
         """
         if batch_size is not None and batch_size < 1:
             raise InputError(f"batch_size is {batch_size}: give at least 1")
@@ -243,18 +231,18 @@ class KerasStylizer(keras.Model):
         input_signature: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Exports the stylizer for inference; `styleport export` makes a bundle of more, and proves each of them.
+        """Exports the stylizer for inference; `styleport export` makes a bundle of verified artifacts.
 
         Args:
-            filepath: of the folder or file to write.
-            format: as `keras.Model.export` takes it. What it writes takes `content_image` and `style_image` by name,
-                [B, H, W, 3] each, and gives `stylized_image`.
-            verbose: whether Keras says what it wrote.
-            input_signature: a content's and a style's, where they are to have one size; by default any.
-            kwargs: of `keras.Model.export`.
+            filepath: the folder or file to write.
+            format: a format of `keras.Model.export`. The exported model takes `content_image` and `style_image` by
+                name, [B, H, W, 3] each, and returns `stylized_image`.
+            verbose: whether Keras reports what it wrote.
+            input_signature: the specs of a content and a style, for fixed sizes; any size by default.
+            kwargs: passed on to `keras.Model.export`.
 
         Raises:
-            InputError: the format is unknown, or what it needs is not installed.
+            InputError: the format is unknown, or a required package is not installed.
             WorkError: the stylizer cannot be expressed in the format, or the file cannot be written.
         """
         inputs = {name: keras.Input((None, None, 3), name=name, **PINNED) for name in INPUTS[:2]}
@@ -262,14 +250,14 @@ class KerasStylizer(keras.Model):
             specs = zip(inputs, keras.tree.flatten(input_signature), strict=True)
             input_signature = [{name: keras.InputSpec(DTYPE, tuple(spec.shape), name=name) for name, spec in specs}]
         model = keras.Model(inputs, {"stylized_image": self(inputs)}, name=self.name)
-        model(inputs)  # for some formats, Keras takes no model that was never called
+        model(inputs)  # some formats require a model that was called before
         try:
             model.export(filepath, format, verbose, input_signature, **kwargs)
         except ImportError as error:
             raise MissingExtraError(f"cannot export as {format}: {one_line(error, most=200)}") from error
         except ValueError as error:
             raise InputError(f"cannot export as {format}: {one_line(error, most=200)}") from error
-        except Exception as error:  # TensorFlow, its converters and those of others raise nearly anything
+        except Exception as error:  # TensorFlow and the converters raise almost any exception
             raise WorkError(f"cannot export {filepath} as {format}: {one_line(error, most=200)}") from error
 
     def get_config(self) -> dict[str, Any]:

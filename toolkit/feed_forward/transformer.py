@@ -1,4 +1,4 @@
-"""The style transformer: a content picture and a bottleneck in, the stylized picture out."""
+"""The style transformer, a network from a content picture and a bottleneck to the stylized picture."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from toolkit.feed_forward.layers import (
 )
 from toolkit.framework.backend import PINNED, PINNED_2D, dtype_of, keras, layers
 
-# (filters, kernel, stride) of the contracting half and (filters, kernel, upsampling) of the expanding one,
-# as in the slim network that Magenta published for mobile: a quarter of the paper's width.
+# (filters, kernel, stride) of the contracting half and (filters, kernel, upsampling) of the expanding half, as in the
+# slim network that Magenta published for mobile devices: a quarter of the paper's width.
 CONTRACT = ((8, 9, 1), (16, 3, 2), (32, 3, 2))
 EXPAND = ((16, 3, 2), (8, 3, 2), (3, 9, 1))
 RESIDUAL_BLOCKS = 5
@@ -37,8 +37,8 @@ def _residual_block(x: Any, bottleneck: Any, name: str) -> Any:
 class StyleTransformer(keras.Model):
     """Convolutional network that repaints a content picture in the style of a bottleneck.
 
-    The contracting half carries no normalization: in the published mobile weights it is folded away.
-    Any height and width from 16 pixels are taken; the output has the content's size.
+    The contracting half has no normalization: the published mobile weights have it folded in.
+    Height and width may be anything from 16 pixels; the output has the content's size.
     Follows Ghiasi et al. 2017 (arXiv 1705.06830), table 1.
 
     Args:
@@ -46,7 +46,7 @@ class StyleTransformer(keras.Model):
         dtype: float32, whatever Keras's settings are.
 
     Raises:
-        InputError: the dtype is another one.
+        InputError: the dtype is not float32.
 
     Example:
         ```python

@@ -1,6 +1,6 @@
-"""Files in general: opened without waiting, written whole or not at all, and never over what is read.
+"""File handling: opens files without blocking, writes them atomically, and never overwrites inputs.
 
-Any room may import it; it imports errors alone. Neither NumPy nor TensorFlow is needed.
+Any room may import it; it imports only errors. It needs neither NumPy nor TensorFlow.
 """
 
 from toolkit.public_names import on_first_use

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, whatever stops the writing."""
+"""Writes files atomically, even if the writing is interrupted."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from toolkit.errors import InputError, WorkError
 
-# What the caller can mend by naming another place; any other failed write is the machine's doing.
+# Failures that the caller can fix with another path; all others are failures of the machine.
 _BAD_PLACE = {
     errno.EACCES: "choose a folder that can be written",
     errno.EPERM: "choose a folder that can be written",
@@ -23,21 +23,21 @@ _BAD_PLACE = {
 
 
 def staged_prefix(path: Path) -> str:
-    """Returns what the names begin with of the files that a killed process may leave of `replacing` one."""
-    return f".styleport-{path.name[:40]}-"  # as long as a file system may take it, whatever the name
+    """Returns the prefix of temporary files that a killed process may leave of `replacing`."""
+    return f".styleport-{path.name[:40]}-"  # short enough for any file system
 
 
 @contextmanager
 def replacing(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
-    """Opens a file beside the target, which takes its place at the end: no reader ever sees half of it.
+    """Opens a temporary file beside the target, which replaces it at the end: readers never see a partial file.
 
     Args:
-        path: the file, in an existing folder; it stays as it is where the block raises.
-        mode: its permissions; by default those that the umask gives.
+        path: the file, in an existing folder; unchanged if the block raises.
+        mode: its permissions; by default those of the umask.
     """
     staged = path.with_name(f"{staged_prefix(path)}{secrets.token_hex(8)}.tmp")
     try:
-        with staged.open("xb") as stream:  # unlike tempfile's, with the permissions the umask gives
+        with staged.open("xb") as stream:  # unlike tempfile's, with the umask's permissions
             yield stream
             stream.flush()
             if mode is not None:
@@ -50,7 +50,7 @@ def replacing(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
 
 
 def sync(path: Path) -> None:
-    """Flushes a file, or a folder's listing, to the disk, so that a rename never outlives what it names."""
+    """Flushes a file, or a folder's listing, to the disk, so that a rename never survives without its contents."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -59,10 +59,10 @@ def sync(path: Path) -> None:
 
 
 def write_atomically(data: bytes, path: Path) -> None:
-    """Writes a file, whole or not at all.
+    """Writes a file atomically.
 
     Raises:
-        InputError: the folder is missing or cannot be written.
+        InputError: the folder is missing or not writable.
         WorkError: the disk is full.
     """
     try:
@@ -75,7 +75,7 @@ def write_atomically(data: bytes, path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Creates a folder, and those above it; raises an InputError where it cannot be created."""
+    """Creates a folder and its parents; raises an InputError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

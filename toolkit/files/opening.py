@@ -1,4 +1,4 @@
-"""Opens files that others may have put there: a pipe or a device under a file's name is refused, never waited for."""
+"""Opens untrusted paths: a pipe or a device in place of a file is refused, never waited for."""
 
 import errno
 import os
@@ -10,8 +10,8 @@ from toolkit.errors import InputError
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:
-    """Opens a file, or a link to one, to read; an OSError where it is a folder, a pipe, a socket or a device."""
-    # Looked at first: to open some devices does something. Looked at again: another thing may be there by now.
+    """Opens a file, or a link to one, for reading; raises an OSError for a folder, a pipe, a socket or a device."""
+    # Checked before, because opening some devices has effects; and after, because the file may have been replaced.
     _check(Path(path).stat(), path)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
@@ -30,7 +30,7 @@ def _check(status: os.stat_result, path: str | os.PathLike[str]) -> None:
 
 
 def read_bounded(path: str | Path, max_bytes: int, kind: str) -> bytes:
-    """Reads a file that is small if it is what it is taken for, its `kind` with an article; refuses a larger one."""
+    """Reads a file of a kind that is always small; refuses a larger file. `kind` has an article."""
     with open_file(path) as stream:
         content = stream.read(max_bytes + 1)
     if len(content) > max_bytes:

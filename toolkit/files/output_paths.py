@@ -1,4 +1,4 @@
-"""Output paths of a command, checked against what it reads: nothing is lost, nothing is in the way."""
+"""Checks the output paths of a command against its inputs before any work, so that nothing is overwritten."""
 
 import abc
 import os
@@ -17,11 +17,11 @@ Identity = tuple[int | str, ...]
 
 @dataclass(frozen=True)
 class OutputTarget(abc.ABC):
-    """Something that a command is going to write.
+    """An output that a command will write.
 
     Attributes:
-        option: how the command line names it, such as `--output`.
-        path: what was given.
+        option: its option on the command line, such as `--output`.
+        path: the path as given.
     """
 
     option: str
@@ -29,25 +29,25 @@ class OutputTarget(abc.ABC):
 
     @abc.abstractmethod
     def check(self) -> None:
-        """Refuses what cannot be written: something else is there, or there is no folder, or no permission."""
+        """Refuses a path that cannot be written: blocked by something else, without a folder, or without permission."""
 
     @abc.abstractmethod
     def files(self, others: Iterable[Path]) -> Iterator[Path]:
-        """Yields the files that are written, as far as they can meet the others that the command reads or writes."""
+        """Yields the files to be written that may collide with the others that the command reads or writes."""
 
 
 @dataclass(frozen=True)
 class File(OutputTarget):
-    """One file; whoever writes it creates the folder that it lies in, where that is missing.
+    """A single file; the writer creates its folder if it is missing.
 
     Attributes:
-        suffixes: in lower case, those that its name may end in; any by default.
+        suffixes: allowed suffixes in lower case; any by default.
     """
 
     suffixes: Collection[str] = ()
 
     def check(self) -> None:
-        """Refuses what cannot be written; see `OutputTarget.check`."""
+        """Refuses a path that cannot be written."""
         if self.suffixes and self.path.suffix.lower() not in self.suffixes:
             raise InputError(f"cannot write {self.path}: end its name in one of {' '.join(sorted(self.suffixes))}")
         mode = _mode(self.path)
@@ -70,13 +70,13 @@ class NumberedFiles(OutputTarget):
     last: int
 
     def check(self) -> None:
-        """Refuses what cannot be written; see `OutputTarget.check`."""
+        """Refuses paths that cannot be written."""
         _check_folder(self.path, _nearest(self.path.parent))
         for path in self.files(()):
             File(self.option, path).check()
 
     def files(self, others: Iterable[Path]) -> Iterator[Path]:
-        """Yields those that are there already, and those that are among the others."""
+        """Yields the numbered files that exist already or are among the others."""
         folder = _identity(self.path.parent)
         there = _listed(self.path.parent)
         beside = (path for path in others if _identity(path.parent) == folder)
@@ -88,30 +88,30 @@ class NumberedFiles(OutputTarget):
 
 @dataclass(frozen=True)
 class Folder(OutputTarget):
-    """A folder that is made where it is missing, and keeps what is in it.
+    """A folder that is created if it is missing, and keeps its other contents.
 
     Attributes:
-        inside: the files that are written into it, as far as they are known.
+        inside: the known files that are written into it.
     """
 
     inside: Sequence[Path] = ()
 
     def check(self) -> None:
-        """Refuses what cannot be written; see `OutputTarget.check`."""
+        """Refuses a folder that cannot be written."""
         _check_folder(self.path, _nearest(self.path), "write to")
 
     def files(self, others: Iterable[Path]) -> Iterator[Path]:
-        """Yields the files that are known."""
+        """Yields the known files."""
         yield from self.inside
 
 
 @dataclass(frozen=True)
 class ReplacedFolder(Folder):
-    """A folder that is written as a whole, and replaces what has its name."""
+    """A folder that is written as a whole, and replaces anything of that name."""
 
 
 def check_new_folder(folder: Path, is_replaced: Callable[[Path], bool] = lambda folder: False) -> None:
-    """Refuses a folder without a name of its own, and one where something is, unless it is empty or to be replaced."""
+    """Refuses a folder without a name, and an existing folder unless it is empty or may be replaced."""
     if folder.name in ("", ".."):
         raise InputError(f"{folder}: has no name of its own; give the name of a new folder")
     try:
@@ -119,7 +119,7 @@ def check_new_folder(folder: Path, is_replaced: Callable[[Path], bool] = lambda 
         if not is_plain or (folder.exists() and any(folder.iterdir()) and not is_replaced(folder)):
             raise InputError(f"{folder}: exists already; choose another path")
     except OSError as error:
-        raise InputError(f"{folder}: cannot be looked at: {error.strerror}; choose another path") from error
+        raise InputError(f"{folder}: cannot be read: {error.strerror}; choose another path") from error
 
 
 def numbered(path: Path, number: int) -> Path:
@@ -128,34 +128,31 @@ def numbered(path: Path, number: int) -> Path:
 
 
 def number_of(path: Path, unnumbered: Path) -> int | None:
-    """Returns the number that `numbered` gave a path of the same folder; None where it gave none.
-
-    Case makes no difference, as on some file systems.
-    """
+    """Returns the number of a path that `numbered` made, ignoring case as some file systems do; None for others."""
     stem, suffix = re.escape(unnumbered.stem), re.escape(unnumbered.suffix)
     match = re.fullmatch(rf"{stem}-(\d{{5,18}}){suffix}", path.name, re.IGNORECASE)
     return int(match[1]) if match else None
 
 
 def check(reads: Iterable[Path | None], targets: Iterable[OutputTarget | None]) -> None:
-    """Refuses a command that would write over what it reads, or one thing twice, or what cannot be written.
+    """Refuses a command that would overwrite its inputs, write a path twice, or write to an impossible path.
 
-    Paths are compared by what they lead to, not by how they are spelled.
+    Paths are compared by the files they lead to, not by spelling.
 
     Args:
-        reads: files, and folders that are read with all that is in them, such as a model's; None counts for nothing,
-            nor does what is not there.
-        targets: what is to be written; None counts for nothing.
+        reads: files, and folders that are read with all their contents, such as a model's; None and missing paths are
+            ignored.
+        targets: the outputs; None is ignored.
 
     Raises:
-        InputError: one would be replaced, changed or written twice, or cannot be written; the option is named.
+        InputError: an input would be changed, or an output written twice or impossible; the message names the option.
     """
     given = [target for target in targets if target is not None]
     for target in given:
         target.check()
-    # Unlike Path's, it takes what can be no path: whatever reads that says so.
-    there = [path for path in reads if path is not None and os.path.exists(path)]  # noqa: PTH110
-    _Meetings(there, given).refuse()
+    # Unlike Path.exists, it accepts invalid paths, which their readers report.
+    existing = [path for path in reads if path is not None and os.path.exists(path)]  # noqa: PTH110
+    _Collisions(existing, given).refuse()
 
 
 @dataclass(frozen=True)
@@ -167,13 +164,13 @@ class _Written:
 
 
 @dataclass
-class _Meetings:
-    """Finds where what is read and what is written meet."""
+class _Collisions:
+    """Finds collisions between inputs and outputs."""
 
     reads: list[Path]
     targets: list[OutputTarget]
     written: list[_Written] = field(init=False)
-    # Many files lie in few folders, and each is looked at once.
+    # Many files lie in few folders, and each folder is checked once.
     parents: Callable[[Path], tuple[Identity, ...]] = field(default_factory=lambda: cache(_with_parents))
 
     def __post_init__(self) -> None:
@@ -187,13 +184,13 @@ class _Meetings:
             self.written += [_Written(target.option, path, False, True) for path in target.files(paths)]
 
     def refuse(self) -> None:
-        """Raises an InputError where they meet."""
+        """Raises an InputError for the first collision."""
         self._refuse_changes()
         self._refuse_losses()
         self._refuse_two_of_one()
 
     def _refuse_changes(self) -> None:
-        """What is read as a whole folder is changed by whatever is written into it."""
+        """Refuses outputs that would replace an input, or lie in a folder that is read as a whole."""
         there = {_identity(path): path for path in self.reads}
         folders = {_identity(path): path for path in self.reads if path.is_dir()}
         for target in self.written:
@@ -237,13 +234,13 @@ def _twice(first: _Written, second: _Written) -> InputError:
 
 
 def _identity(path: Path) -> Identity:
-    """What a path leads to: a file by its number, or the nearest folder by that and the names that follow."""
+    """What a path leads to: the file's device and inode, or those of the nearest folder with the remaining names."""
     try:
         found = path.stat()
     except (OSError, ValueError):
         if path == path.parent:
             return (str(path),)
-        # File systems that take two spellings of a name for one are not to surprise anybody.
+        # Some file systems treat two spellings of a name as the same.
         return (*_identity(path.absolute().parent), unicodedata.normalize("NFC", path.name).casefold())
     return found.st_dev, found.st_ino
 
@@ -253,25 +250,25 @@ def _with_parents(folder: Path) -> tuple[Identity, ...]:
 
 
 def _mode(path: Path) -> int | None:
-    """The kind of what is at a path; None where nothing is."""
+    """The mode of a path; None if nothing is there."""
     try:
         return path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:  # a name too long, or a folder on the way that may not be searched
+    except (OSError, ValueError) as error:  # a name too long, or a parent folder that may not be searched
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"cannot write {path}: {reason}; choose another path") from error
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder itself, or the nearest above it that is there."""
+    """The folder itself, or the nearest existing parent."""
     while _mode(folder) is None and folder != folder.parent:
         folder = folder.parent
     return folder
 
 
 def _is_of_devices(folder: Path) -> bool:
-    """Whether a folder has names of open files and devices, which a rename would replace: /dev, /dev/fd, /proc."""
+    """Whether a folder has entries for open files and devices, which a rename would replace: /dev, /dev/fd, /proc."""
     real = os.path.realpath(folder)
     return real in ("/dev", "/dev/fd") or f"{real}/".startswith("/proc/")
 
@@ -286,5 +283,5 @@ def _check_folder(path: Path, folder: Path, verb: str = "write") -> None:
 def _listed(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
-    except OSError:  # which can be written all the same
+    except OSError:  # it may be writable nevertheless
         return []

@@ -1,4 +1,4 @@
-"""JSON from outside, read in one way only: readers differ on keys that are there twice and on numbers without end."""
+"""Parses external JSON strictly: parsers differ on duplicate keys and infinite numbers, so both are refused."""
 
 import json
 import math
@@ -7,16 +7,10 @@ from typing import Any
 
 
 def parse(text: bytes) -> Any:
-    """Reads JSON in which numbers are finite, and no key is there twice, of which readers take either.
-
-    Args:
-        text: in UTF-8.
-
-    Returns:
-        What it says.
+    """Parses JSON in UTF-8; refuses duplicate keys and numbers that are not finite.
 
     Raises:
-        ValueError: it is no such JSON, or is nested too deeply to be read.
+        ValueError: it is not such JSON, or is nested too deeply.
     """
     try:
         return json.loads(text.decode(), parse_float=_number, parse_constant=_number, object_pairs_hook=_unique)
@@ -26,7 +20,7 @@ def parse(text: bytes) -> Any:
 
 def _number(text: str) -> float:
     if not math.isfinite(value := float(text)):
-        raise ValueError(f"{text[:100]} is no finite number")
+        raise ValueError(f"{text[:100]} is not a finite number")
     return value
 
 
@@ -34,5 +28,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
-        raise ValueError(f"the key {twice[:100]!r} is there twice")
+        raise ValueError(f"the key {twice[:100]!r} appears twice")
     return found

@@ -1,6 +1,6 @@
-"""Keras on TensorFlow: imported here alone; its files opened with care, arrays converted, gradients of one's own.
+"""Keras on TensorFlow: the only import of Keras, safe loading of its files, tensors and custom gradients.
 
-Whatever computes with Keras takes it from `toolkit.framework.backend`. Neither pictures nor the LiteRT runtime import
+All code that uses Keras imports it from `toolkit.framework.backend`. Neither pictures nor the LiteRT runtime import
 that module.
 """
 

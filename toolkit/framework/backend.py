@@ -1,4 +1,4 @@
-"""Keras on TensorFlow: all code that uses Keras imports it from here, and fails in one line where it cannot."""
+"""Imports Keras on TensorFlow for all other modules, and reports a failure in one line."""
 
 import contextlib
 import sys
@@ -11,11 +11,11 @@ from toolkit.extras import install
 from toolkit.keras_settings import BACKEND_VARIABLE
 
 BACKEND = "tensorflow"
-# What importing Keras fails on where its settings name another backend; `numpy` takes jax along.
+# Modules that importing Keras fails on if its settings name another backend; `numpy` needs jax too.
 BACKENDS = ("jax", "openvino", "torch")
 
-# What every layer here is given, for otherwise it takes Keras's settings, which the user may change at any time: other
-# pictures would come of them, or none.
+# Every layer here gets these explicitly. Otherwise it would use Keras's settings, which the user may change at any
+# time, with different pictures or failures as the result.
 DTYPE = "float32"
 PINNED: dict[str, Any] = {"dtype": DTYPE}
 PINNED_2D: dict[str, Any] = {**PINNED, "data_format": "channels_last"}
@@ -43,7 +43,7 @@ def _check_backend(backend: str) -> None:
 
 
 def dtype_of(kind: str, dtype: Any, known: Sequence[str] = (DTYPE,)) -> str:
-    """Returns what a model computes in, float32 by default whatever Keras's settings are; it must be a known one."""
+    """Returns the name of a model's dtype, by default float32 whatever Keras's settings are; refuses unknown dtypes."""
     name = DTYPE if dtype is None else getattr(dtype, "name", None) or str(dtype)
     if name not in known:
         raise InputError(f"{kind} computes in {' or '.join(known)}, not in {name}: leave dtype out")
@@ -52,7 +52,7 @@ def dtype_of(kind: str, dtype: Any, known: Sequence[str] = (DTYPE,)) -> str:
 
 @contextlib.contextmanager
 def pinned_floats() -> Iterator[None]:
-    """Holds Keras to float32 where it asks nothing but its settings: an optimizer's rate is made in that dtype."""
+    """Makes Keras use float32 where only its settings count, as for an optimizer's learning rate."""
     before = keras.config.floatx()
     keras.config.set_floatx(DTYPE)
     try:

@@ -1,4 +1,4 @@
-"""Imports the user's own modules, which register the classes and functions that a Keras model is made of."""
+"""Imports the user's own modules, which register the custom classes and functions of a Keras model."""
 
 import contextlib
 import importlib
@@ -14,14 +14,14 @@ from toolkit.errors import InputError, reason
 def import_modules(names: Sequence[str]) -> None:
     """Imports modules by name, from `sys.path` or else from the current folder.
 
-    The current folder is searched last and only meanwhile: a file that lies there by chance replaces no library.
-    Classes that a module has without registering them are known to Keras by their names from here on.
+    The current folder is searched last and only meanwhile, so that a file there cannot replace a library. Classes that
+    a module does not register are known to Keras by their names from now on.
 
     Args:
-        names: such as `my_layers` or `my_package.layers`; as the user gave them, never as a file has them.
+        names: such as `my_layers` or `my_package.layers`; from the user, never from a file.
 
     Raises:
-        InputError: one is no module's name, or cannot be found or imported.
+        InputError: a name is not a module's name, or the module cannot be found or imported.
     """
     here = str(Path.cwd())
     for name in names:
@@ -31,7 +31,7 @@ def import_modules(names: Sequence[str]) -> None:
                 module = importlib.import_module(name)
             except KeyboardInterrupt:
                 raise
-            except BaseException as error:  # a module may raise anything, and end the program
+            except BaseException as error:  # a module may raise anything, or end the program
                 raise InputError(f"--import {name}: {_why(name, error, here)}") from error
         _make_known(module)
 
@@ -41,7 +41,7 @@ def _make_known(module: ModuleType) -> None:
 
     known = keras.saving.get_custom_objects()
     for name, value in vars(module).items():
-        # Functions stay out: one called `relu` would take the place of Keras's own in any model.
+        # No functions: a function `relu` would replace Keras's own in any model.
         if isinstance(value, type) and hasattr(value, "from_config") and not value.__module__.startswith("keras."):
             known.setdefault(name, value)
 
@@ -81,5 +81,5 @@ def _why(name: str, error: BaseException, here: str) -> str:
 
 
 def not_imported(names: Sequence[str]) -> list[str]:
-    """Returns those of some modules that nothing has imported yet."""
+    """Returns the modules that are not imported yet."""
     return [name for name in names if name not in sys.modules]

@@ -1,4 +1,4 @@
-"""Opens `.keras` files from outside, which may hold anything."""
+"""Loads untrusted `.keras` files."""
 
 import collections
 import contextlib
@@ -20,29 +20,22 @@ from toolkit.process.deadline import within
 Kind = TypeVar("Kind")
 
 SUFFIX = ".keras"
-# What a file may unpack to: some hundred megabytes are a large network.
+# Limit of the unpacked size; a large network has a few hundred megabytes.
 MAX_BYTES = 2 << 30
-# From fast disks the largest networks load within seconds.
+# From a fast disk, the largest networks load within seconds.
 LOAD_SECONDS = 120.0
-# Not public, but the public way, clear_session, forgets all that the process has.
+# Not public, but the public clear_session would clear the whole process's state.
 _state = keras.src.backend.common.global_state
 _LEFT_RANDOM = "Skipping nested container"
 _REGISTER = "decorated with @keras.saving.register_keras_serializable()"
 
 
 def load(path: str | Path, kind: type[Kind]) -> Kind:
-    """Loads a model that was saved with `save`.
-
-    Args:
-        path: a `.keras` file.
-        kind: the class the model must be of.
-
-    Returns:
-        The model, not compiled.
+    """Loads a `.keras` file that was saved with `save`, as a model of a class, not compiled.
 
     Raises:
-        InputError: the file is missing, damaged, or holds something else, or a class that is not known.
-        WorkError: it was not loaded in time.
+        InputError: the file is missing, damaged, or contains something else or an unknown class.
+        WorkError: loading took too long.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
@@ -59,9 +52,9 @@ def load(path: str | Path, kind: type[Kind]) -> Kind:
 
 
 def _in_time(path: Path) -> Any:
-    """Loads a model; what is in the file decides how long that takes, so there is a deadline."""
-    # Keras keeps its settings, such as custom_object_scope, for each thread apart. Lists among them are work under way,
-    # such as variables that wait for their values: two threads that shared one would finish each other's.
+    """Loads a model with a deadline, because the file determines how long that takes."""
+    # Keras keeps its settings, such as custom_object_scope, per thread. Lists among them are work in progress, such as
+    # variables waiting for their values: two threads that shared a list would finish each other's work.
     settings = {
         name: copy.copy(value) if isinstance(value, dict | list | set) else value
         for name, value in vars(_state.GLOBAL_STATE_TRACKER).items()
@@ -70,30 +63,29 @@ def _in_time(path: Path) -> Any:
     def load() -> Any:
         vars(_state.GLOBAL_STATE_TRACKER).update(settings)
         with fresh_names(), _named_as_keras_wants(path) as named, warnings.catch_warnings():
-            # Keras warns where it leaves layers with random weights, which paint nonsense.
+            # Keras only warns about layers with random weights, which would paint nonsense.
             warnings.filterwarnings("error", message=_LEFT_RANDOM)
-            # Safe mode: a file from outside must not bring code along.
+            # Safe mode: an external file must not contain code.
             return keras.saving.load_model(named, compile=False, safe_mode=True)
 
     try:
         return within(LOAD_SECONDS, load)
     except TimeoutError as error:
-        raise WorkError(f"{path}: given up: not loaded within {LOAD_SECONDS:g} s: it has too many layers") from error
+        raise WorkError(f"{path}: loading took longer than {LOAD_SECONDS:g} s: it has too many layers") from error
 
 
 def _check_size(path: str | Path) -> None:
     with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
         size = sum(member.file_size for member in archive.infolist())
     if size > MAX_BYTES:
-        raise InputError(f"{path}: refused: unpacks to {size} bytes, over the limit of {MAX_BYTES}")
+        raise InputError(f"{path}: refused: unpacks to {size} bytes, more than the limit of {MAX_BYTES}")
 
 
 @contextlib.contextmanager
 def fresh_names() -> Iterator[None]:
-    """Numbers the layers that are made in here from the start, whatever the process made before.
+    """Restarts Keras's numbering of unnamed layers within the block.
 
-    Keras counts the layers that nobody named. What a graph's tensors are called must depend on the model alone, for
-    a manifest names one of them.
+    Names in a graph must depend on the model alone, because a manifest records the name of a tensor.
     """
     counters = "object_name_uids"
     before = _state.get_global_attribute(counters)
@@ -106,7 +98,7 @@ def fresh_names() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _named_as_keras_wants(path: Path) -> Iterator[Path]:
-    """Gives a `.KERAS` file the name by which Keras knows its kind."""
+    """Provides a `.KERAS` file under the suffix that Keras requires."""
     if path.suffix == SUFFIX:
         yield path
         return
@@ -121,7 +113,7 @@ def _what_is_wrong(error: Exception) -> str:
     if unknown := re.findall(r"Could not locate (class|function) '([^'\n]{1,200})'", message):
         kind, name = unknown[-1]
         return (
-            f"its {kind} {name!r} is not known, and the file brings no code along: give --import MODULE, the Python "
+            f"its {kind} {name!r} is not known, and the file contains no code: give --import MODULE, the Python "
             f"module that defines it{'' if kind == 'class' else ', ' + _REGISTER}"
         )
     if "`Lambda` layer" in message or "Python lambda" in message:
@@ -130,14 +122,14 @@ def _what_is_wrong(error: Exception) -> str:
             "class and give --import MODULE, the Python module that defines it"
         )
     if message.startswith(_LEFT_RANDOM):
-        return "lacks weights of layers that stand in nested lists, which would stay random: save the model anew"
+        return "lacks weights of layers in nested lists, which would stay random: save the model again"
     if nested := re.findall(r"Exception encountered: ([^\n]+)", message):
         return f"could not be loaded ({nested[-1][:300]})"
     return f"not a Keras model ({reason(error)})"
 
 
 def custom_modules(path: Path) -> list[str]:
-    """Lists the modules of a loaded model's classes, but for Keras, this project and what nobody can import."""
+    """Lists the modules of a loaded model's custom classes, except Keras, this project and `__main__`."""
     with zipfile.ZipFile(path) as archive:
         names = set(_registered_names(json.loads(archive.read("config.json"))))
     found = filter(None, map(keras.saving.get_registered_object, names))
@@ -146,7 +138,7 @@ def custom_modules(path: Path) -> list[str]:
 
 
 def _registered_names(config: Any) -> Iterator[str]:
-    """What a file's configuration calls the classes and functions that are registered with Keras by name."""
+    """The registered names of classes and functions in a file's configuration."""
     waiting = [config]
     while waiting:
         part = waiting.pop()

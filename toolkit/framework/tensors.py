@@ -1,4 +1,4 @@
-"""Pictures in any form as the tensors that Keras models take."""
+"""Converts pictures in any form to tensors for Keras models."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from toolkit.imaging.validation import as_pictures
 
 
 def as_tensor(pictures: Any, name: str, min_side: int = MIN_SIDE) -> Any:
-    """Takes pictures, in any form, as a tensor; one of floats stays as it is, so that gradients flow through it."""
+    """Converts pictures in any form to a tensor; a float tensor stays as it is, so that gradients flow through it."""
     batch = as_pictures(pictures, name, min_side)
     if isinstance(pictures, keras.KerasTensor):
         return pictures

@@ -1,7 +1,7 @@
 """Pictures: read, checked, converted, resized and written, with NumPy and Pillow alone.
 
-`toolkit.imaging.images` gathers what most callers need. Every room that handles pictures may import it; of the toolkit
-it imports files, errors and what bounds memory.
+`toolkit.imaging.images` gathers what most callers need. Every room that handles pictures may import this one. Of the
+toolkit, it imports only files, errors and memory limits.
 """
 
 from toolkit.public_names import on_first_use

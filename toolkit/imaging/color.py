@@ -12,10 +12,10 @@ from toolkit.imaging.validation import as_picture
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """The Y row of YIQ."""
 
-# The longer side of the coarse picture of light, in pixels: what is wider than a fiftieth of the picture is the photo's
-# light and shade, what is narrower the painting's strokes. Chosen by eye.
+# The longer side of the coarse picture of light, in pixels: structure wider than a fiftieth of the picture is the
+# photo's light and shade, anything narrower the painting's strokes. Chosen by eye.
 _COARSE_SIDE = 50
-# Rows that are computed at a time, for the sake of memory.
+# Rows computed at a time, to save memory.
 _STRIP_ROWS = 128
 
 
@@ -27,21 +27,21 @@ def luminance(picture: Any) -> np.ndarray:
 def preserve_color(content: Any, stylized: Any) -> Picture:
     """Paints the strokes of one picture in the colors of another.
 
-    The luminance is the painting's and the color the photo's (Gatys et al. 2016, arXiv 1606.05897). They match the mean
-    and the deviation of the luminance over the whole picture; here it is matched around each place, for a dark red that
-    is painted as light as a white cup is no red any more. Where luminance and color together lie outside RGB, the color
-    is paled, never the luminance changed.
+    The luminance comes from the painting and the color from the photo (Gatys et al. 2016, arXiv 1606.05897). The paper
+    matches the mean and deviation of the luminance over the whole picture. Here it is matched locally, because a dark
+    red painted as light as a white cup is no longer red. Where luminance and color together lie outside RGB, the color
+    is desaturated; the luminance never changes.
 
     Args:
         content: the picture that gives colors, light and shade: RGB [H, W, 3], floats in [0, 1] or unsigned integers;
             or a path or a Pillow image.
-        stylized: the picture that gives the strokes, likewise, of the same size.
+        stylized: the picture that gives the strokes: same forms, same size.
 
     Returns:
         A new float32 RGB picture in [0, 1], shape [H, W, 3].
 
     Raises:
-        InputError: the two sizes differ, or a shape or range is another.
+        InputError: the two sizes differ, or a shape or range is wrong.
     """
     content, stylized = as_picture(content, "the content"), as_picture(stylized, "the stylized picture")
     if content.shape != stylized.shape:
@@ -62,7 +62,7 @@ def preserve_color(content: Any, stylized: Any) -> Picture:
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """Leaves of an array [H, W] what changes slowly."""
+    """Returns the slowly changing part of an array [H, W]."""
     height, width = values.shape
     scale = min(1.0, _COARSE_SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))

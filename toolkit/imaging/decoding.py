@@ -30,15 +30,15 @@ from toolkit.imaging.picture import (
 from toolkit.imaging.resampling import Box, bounded, resampled, resampled_picture
 from toolkit.process import memory
 
-# Changing the warning filters, as decoding does, is not safe in two threads at once.
+# Decoding changes the warning filters, which is not thread-safe.
 _DECODING = threading.Lock()
 
-# At the peak, of the worst kind of file: measured on pictures of 89 megapixels, and rounded up.
+# Peak for the worst kind of file, measured on pictures of 89 megapixels and rounded up.
 BYTES_PER_PIXEL = 32
-# Under this nobody asks how much memory is free.
+# Below this size, free memory is not checked.
 _SMALL_BYTES = 256 << 20
 
-# What makes a stored picture [H, W, 3] upright, by its EXIF orientation.
+# Turns a stored picture [H, W, 3] upright, by EXIF orientation.
 _UPRIGHT: dict[int, Callable[[Picture], Picture]] = {
     2: lambda stored: stored[:, ::-1],
     3: lambda stored: stored[::-1, ::-1],
@@ -49,7 +49,7 @@ _UPRIGHT: dict[int, Callable[[Picture], Picture]] = {
     8: lambda stored: np.rot90(stored),
 }
 
-# By what Pillow multiplies PNG samples of fewer or more than 8 bits, but not the transparent color among them.
+# Pillow scales PNG samples that are not 8 bits deep by these factors, but not the transparent color.
 _PNG_SCALES = {"L;2": 85.0, "L;4": 17.0, "RGB;16B": 1 / 256}
 
 
@@ -62,15 +62,15 @@ def load_image(source: Any, max_size: int | None = None, min_side: int | None = 
             order red, green, blue. What is transparent is composited on white. Both sides are at least 16 pixels.
         max_size: bound on the longer side in pixels, at least 16; a larger picture is
             scaled down with its aspect kept, a smaller one is never enlarged.
-        min_side: what the shorter side may be halved down to where a JPEG file has too many pixels to be decoded
-            whole; without this or `max_size` such a file is refused.
+        min_side: lower bound of the shorter side when a JPEG file with too many pixels is decoded at reduced
+            size; without this or `max_size` such a file is refused.
 
     Returns:
         A new float32 RGB picture in [0, 1], shape [H, W, 3].
 
     Raises:
-        InputError: the file is missing, unreadable, broken or no picture, the picture is too small
-            or too large, or the array has another shape, dtype or range.
+        InputError: the file is missing, unreadable, broken or not a picture, the picture is too small
+            or too large, or the array has a wrong shape, dtype or range.
     """
     if max_size is not None and max_size < MIN_SIDE:
         raise InputError(f"cannot bound a picture to {max_size} px; the bound must be at least {MIN_SIDE} px")
@@ -85,13 +85,13 @@ def load_image(source: Any, max_size: int | None = None, min_side: int | None = 
 
 @contextmanager
 def opened_picture(path: str | PathLike) -> Iterator[BinaryIO]:
-    """Opens a picture's file; refuses one that is missing or cannot be read."""
+    """Opens a picture's file; refuses a missing or unreadable file."""
     try:
         with open_file(path) as stream:
             yield stream
     except InputError:
         raise
-    except (OSError, ValueError) as error:  # a name with a NUL is no value
+    except (OSError, ValueError) as error:  # a name with a NUL raises ValueError
         raise InputError(
             f"cannot read {path}: {getattr(error, 'strerror', None) or error}; "
             "give the path of a picture that can be read"
@@ -109,13 +109,13 @@ def _load_array(samples: np.ndarray, max_size: int | None) -> Picture:
 
 
 def decode_image(stream: BinaryIO, name: str, max_size: int | None = None, min_side: int | None = None) -> Picture:
-    """Loads a picture from an open file, wherever that lies, as `load_image` does."""
+    """Loads a picture from an open file on any file system, as `load_image` does."""
     with opened(stream, name) as image:
         return _decode(image, name, max_size, _reduction(image, stream, name, max_size, min_side))
 
 
 def stored_size(stream: BinaryIO, name: str, max_size: int | None = None) -> tuple[int, int]:
-    """Returns the width and height, not yet upright, that an open picture will be decoded to, by its header."""
+    """Returns the width and height, before orientation, that an open picture will be decoded to, from its header."""
     with opened(stream, name) as image:
         check_size(*image.size, name)
         _reduction(image, stream, name, max_size, None)
@@ -123,14 +123,14 @@ def stored_size(stream: BinaryIO, name: str, max_size: int | None = None) -> tup
 
 
 def stored_extent(stream: BinaryIO, name: str) -> tuple[int, int]:
-    """Returns the width and height of an open picture by its header, be that more than may be decoded."""
+    """Returns the width and height of an open picture from its header, even where they exceed the decoding limit."""
     with opened(stream, name) as image:
         return image.size
 
 
 @contextmanager
 def opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
-    """Opens a picture of which nothing but the header is decoded yet."""
+    """Opens a picture; only its header is decoded yet."""
     magic = stream.read(len(jpeg.MAGIC))
     if not magic:
         raise InputError(f"cannot read {name}: the file is empty; give a picture")
@@ -142,7 +142,7 @@ def opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
 def _open(stream: BinaryIO, magic: bytes) -> Image.Image:
     check_header(stream)
     if magic == jpeg.MAGIC:
-        # Not Image.open, which refuses by the size that is stored; what a JPEG is decoded to may be smaller.
+        # Not Image.open, which refuses by the stored size; a JPEG may be decoded to a smaller one.
         return JpegImagePlugin.jpeg_factory(stream)
     return Image.open(stream, formats=tuple(FAMILIES))
 
@@ -152,21 +152,21 @@ def max_pixels() -> float:
     return Image.MAX_IMAGE_PIXELS or float("inf")
 
 
-def _too_large(name: str, pixels: int, mend: str) -> InputError:
+def _too_large(name: str, pixels: int, hint: str) -> InputError:
     return InputError(
         f"cannot read {name}: it has {pixels / 1e6:.1f} megapixels, and at most {max_pixels() / 1e6:.1f} are decoded; "
-        f"{mend}"
+        f"{hint}"
     )
 
 
 def _reduction(image: Image.Image, stream: BinaryIO, name: str, max_size: int | None, min_side: int | None) -> int:
-    """By what a JPEG's sides are divided as it is decoded: 1 where it has no more pixels than may be decoded."""
+    """The factor by which decoding divides a JPEG's sides; 1 where the whole picture is within the limit."""
     width, height = image.size
     if width * height <= max_pixels():
         return 1
     if not isinstance(image, JpegImagePlugin.JpegImageFile):
-        mend = "give a smaller picture, or a JPEG, which can be decoded to a part of its size"
-        raise _too_large(name, width * height, mend)
+        hint = "give a smaller picture, or a JPEG, which can be decoded to a part of its size"
+        raise _too_large(name, width * height, hint)
     if not jpeg.has_one_scan(stream):
         raise _too_large(name, width * height, "give a smaller picture: a progressive JPEG can only be decoded whole")
     reduction = next((by for by in jpeg.REDUCTIONS if (-(-width // by)) * (-(-height // by)) <= max_pixels()), None)
@@ -182,7 +182,7 @@ def _reduction(image: Image.Image, stream: BinaryIO, name: str, max_size: int | 
 
 @contextmanager
 def _decoding(name: str, stream: BinaryIO | None = None) -> Iterator[None]:
-    """Turns whatever Pillow raises, and its warning of a decompression bomb, into an InputError."""
+    """Turns Pillow's errors and its decompression-bomb warning into an InputError."""
     try:
         with _DECODING, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -192,19 +192,19 @@ def _decoding(name: str, stream: BinaryIO | None = None) -> Iterator[None]:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         pixels = re.search(r"\d+", str(error))
-        mend = "give a smaller picture, or a JPEG, which can be decoded to a part of its size"
-        raise _too_large(name, int(pixels.group()) if pixels else 0, mend) from error
+        hint = "give a smaller picture, or a JPEG, which can be decoded to a part of its size"
+        raise _too_large(name, int(pixels.group()) if pixels else 0, hint) from error
     except HeaderError as error:
-        raise InputError(f"cannot read {name}: it has {error}; open it in an image editor and save it anew") from error
+        raise InputError(f"cannot read {name}: it has {error}; open it in an image editor and save it again") from error
     except UnidentifiedImageError as error:
         if stream is not None and is_heic(stream):
             raise InputError(f"cannot read {name}: {HEIC_HINT}") from error
         if stream is not None and (layout := tiff.read_layout(stream)):
             raise _unread_tiff(name, layout, "such files are not read") from error
         raise InputError(
-            f"cannot read {name}: it is not a picture of a known kind; give one of {', '.join(FAMILIES)}"
+            f"cannot read {name}: it is not a picture in a known format; give one of {', '.join(FAMILIES)}"
         ) from error
-    except Exception as error:  # on broken bytes Pillow's decoders raise nearly anything
+    except Exception as error:  # Pillow's decoders raise almost any exception on broken bytes
         raise InputError(
             f"cannot read {name}: the picture is broken or cut short ({one_line(error)}); give an undamaged copy"
         ) from error
@@ -224,7 +224,7 @@ def _decode(image: Image.Image, name: str, max_size: int | None, reduction: int 
     if layout and (why := layout.why_not()):
         raise _unread_tiff(name, layout, why)
     size = None if max_size is None else bounded(*image.size, name, max_size)
-    # The picture may end within the last row and column of what a JPEG is reduced to.
+    # The picture may end within the last row and column of a reduced JPEG.
     box = _drafted(image, reduction) if reduction > 1 else None
     _scale_transparent_color(image)
     image.load()
@@ -240,7 +240,7 @@ def _check_memory(image: Image.Image, name: str, reduction: int) -> None:
 
 
 def _drafted(image: Image.Image, reduction: int) -> Box:
-    """Has the decoder divide the sides, and returns the part of its result that shows the picture."""
+    """Makes the decoder reduce the sides; returns the part of the result that shows the picture."""
     width, height = image.size
     drafted = image.draft(None, (width // reduction, height // reduction))
     if drafted is None:
@@ -251,7 +251,7 @@ def _drafted(image: Image.Image, reduction: int) -> Box:
 def _as_stored(
     image: Image.Image, name: str, layout: tiff.Layout | None, size: tuple[int, int] | None, box: Box | None
 ) -> Picture:
-    """A loaded image as a picture of a width and height, or of its own, turned as it lies in the file."""
+    """A loaded image as a picture in its stored orientation, at a given width and height or its own."""
     profile = image.info.get("icc_profile")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         gray = _deep_gray(image, name, layout)
@@ -272,11 +272,11 @@ def _gray_picture(gray: np.ndarray, size: tuple[int, int] | None) -> Picture:
 
 
 def _orientation(image: Image.Image) -> Any:
-    """The EXIF orientation, which no damage elsewhere in the EXIF block can prevent."""
+    """The EXIF orientation, read even where the EXIF block is damaged elsewhere."""
     try:
         if tiff_directory.fault(io.BytesIO(_exif_block(image))):
             return None
-        # Not ImageOps.exif_transpose, which also writes the whole block anew and fails on odd tags.
+        # Not ImageOps.exif_transpose, which also rewrites the whole block and fails on odd tags.
         return image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # a broken EXIF block is no reason to refuse the picture
         return None
@@ -290,7 +290,7 @@ def _exif_block(image: Image.Image) -> bytes:
 
 
 def _scale_transparent_color(image: Image.Image) -> None:
-    """Gives the transparent color of a PNG the range that Pillow gives the samples."""
+    """Scales the transparent color of a PNG as Pillow scales the samples."""
     if image.format != "PNG" or "transparency" not in image.info or not getattr(image, "tile", None):
         return
     scale, color = _PNG_SCALES.get(str(image.tile[0][3])), image.info["transparency"]  # type: ignore[attr-defined]
@@ -307,7 +307,7 @@ def _deep_gray(image: Image.Image, name: str, layout: tiff.Layout | None) -> np.
         gray = to_unit_range(samples, f"cannot read {name}: it")
     elif image.mode == "I" and image.format != "PNG":
         raise InputError(
-            f"cannot read {name}: its samples are integers of 32 bits (mode I), and what white is in them cannot be "
+            f"cannot read {name}: its samples are integers of 32 bits (mode I), and their white level cannot be "
             "determined; give 8 or 16 bits, or floats in [0, 1]"
         )
     else:
@@ -324,14 +324,14 @@ def _on_white(image: Image.Image, profile: bytes | None) -> Image.Image:
     image = _straight_alpha(image)
     if image.mode not in ("LA", "RGBA"):
         return _in_srgb(image, profile)
-    # A profile speaks of colors alone, so it is applied before the alpha is.
+    # A profile describes colors only, so it is applied before the alpha.
     color = _in_srgb(image.convert(image.mode[:-1]), profile)
     white = Image.new("RGB", image.size, "white")
     return Image.composite(color, white, image.getchannel("A"))
 
 
 def _straight_alpha(image: Image.Image) -> Image.Image:
-    """The image with its transparency, if any, as a channel of its own that is not multiplied in."""
+    """The image with its transparency, if any, as a separate, unpremultiplied channel."""
     if image.mode in ("P", "PA", "RGBa"):
         return image.convert("RGBA")
     if image.mode == "La":

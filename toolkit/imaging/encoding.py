@@ -1,4 +1,4 @@
-"""Writes pictures: as Pillow images, as the bytes of files, and as files that are whole or not there."""
+"""Writes pictures as Pillow images, as encoded bytes, and atomically as files."""
 
 import io
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from toolkit.imaging.picture import Picture, check_finite, extent, samples_of, t
 from toolkit.imaging.validation import as_picture
 
 _WITH_METADATA = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
-# From here on a PNG is packed fast: a painting of 6 megapixels takes 4 seconds otherwise, to be an eighth smaller.
+# Larger PNGs are compressed fast: a painting of 6 megapixels would take 4 seconds otherwise, to be an eighth smaller.
 _LARGE_SAMPLES = 3 * 1_000_000
 
 
@@ -29,7 +29,7 @@ def to_pillow(picture: Any) -> Image.Image:
         An 8-bit RGB image.
 
     Raises:
-        InputError: the shape or the range is another.
+        InputError: the shape or the range is wrong.
         WorkError: a sample is NaN or infinite.
     """
     return Image.fromarray(to_uint8(_checked(picture)))
@@ -37,11 +37,11 @@ def to_pillow(picture: Any) -> Image.Image:
 
 def encode_png(picture: Any, metadata: PhotoMetadata | None = None) -> bytes:
     """Encodes a picture, as `to_pillow` takes it, as an 8-bit RGB PNG with the metadata of a photo."""
-    return _encode(_checked(picture), "PNG", 100, metadata, is_small=True)  # for it may be sent
+    return _encode(_checked(picture), "PNG", 100, metadata, is_small=True)  # because it may be sent over a network
 
 
 def save_image(picture: Any, path: str | Path, quality: int = 95, metadata: PhotoMetadata | None = None) -> None:
-    """Saves a picture as a file that is written whole or not at all.
+    """Saves a picture as a file, atomically.
 
     Args:
         picture: as `to_pillow` takes it: RGB [H, W, 3] or [1, H, W, 3], floats in [0, 1] or unsigned integers.
@@ -52,27 +52,23 @@ def save_image(picture: Any, path: str | Path, quality: int = 95, metadata: Phot
             `toolkit.imaging.photo_metadata`.
 
     Raises:
-        InputError: the suffix is unknown, the folder is missing or cannot be written, or the quality,
-            the shape or the range of the samples is another.
+        InputError: the suffix is unknown, the folder is missing or not writable, or the quality, shape or range is
+            wrong.
         WorkError: a sample is NaN or infinite, the format cannot hold the picture, or the disk is full.
     """
     write_atomically(encode_image(picture, path, quality, metadata), Path(path))
 
 
 def encode_image(picture: Any, path: str | Path, quality: int = 95, metadata: PhotoMetadata | None = None) -> bytes:
-    """Encodes a picture as the file that `save_image` writes; for those that write it elsewhere.
+    """Encodes a picture as the bytes that `save_image` writes, for callers with their own storage.
 
-    Args:
-        picture: see `save_image`.
-        path: of the file, which may be an address; its suffix, one of `WRITABLE_SUFFIXES`, is the format.
-        quality: see `save_image`.
-        metadata: see `save_image`.
+    Takes the arguments of `save_image`, but `path` may be an address.
 
     Returns:
         The bytes of the file.
 
     Raises:
-        InputError: the suffix is unknown, or the quality, the shape or the range of the samples is another.
+        InputError: the suffix is unknown, or the quality, shape or range is wrong.
         WorkError: a sample is NaN or infinite, or the format cannot hold the picture.
     """
     suffix = Path(path).suffix
@@ -92,24 +88,24 @@ def encode_image(picture: Any, path: str | Path, quality: int = 95, metadata: Ph
 
 
 def save_animation(pictures: Sequence[Any], path: str | Path, seconds: float = 4.0) -> None:
-    """Saves pictures as one moving picture, written whole or not at all.
+    """Saves pictures as an animation, atomically.
 
     Args:
         pictures: as `to_pillow` takes them, in order; at least one.
         path: the file, in an existing folder; its suffix is `.gif` or `.webp`. A file of that name is replaced.
-        seconds: how long it runs before it starts again; the last picture is held for a second more.
+        seconds: duration of one loop; the last picture is shown for one more second.
 
     Raises:
-        InputError: the suffix is another, there is no picture, a shape or range is another, or the folder is missing or
-            cannot be written.
+        InputError: the suffix, a shape or a range is wrong, there is no picture, or the folder is missing or
+            not writable.
         WorkError: a sample is NaN or infinite, or the disk is full.
     """
     path = Path(path)
     family = FORMAT_OF.get(path.suffix.lower())
     if family not in ("GIF", "WEBP"):
-        raise InputError(f"cannot write {path}: a moving picture is a .gif or .webp file, not {path.suffix!r}")
+        raise InputError(f"cannot write {path}: an animation is a .gif or .webp file, not {path.suffix!r}")
     if not len(pictures):
-        raise InputError(f"cannot write {path}: there is no picture to show")
+        raise InputError(f"cannot write {path}: there are no pictures")
     frames = [to_pillow(picture) for picture in pictures]
     durations = [round(1000 * seconds / len(frames))] * len(frames)
     durations[-1] += 1000
@@ -119,7 +115,7 @@ def save_animation(pictures: Sequence[Any], path: str | Path, seconds: float = 4
 
 
 def _checked(picture: Any) -> Picture:
-    """The picture to write; a model may have made it, so samples that are not finite are no bad use."""
+    """The picture to write. A model may have made it, so samples that are not finite are a failure, not bad use."""
     if hasattr(picture, "dtype"):
         picture = samples_of(picture, "the picture")
         check_finite(picture)

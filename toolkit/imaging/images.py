@@ -1,7 +1,7 @@
 """Pictures: decode, orient, resize, color, encode, with NumPy and Pillow alone.
 
-A picture is float32 RGB in [0, 1], shape [H, W, 3]; 8-bit samples exist at the edges only. What the functions take for
-a picture is defined once, in `toolkit.imaging.validation`.
+A picture is float32 RGB in [0, 1], shape [H, W, 3]; 8-bit samples exist at the edges only. `toolkit.imaging.validation`
+defines the forms of pictures that the functions accept.
 """
 
 from toolkit.imaging.color import luminance, preserve_color

@@ -1,4 +1,4 @@
-"""Several pictures as one: side by side under labels, and the maps of a layer as tiles."""
+"""Several pictures as one: side by side under labels, and the feature maps of a layer as tiles."""
 
 import math
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ def side_by_side(pictures: Mapping[str, Any], columns: int | None = None) -> Pic
         One picture, float32 in [0, 1]: as wide as its widest row, and a line of text above each row.
 
     Raises:
-        InputError: there is no picture or no column, or the shape or range of a picture is another.
+        InputError: there is no picture or no column, or the shape or range of a picture is wrong.
     """
     if not pictures:
-        raise InputError("there is no picture to set side by side: give at least one")
+        raise InputError("there are no pictures to combine: give at least one")
     columns = len(pictures) if columns is None else columns
     if columns < 1:
         raise InputError(f"columns is {columns}: give at least 1")
@@ -44,7 +44,7 @@ def _labeled(label: str, picture: Picture, height: int) -> Picture:
     text_size = max(10, height // 18)
     fitted = images.resize(picture, height, round(picture.shape[1] * height / picture.shape[0]))
     caption = Image.new("RGB", (fitted.shape[1], 2 * text_size), "white")
-    # A label wider than its picture is set smaller, never cut.
+    # A label wider than its picture gets a smaller font, and is never cut off.
     wide = ImageFont.load_default(text_size).getlength(label) / (0.95 * fitted.shape[1])
     font = ImageFont.load_default(text_size / max(1.0, wide))
     middle = (fitted.shape[1] / 2, text_size)
@@ -55,7 +55,7 @@ def _labeled(label: str, picture: Picture, height: int) -> Picture:
 def feature_maps(activations: Any, count: int = 16, height: int = 256) -> Picture:
     """Shows what a layer sees: the maps of its most active channels as gray tiles in a square.
 
-    A tile is black where its channel is silent and white where it is loudest.
+    A tile is black at its channel's minimum and white at its maximum.
 
     Args:
         activations: [H, W, C] or [1, H, W, C], an array or tensor of floats.
@@ -67,7 +67,7 @@ def feature_maps(activations: Any, count: int = 16, height: int = 256) -> Pictur
         that the height asked for holds.
 
     Raises:
-        InputError: the shape is another, an activation is not finite, or there is no tile to show.
+        InputError: the shape is wrong, an activation is not finite, or no tile fits.
     """
     maps = np.asarray(activations, np.float32)
     maps = maps[0] if maps.ndim == 4 and len(maps) == 1 else maps
@@ -89,6 +89,6 @@ def feature_maps(activations: Any, count: int = 16, height: int = 256) -> Pictur
 
 
 def _tile(gray: np.ndarray, height: int, width: int) -> np.ndarray:
-    # Unsmoothed: that a deep layer sees little of where things are is what its tiles show.
+    # Not smoothed: the tiles should show how coarse the resolution of a deep layer is.
     row, column = (np.arange(new) * old // new for new, old in zip((height, width), gray.shape, strict=True))
     return gray[row][:, column]

@@ -1,4 +1,4 @@
-"""The metadata that a painting keeps of its photo: when and how it was taken, and that its colors are managed."""
+"""The metadata that a painting keeps from its photo: time, camera settings, and the presence of a color profile."""
 
 import functools
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from toolkit.files.opening import open_file
 from toolkit.imaging.decoding import opened
 
 _BASE, _EXIF = ExifTags.Base, ExifTags.IFD.Exif
-# Named one by one: where a photo was taken (GPS), the serial numbers of camera and lens, the owner's name, the maker's
-# notes and the thumbnail, which shows the photo, stay behind. So does the orientation, which has been applied.
+# An allowlist: GPS position, serial numbers of camera and lens, the owner's name, the maker's notes and the thumbnail,
+# which shows the photo, are dropped. So is the orientation, which has been applied.
 _KEPT = (_BASE.Make, _BASE.Model, _BASE.DateTime, _BASE.Artist, _BASE.Copyright, _BASE.ImageDescription)
 _KEPT_OF_SHOT = (
     *(_BASE.DateTimeOriginal, _BASE.DateTimeDigitized),
@@ -21,20 +21,20 @@ _KEPT_OF_SHOT = (
     *(_BASE.LensMake, _BASE.LensModel, _BASE.FocalLength, _BASE.FocalLengthIn35mmFilm),
     *(_BASE.ExposureTime, _BASE.FNumber, _BASE.ISOSpeedRatings, _BASE.ExposureBiasValue),
 )
-# Longer texts are none that a camera writes.
+# No camera writes longer texts.
 _MAX_TEXT = 2000
-# When a profile was made, in its header: left at zero, so that the same painting is the same file.
+# The creation time in a profile's header, set to zero so that the same painting gives the same file.
 _CREATED = slice(24, 36)
 
 
 @dataclass(frozen=True)
 class PhotoMetadata:
-    """The metadata that is kept of a photo.
+    """The metadata that is kept from a photo.
 
     Attributes:
-        exif: a block of EXIF; empty for none.
-        has_profile: the photo says by an ICC profile what its colors are. They are converted to sRGB as it is read, so
-            the painting has sRGB's profile.
+        exif: an EXIF block; empty for none.
+        has_profile: the photo has an ICC profile. Its colors are converted to sRGB on reading, so the painting gets
+            the sRGB profile.
     """
 
     exif: bytes = b""
@@ -42,19 +42,19 @@ class PhotoMetadata:
 
     @property
     def icc_profile(self) -> bytes | None:
-        """The profile of the painting; None where the photo has none, for which everybody takes sRGB."""
+        """The painting's profile; None where the photo has none, because viewers then assume sRGB."""
         return _srgb() if self.has_profile else None
 
 
 def read_metadata(source: str | Path | BinaryIO) -> PhotoMetadata:
-    """Reads what is kept of a photo's metadata; none where it is damaged, which is no reason to refuse the photo."""
+    """Reads the metadata to keep; empty where it is damaged, which is no reason to refuse the photo."""
     try:
         if isinstance(source, str | Path):
             with open_file(source) as stream:
                 return read_metadata(stream)
         with opened(source, "the photo") as image:
             return PhotoMetadata(_exif(image.getexif()), bool(image.info.get("icc_profile")))
-    except Exception:  # on damaged tags Pillow raises nearly anything
+    except Exception:  # Pillow raises almost any exception on damaged tags
         return PhotoMetadata()
 
 

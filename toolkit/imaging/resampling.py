@@ -1,4 +1,4 @@
-"""Resamples what has been read, and bounds its size: the parts that reading and resizing have in common."""
+"""Resampling and size bounds, shared by decoding and resizing."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from toolkit.imaging.picture import MIN_SIDE, Picture
 
 
 def bounded(width: int, height: int, name: str, max_size: int | None) -> tuple[int, int]:
-    """Scales a width and a height down so that the longer is at most a bound, if any, and neither under `MIN_SIDE`."""
+    """Scales a width and a height down to a bound on the longer, if any; refuses a result below `MIN_SIDE`."""
     longer = max(width, height)
     if max_size is None or longer <= max_size:
         return width, height
@@ -36,13 +36,13 @@ def resampled(
         channels: images of mode F, with samples from 0 to `white`.
         size: width and height of the result.
         white: the largest sample.
-        box: the part that is shown; by default the whole.
+        box: the part to use; by default all of it.
     """
     resized = [np.asarray(channel.resize(size, Image.Resampling.LANCZOS, box)) for channel in channels]
     return np.clip(np.stack(resized, axis=-1) / np.float32(white), 0.0, 1.0)
 
 
 def resampled_picture(picture: Picture, height: int, width: int) -> Picture:
-    """Resamples a picture that is known to be one."""
+    """Resamples a picture without checking it."""
     channels = (Image.fromarray(np.ascontiguousarray(picture[..., channel], np.float32)) for channel in range(3))
     return resampled(channels, (width, height))

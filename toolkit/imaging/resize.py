@@ -1,4 +1,4 @@
-"""Changes the size of pictures, and cuts them."""
+"""Resizes, crops and splits pictures."""
 
 from os import PathLike
 from typing import Any
@@ -22,7 +22,7 @@ def resize(picture: Any, height: int, width: int) -> Picture:
         A new float32 RGB picture in [0, 1], shape [height, width, 3].
 
     Raises:
-        InputError: the shape or the range is another, or a side is less than 1.
+        InputError: the shape or the range is wrong, or a side is less than 1.
     """
     picture = as_picture(picture)
     if height < 1 or width < 1:
@@ -41,7 +41,7 @@ def center_crop_resize(picture: Any, side: int) -> Picture:
         A new float32 RGB picture in [0, 1], shape [side, side, 3].
 
     Raises:
-        InputError: the shape or the range is another, or `side` is less than 1.
+        InputError: the shape or the range is wrong, or `side` is less than 1.
     """
     picture = load_image(picture, min_side=side) if isinstance(picture, str | PathLike) else as_picture(picture)
     height, width = picture.shape[:2]
@@ -54,11 +54,11 @@ def quarters(picture: Any) -> list[Picture]:
     """Cuts a picture into its quarters, row by row.
 
     Args:
-        picture: RGB [H, W, 3], floats in [0, 1] or unsigned integers; or a path or a Pillow image. Of an odd side the
-            last pixels are left out.
+        picture: RGB [H, W, 3], floats in [0, 1] or unsigned integers; or a path or a Pillow image. The last row or
+            column of an odd side is dropped.
 
     Raises:
-        InputError: the shape or the range is another.
+        InputError: the shape or the range is wrong.
     """
     picture = as_picture(picture)
     height, width = picture.shape[0] // 2, picture.shape[1] // 2

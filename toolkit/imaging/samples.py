@@ -59,7 +59,7 @@ def photos() -> dict[str, Picture]:
 
 
 def calibration_pictures() -> list[Picture]:
-    """Loads four pictures of other kinds than the photos and styles: what a quantized network is calibrated on.
+    """Loads the four calibration pictures for quantization, of other kinds than the photos and styles.
 
     Returns:
         Each float32 RGB in [0, 1], shape [H, W, 3].
@@ -71,7 +71,7 @@ def calibration_pictures() -> list[Picture]:
 
 
 def _from_scikit_image(name: str) -> Picture:
-    package = importlib.util.find_spec("skimage")  # found, not imported: the files are all that is wanted
+    package = importlib.util.find_spec("skimage")  # not imported: only the files are needed
     if package is None or not package.submodule_search_locations:
         raise MissingExtraError(
             f"the sample photos are part of scikit-image, which is not installed; run: {install('export')}"

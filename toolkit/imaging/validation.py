@@ -1,4 +1,4 @@
-"""What the public calls take for pictures, and the shapes and ranges of their other inputs, checked in one place.
+"""Checks the inputs of public calls: the accepted forms of pictures, and shapes and ranges of other arguments.
 
 A picture is a path, a Pillow image, or an array or tensor: RGB, the channels last, floats in [0, 1], or bool, uint8 or
 uint16, which are divided by the largest number of their type (`toolkit.imaging.picture.to_unit_range`). Where a batch
@@ -30,20 +30,20 @@ __all__ = [
 
 
 Pictures = Any
-"""A batch of pictures in any of the forms that this module describes."""
+"""A batch of pictures in any accepted form."""
 
 
 def as_picture(picture: Any, name: str = "the picture") -> Picture:
-    """Takes one picture, of any size, in any form; the array itself where it is one already."""
+    """Converts one picture, of any size and form; returns an array that is a picture already as it is."""
     if isinstance(picture, str | PathLike | Image.Image):
         return load_image(picture)
     return rgb(samples_of(picture, name), name)
 
 
 def as_pictures(pictures: Any, name: str, min_side: int = MIN_SIDE) -> Any:
-    """Takes a batch of pictures, in any form: float32 RGB in [0, 1], shape [B, H, W, 3].
+    """Converts a batch of pictures in any form to float32 RGB in [0, 1], shape [B, H, W, 3].
 
-    An array that is that already is returned itself, and so is a tensor of a graph, which has no samples yet.
+    A batch in that form is returned as it is, and so is a symbolic tensor, which has no samples yet.
     """
     if is_symbolic(pictures):
         _check_symbolic(pictures, name, min_side)
@@ -55,12 +55,12 @@ def as_pictures(pictures: Any, name: str, min_side: int = MIN_SIDE) -> Any:
 
 
 def is_symbolic(value: Any) -> bool:
-    """Returns whether something is a tensor of a graph, or of a functional Keras model, that has no samples yet."""
+    """Returns whether a value is a symbolic tensor, of a graph or of a functional Keras model."""
     if type(value).__module__.partition(".")[0] not in ("tensorflow", "keras") or not hasattr(value, "shape"):
         return False
     if not hasattr(value, "numpy"):
         return True
-    # What a variable holds cannot be seen while a graph is made of it.
+    # A variable's value is not available while a graph is traced.
     return hasattr(value, "assign") and not sys.modules["tensorflow"].executing_eagerly()
 
 
@@ -93,12 +93,12 @@ def _batch(pictures: Any, name: str) -> np.ndarray:
 
 
 def _is_one(value: Any) -> bool:
-    """Whether a member of a list is a picture by itself, and not a row of numbers."""
+    """Whether a list member is a whole picture, not a row of numbers."""
     return isinstance(value, str | PathLike | Image.Image) or hasattr(value, "shape")
 
 
 def check_bottleneck(bottleneck: Any, length: int, contents: int | None) -> None:
-    """Refuses what is not one bottleneck, or one for each content, None where their number is not known yet."""
+    """Refuses all but a single bottleneck or a bottleneck for each content; None for an unknown number of contents."""
     shape = tuple(bottleneck.shape)
     if len(shape) != 4 or shape[1:] != (1, 1, length):
         raise InputError(f"bottleneck has shape {shape}: give [batch, 1, 1, {length}]")
@@ -107,7 +107,7 @@ def check_bottleneck(bottleneck: Any, length: int, contents: int | None) -> None
 
 
 def check_styles(styles: int | None, contents: int) -> None:
-    """Refuses a number of styles, None where it is not known yet, that is neither one nor that of the contents."""
+    """Refuses a number of styles that is neither 1 nor that of the contents; None where it is not known yet."""
     if styles not in (None, 1, contents):
         raise InputError(f"{contents} contents and {styles} styles: give one style, or one for each content")
 

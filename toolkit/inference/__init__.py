@@ -1,7 +1,7 @@
-"""From the name of a model and a picture's file to the painted picture, whatever form the model has.
+"""Paints pictures from the name of a model and the path of a picture, whatever form the model has.
 
-It opens models of every room below and paints with them through one call. The commands and the pipelines of `serving`
-import it; the rooms of the toolkit do not.
+This room opens models of every room below and paints with them through one interface. The commands and the pipelines of
+`serving` import it; the other rooms of the toolkit do not.
 """
 
 from toolkit.public_names import on_first_use

@@ -1,4 +1,4 @@
-"""Chooses the artifact of a bundle where none is asked for: it must run with what is installed."""
+"""Chooses a bundle's default artifact, depending on the installed packages."""
 
 from pathlib import Path
 
@@ -13,16 +13,16 @@ SAVED_MODEL = "saved_model"
 
 
 def default_artifact(bundle: Path, manifest: Manifest | None = None) -> str:
-    """Chooses the artifact that `open_model` opens where none is named.
+    """Chooses the artifact that `open_model` opens by default.
 
-    A TFLite artifact of any size is first: it starts in a second, needs no TensorFlow, and paints at the size of the
-    content. Next is the SavedModel, where TensorFlow is installed, and then a TFLite artifact of one size, which scales
-    the content to that size and back. Of TFLite artifacts, the closest to the model is first: float32, float16,
-    dynamic, int8. All are as fast but int8, so that only a named artifact is a smaller one. What is made for a page, or
-    has a style inside beside artifacts that take one, is run where it is named alone.
+    A TFLite artifact of any size comes first: it starts in a second, needs no TensorFlow, and paints at the size of the
+    content. Next is the SavedModel, if TensorFlow is installed, and then a TFLite artifact of fixed size, which scales
+    the content to that size and back. Among TFLite artifacts, the closest to the model comes first: float32, float16,
+    dynamic, int8. All except int8 are equally fast, so smaller artifacts are used only by name. So are artifacts for a
+    web page, and baked styles beside artifacts that take a style.
 
     Raises:
-        InputError: there is no such bundle, or it holds nothing that is run unnamed.
+        InputError: there is no such bundle, or it has no default artifact.
     """
     manifest = manifest or manifests.read(bundle)
     pairs = tflite_artifacts(manifest)
@@ -35,11 +35,11 @@ def default_artifact(bundle: Path, manifest: Manifest | None = None) -> str:
         usual = saved_model + any_size + one_size
     if not usual:
         known = ", ".join(names(manifest)) or "nothing"
-        raise InputError(f"{bundle}: holds no artifact that is run by default: name one with --artifact: {known}")
+        raise InputError(f"{bundle}: holds no default artifact: choose with --artifact from {known}")
     return usual[0]
 
 
 def names(manifest: Manifest) -> list[str]:
-    """Returns the paths of all artifacts of a manifest, as far as it is sound."""
+    """Returns the paths of all well-formed artifact records of a manifest."""
     paths = [record.get("path") for record in manifest["artifacts"] if isinstance(record, dict)]
     return [path for path in paths if isinstance(path, str)]

@@ -1,4 +1,4 @@
-"""Stylizes pictures with any form of the stylizer: read, painted at a detail, their colors kept, written whole."""
+"""Stylizes picture files with any form of the stylizer: decodes, paints at a detail, keeps colors, writes."""
 
 import threading
 from collections.abc import Callable
@@ -21,16 +21,16 @@ from toolkit.interface.stylizer import BottleneckStylizer, SingleStyleStylizer, 
 from toolkit.process import memory
 from toolkit.process.stage_times import StageTimes
 
-# More styles than are in use at a time; an end-to-end model takes each as a picture, of 0.8 MB.
+# More styles than are in use at a time; for an end-to-end model, each is a picture of 0.8 MB.
 _KEPT_STYLES = 256
 
 
 @dataclass(frozen=True)
 class EncodedStyle:
-    """A style as the model takes it, which `ImageStylizer.read_style` makes.
+    """A style in the model's form, from `ImageStylizer.read_style`.
 
     Attributes:
-        values: bottleneck [1, 1, 1, D], or square picture [1, S, S, 3]; None for a model that has its style inside.
+        values: bottleneck [1, 1, 1, D], or square picture [1, S, S, 3]; None for a model with a built-in style.
     """
 
     values: np.ndarray | None
@@ -42,9 +42,9 @@ class StylizedImage:
 
     Attributes:
         picture: float32 RGB in [0, 1], shape [H, W, 3].
-        content: the picture that was stylized, of the same form and size.
-        metadata: what is kept of the photo's; None where the content was no file.
-        times: what the model's stages took, a new style's too; None where the model does not report them.
+        content: the original picture, of the same form and size.
+        metadata: the metadata to keep; None if the content was not a file.
+        times: stage times of the model, including a new style's; None if the model does not report them.
     """
 
     picture: Picture
@@ -53,24 +53,24 @@ class StylizedImage:
     times: StageTimes | None = None
 
     def encode(self, path: str | Path) -> bytes:
-        """Returns the file that `save` writes, for those that write it elsewhere."""
+        """Returns the bytes that `save` writes, for callers with their own storage."""
         return images.encode_image(self.picture, path, metadata=self.metadata)
 
     def save(self, path: str | Path) -> None:
-        """Writes the picture with the photo's metadata, whole or not at all; see `toolkit.imaging.images`."""
+        """Writes the picture with the photo's metadata, atomically; see `toolkit.imaging.images`."""
         images.save_image(self.picture, path, metadata=self.metadata)
 
 
 class ImageStylizer:
-    """Stylizes pictures with one model; threads may share one.
+    """Stylizes pictures with one model; threads may share it.
 
     Args:
-        model: any form of the stylizer, as `toolkit.inference.model_loader.open_model` opens it.
+        model: any form of the stylizer, from `toolkit.inference.model_loader.open_model`.
         options: how pictures are read and painted.
-        open_file: opens the file of a path, for pictures that lie on other file systems.
+        open_file: opens a path, for pictures on other file systems.
 
     Raises:
-        InputError: a strength below 1 is asked of an end-to-end model.
+        InputError: the strength is below 1 for an end-to-end model.
 
     Example:
         ```python
@@ -94,32 +94,32 @@ class ImageStylizer:
 
     @property
     def has_strength(self) -> bool:
-        """Whether a strength below 1 can be had of the model."""
+        """Whether the model supports a strength below 1."""
         return isinstance(self._model, BottleneckStylizer)
 
     def read_style(self, style: Any) -> EncodedStyle:
-        """Reads a style: squared, and shown to the predictor if the model has one.
+        """Reads a style: crops it to a square, and passes it to the predictor if the model has one.
 
         Args:
-            style: a path, whose style is kept; or a picture, as `toolkit.imaging.images.center_crop_resize` takes it.
+            style: a path, whose style is cached; or a picture, as for `toolkit.imaging.images.center_crop_resize`.
 
         Returns:
-            What `stylize` takes for any number of contents.
+            The style for any number of `stylize` calls.
 
         Raises:
-            InputError: it cannot be read, there is too little memory for it, or the model has its style inside.
+            InputError: it cannot be read, there is too little memory for it, or the model has a built-in style.
         """
         return self._encoded(style, [])
 
     def stylize(self, content: Any, style: Any = None) -> StylizedImage:
-        """Stylizes one picture: at the detail where it is larger, and brought to its own size.
+        """Stylizes one picture: painted at the detail if it is larger, and enlarged to its own size.
 
         Args:
-            content: a path, or a picture as `toolkit.imaging.images.load_image` takes it.
-            style: as `read_style` takes it or gives it; None for a model that has its style inside.
+            content: a path, or a picture, as for `toolkit.imaging.images.load_image`.
+            style: as for `read_style`, or its result; None for a model with a built-in style.
 
         Returns:
-            The picture, with what is needed to write it.
+            The picture, with its metadata.
 
         Raises:
             InputError: a picture cannot be read, there is too little memory for its size, or the style is missing.
@@ -135,10 +135,10 @@ class ImageStylizer:
             return style
         if isinstance(self._model, SingleStyleStylizer):
             if style is not None:
-                raise InputError("the model has its style inside, and takes no other")
+                raise InputError("the model has a built-in style, and takes no other")
             return EncodedStyle(None)
         if style is None:
-            raise InputError("no style is given, and the model has none inside: give a style picture")
+            raise InputError("no style is given, and the model has none built in: give a style picture")
         if not isinstance(style, str | Path):
             return self._encode(style, times)
         with self._lock:  # so that no style is read twice
@@ -156,7 +156,7 @@ class ImageStylizer:
         return EncodedStyle(self._bottleneck(style, times))
 
     def _bottleneck(self, picture: Any, times: list[StageTimes]) -> np.ndarray:
-        """The bottleneck of a picture; for an end-to-end model its square."""
+        """The bottleneck of a picture; for an end-to-end model, its center square."""
         square = images.center_crop_resize(picture, self.options.style_size)[None]
         if isinstance(self._model, BottleneckStylizer):
             return self._run(times, self._model.bottleneck, square)
@@ -183,7 +183,7 @@ class ImageStylizer:
                 return self._run(times, self._model, small[None])
             if not isinstance(self._model, BottleneckStylizer):
                 return self._run(times, self._model, small[None], style)
-            # The content is shown to the predictor as a style is: all forms of the model then agree.
+            # The content is passed to the predictor like a style, so that all forms of the model agree.
             strength = self.options.strength
             mixed = style if strength == 1 else interpolate(self._bottleneck(small, times), style, strength)
             return self._run(times, self._model.transform, small[None], mixed)
@@ -192,7 +192,7 @@ class ImageStylizer:
         return images.preserve_color(content, stylized) if self.options.preserve_color else stylized
 
     def _run(self, times: list[StageTimes], call: Callable[..., Any], *arguments: Any) -> np.ndarray:
-        """Calls the model, and records its stage times."""
+        """Calls the model and records its stage times."""
         result = np.asarray(call(*arguments))
         if (times_of_call := getattr(self._model, "times", None)) is not None:
             times.append(times_of_call)

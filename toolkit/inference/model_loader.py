@@ -1,4 +1,4 @@
-"""Opens whatever a command's `--model` names."""
+"""Opens the model of a command's `--model`."""
 
 import contextlib
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from toolkit.external.splitting import SplitStylizer
     from toolkit.feed_forward.stylizer import KerasStylizer
 
-# What a preset can be opened as; the first is a .tflite pair, the second the reference.
+# The forms of a preset: the .tflite pair, and the Keras reference.
 PRESET_FORMS = ("tflite", "keras")
 
 
@@ -36,20 +36,20 @@ def open_model(
     Args:
         source: a preset, such as `magenta-mobile`; a TensorFlow Hub or Kaggle handle, or another address of a
             `.tar.gz`; the path of a `.tar.gz`, of a SavedModel's folder, of a `.keras` file or of a bundle.
-        artifact: of a bundle, such as `saved_model` or `tflite/float16_384`; by default one that can run with what is
-            installed, see `toolkit.inference.artifact_choice.default_artifact`. Of a preset, `tflite` (the default,
-            where a runtime for it is installed) or `keras`.
+        artifact: an artifact of a bundle, such as `saved_model` or `tflite/float16_384`; by default depending on the
+            installed packages, see `toolkit.inference.artifact_choice.default_artifact`. For a preset, `tflite` (the
+            default if a runtime is installed) or `keras`.
         threads: CPU threads of a TFLite artifact; all cores by default.
-        options: of an external model: what its files do not say.
-        isolated: a TFLite artifact is run in processes of its own; see `toolkit.runtimes.isolated`.
+        options: options of an external model that its files do not determine.
+        isolated: run a TFLite artifact in separate processes; see `toolkit.runtimes.isolated`.
 
     Returns:
-        The model; where it has a predictor and a transformer, with `bottleneck` and `transform`; where its style is
-        inside, a `toolkit.interface.stylizer.SingleStyleStylizer`, which is called with contents alone.
+        The model. With a predictor and a transformer, it has `bottleneck` and `transform`. With a built-in style, it is
+        a `toolkit.interface.stylizer.SingleStyleStylizer`, which is called with contents only.
 
     Raises:
-        InputError: there is no such model or artifact, a file of it is damaged, how it is called cannot be determined,
-            or what it paints of sample pictures is in another range than [0, 1].
+        InputError: there is no such model or artifact, a file is damaged, the model's roles cannot be determined, or
+            its value range is not [0, 1].
         WorkError: an address cannot be reached.
     """
     resolved = resolve_source(source)
@@ -66,7 +66,7 @@ def open_model(
 
 
 def chosen_artifact(source: str | Path, artifact: str | None = None) -> str | None:
-    """Returns which form of a preset, or which artifact of a bundle, `open_model` opens; None for other models."""
+    """Returns the form of a preset, or the artifact of a bundle, that `open_model` opens; None for other models."""
     if str(source) in presets.names():
         if artifact not in (None, *PRESET_FORMS):
             raise InputError(f"no artifact {artifact!r} in the preset {source}: choose from {', '.join(PRESET_FORMS)}")
@@ -77,14 +77,14 @@ def chosen_artifact(source: str | Path, artifact: str | None = None) -> str | No
 
 
 def in_given_styles(model: Stylizer | SingleStyleStylizer, name: str) -> Stylizer:
-    """Passes on a model that takes a style; refuses one that has it inside."""
+    """Returns a model that takes a style; refuses a model with a built-in style."""
     if isinstance(model, SingleStyleStylizer):
-        raise InputError(f"{name} has its style inside and paints in no other: choose another model or artifact")
+        raise InputError(f"{name} has a built-in style and paints in no other: choose another model or artifact")
     return model
 
 
 def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | None:
-    """Returns whether a model has its style inside; None where only the opened model shows it."""
+    """Returns whether a model has a built-in style; None if only the opened model shows it."""
     if str(source) in presets.names():
         return False
     if not manifests.is_bundle(Path(source)):
@@ -96,9 +96,9 @@ def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | 
 
 
 def refuse(resolved: ModelSource, options: SourceOptions | None) -> None:
-    """Refuses options that only external models take."""
+    """Refuses options that apply only to external models."""
     if options is not None:
-        options.refuse(f"{resolved.name} is called as all of ours are")
+        options.refuse(f"{resolved.name} is not an external model")
 
 
 def _open_artifact(
@@ -130,18 +130,18 @@ def _open_artifact(
 def load(
     resolved: ModelSource, options: SourceOptions | None = None, is_tried: bool = True
 ) -> "KerasStylizer | EndToEndStylizer | ExternalSingleStyleStylizer | SplitStylizer":
-    """Loads a model that was found and is no bundle.
+    """Loads a resolved model that is not a bundle.
 
     Args:
         resolved: the model.
         options: see `open_model`.
-        is_tried: what an external model paints of sample pictures is looked at.
+        is_tried: check the value range and batches of an external model.
 
     Returns:
-        Our stylizer; or an external stylizer, cut in two where the options say so or its bottleneck is known.
+        The Keras stylizer; or an external stylizer, split if the options request it or its bottleneck is known.
 
     Raises:
-        InputError: it cannot be loaded, how it is called cannot be determined, or its range is another one.
+        InputError: it cannot be loaded, its roles cannot be determined, or its value range is wrong.
     """
     from toolkit.feed_forward.stylizer import KerasStylizer
 
@@ -169,12 +169,12 @@ def load(
 def _prepared(
     opened: "EndToEndStylizer | ExternalSingleStyleStylizer", path: Path, options: SourceOptions, is_tried: bool
 ) -> "EndToEndStylizer | ExternalSingleStyleStylizer | SplitStylizer":
-    """Brings an external model to float32, tries it, and cuts it."""
+    """Converts an external model to float32, probes it, and splits it."""
     from toolkit.external.graph_precision import compute_in_float32
     from toolkit.external.probe import check_batches, check_range
     from toolkit.external.splitting import split
 
-    # A graph that cannot be had computes as it does.
+    # A graph that cannot be frozen keeps its precision.
     with contextlib.suppress(StyleportError):
         compute_in_float32(opened)
     if is_tried:

@@ -1,7 +1,7 @@
-"""What all forms of the stylizer have in common: the call, bottleneck, strength, size and detail.
+"""The common interface of all forms of the stylizer: calls, bottleneck, strength, size and detail.
 
-NumPy and Pillow alone are needed. Both methods, `toolkit.runtimes`, `toolkit.inference` and the client of `serving`
-import it.
+It needs only NumPy and Pillow. Both methods, `toolkit.runtimes`, `toolkit.inference` and the client of `serving` import
+it.
 """
 
 from toolkit.public_names import on_first_use

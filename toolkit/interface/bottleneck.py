@@ -1,4 +1,4 @@
-"""The bottleneck: the numbers a style is reduced to, and what can be done with them."""
+"""Operations on the bottleneck, the vector that represents a style."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from toolkit.imaging.validation import check_strength
 
 
 def interpolate(content_bottleneck: Any, style_bottleneck: Any, strength: Any) -> Any:
-    """Mixes the bottleneck of a content picture itself with that of a style.
+    """Interpolates between the bottlenecks of a content picture and of a style.
 
-    Follows Ghiasi et al. 2017 (arXiv 1705.06830), section 4.4. Arrays and tensors are taken alike.
+    Follows Ghiasi et al. 2017 (arXiv 1705.06830), section 4.4. Accepts arrays and tensors.
 
     Args:
         content_bottleneck: [B, 1, 1, D] float32.
@@ -19,7 +19,7 @@ def interpolate(content_bottleneck: Any, style_bottleneck: Any, strength: Any) -
         [B, 1, 1, D] float32.
 
     Raises:
-        InputError: a strength given as a number is out of range.
+        InputError: a numeric strength is out of range.
     """
     if isinstance(strength, int | float):
         check_strength(strength)

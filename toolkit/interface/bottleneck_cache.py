@@ -1,4 +1,4 @@
-"""Keeps the bottlenecks of the styles used last, so that a style is read once however often it comes."""
+"""Caches the bottlenecks of recent styles, so that a repeated style is read only once."""
 
 import hashlib
 import threading
@@ -9,13 +9,12 @@ import numpy as np
 
 
 class BottleneckCache:
-    """Bottlenecks by what their style pictures show; the one not used for longest makes room.
+    """A least-recently-used cache of bottlenecks, keyed by the content of the style pictures.
 
-    Threads may share one. While one of them reads a new style, others that ask for a bottleneck wait, so that no style
-    is read twice.
+    Threads may share a cache. While a thread reads a new style, other threads wait, so that no style is read twice.
 
     Args:
-        size: how many are kept; 0 keeps none.
+        size: number of bottlenecks; 0 disables the cache.
     """
 
     def __init__(self, size: int) -> None:
@@ -24,7 +23,7 @@ class BottleneckCache:
         self._lock = threading.Lock()
 
     def get(self, picture: np.ndarray, read: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Returns a style's bottleneck, reading the picture only if it is new; `read` may not ask this cache."""
+        """Returns a style's bottleneck, calling `read` only for a new picture; `read` must not use this cache."""
         samples = np.ascontiguousarray(picture)
         digest = hashlib.sha256(f"{samples.shape} {samples.dtype.str} ".encode())
         digest.update(samples.data)

@@ -1,4 +1,4 @@
-"""Paints a photo at a chosen size and gives the painting at the photo's own."""
+"""Paints a photo at a chosen size, and enlarges the painting to the photo's own size."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from toolkit.interface.sizes import DETAIL
 
 
 def check_detail(detail: int) -> None:
-    """Refuses a side under 16 pixels, at which no network paints."""
+    """Refuses a side under 16 pixels, which networks do not support."""
     if detail < MIN_SIDE:
         raise InputError(f"detail is {detail} pixels: give {MIN_SIDE} or more, such as {DETAIL}")
 
@@ -23,13 +23,13 @@ def painted_size(size: tuple[int, ...], detail: int, model_size: tuple[int, int]
     """Returns the size at which a picture is painted.
 
     Args:
-        size: of the picture: height and width, in pixels.
-        detail: the most that the longer side has, in pixels.
-        model_size: the one height and width that the model takes, within which the picture has to fit; None for any.
+        size: height and width of the picture, in pixels.
+        detail: maximum of the longer side, in pixels.
+        model_size: fixed height and width of the model, into which the picture must fit; None for any.
 
     Returns:
-        Height and width; the picture's own where it is not too large. No side is less than 16 pixels, so that the
-        longer side of a narrow strip may exceed `detail`.
+        Height and width; the picture's own if it is small enough. No side is less than 16 pixels, so the longer side of
+        a narrow strip may exceed `detail`.
     """
     height, width = size
     scale = detail / max(height, width)
@@ -45,16 +45,16 @@ def paint_at_detail(
     detail: int = DETAIL,
     model_size: tuple[int, int] | None = None,
 ) -> Picture:
-    """Paints a picture at a chosen size and brings the result to the picture's own size, its edges sharp.
+    """Paints a picture at a chosen size, and enlarges the result to the picture's own size with sharp edges.
 
-    The size decides how wide the strokes are against the subject. A picture that is not larger is painted as it is,
-    and what `paint` returns is passed on without a change.
+    The size determines the width of the strokes relative to the subject. A smaller picture is painted as it is, and the
+    result of `paint` is returned unchanged.
 
     Args:
         content: the photo: RGB [H, W, 3], floats in [0, 1] or unsigned integers; or a path or a Pillow image.
-        paint: takes float32 RGB [h, w, 3] in [0, 1] and returns the same, or a batch of one.
-        detail: the longer side at which is painted, in pixels, at least 16.
-        model_size: the one height and width that `paint` takes without resampling; None for any.
+        paint: maps float32 RGB [h, w, 3] in [0, 1] to the same, or to a batch of one.
+        detail: longer side of the painted size, in pixels, at least 16.
+        model_size: height and width that `paint` takes without resampling; None for any.
 
     Returns:
         A new float32 RGB picture in [0, 1], shape [H, W, 3].
@@ -76,7 +76,7 @@ def paint_at_detail(
 
 
 def brought_to(content: Picture, painted: Picture, small: Picture | None = None) -> Picture:
-    """Gives a painting its photo's size; `small` is the photo at the painting's size, if that is at hand."""
+    """Resizes a painting to its photo's size; `small` is the photo at the painting's size, if available."""
     height, width = painted.shape[:2]
     if (height, width) == content.shape[:2]:
         return painted

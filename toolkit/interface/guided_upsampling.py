@@ -1,4 +1,4 @@
-"""Brings a small painting to the size of the photo that it was painted from, along the photo's own edges."""
+"""Enlarges a painting to the size of its photo, following the photo's edges."""
 
 from collections.abc import Callable
 
@@ -9,15 +9,15 @@ from toolkit.imaging.color import LUMA
 from toolkit.imaging.picture import Picture
 
 # Chosen by eye on 100 % crops of photos in four styles. A larger radius lets the photo's grain through, a smaller
-# one leaves stairs; a larger epsilon blurs soft edges, a smaller one makes noise of flat areas.
+# radius leaves stairs; a larger epsilon blurs soft edges, a smaller epsilon adds noise to flat areas.
 RADIUS = 2
 EPSILON = 1e-3
-# Rows of the result that are computed at a time: their intermediate pictures are what takes memory.
+# Rows of the result computed at a time, to save memory.
 _STRIP_ROWS = 128
 
 
 def upsample(painted: Picture, small: Picture, content: Picture) -> Picture:
-    """Enlarges a painting, guided by the photo that it was painted from.
+    """Enlarges a painting, guided by its photo.
 
     In windows of the small pictures, each color of the painting is fitted as a linear function of the photo's
     luminance; the slopes say how much of the photo's fine detail belongs to the painting at that place. These are the
@@ -29,7 +29,7 @@ def upsample(painted: Picture, small: Picture, content: Picture) -> Picture:
 
     Args:
         painted: the painting of `small`: float32 RGB in [0, 1], shape [h, w, 3].
-        small: the photo at the size at which it was painted, likewise.
+        small: the photo at that size, in the same form.
         content: the photo at its own size, float32 RGB in [0, 1], shape [H, W, 3].
 
     Returns:
@@ -57,7 +57,7 @@ Part = Callable[[Image.Image, Image.Resampling], np.ndarray]
 
 
 def _part_of(rows: slice, size: tuple[int, int], small: tuple[int, int]) -> Part:
-    """Enlarges single channels, but only some rows of the result."""
+    """Returns a function that enlarges a channel, but computes only some rows of the result."""
     step = small[0] / size[0]
     box = (0, rows.start * step, small[1], min(rows.stop * step, small[0]))
 
@@ -68,7 +68,7 @@ def _part_of(rows: slice, size: tuple[int, int], small: tuple[int, int]) -> Part
 
 
 def _planes(picture: np.ndarray) -> list[Image.Image]:
-    """The channels of an array [H, W, C] as images of floats, which is what Pillow resamples without rounding."""
+    """The channels of an array [H, W, C] as images of floats, which Pillow resamples without rounding."""
     return [Image.fromarray(np.ascontiguousarray(plane, np.float32)) for plane in np.moveaxis(picture, -1, 0)]
 
 
@@ -95,7 +95,7 @@ def _line_mean(values: np.ndarray) -> np.ndarray:
 
 
 def _without_grid(values: np.ndarray, scale: float) -> np.ndarray:
-    """Smooths with a binomial filter of 3 x 3 pixels, the more the larger each of them is shown."""
+    """Smooths with a 3x3 binomial filter, the more the larger the enlargement."""
     side = 0.25 * min(1.0, scale - 1)
     for axis in (0, 1):
         margins = [(1, 1) if dimension == axis else (0, 0) for dimension in range(3)]

@@ -1,16 +1,16 @@
-"""The sizes at which networks see pictures, in pixels: plain numbers, for the command line to show."""
+"""Default picture sizes in pixels, as plain numbers that the command line can show without imports."""
 
-# The strokes of a network are some pixels wide, whatever the size of the picture. Chosen by eye on photos of 3000x2000:
-# at 384 small subjects dissolve in the strokes, at 1024 the strokes are too fine to be seen as such.
+# The strokes of a network have a fixed width in pixels. Chosen by eye on photos of 3000x2000:
+# at 384 small subjects dissolve in the strokes, at 1024 the strokes are too fine to be visible.
 DETAIL = 768
-# What the predictors were trained on.
+# The size on which the predictors were trained.
 STYLE_SIZE = 256
-# Above this, what a predictor reads off a style is weak, and the painting loses contrast.
+# Above this, predictors see little of a style, and the painting loses contrast.
 MAX_STYLE_SIZE = 512
 
 
 def style_size_warning(side: int) -> str | None:
-    """Returns what to say of a side of styles, in pixels, that is too large; None where it is not."""
+    """Returns a warning if the side of styles, in pixels, is too large, else None."""
     if side <= MAX_STYLE_SIZE:
         return None
     return (

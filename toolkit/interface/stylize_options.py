@@ -1,4 +1,4 @@
-"""How pictures are read and painted."""
+"""Options for reading and painting pictures."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from toolkit.interface.sizes import DETAIL, STYLE_SIZE
 
 @dataclass(frozen=True)
 class StylizeOptions:
-    """How pictures are read and painted.
+    """Options for reading and painting pictures.
 
     Attributes:
-        strength: in [0, 1], from the content's own style to the style's.
+        strength: in [0, 1], from the content's own style (0) to the given style (1).
         max_size: bound on the longer side of a result, in pixels; None for the content's own size.
         style_size: side to which a style picture is cropped and resized, in pixels.
-        preserve_color: the content's colors are kept.
-        detail: the longer side at which is painted, in pixels; see `toolkit.interface.detail.paint_at_detail`.
+        preserve_color: keep the content's colors.
+        detail: longer side of the painted size, in pixels; see `toolkit.interface.detail.paint_at_detail`.
 
     Raises:
         InputError: the strength or a size is out of range.

@@ -1,4 +1,4 @@
-"""What every stylizer can do: `Stylizer`, its variant with a bottleneck, and its variant that takes no style."""
+"""The interfaces of stylizers: `Stylizer`, its variant with a bottleneck, and its variant with a built-in style."""
 
 import abc
 from typing import Any, Protocol, runtime_checkable
@@ -16,9 +16,9 @@ class Stylizer(Protocol):
 
         Args:
             content: [B, H, W, 3] float32 in [0, 1], sides from 16 pixels.
-            style: likewise [B or 1, h, w, 3].
-            strength: in [0, 1], from the content's own style to the style's (the default); an end-to-end model has
-                none but 1.
+            style: [B or 1, h, w, 3], in the same form.
+            strength: in [0, 1], from the content's own style (0) to the given style (1, the default); an end-to-end
+                model supports only 1.
 
         Returns:
             [B, H, W, 3] float32 in [0, 1].
@@ -28,7 +28,7 @@ class Stylizer(Protocol):
 
 @runtime_checkable
 class BottleneckStylizer(Stylizer, Protocol):
-    """A stylizer of a predictor and a transformer: a style is read once, and serves many contents at any strength."""
+    """A stylizer of a predictor and a transformer: a style is read once for many contents at any strength."""
 
     def bottleneck(self, style: np.ndarray) -> Any:
         """Returns the bottleneck [B, 1, 1, D] of style pictures [B, h, w, 3]."""
@@ -40,17 +40,16 @@ class BottleneckStylizer(Stylizer, Protocol):
 
 
 class SingleStyleStylizer(abc.ABC):
-    """A stylizer that has its style inside. A base class: a protocol does not see how many arguments a call takes."""
+    """A stylizer with a built-in style. A base class, because a protocol cannot check the number of arguments."""
 
     @abc.abstractmethod
     def __call__(self, content: np.ndarray) -> Any:
-        """Repaints pictures [B, H, W, 3] in the style that is inside; see `Stylizer`."""
+        """Repaints pictures [B, H, W, 3] in the built-in style; see `Stylizer`."""
 
 
 def refuse_strength(strength: float | None) -> None:
-    """Refuses a strength below 1, on behalf of an end-to-end model."""
+    """Refuses a strength below 1, for an end-to-end model."""
     if strength is not None and strength != 1:
         raise InputError(
-            f"strength is {strength:g}: an end-to-end model has none but 1; "
-            "where it has a bottleneck, --split-at names it"
+            f"strength is {strength:g}: an end-to-end model supports only 1; if it has a bottleneck, give --split-at"
         )

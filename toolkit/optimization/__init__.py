@@ -1,7 +1,7 @@
-"""Method 1, neural style transfer by optimization (Gatys et al. 2015): the picture is the weight being trained.
+"""Method 1: neural style transfer by optimization (Gatys et al. 2015); the picture is the trained weight.
 
-`StyleTransfer` is the Keras model, `VGG19Features` its extractor, L-BFGS its optimizer. It does not know the other
-method, but for the start `stylized` (`init_image`); `toolkit.inference`, the commands and `export` import it.
+`StyleTransfer` is the Keras model, `VGG19Features` its feature extractor, L-BFGS its optimizer. It uses the other
+method only for the start `stylized` (`init_image`). `toolkit.inference`, the commands and `export` import it.
 """
 
 from toolkit.public_names import on_first_use

@@ -1,4 +1,4 @@
-"""Callbacks of a run: losses, checkpoints, pictures on the way, a progress bar."""
+"""Keras callbacks of a run: loss curve, checkpoints, intermediate pictures and TensorBoard."""
 
 import importlib.util
 import math
@@ -16,35 +16,35 @@ from toolkit.optimization.checkpoint import Checkpoints
 
 LOSSES = ("loss", "content_loss", "style_loss", "variation_loss")
 
-# What is kept of each step.
+# The record of each step.
 CURVE = (*LOSSES, "seconds")
 
 
 class Latest(keras.metrics.Metric):
-    """The value of the last step: a mean over an epoch says nothing of a picture that moves all the time."""
+    """Metric of the last step's value: a mean over an epoch says nothing about a picture that keeps changing."""
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name=name, **{**PINNED, **kwargs})
         self.latest = self.add_variable((), "zeros", dtype=DTYPE, name="latest")
 
     def update_state(self, value: Any) -> None:
-        """Keeps a scalar."""
+        """Stores a scalar."""
         self.latest.assign(value)
 
     def result(self) -> Any:
-        """Returns the scalar kept, which later ones do not change."""
+        """Returns a copy of the last scalar."""
         return tf.identity(self.latest.value)
 
 
 class LossCurve(keras.callbacks.Callback):
-    """Keeps the losses and the time of each step, and ends a run whose loss is no number."""
+    """Records the losses and the time of each step; stops a run whose loss is not finite."""
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Starts the clock."""
         self._began = tf.timestamp()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Keeps a point of the curve."""
+        """Records a point of the curve."""
         point = {name: float(logs[name]) for name in LOSSES}
         seconds = float(tf.timestamp() - self._began)
         self.model.curve.append({**point, "seconds": seconds})
@@ -56,24 +56,24 @@ class LossCurve(keras.callbacks.Callback):
 
 
 class Saving(keras.callbacks.Callback):
-    """Writes a checkpoint every so many steps, and at the end."""
+    """Writes a checkpoint every `every` steps, and at the end."""
 
     def __init__(self, saves: Checkpoints, every: int) -> None:
         super().__init__()
         self._saves, self._every = saves, every
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Saves the run when it is time."""
+        """Saves the run if a checkpoint is due."""
         if self.model.steps_done % self._every == 0:
             self._saves.write(self.model.state())
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Saves the run as it ends."""
+        """Saves the final state."""
         self._saves.write(self.model.state())
 
 
 class NumberedPictures(keras.callbacks.Callback):
-    """Saves the picture every so many steps, numbered by the step.
+    """Saves the picture every `every` steps, numbered by the step.
 
     Args:
         path: `painting.png` gives `painting-00100.png` after a hundred steps.
@@ -85,14 +85,14 @@ class NumberedPictures(keras.callbacks.Callback):
         self._path, self._every = path, every
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Saves the picture when it is time."""
+        """Saves the picture if it is due."""
         step = len(self.model.curve)
         if step % self._every == 0:
             images.save_image(self.model.image, numbered(self._path, step))
 
 
 class Animation(keras.callbacks.Callback):
-    """Keeps pictures of the way, close together where it is steep: after steps 1, 2, 3 … and then ever fewer."""
+    """Collects frames of the run, densely where the picture changes fast: steps 1, 2, 3 … and then ever fewer."""
 
     def __init__(self, frames: int = 48) -> None:
         super().__init__()
@@ -100,14 +100,14 @@ class Animation(keras.callbacks.Callback):
         self._frames, self._next = frames, 1
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Keeps the picture when it is time."""
+        """Keeps the picture if a frame is due."""
         step = len(self.model.curve)
         if step >= self._next:
             self.pictures.append(self.model.image)
             self._next = step + max(1, round(step * 4 / self._frames))
 
     def save(self, path: Path, last: np.ndarray) -> None:
-        """Saves what was kept, enlarged to the size of the last picture [H, W, 3], as a .gif or .webp file."""
+        """Saves the frames, at the size of the last picture [H, W, 3], as a .gif or .webp file."""
         height, width = last.shape[:2]
         images.save_animation([*(images.resize(kept, height, width) for kept in self.pictures), last], path)
 
@@ -130,7 +130,7 @@ def tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
     """Makes callbacks for `fit` that log losses and pictures for TensorBoard.
 
     Raises:
-        InputError: the folder cannot be made or written.
+        InputError: the folder cannot be created or written.
         MissingExtraError: TensorBoard is not installed.
     """
     if importlib.util.find_spec("tensorboard") is None:

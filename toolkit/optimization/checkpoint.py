@@ -1,4 +1,4 @@
-"""The saved state of a run: one file, written whole or not at all, that names its run."""
+"""Checkpoints: the saved state of a run with its settings, in one atomically written file."""
 
 import json
 import os
@@ -18,14 +18,14 @@ _SETTINGS_KEY = "settings"
 
 
 class Checkpoints:
-    """A folder that holds the last state of a run.
+    """A folder with the last state of a run.
 
     Args:
         folder: created if missing.
-        settings: what decides the outcome of the run, values of JSON by name.
+        settings: everything that determines the outcome of the run, JSON values by name.
 
     Raises:
-        InputError: the folder cannot be made or written.
+        InputError: the folder cannot be created or written.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
@@ -33,17 +33,17 @@ class Checkpoints:
         self._settings = json.loads(json.dumps({"format": FORMAT, **settings}))
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for left in folder.glob(f"{staged_prefix(self.path)}*.tmp"):  # by a run that was killed while it wrote
+            for left in folder.glob(f"{staged_prefix(self.path)}*.tmp"):  # left by a run that was killed while writing
                 left.unlink()
         except OSError as error:
             raise InputError(f"cannot keep checkpoints in {folder}: {error.strerror}; choose another folder") from error
 
     def read(self) -> dict[str, np.ndarray] | None:
-        """Returns the last state by name, None if there is none; refuses one of other settings, and a broken one."""
+        """Returns the arrays of the last state, None if there is none; refuses other settings and damaged files."""
         if not os.path.lexists(self.path):
             return None
         if not self.path.is_file():
-            raise self.broken("it is no file")
+            raise self.broken("it is not a file")
         try:
             with open_file(self.path) as stream, np.load(stream, allow_pickle=False) as archive:
                 settings = json.loads(str(archive[_SETTINGS_KEY]))
@@ -52,23 +52,23 @@ class Checkpoints:
                     return {name: archive[name] for name in archive.files if name != _SETTINGS_KEY}
         except InputError:
             raise
-        except Exception as error:  # zipfile and NumPy raise nearly anything on broken bytes
+        except Exception as error:  # zipfile and NumPy raise almost any exception on damaged files
             raise self.broken(one_line(error, most=200)) from error
         raise self.broken("it has no settings")
 
     def broken(self, why: str) -> InputError:
-        """Returns the error that refuses the file."""
-        return InputError(f"{self.path}: not a whole checkpoint ({why}); remove it to start anew")
+        """Returns the error for a damaged file."""
+        return InputError(f"{self.path}: not a complete checkpoint ({why}); remove it to start over")
 
     def check(self, state: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> None:
-        """Refuses a state that lacks an expected array, or has it in another form, before anything is taken of it."""
+        """Refuses a state in which an expected array is missing or has a different shape or type."""
         for name, array in expected.items():
             if name not in state:
-                raise self.broken(f"it lacks {name}")
+                raise self.broken(f"{name} is missing")
             found = state[name]
             if found.shape != array.shape or found.dtype.kind != array.dtype.kind:
                 raise self.broken(
-                    f"{name} is {found.dtype} {list(found.shape)}, where {array.dtype} {list(array.shape)} is wanted"
+                    f"{name} is {found.dtype} {list(found.shape)}, expected {array.dtype} {list(array.shape)}"
                 )
 
     def _check(self, settings: dict[str, Any]) -> None:
@@ -80,11 +80,11 @@ class Checkpoints:
         ]
         if differing:
             raise InputError(
-                f"{self.path} is of another run ({'; '.join(differing)}): use its settings or another folder"
+                f"{self.path} belongs to another run ({'; '.join(differing)}): use its settings or another folder"
             )
 
     def write(self, state: dict[str, np.ndarray]) -> None:
-        """Replaces the last state, which is kept where the disk is full or gone and a WorkError is raised."""
+        """Replaces the last state; raises a WorkError and keeps it where the disk is full or gone."""
         arrays: dict[str, Any] = {_SETTINGS_KEY: np.array(json.dumps(self._settings)), **state}
         try:
             with replacing(self.path) as stream:

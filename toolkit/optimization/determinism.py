@@ -1,7 +1,7 @@
-"""Sums that add their terms in one order, so that a run on a CPU can be repeated to the bit.
+"""Sums with a fixed order of addition, so that a run on a CPU can be repeated bit for bit.
 
-Of sums of three and more, TensorFlow's optimizer of graphs makes AddN, and so does a gradient that flows back to a
-tensor from three places. AddN begins with the term whose memory it can take, which depends on what is done by then.
+TensorFlow's graph optimizer turns sums of three or more terms into AddN, and so does a gradient that flows back to a
+tensor from three places. AddN starts with the term whose memory it can reuse, which depends on timing.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from toolkit.framework.custom_gradient import with_gradient
 
 
 def ordered_sum(terms: Iterable[Any]) -> Any:
-    """Adds tensors of one shape and dtype, the first first."""
+    """Adds tensors of one shape and dtype, in order."""
     return tf.reduce_sum(tf.stack(list(terms)), axis=0)
 
 

@@ -1,4 +1,4 @@
-"""The initial picture of a run of style transfer: the content, noise, the feed-forward result, or a given picture."""
+"""Creates the initial picture of a run: the content, noise, the feed-forward result, or a given picture."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ InitImage = str | Path | np.ndarray
 
 
 def is_named(init_image: InitImage) -> bool:
-    """Returns whether a start is one of `NAMED`, not a picture or the path of one."""
+    """Returns whether a start is a name in `NAMED`, not a picture or a path."""
     return isinstance(init_image, str) and init_image in NAMED
 
 
@@ -28,15 +28,15 @@ def first_picture(init_image: InitImage, problem: Problem, scale: int, seed: int
 
     Args:
         init_image: one of `NAMED`, a file, or a picture [h, w, 3] in [0, 1].
-        problem: of the run.
+        problem: the run's content and styles.
         scale: how often both sides of the content are halved.
-        seed: of noise.
+        seed: seed of the noise.
 
     Returns:
         Float32 RGB in [0, 1], of the content's size at that scale.
 
     Raises:
-        InputError: the file is no picture, or there is too little memory for the network.
+        InputError: the file is not a picture, or there is too little memory for the network.
     """
     content = problem.at(scale)[0]
     if not is_named(init_image):
@@ -47,7 +47,7 @@ def first_picture(init_image: InitImage, problem: Problem, scale: int, seed: int
 
 
 def stylized(problem: Problem, content: Picture) -> Picture:
-    """Paints a content with the embedded feed-forward network, in the styles of a problem, mixed by their shares."""
+    """Paints a content with the embedded feed-forward network, in a problem's styles, mixed by their shares."""
     stylizer = KerasStylizer.from_preset(PRESET)
     memory.check_painting(stylizer, content.shape[:2])
     bottlenecks = [

@@ -1,4 +1,7 @@
-"""Signals during a run are heard: Keras, which converts each step's losses under a bare `except`, drops some."""
+"""Re-raises signals that Keras swallows during a run: it converts each step's losses under a bare `except`.
+
+This makes Ctrl-C and termination reliable, and ends a run with its picture intact.
+"""
 
 import signal
 import threading
@@ -10,15 +13,15 @@ from toolkit.process import signals
 
 
 class Interrupted(KeyboardInterrupt):
-    """A Ctrl-C has ended a run after a step: its picture stands."""
+    """Ctrl-C has ended a run after a step; the picture of that step is kept."""
 
 
 class Interrupts(keras.callbacks.Callback):
-    """Ends a run in good order when a signal comes during a `with` block.
+    """Ends a run cleanly when a signal arrives during a `with` block.
 
-    The first Ctrl-C after a step was taken stops the training after the next one. Any other, and the signals that end a
-    command, raise at once; what they raised is raised again after the step if it is still unheard. Does nothing outside
-    the main thread, or where a program handles a signal in its own way.
+    The first Ctrl-C after a step stops the training after the next step. Any other signal raises at once; if Keras
+    swallows the exception, it is raised again after the step. Does nothing outside the main thread, or where a program
+    has its own signal handler.
 
     Example:
         ```python
@@ -35,7 +38,7 @@ class Interrupts(keras.callbacks.Callback):
         self.asked = False
 
     def __enter__(self) -> "Interrupts":
-        """Starts to listen."""
+        """Installs the handlers."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, *signals.ENDING):
                 handler = signal.getsignal(number)
@@ -45,7 +48,7 @@ class Interrupts(keras.callbacks.Callback):
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        """Leaves the signals to their handlers again."""
+        """Restores the previous handlers."""
         for number, handler in self._handlers.items():
             if signal.getsignal(number) == self._hear:
                 signal.signal(number, handler)
@@ -62,7 +65,7 @@ class Interrupts(keras.callbacks.Callback):
             raise
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Raises what was dropped, or stops the training if that was asked for."""
+        """Re-raises a swallowed exception, or stops the training after Ctrl-C."""
         self._has_stepped = True
         if self._raised:
             raise self._raised
@@ -70,5 +73,5 @@ class Interrupts(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Does the same."""
+        """Does the same at the end of an epoch."""
         self.on_train_batch_end(epoch)

@@ -1,4 +1,4 @@
-"""L-BFGS for a picture: bounded to [0, 1], one evaluation a step, smooth directions first."""
+"""L-BFGS for a picture: bounded to [0, 1], one evaluation per step, low frequencies first."""
 
 from typing import Any, NamedTuple
 
@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from toolkit.framework.backend import keras, pinned_floats
 
-# Armijo's constant: the least share of the decrease that the slope predicts, which a step must keep.
+# Armijo's constant: the least share of the decrease predicted by the slope that a step must achieve.
 SUFFICIENT_DECREASE = 1e-4
-# After so many rejections in a row the remembered curvature is worth less than none.
+# After this many rejections in a row, the stored curvature does more harm than good.
 MAX_REJECTIONS = 6
 
 
@@ -16,9 +16,9 @@ def frequency_preconditioner(height: Any, width: Any, exponent: float, dtype: An
     """Returns the weight of each spatial frequency in a search direction: 1 / frequency ** exponent.
 
     Args:
-        height: pixels, a number or a scalar tensor.
-        width: likewise.
-        exponent: 0 weighs all alike; 1 is the fall-off of natural pictures.
+        height: in pixels, a number or a scalar tensor.
+        width: in pixels, a number or a scalar tensor.
+        exponent: 0 weighs all frequencies equally; 1 is the fall-off of natural pictures.
         dtype: of the result.
 
     Returns:
@@ -26,32 +26,32 @@ def frequency_preconditioner(height: Any, width: Any, exponent: float, dtype: An
     """
 
     def frequencies(count: Any, side: Any) -> Any:
-        # The second half of a spectrum is that of negative frequencies.
+        # The second half of a spectrum has the negative frequencies.
         return tf.cast((tf.range(count) + side // 2) % side - side // 2, dtype) / tf.cast(side, dtype)
 
     vertical, horizontal = frequencies(height, height)[:, None], frequencies(width // 2 + 1, width)[None]
-    # The constant would weigh infinitely much: it is taken as the slowest wave that fits.
+    # The constant would get infinite weight: it is treated as the slowest wave that fits.
     slowest = 1 / tf.cast(tf.maximum(height, width), dtype)
     preconditioner = tf.maximum(tf.sqrt(vertical**2 + horizontal**2), slowest) ** -exponent
     return preconditioner / tf.reduce_mean(preconditioner)
 
 
 class State(NamedTuple):
-    """The state between two steps, as tensors; all zeros before the first.
+    """The optimizer's state between two steps, as tensors; all zeros before the first.
 
-    A new pair is put before the others, which costs no copy; what is not remembered yet is 0.
+    New pairs are put first, which costs no copy; empty slots are 0.
 
     Attributes:
         accepted: the best point, [1, H, W, 3] in [0, 1].
-        accepted_gradient: there, of the same shape.
-        direction: from there, of the same shape.
-        steps: differences of accepted points, the youngest first, each of that shape.
-        changes: of their gradients, likewise.
+        accepted_gradient: at that point, of the same shape.
+        direction: from that point, of the same shape.
+        steps: differences of accepted points, newest first, each of that shape.
+        changes: differences of their gradients, in the same form.
         curvatures: 1 / (step · change) of each pair, or 0, [memory].
         accepted_loss: a scalar.
-        length: of the last step, in directions, a scalar.
-        scale: of the first guess of the inverse Hessian, a scalar.
-        rejections: points in a row that were no better, an int32 scalar.
+        length: length of the last step, in directions, a scalar.
+        scale: scale of the initial inverse Hessian, a scalar.
+        rejections: consecutive points that were no better, an int32 scalar.
     """
 
     accepted: Any
@@ -67,15 +67,7 @@ class State(NamedTuple):
 
 
 def initial_state(picture: Any, memory: int = 10) -> State:
-    """Returns the state before the first step.
-
-    Args:
-        picture: [1, H, W, 3].
-        memory: pairs of steps and gradient changes that are remembered.
-
-    Returns:
-        Zeros.
-    """
+    """Returns the state before the first step for a picture [1, H, W, 3]: zeros, for `memory` pairs."""
     nothing, zero = tf.zeros_like(picture), tf.zeros((), picture.dtype)
     pairs = (nothing,) * memory
     curvatures = tf.zeros((memory,), picture.dtype)
@@ -85,27 +77,26 @@ def initial_state(picture: Any, memory: int = 10) -> State:
 def advance(
     state: State, loss: Any, gradient: Any, point: Any, first: Any, rate: Any, preconditioner: Any | None
 ) -> tuple[Any, State]:
-    """Takes the loss and gradient at a point, and finds the next point worth evaluating.
+    """Takes the loss and gradient at a point, and returns the next point to evaluate.
 
-    Follows Nocedal 1980 for the two-loop recursion and Bertsekas 1982 for the bounds: samples that are at a
-    bound and would leave it take no part, and a step is cut off at the bounds. The first guess of the inverse
-    Hessian is no multiple of the identity but favors low spatial frequencies, which a style's large shapes
-    need and plain gradients lack.
+    Follows Nocedal 1980 for the two-loop recursion and Bertsekas 1982 for the bounds: samples that are at a bound and
+    would leave it are fixed, and a step is clipped to the bounds. The initial inverse Hessian is not a multiple of the
+    identity but favors low spatial frequencies, which a style's large shapes need and plain gradients lack.
 
     Args:
-        state: as the step before left it.
+        state: the state after the previous step.
         loss: a scalar.
         gradient: of the loss, [1, H, W, 3].
         point: [1, H, W, 3] in [0, 1].
         first: a boolean scalar: this is the first step.
         rate: mean absolute change of a sample in the first step, in (0, 1).
-        preconditioner: weights of frequencies as `frequency_preconditioner` gives them; None for plain L-BFGS.
+        preconditioner: weights of frequencies from `frequency_preconditioner`; None for plain L-BFGS.
 
     Returns:
         The next point and the new state.
     """
     directional_derivative = _dot(state.accepted_gradient, point - state.accepted)
-    # Near the end losses differ by less than their own rounding.
+    # Near convergence, losses differ by less than their rounding error.
     rounding = 1e-7 * tf.abs(state.accepted_loss)
     kept = loss - state.accepted_loss <= SUFFICIENT_DECREASE * directional_derivative + rounding
     state = tf.cond(
@@ -119,7 +110,7 @@ def advance(
 def _accept(
     state: State, loss: Any, gradient: Any, point: Any, first: Any, rate: Any, preconditioner: Any | None
 ) -> State:
-    """Makes the point the one to go on from."""
+    """Makes the point the new base of the search."""
     step, change = point - state.accepted, gradient - state.accepted_gradient
     curvature = _dot(step, change)
     floor = 1e-10 * tf.sqrt(_dot(step, step) * _dot(change, change))
@@ -148,8 +139,8 @@ def _remember(state: State, step: Any, change: Any, curvature: Any, precondition
 
 
 def _reject(state: State, loss: Any, directional_derivative: Any, rate: Any, preconditioner: Any | None) -> State:
-    """Shortens the step, or aims anew when the curvature that led here is to be forgotten."""
-    # The lowest point of the parabola through what is known, kept from being timid or bold.
+    """Shortens the step; after too many rejections, discards the curvature and computes a new direction."""
+    # The minimum of the parabola through the known values, clipped to a reasonable range.
     shortfall = loss - state.accepted_loss - directional_derivative
     shorter = tf.clip_by_value(tf.math.divide_no_nan(-directional_derivative, 2.0 * shortfall), 0.1, 0.5)
     shorter = tf.where(tf.math.is_finite(shorter), shorter, tf.constant(0.1, shorter.dtype))
@@ -165,7 +156,7 @@ def _aim(state: State, rate: Any, preconditioner: Any | None) -> State:
     gradient, free = _free_gradient(state)
     pairs = list(zip(state.steps, state.changes, tf.unstack(state.curvatures), strict=True))
     coefficients, q = [], gradient
-    for step, change, inverse in pairs:  # the youngest first
+    for step, change, inverse in pairs:  # newest first
         coefficient = inverse * _dot(step, q)
         coefficients.append(coefficient)
         q = q - coefficient * change
@@ -174,7 +165,7 @@ def _aim(state: State, rate: Any, preconditioner: Any | None) -> State:
     for (step, change, inverse), coefficient in reversed(list(zip(pairs, coefficients, strict=True))):
         q = q + step * (coefficient - inverse * _dot(change, q))
     q = q * free
-    # With samples held at their bounds the product may point uphill.
+    # With samples fixed at their bounds, the product may point uphill.
     steepest = _smooth(gradient, preconditioner) * free
     steepest = steepest * _first_scale(steepest, rate)
     return state._replace(direction=-tf.where(_dot(q, gradient) > 0, q, steepest))
@@ -205,20 +196,20 @@ def _dot(a: Any, b: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="styleport")
 class LBFGS(keras.optimizers.Optimizer):
-    """Limited-memory BFGS with bounds and backtracking, one evaluation of loss and gradient a step.
+    """Limited-memory BFGS with bounds and backtracking, with one evaluation of loss and gradient per step.
 
-    `advance` says what is followed. All state is held in variables, so that a run can be saved and resumed.
+    `advance` names the sources. All state is in variables, so that a run can be saved and resumed.
 
     Args:
         learning_rate: mean absolute change of a sample in the first step, in (0, 1).
-        memory: pairs of steps and gradient changes that are remembered.
-        smoothing: exponent of the fall-off with frequency of the first guess; 0 is plain L-BFGS.
+        memory: pairs of steps and gradient changes that are stored.
+        smoothing: fall-off of the initial inverse Hessian with frequency, an exponent; 0 is plain L-BFGS.
 
     Example:
         ```python
         optimizer = LBFGS()
         optimizer.build([picture])
-        optimizer.step(loss, gradient, picture)  # moves [1, H, W, 3] to where to look next
+        optimizer.step(loss, gradient, picture)  # moves [1, H, W, 3] to the next point
         ```
     """
 
@@ -237,11 +228,7 @@ class LBFGS(keras.optimizers.Optimizer):
         self.smoothing = smoothing
 
     def build(self, variables: list[Any]) -> None:
-        """Creates the state for one picture.
-
-        Args:
-            variables: the picture [1, H, W, 3], alone.
-        """
+        """Creates the state for one picture [1, H, W, 3], the only variable."""
         if self.built:
             return
         (picture,) = variables
@@ -254,7 +241,7 @@ class LBFGS(keras.optimizers.Optimizer):
         def variable(value: Any, name: str) -> Any:
             return self.add_variable(value.shape, "zeros", value.dtype.name, name=name)
 
-        # Nested as the state is; a name serves only the reader of a checkpoint.
+        # Nested like the state; the names serve only readers of a checkpoint.
         self._state = State(
             *(
                 tuple(variable(value, f"{name}_{age}") for age, value in enumerate(field))
@@ -265,15 +252,15 @@ class LBFGS(keras.optimizers.Optimizer):
         )
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Refuses: a gradient alone does not show whether the last step was a good one."""
+        """Always refuses: a gradient alone does not show whether the last step was good."""
         raise NotImplementedError("L-BFGS needs the loss too: call step(loss, gradient, picture)")
 
     def step(self, loss: Any, gradient: Any, picture: Any) -> None:
-        """Takes the loss and gradient at the picture, and moves it to the next point worth evaluating.
+        """Takes the loss and gradient at the picture, and moves it to the next point to evaluate.
 
         Args:
             loss: a scalar.
-            gradient: of the loss, of the picture's shape.
+            gradient: gradient of the loss, in the picture's shape.
             picture: the variable [1, H, W, 3], in [0, 1].
         """
         first = tf.equal(self.iterations.value, 0)
@@ -286,18 +273,14 @@ class LBFGS(keras.optimizers.Optimizer):
         self.iterations.assign_add(1)
 
     def state(self) -> State:
-        """Returns what is known now, as tensors."""
+        """Returns the current state, as tensors."""
         return tf.nest.map_structure(lambda variable: tf.convert_to_tensor(variable.value), self._state)
 
     def restore_best(self, loss: Any, picture: Any) -> Any:
-        """Moves the picture back to the best point known if it is not better itself.
-
-        Args:
-            loss: at the picture.
-            picture: the variable [1, H, W, 3].
+        """Moves the picture [1, H, W, 3] back to the best known point if `loss`, at the picture, is worse.
 
         Returns:
-            The loss at the picture as it then is.
+            The loss at the resulting picture.
         """
         if self.built and int(self.iterations) and not float(loss) <= float(self._state.accepted_loss):
             picture.assign(self._state.accepted)
@@ -308,7 +291,7 @@ class LBFGS(keras.optimizers.Optimizer):
         """Returns the arguments of the constructor."""
         return {
             "name": self.name,
-            "learning_rate": float(f"{float(self.learning_rate):.7g}"),  # as it was given, not as float32 has it
+            "learning_rate": float(f"{float(self.learning_rate):.7g}"),  # as given, without float32's rounding
             "memory": self.memory,
             "smoothing": self.smoothing,
         }

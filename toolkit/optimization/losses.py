@@ -1,4 +1,4 @@
-"""The terms that style transfer by optimization makes small: content, style and total variation."""
+"""The loss terms of style transfer by optimization: content, style and total variation."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from toolkit.optimization.determinism import fan_out
 
 
 def gram_matrix(features: Any) -> Any:
-    """Correlates the channels of a layer over all places: its style.
+    """Correlates the channels of a layer over all positions: its style.
 
-    Follows Gatys et al. 2015 (arXiv 1508.06576), equation 3, divided by the number of places, so that
-    pictures of two sizes can be compared.
+    Follows Gatys et al. 2015 (arXiv 1508.06576), equation 3, divided by the number of positions, so that
+    pictures of different sizes can be compared.
 
     Args:
         features: [B, H, W, C] activations.
@@ -26,7 +26,7 @@ def gram_matrix(features: Any) -> Any:
 def content_loss(features: Any, target: Any) -> Any:
     """Returns the mean squared difference of two layers' activations, both [B, H, W, C], as a scalar.
 
-    Gatys et al. 2015, equation 1, as a mean and not half the sum: no weight need follow the picture's size.
+    Gatys et al. 2015, equation 1, as a mean and not half the sum, so that weights do not depend on the picture's size.
     """
     return ops.mean(ops.square(features - target))
 
@@ -34,13 +34,13 @@ def content_loss(features: Any, target: Any) -> Any:
 def style_loss(gram: Any, target: Any) -> Any:
     """Returns the mean squared difference of two Gram matrices, both [B, C, C], as a scalar.
 
-    Gatys et al. 2015, equation 4; the factor of its normalization is taken by that of `gram_matrix`.
+    Gatys et al. 2015, equation 4; `gram_matrix` does the normalization.
     """
     return ops.mean(ops.square(gram - target))
 
 
 def total_variation(picture: Any) -> Any:
-    """Sums the absolute differences of neighboring samples, which is what noise is made of.
+    """Sums the absolute differences of neighboring samples, a measure of noise.
 
     Follows the anisotropic form of Rudin, Osher and Fatemi 1992.
 

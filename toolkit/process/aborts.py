@@ -1,12 +1,12 @@
-"""Tells why a process was aborted: a library that runs out of memory ends it without an exception."""
+"""Reports why a process was aborted: a library that runs out of memory ends it without an exception."""
 
 import contextlib
 import os
 import sys
 from collections.abc import Iterator
 
-# The process cannot speak for itself any more, so a small one beside it does, once its end of a pipe is closed. It has
-# nothing but Python: what `toolkit.printing` does is done here once more.
+# The aborted process cannot report, so a small watcher process does, once its end of a pipe is closed. It has only the
+# standard library, so it repeats what `toolkit.printing` does.
 _WATCHER = """
 import os
 if not os.read(0, 1):
@@ -20,35 +20,35 @@ _watched = False
 
 
 def watch() -> None:
-    """Has this process watched while libraries are kept quiet; for a command's own process, which ends with it."""
+    """Enables the watcher for this process, while library output is hidden; only for a command's own process."""
     global _watched
     _watched = True
 
 
 @contextlib.contextmanager
 def watched(said: int, stderr: int) -> Iterator[None]:
-    """Prints the last that libraries said if the process ends within the block.
+    """Prints the last library output if the process ends within the block.
 
     Args:
-        said: the descriptor of the file that holds what libraries print.
-        stderr: the descriptor of the real standard error.
+        said: descriptor of the file with the library output.
+        stderr: descriptor of the real standard error.
     """
     if not _watched or not sys.executable:
         yield
         return
-    import subprocess  # not at the top: it takes longer than what most commands do before
+    import subprocess  # not at the top: importing it is slow
 
     alive, ends = os.pipe()
     try:
         watcher = subprocess.Popen(
-            # Without site packages, it starts in a hundredth of a second, and nobody waits for it.
+            # Without site packages it starts in a hundredth of a second.
             [sys.executable, "-I", "-S", "-c", _WATCHER],
             stdin=alive,
             stdout=said,
             stderr=stderr,
-            start_new_session=True,  # what a terminal sends to its commands is not for this one
+            start_new_session=True,  # not for signals of the terminal
         )
-    except OSError:  # there is no room for another process: the work is done without
+    except OSError:  # no resources for another process: work without it
         watcher = None
     finally:
         os.close(alive)

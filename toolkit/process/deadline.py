@@ -1,4 +1,4 @@
-"""Runs calls that have no bound of their own, such as a name server's silence or a loop in an external model."""
+"""Adds a deadline to calls that have none, such as name lookups or loading an external model."""
 
 import contextvars
 import threading
@@ -9,9 +9,9 @@ Result = TypeVar("Result")
 
 
 def within(seconds: float, call: Callable[[], Result], discard: Callable[[Any], None] = lambda result: None) -> Result:
-    """Runs a call in a thread of its own, and gives it up, with a TimeoutError, at its deadline.
+    """Runs a call in a thread, and raises a TimeoutError at the deadline.
 
-    Nothing stops the thread: what is given up goes on until it ends, or until the process does.
+    The thread is not stopped: an abandoned call continues until it ends, or the process does.
     """
     outcome: list[tuple[Any, BaseException | None]] = []
     abandoned, context = threading.Event(), contextvars.copy_context()

@@ -1,4 +1,4 @@
-"""Memory that optimization, painting and exporting need: estimated, and refused, before it is taken."""
+"""Estimates the memory of optimization, painting and exporting, and refuses work that needs too much."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,16 +9,16 @@ from typing import Any
 
 from toolkit.errors import InputError
 
-# The name of each block's layers carries its channels; toolkit.optimization.features.vgg19 holds the same, but loads
+# Channels per block of VGG19, as in toolkit.optimization.features.vgg19, which would load
 # Keras.
 _CHANNELS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}
 _CONVOLUTIONS = {"1": 2, "2": 2, "3": 4, "4": 4, "5": 4}
 
 _FLOAT = 4
-# Held at the peak for each float of a convolution's output: the output itself, and what the backward pass of the
-# widest layers holds beside it. Measured on CPUs from 256 to 2048 pixels (2.0; with oneDNN 2.7), rounded up.
+# Copies at the peak of each float of a convolution's output: the output itself, and the tensors of the backward pass of
+# the widest layers. Measured on CPUs from 256 to 2048 pixels (2.0; with oneDNN 2.7), rounded up.
 ACTIVATION_COPIES = 3
-# How many pictures' worth an optimizer holds: L-BFGS remembers ten pairs, three pictures more and what it works with;
+# An optimizer's state in pictures: L-BFGS has ten pairs, three more pictures and temporaries;
 # Adam two moments.
 PICTURES = {"lbfgs": 30, "adam": 6}
 # TensorFlow, the weights, their transformed copies, and strips of tiles.
@@ -30,7 +30,7 @@ class Need:
     """An estimate of memory, in bytes.
 
     Attributes:
-        parts: by what takes them; they are taken at the same time.
+        parts: bytes by purpose, needed at the same time.
     """
 
     parts: Mapping[str, int]
@@ -41,18 +41,18 @@ class Need:
         return sum(self.parts.values())
 
     def arithmetic(self) -> str:
-        """Returns the sum in words, in units of 10^9 bytes."""
+        """Returns the sum and its parts as text, in units of 10^9 bytes."""
         parts = ", ".join(f"{name} {_gb(count)}" for name, count in self.parts.items())
         return f"{_gb(self.total)} GB ({parts})"
 
 
 @dataclass(frozen=True)
 class PixelCost:
-    """The peak memory of painting, in bytes a pixel.
+    """The peak memory of painting, in bytes per pixel.
 
     Attributes:
-        content: of the content picture.
-        style: of the style picture, as the predictor is shown it.
+        content: per pixel of the content picture.
+        style: per pixel of the style picture, as passed to the predictor.
     """
 
     content: int
@@ -63,31 +63,31 @@ class PixelCost:
 KERAS = PixelCost(1000, 1150)
 SAVED_MODEL = PixelCost(260, 240)
 _TFLITE = PixelCost(390, 180)
-# What takes one size has all pictures scaled to that.
+# A fixed-size model scales all pictures to its size.
 _TFLITE_OF_ONE_SIZE = PixelCost(60, 40)
 
 
-# Of a picture at its own size: its samples, those of the result, and what writing that takes. Measured as the peak of
-# `stylize` at its default detail, on 24 megapixels against 0.4: 37 to 39 of JPEG, PNG, WebP and TIFF. Half as much
-# again is an estimate for what was not measured, such as --preserve-color.
+# Per pixel of a picture at its own size: its samples, those of the result, and the memory for writing it. Measured as
+# the peak of `stylize` at its default detail, on 24 megapixels against 0.4: 37 to 39 for JPEG, PNG, WebP and TIFF. The
+# rest is an estimate for what was not measured, such as --preserve-color.
 ENLARGED_PIXEL = 60
 
-# Of a stylizer's export, for each pixel of the largest content: the float32 model that artifacts are held against; or
-# the calibration, which keeps every layer's output. Measured on sides from 512 to 1024 pixels, and rounded up.
+# Per pixel of the largest content in an export: for the float32 model that artifacts are checked against, or for
+# calibration, which keeps every layer's output. Measured on sides from 512 to 1024 pixels, and rounded up.
 EXPORTED_PIXEL, CALIBRATED_PIXEL = 1800, 4000
-# And for each pixel of the others: twelve contents, and the pictures that they must give.
+# Per pixel of the other sizes: twelve contents, and their expected results.
 _KEPT_PIXEL = 300
 
 
 def of_pair(one_content_size: bool, one_style_size: bool = True) -> PixelCost:
-    """Returns what a .tflite pair takes."""
+    """Returns the cost of a .tflite pair."""
     content = _TFLITE_OF_ONE_SIZE if one_content_size else _TFLITE
     style = _TFLITE_OF_ONE_SIZE if one_style_size else _TFLITE
     return PixelCost(content.content, style.style)
 
 
 def estimate(height: int, width: int, deepest: str, pictures: int) -> Need:
-    """Estimates a run up to its deepest layer; the optimizer's state is worth so many pictures."""
+    """Estimates an optimization up to its deepest layer; the optimizer's state has the size of `pictures` pictures."""
     floats, samples = 0, height * width * 3
     block, _, layer = deepest.removeprefix("block").partition("_")
     for name, channels in _CHANNELS.items():
@@ -106,21 +106,21 @@ def estimate(height: int, width: int, deepest: str, pictures: int) -> Need:
 
 
 def painting(name: str, height: int, width: int, bytes_per_pixel: int) -> Need:
-    """Estimates what a network takes for one picture, by its `PixelCost`."""
+    """Estimates the memory of a network for one picture, from its `PixelCost`."""
     return Need({f"{name} of {width}x{height} pixels, {bytes_per_pixel} bytes each": height * width * bytes_per_pixel})
 
 
 def enlarging(height: int, width: int) -> Need:
-    """Estimates what a picture takes to be read whole, enlarged to and written, at whatever size it is painted."""
+    """Estimates the memory to read, enlarge and write a picture, whatever the size at which it is painted."""
     return painting("a picture", height, width, ENLARGED_PIXEL)
 
 
 def exporting(sides: Sequence[int], calibrated_sides: Sequence[int]) -> Need:
-    """Estimates what the export of a stylizer takes beside what is loaded already.
+    """Estimates the memory of a stylizer's export, in addition to what is loaded already.
 
     Args:
-        sides: of the content pictures that artifacts are measured on, in pixels; at least one.
-        calibrated_sides: likewise, that artifacts are calibrated on.
+        sides: sides of the content pictures for measurements, in pixels; at least one.
+        calibrated_sides: sides of the content pictures for calibration.
     """
     largest, calibrated = max(sides), max(calibrated_sides, default=0)
     peak = max(largest**2 * EXPORTED_PIXEL, calibrated**2 * CALIBRATED_PIXEL)
@@ -131,15 +131,15 @@ def exporting(sides: Sequence[int], calibrated_sides: Sequence[int]) -> Need:
 
 
 def check_painting(model: Any, content: tuple[int, int] | None = None, style_side: int | None = None) -> None:
-    """Refuses to paint pictures that the machine has no memory for; what is loaded already is not counted.
+    """Refuses to paint pictures that need more than the free memory.
 
     Args:
-        model: has a `pixel_cost`; of an external model, which has none, what its layers take is not known.
-        content: height and width of the content picture, if one is painted.
-        style_side: of the square style picture, if one is read.
+        model: has a `pixel_cost`, except external models, for which nothing is checked.
+        content: height and width of the content picture, if any.
+        style_side: side of the square style picture, if any.
 
     Raises:
-        InputError: there is less memory than is needed; the message has the arithmetic.
+        InputError: there is too little memory; the message shows the calculation.
     """
     cost: PixelCost | None = getattr(model, "pixel_cost", None)
     if cost is None:
@@ -151,7 +151,7 @@ def check_painting(model: Any, content: tuple[int, int] | None = None, style_sid
 
 
 def available() -> int | None:
-    """Returns how many bytes this process can still take, or None where the system does not say."""
+    """Returns how many bytes this process can still allocate; None if the system does not report it."""
     found = []
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
@@ -164,16 +164,16 @@ def available() -> int | None:
 
 
 def _container_limits(folder: Path) -> list[int]:
-    """The memory that a container leaves free, by either version of Linux's control groups."""
+    """The free memory in a container, for both versions of Linux's control groups."""
     found = []
     for limit, used, statistics, cached in (
         ("memory.max", "memory.current", "memory.stat", "inactive_file"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
     ):
-        # There is no container, or one without a limit, which says "max".
+        # Outside a container, or with the limit "max".
         with suppress(OSError, ValueError):
             most, now = (int((folder / name).read_text(encoding="ascii")) for name in (limit, used))
-            # What the system keeps of files counts as used, and is given back when memory is asked for.
+            # The page cache counts as used, but is released on demand.
             found.append(max(0, most - now + _statistic(folder / statistics, cached)))
     return found
 
@@ -187,7 +187,7 @@ def _statistic(file: Path, name: str) -> int:
 
 
 def check(need: Need, smaller: str = "a smaller --size") -> None:
-    """Refuses what the machine has no memory for, with the arithmetic; `smaller` says what would take less."""
+    """Refuses work that needs more than the free memory, and shows the calculation; `smaller` names a remedy."""
     free = available()
     if free is not None and free < need.total:
         raise InputError(

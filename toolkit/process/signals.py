@@ -1,27 +1,27 @@
-"""Signals that end a command in good order: what is half-done is cleared away, and the exit code names the signal."""
+"""Makes signals end a command cleanly: temporary files are removed, and the exit code names the signal."""
 
 import signal
 import time
 from types import FrameType
 
-# A terminal that is closed, and what kill, systemd, Docker and Kubernetes send first.
+# Sent by a closed terminal, and first by kill, systemd, Docker and Kubernetes.
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-# One that follows at once would cut the clearing up short: systemd sends both.
+# A second signal right after the first would interrupt the cleanup: systemd sends both.
 _DEAF_SECONDS = 5.0
 
 
 class Terminated(SystemExit):
-    """A signal has asked the process to end; the code is 128 and its number, as a shell gives it."""
+    """A signal has asked the process to end; the code is 128 plus its number, as in a shell."""
 
 
 class Ending:
-    """Raises in the main thread what is raised for a signal."""
+    """Signal handler that raises `Terminated` in the main thread."""
 
     def __init__(self) -> None:
         self._heard: float | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Raises `Terminated`, but not into the clearing up that the signal before has caused."""
+        """Raises `Terminated`, unless the cleanup of a previous signal is running."""
         now = time.monotonic()
         if self._heard is None or now - self._heard >= _DEAF_SECONDS:
             self._heard = now
@@ -29,10 +29,10 @@ class Ending:
 
 
 def behind(error: BaseException) -> int | None:
-    """Returns the exit code of the signal that an error comes from, for libraries make errors of what it raises.
+    """Returns the exit code of the signal behind an error, because libraries convert the exceptions of signals.
 
     Returns:
-        130 after Ctrl-C, that of `Terminated` after another signal; None where no signal is behind the error.
+        130 after Ctrl-C, the code of `Terminated` after another signal; None if no signal is behind the error.
     """
     cause: BaseException | None = error
     seen: set[int] = set()
@@ -47,9 +47,9 @@ def behind(error: BaseException) -> int | None:
 
 
 def end_in_order() -> None:
-    """Has the signals of `ENDING` raise `Terminated` in the main thread, but for those that the process ignores."""
+    """Makes the signals of `ENDING` raise `Terminated` in the main thread, except ignored signals."""
     ending = Ending()
     for number in ENDING:
-        # What runs under nohup is not to hear that its terminal is closed.
+        # A process under nohup ignores SIGHUP.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, ending)

@@ -1,4 +1,4 @@
-"""The times of the stages of a call, to find what to make faster."""
+"""Measures the time of each stage of a call, for profiling."""
 
 import threading
 import time
@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class StageTimes:
-    """Seconds that the stages of a call took.
+    """The stage times of a call, in seconds.
 
     Attributes:
-        pre: pictures looked up, scaled and padded to the networks' sizes.
-        bottleneck: the predictor's runs; 0 where all styles were known.
-        transform: the transformer's runs.
-        post: results cut and scaled back.
+        pre: converting, scaling and padding pictures.
+        bottleneck: runs of the predictor; 0 if all styles were cached.
+        transform: runs of the transformer.
+        post: cropping results and scaling them back.
     """
 
     pre: float = 0.0
@@ -22,30 +22,30 @@ class StageTimes:
     post: float = 0.0
 
     def __add__(self, other: "StageTimes") -> "StageTimes":
-        """Returns the times of two calls together."""
+        """Returns the sum of two calls' times."""
         mine, others = asdict(self), asdict(other)
         return StageTimes(**{stage: mine[stage] + others[stage] for stage in mine})
 
     def milliseconds(self) -> dict[str, float]:
-        """Returns the times by stage, in milliseconds to two places."""
+        """Returns the times by stage, in milliseconds rounded to two decimals."""
         return {stage: round(1000 * seconds, 2) for stage, seconds in asdict(self).items()}
 
 
 class StageClock:
-    """Runs through the stages of one call; all that passes belongs to one of them."""
+    """Stopwatch for the stages of one call."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
         self._since = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """Counts what passed since the last lap as that of a stage, a field of `StageTimes`."""
+        """Adds the time since the last lap to a stage, a field of `StageTimes`."""
         now = time.perf_counter()
         self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._since
         self._since = now
 
     def times(self) -> StageTimes:
-        """Returns what was counted."""
+        """Returns the measured times."""
         return StageTimes(**self._seconds)
 
 
@@ -54,14 +54,14 @@ class _LastTimes(threading.local):
 
 
 class Timed:
-    """A model that records what the stages of its last call took; threads that share it see their own."""
+    """A model that records the stage times of its last call, per thread."""
 
     def __init__(self) -> None:
         self._last = _LastTimes()
 
     @property
     def times(self) -> StageTimes:
-        """The times of the stages of this thread's last call; none before its first call."""
+        """The stage times of this thread's last call; zero before its first call."""
         return self._last.value
 
     def _stop(self, clock: StageClock) -> None:

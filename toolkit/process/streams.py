@@ -1,4 +1,4 @@
-"""Standard streams that cost no work: closed, full or broken ones, and names that their encoding lacks."""
+"""Makes standard streams robust against closed, full or broken targets, and against names outside their encoding."""
 
 import codecs
 import errno
@@ -9,13 +9,13 @@ from typing import TextIO
 
 from toolkit.errors import WorkError
 
-# What a shell gives as the exit code of a program whose reader is gone: 128 and the number of SIGPIPE.
+# A shell's exit code for a program whose reader is gone: 128 plus the number of SIGPIPE.
 BROKEN_PIPE = 141
 _BYTES = "styleport.bytes"
 
 
 def _as_bytes(error: UnicodeError) -> tuple[bytes, int]:
-    """Writes what an encoding lacks as the file system has it: the bytes of a name that is not UTF-8, for one."""
+    """Encodes characters outside the encoding as file system bytes, such as those of a name that is not UTF-8."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
@@ -29,9 +29,9 @@ codecs.register_error(_BYTES, _as_bytes)
 
 
 class _StderrStream(io.TextIOWrapper):
-    """Standard error: what cannot be written there is dropped, for it is no reason to stop the work.
+    """Standard error: failed writes are dropped, because they are no reason to stop the work.
 
-    A failure is met once. Afterwards the stream leads nowhere, for what is buffered is written again.
+    After the first failure, the stream leads to the null device, because buffered output is written again.
     """
 
     def write(self, text: str) -> int:
@@ -52,17 +52,17 @@ class _StderrStream(io.TextIOWrapper):
         self._report(error)
 
     def _report(self, error: OSError) -> None:
-        """Says what a failure means; here it means nothing."""
+        """Ignores a failure."""
 
 
 class _StdoutStream(_StderrStream):
-    """Standard output: what cannot be written there ends the command in one line."""
+    """Standard output: a failed write ends the command with a one-line error."""
 
     def _report(self, error: OSError) -> None:
         if error.errno == errno.EPIPE:
             raise SystemExit(BROKEN_PIPE) from error
         raise WorkError(
-            f"standard output cannot be written: {error.strerror}; the work is done, what was to be printed is lost"
+            f"standard output cannot be written: {error.strerror}; the work is done, but its output is lost"
         ) from error
 
 
@@ -76,7 +76,7 @@ def _discard(descriptor: int) -> None:
 
 def _open(kind: type[_StderrStream], descriptor: int, replaced: TextIO | None, errors: str, closes: bool) -> TextIO:
     encoding = getattr(replaced, "encoding", None)
-    # A locale without one, such as C, gives ASCII; names and tables have more, and UTF-8 has all of it.
+    # A locale such as C means ASCII, which is not enough for names and tables; UTF-8 is.
     if encoding is None or codecs.lookup(encoding).name == "ascii":
         encoding = "utf-8"
     binary = io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=closes))
@@ -85,15 +85,15 @@ def _open(kind: type[_StderrStream], descriptor: int, replaced: TextIO | None, e
 
 
 def open_stderr(descriptor: int) -> TextIO:
-    """Opens a text stream that never fails: what cannot be written is dropped, what cannot be encoded is escaped."""
+    """Opens a text stream that never fails: failed writes are dropped, unencodable text is escaped."""
     return _open(_StderrStream, descriptor, sys.stderr, "backslashreplace", closes=True)
 
 
-def mend_standard() -> None:
-    """Replaces the process's standard streams by such as cost no work.
+def make_standard_robust() -> None:
+    """Replaces the process's standard streams by robust streams.
 
-    A descriptor that is closed would be given to the next file that is opened, and what libraries print would land in
-    it: it is opened on the null device.
+    A closed descriptor would be reused for the next opened file, which would then receive library output. So it is
+    opened on the null device.
     """
     for descriptor in range(3):
         try:

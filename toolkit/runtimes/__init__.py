@@ -1,6 +1,6 @@
-"""Runs exported artifacts in this process: .tflite files on LiteRT or tflite-runtime, and SavedModels on TensorFlow.
+"""Runs exported artifacts in this process: .tflite files on LiteRT or tflite-runtime, SavedModels on TensorFlow.
 
-All but `saved_model` needs NumPy, Pillow and a LiteRT runtime alone. It imports neither of the two methods;
+All modules except `saved_model` need only NumPy, Pillow and a LiteRT runtime. This room imports neither method;
 `toolkit.external`, `toolkit.inference` and `export` import it.
 """
 

@@ -1,4 +1,4 @@
-"""Runs an exported .tflite of one style on LiteRT or tflite-runtime: content in, picture out."""
+"""Runs an exported .tflite file with a built-in style on LiteRT or tflite-runtime."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,24 +17,23 @@ BAKED_FILE = "baked.tflite"
 
 
 class BakedStylizer(Timed, SingleStyleStylizer):
-    """An exported network with its style inside.
+    """An exported network with a built-in style.
 
-    Pictures of another size than a fixed-size model takes are scaled to fit, mirrored up to its size, and the
-    result cut and scaled back.
-
-    Takes pictures, and may be shared by threads, as `toolkit.runtimes.litert.DeviceStylizer` does and may.
+    For a fixed-size model, other pictures are scaled to fit and padded by mirroring, and the result is cropped and
+    scaled back. Pictures may have any form, and threads may share a stylizer, as with
+    `toolkit.runtimes.litert.DeviceStylizer`.
 
     Args:
-        folder: holds `baked.tflite`.
+        folder: the folder with `baked.tflite`.
         runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
         isolated: see `toolkit.runtimes.litert.DeviceStylizer`.
 
     Attributes:
-        times: what the stages of this thread's last call took; of `stylize_frames`, of the last frame.
+        times: stage times of this thread's last call, or of the last frame in `stylize_frames`.
 
     Raises:
-        InputError: the file is missing, damaged or not of one style, or no runtime is installed.
+        InputError: the file is missing, damaged or not a network with a built-in style, or no runtime is installed.
 
     Example:
         ```python
@@ -53,7 +52,7 @@ class BakedStylizer(Timed, SingleStyleStylizer):
         super().__init__()
 
     def __call__(self, content: Pictures) -> np.ndarray:
-        """Repaints pictures in the style that is inside.
+        """Repaints pictures in the built-in style.
 
         Args:
             content: pictures [B, H, W, 3] in [0, 1], in any form, sides from 16 pixels.
@@ -62,7 +61,7 @@ class BakedStylizer(Timed, SingleStyleStylizer):
             [B, H, W, 3] float32 in [0, 1].
 
         Raises:
-            InputError: the shape, dtype or range is another.
+            InputError: the shape, dtype or range is wrong.
         """
         clock = StageClock()
         content = as_pictures(content, "content")

@@ -1,8 +1,8 @@
-"""Tells, from a .tflite file alone, whether TensorFlow Lite's GPU delegate takes a network as a whole.
+"""Finds obstacles, in a .tflite file, to running the whole network on TensorFlow Lite's GPU delegate.
 
 The operations are those of tensorflow/lite/tools/versioning/gpu_compatibility.cc. LiteRT's accelerators for OpenCL,
-Metal and WebGPU have these and some more, so that an obstacle found here may not be one there. The analyzer of
-TensorFlow 2.21 (`tf.lite.experimental.Analyzer`) calls every network compatible, and so is not used.
+Metal and WebGPU support these and more, so an obstacle found here may not exist there. The analyzer of TensorFlow 2.21
+(`tf.lite.experimental.Analyzer`) calls every network compatible, and so is not used.
 """
 
 from toolkit.runtimes.tflite_file import TFLiteFile
@@ -17,20 +17,20 @@ _NAMES = """
     Convolution2DTransposeBias MaxPoolingWithArgmax2D MaxUnpooling2D Resampler
 """
 OPERATIONS = frozenset(_NAMES.split())
-# Of tensors that are computed; quantized ones are computed in floating point.
+# Types of computed tensors; the delegate computes quantized tensors in floating point.
 DTYPES = frozenset({"float32", "float16", "int8", "uint8", "int32", "bool"})
 MAX_RANK = 4
 
 
 def obstacles(file: TFLiteFile, operations: dict[str, int]) -> list[str]:
-    """Returns a phrase for each thing that keeps a network from running on a GPU as a whole."""
+    """Returns a phrase for each obstacle to running the whole network on a GPU."""
     found = []
     if any(None in tensor.shape for tensor in file.computed):
-        found.append("its sizes vary, and a GPU needs them beforehand")
+        found.append("its sizes vary, and a GPU needs them in advance")
     if missing := [name for name in operations if name not in OPERATIONS]:
-        found.append(f"the delegate has no {', '.join(missing)}")
+        found.append(f"the delegate does not support {', '.join(missing)}")
     if kinds := sorted({tensor.dtype for tensor in file.computed} - DTYPES):
-        found.append(f"the delegate computes nothing of type {', '.join(kinds)}")
+        found.append(f"the delegate does not support the type {', '.join(kinds)}")
     if (rank := max((len(tensor.shape) for tensor in file.computed), default=0)) > MAX_RANK:
         found.append(f"a tensor has {rank} dimensions, and the delegate takes at most {MAX_RANK}")
     return found

@@ -1,7 +1,7 @@
-"""Runs a .tflite file in a process of its own, which the file may kill or stop without harm to the caller.
+"""Runs a .tflite file in a separate process, so that a crash or a hang does not affect the caller.
 
-A runtime trusts the options that a file gives its operations. A damaged file, or one that was made for it, ends
-the process that runs it, or keeps it busy for ever. See `docs/device.md` for when to use this.
+A runtime trusts the options that a file gives its operations. A damaged or malicious file can crash the process that
+runs it, or keep it busy forever. See `docs/device.md` for when to use this.
 """
 
 import contextlib
@@ -22,26 +22,26 @@ from toolkit.runtimes import pipe_frames
 from toolkit.runtimes.pipe_frames import Frame
 from toolkit.runtimes.tflite_network import TFLiteNetwork
 
-# For opening a file, and for each run of it.
+# Limit for opening a file, and for each run.
 DEADLINE_SECONDS = 300.0
 
-# Between the end of a pipe and that of its process.
+# Time for a process to end after its pipe has closed.
 _DYING_SECONDS = 5.0
 
-# The child finds the same packages wherever it is started.
+# Gives the child the same import path.
 _CHILD = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from toolkit.runtimes.isolated_worker import main; main()"
 )
 
 
 class IsolatedNetwork(TFLiteNetwork):
-    """A `TFLiteNetwork` in a child process; a child that has ended is replaced at the next call.
+    """A `TFLiteNetwork` in a child process; an ended child is restarted at the next call.
 
     Args:
         path: the file.
         runtime: `auto`, `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
-        seconds: how long opening the file, and each run of it, may take.
+        seconds: limit for opening the file, and for each run.
 
     Raises:
         InputError: see `TFLiteNetwork`.
@@ -85,7 +85,7 @@ class IsolatedNetwork(TFLiteNetwork):
         return {name: results[name] for name in self.outputs}
 
     def _exchange(self, words: dict[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> Frame:
-        """Sends a message and returns the answer; whatever goes wrong, the child is gone then."""
+        """Sends a message and returns the answer; ends the child on any failure."""
         child = self._child
         assert child is not None  # noqa: S101 started by every caller
         try:
@@ -97,12 +97,12 @@ class IsolatedNetwork(TFLiteNetwork):
             ended = child.end(_DYING_SECONDS if has_died else 0)
             if is_timeout:
                 raise WorkError(
-                    f"{self._path}: given up after {self._seconds:g} seconds; the process that runs it is ended"
+                    f"{self._path}: no answer after {self._seconds:g} seconds; the process that ran it was ended"
                 ) from error
             if has_died:
                 raise WorkError(
-                    f"{self._path}: the process that runs it has died ({ended}): the file is damaged, or made to do "
-                    "that; get it anew from its makers"
+                    f"{self._path}: the process that ran it has died ({ended}): the file is damaged or malicious; get "
+                    "it again from its makers"
                 ) from error
             if isinstance(error, ValueError):
                 raise self._odd(error) from error
@@ -114,10 +114,10 @@ class IsolatedNetwork(TFLiteNetwork):
 
     def _odd(self, what: Any) -> WorkError:
         self.close()
-        return WorkError(f"{self._path}: the process that runs it gave an answer that cannot be read ({what})")
+        return WorkError(f"{self._path}: the process that ran it sent an unreadable answer ({what})")
 
     def close(self) -> None:
-        """Ends the child."""
+        """Ends the child process."""
         if self._child is not None:
             self._child.end()
             self._child = None
@@ -136,10 +136,10 @@ def _details(described: Any) -> dict[str, Any]:
 
 
 class _Child:
-    """A process that runs `toolkit.runtimes.isolated_worker`; it ends with this object, and with this process."""
+    """A process that runs `toolkit.runtimes.isolated_worker`; it ends with this object and with this process."""
 
     def __init__(self) -> None:
-        # Not multiprocessing, which starts the user's script once more, and unpickles what the child sends.
+        # Not multiprocessing, which runs the user's script again, and unpickles what the child sends.
         self._process = subprocess.Popen(
             [sys.executable, "-c", _CHILD, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
@@ -154,7 +154,7 @@ class _Child:
         return pipe_frames.read(self._process.stdout)  # type: ignore[arg-type]
 
     def end(self, patience: float = 0.0) -> str:
-        """Ends the process, unless it ends by itself within some seconds, and returns how it ended."""
+        """Ends the process, unless it ends by itself within `patience` seconds; returns how it ended."""
         return _end(self._process, patience)
 
 
@@ -165,7 +165,7 @@ def _end(process: "subprocess.Popen[bytes]", patience: float = 0.0) -> str:
         process.kill()
         code = process.wait()
     for pipe in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):  # what was still to be written to it
+        with contextlib.suppress(OSError):  # unwritten data
             pipe.close()  # type: ignore[union-attr]
     if code >= 0:
         return f"exit code {code}"

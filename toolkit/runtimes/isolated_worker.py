@@ -1,4 +1,4 @@
-"""The process in which an isolated .tflite file is run: see `toolkit.runtimes.isolated`."""
+"""The worker process of `toolkit.runtimes.isolated`, which runs a .tflite file."""
 
 import os
 import queue
@@ -14,16 +14,16 @@ from toolkit.runtimes import pipe_frames
 from toolkit.runtimes.pipe_frames import Frame
 from toolkit.runtimes.tflite_network import TFLiteNetwork
 
-# How much longer than its user waits the process may live, whatever the runtime is doing.
+# How much longer than the caller waits the process may live, whatever the runtime is doing.
 GRACE_SECONDS = 5
 MAX_ERROR = 1000
 
 
 def main() -> None:
-    """Opens the file that the first message names, and runs it on the arrays of each that follows."""
+    """Opens the file that the first message names, and runs it on the arrays of each following message."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the user's process, which closes the pipe
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # keeps library output out of the answers
     requests: queue.Queue[Frame] = queue.Queue()
     threading.Thread(target=_receive, args=(sys.stdin.buffer, requests), daemon=True).start()
     network = _opened(requests.get(), answers)
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _receive(stream: BinaryIO, requests: "queue.Queue[Frame]") -> None:
-    """Passes messages on, and ends the process with the one that sends them, in the middle of a run too."""
+    """Queues messages; ends the process when the sender has ended, even during a run."""
     try:
         while True:
             requests.put(pipe_frames.read(stream))
@@ -41,7 +41,7 @@ def _receive(stream: BinaryIO, requests: "queue.Queue[Frame]") -> None:
 
 
 def _limit(seconds: float) -> None:
-    # Of the system's own: it ends the process also where the runtime never comes back to Python.
+    # A system timer also works where the runtime never returns to Python.
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_SECONDS)
 
@@ -64,7 +64,7 @@ _SIDES = ("inputs", "outputs")
 
 
 def _described(details: dict) -> dict:
-    """The description of a tensor for a network's caller, as values of JSON."""
+    """The description of a tensor as JSON values."""
     scale, zero_point = details["quantization"]
     return {
         "shape_signature": [int(side) for side in details["shape_signature"]],

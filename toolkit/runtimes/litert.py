@@ -1,4 +1,4 @@
-"""Runs an exported .tflite pair on LiteRT or tflite-runtime: NumPy and a runtime, no TensorFlow."""
+"""Runs an exported .tflite pair on LiteRT or tflite-runtime, without TensorFlow."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,17 +24,17 @@ TRANSFORMER_FILE = "transformer.tflite"
 # An end-to-end stylizer.
 STYLIZER_FILE = "stylizer.tflite"
 
-# What of a bundle is run first where nothing else is asked for: the closest to the model. All but int8 compute in
-# float32 and are as fast.
+# The order in which a bundle's artifacts are chosen by default: closest to the model first. All except int8 compute in
+# float32 and are equally fast.
 _BY_PRECISION = ("float32", "float16", "dynamic", "int8")
-# A bottleneck is some hundred numbers, so that many can be kept.
+# A bottleneck has only about a hundred numbers.
 REMEMBERED_STYLES = 64
 
 
 def open_network(
     path: str | Path, runtime: str = "auto", threads: int | None = None, isolated: bool = False
 ) -> TFLiteNetwork:
-    """Opens a .tflite file in this process or, isolated, in one of its own; see `TFLiteNetwork`."""
+    """Opens a .tflite file in this process or, isolated, in a separate process; see `TFLiteNetwork`."""
     if not isolated:
         return TFLiteNetwork(path, runtime, threads)
     from toolkit.runtimes.isolated import IsolatedNetwork
@@ -57,14 +57,14 @@ def _pair_of_bundle(bundle: Path, artifact: str | None) -> tuple[Path, Path]:
 
 
 def tflite_artifacts(manifest: Manifest) -> list[tuple[str, int | None]]:
-    """Lists the TFLite artifacts of a bundle that take a content and, unless the model has one inside, a style.
+    """Lists the TFLite artifacts of a bundle, except web artifacts and baked styles.
 
     Args:
-        manifest: as `toolkit.manifest.read` gives it.
+        manifest: from `toolkit.manifest.read`.
 
     Returns:
-        The path of each, and the side of the contents that it takes in pixels, None for any: those of any size first,
-        then those closest to the model; see `QUANTIZATIONS`.
+        The path of each, and the side of its contents in pixels, None for any. Artifacts of any size come first, then
+        those closest to the model; see `QUANTIZATIONS`.
     """
     records = [record for record in manifest["artifacts"] if isinstance(record, dict)]
     found = [
@@ -81,17 +81,17 @@ def tflite_artifacts(manifest: Manifest) -> list[tuple[str, int | None]]:
 def find_pair(source: str | Path | tuple[str | Path, str | Path], artifact: str | None = None) -> tuple[Path, Path]:
     """Finds the predictor and the transformer of an exported pair.
 
-    `source` is a bundle's folder, whose files are held against its manifest; an artifact's folder; or the two files. Of
-    a bundle, the artifact is by default the first that `tflite_artifacts` lists.
+    `source` is a bundle's folder, whose files are checked against its manifest; an artifact's folder; or the two files.
+    The default artifact of a bundle is the first in `tflite_artifacts`.
     """
     if isinstance(source, str | Path):
         folder = Path(source)
         if manifests.is_bundle(folder):
             return _pair_of_bundle(folder, artifact)
         if folder.is_file():
-            raise InputError(f"{folder}: one file of a pair: give its folder, or predictor and transformer")
+            raise InputError(f"{folder}: only one file of a pair: give its folder, or predictor and transformer")
     if artifact is not None:
-        raise InputError(f"artifact is {artifact!r}, but {source} is no bundle: leave it out, or give a bundle")
+        raise InputError(f"artifact is {artifact!r}, but {source} is not a bundle: leave it out, or give a bundle")
     if isinstance(source, str | Path):
         return _pair_in(folder)
     predictor, transformer = source
@@ -101,32 +101,30 @@ def find_pair(source: str | Path | tuple[str | Path, str | Path], artifact: str 
 class DeviceStylizer(Timed):
     """An exported .tflite pair behind the same call as the Keras stylizer.
 
-    Pictures of another size than a fixed-size model takes are scaled to fit, mirrored up to its size, and the
-    result cut and scaled back. The bottlenecks of the styles used last are kept, found again by what the style
-    pictures show.
+    For a fixed-size model, other pictures are scaled to fit and padded by mirroring, and the result is cropped and
+    scaled back. The bottlenecks of recent styles are cached by the content of the style pictures.
 
-    Pictures are taken in any form (see `toolkit.imaging.validation`): floats in [0, 1], unsigned integers, paths,
-    Pillow images.
+    Pictures may have any form (see `toolkit.imaging.validation`): floats in [0, 1], unsigned integers, paths, Pillow
+    images.
 
-    Threads may share one, their calls and the generators of `stylize_frames` alike: the interpreter, which uses several
-    cores by itself, serves one after the other. To paint pictures at the same time, give each thread a stylizer of its
-    own, with `threads=1`.
+    Threads may share a stylizer, but its interpreter, which uses several cores itself, serves one call at a time. To
+    paint pictures concurrently, give each thread its own stylizer with `threads=1`.
 
     Args:
         source: a bundle's folder, an artifact's folder with `predictor.tflite` and `transformer.tflite`, or the paths
             of such two files.
         runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
-        artifact: of a bundle, such as `tflite/int8_384`; by default the pair closest to the model, one of any size
-            before one of a fixed size.
-        isolated: each file is run in a process of its own, which it may kill or stop without harm to this one; for
-            files from people whom you do not know. See `toolkit.runtimes.isolated`.
+        artifact: an artifact of the bundle, such as `tflite/int8_384`; by default the pair closest to the model, any
+            size before a fixed size.
+        isolated: run each file in a separate process, so that a crash or a hang does not affect this one; for
+            untrusted files. See `toolkit.runtimes.isolated`.
 
     Attributes:
-        times: what the stages of this thread's last call took; of `stylize_frames`, of the last frame.
+        times: stage times of this thread's last call, or of the last frame in `stylize_frames`.
 
     Raises:
-        InputError: a file is missing, damaged or not of such a pair, or no runtime is installed.
+        InputError: a file is missing, damaged or not part of such a pair, or no runtime is installed.
 
     Example:
         ```python
@@ -160,19 +158,16 @@ class DeviceStylizer(Timed):
     def from_preset(
         cls, name: str, runtime: str = "auto", threads: int | None = None, isolated: bool = False
     ) -> "DeviceStylizer":
-        """Opens the pair that ships with a preset: pictures of any size, 70 dB and more from the Keras model.
+        """Opens the .tflite pair of a preset, for pictures of any size, 70 dB and more from the Keras model.
 
         Args:
             name: a preset, such as `magenta-mobile`.
-            runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
-            threads: CPU threads; all cores by default.
+            runtime: see `DeviceStylizer`.
+            threads: see `DeviceStylizer`.
             isolated: see `DeviceStylizer`.
 
-        Returns:
-            The stylizer.
-
         Raises:
-            InputError: there is no preset of that name, a file of it is damaged, or no runtime is installed.
+            InputError: there is no preset of that name, a file is damaged, or no runtime is installed.
         """
         return cls(presets.tflite_pair(name), runtime, threads, isolated=isolated)
 
@@ -180,12 +175,12 @@ class DeviceStylizer(Timed):
         given = tensor_shape(self.predictor.outputs["style_bottleneck"])[-1]
         if given not in (-1, self._bottleneck_dim):
             raise InputError(
-                f"{predictor} gives a bottleneck of {given} numbers, {transformer} takes {self._bottleneck_dim}: "
-                "they are of two models"
+                f"{predictor} returns a bottleneck of {given} numbers, {transformer} takes {self._bottleneck_dim}: "
+                "they belong to two models"
             )
 
     def bottleneck(self, style: Pictures) -> np.ndarray:
-        """Reads the style of pictures.
+        """Computes the bottlenecks of style pictures.
 
         Args:
             style: pictures [B, h, w, 3] in [0, 1], in any form, sides from 16 pixels.
@@ -202,7 +197,7 @@ class DeviceStylizer(Timed):
         return np.stack([self._known.get(picture, lambda new: self._read(new, clock)) for picture in style])
 
     def _read(self, picture: np.ndarray, clock: StageClock) -> np.ndarray:
-        """The bottleneck [1, 1, D] of a picture [h, w, 3]."""
+        """Returns the bottleneck [1, 1, D] of a picture [h, w, 3]."""
         style = resized(self.style_size, picture[None])
         clock.lap("pre")
         bottleneck = self.predictor(style_image=style)[0]
@@ -210,7 +205,7 @@ class DeviceStylizer(Timed):
         return bottleneck
 
     def _mixed(self, content: np.ndarray, bottleneck: np.ndarray, strength: float | None, clock: StageClock) -> Any:
-        """The style's bottleneck, as far as `strength` says; contents are not kept, they would drive out styles."""
+        """Mixes in the content's bottleneck by `strength`; it is not cached, because it would evict styles."""
         if strength is None:
             return bottleneck
         own = np.stack([self._read(picture, clock) for picture in content])
@@ -248,7 +243,7 @@ class DeviceStylizer(Timed):
 
         Args:
             content: pictures [B, H, W, 3] in [0, 1], in any form, sides from 16 pixels.
-            style: likewise [B or 1, h, w, 3].
+            style: pictures [B or 1, h, w, 3], in the same form.
             strength: in [0, 1], between the content's own bottleneck (0) and the style's (1, the default).
 
         Returns:
@@ -266,7 +261,7 @@ class DeviceStylizer(Timed):
 
         Args:
             frames: pictures [H, W, 3] in [0, 1], in any form, sides from 16 pixels.
-            style: likewise, one picture.
+            style: one picture, in the same form.
             strength: in [0, 1], between each frame's own bottleneck (0) and the style's (1, the default).
 
         Yields:
@@ -280,21 +275,21 @@ class DeviceStylizer(Timed):
 
 
 class DeviceEndToEndStylizer(Timed):
-    """An exported .tflite of an end-to-end stylizer: content and style in, picture out.
+    """An exported .tflite of an end-to-end stylizer, from content and style to picture.
 
-    Takes pictures, and may be shared by threads, as `DeviceStylizer` does and may.
+    Pictures may have any form, and threads may share a stylizer, as with `DeviceStylizer`.
 
     Args:
-        folder: holds `stylizer.tflite`.
+        folder: the folder with `stylizer.tflite`.
         runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
         isolated: see `DeviceStylizer`.
 
     Attributes:
-        times: what the stages of this thread's last call took.
+        times: stage times of this thread's last call.
 
     Raises:
-        InputError: the file is missing, damaged or no such stylizer, or no runtime is installed.
+        InputError: the file is missing, damaged or not such a stylizer, or no runtime is installed.
     """
 
     def __init__(
@@ -307,13 +302,13 @@ class DeviceEndToEndStylizer(Timed):
         super().__init__()
 
     def __call__(self, content: Pictures, style: Pictures, strength: float | None = None) -> np.ndarray:
-        """Repaints pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]; any form, no strength but 1."""
+        """Repaints pictures [B, H, W, 3] in the style of others [B or 1, h, w, 3]; the strength is always 1."""
         refuse_strength(strength)
         clock = StageClock()
         content, style = as_pictures(content, "content"), as_pictures(style, "style")
         check_styles(len(style), len(content))
         styles = resized(self.style_size, style)
-        # One style for all contents is a view of it, not a copy for each.
+        # A shared style is broadcast as a view, not copied.
         styles = np.broadcast_to(styles, (len(content), *styles.shape[1:]))
         painted = np.stack(
             [self._paint(picture, style_picture, clock) for picture, style_picture in zip(content, styles, strict=True)]

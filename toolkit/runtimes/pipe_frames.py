@@ -1,4 +1,4 @@
-"""Messages between two processes: a few words in JSON, and arrays as their bytes. Nothing that is read can run code."""
+"""Messages between two processes: JSON and raw array bytes. Reading a message cannot run code."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 MAX_WORDS_BYTES = 1 << 20
-# The largest pictures that a runtime is given, 4096x4096 pixels as floats, are 201 MB.
+# The largest pictures for a runtime, 4096x4096 pixels as floats, take 201 MB.
 MAX_ARRAY_BYTES = 1 << 30
 MAX_ARRAYS = 16
 _DTYPES = ("float32", "float16", "uint8", "int8", "int16", "int32", "int64", "bool")
@@ -29,14 +29,11 @@ def write(stream: BinaryIO, words: Mapping[str, Any], arrays: Mapping[str, np.nd
 
 
 def read(stream: BinaryIO) -> Frame:
-    """Receives a message from a process that may be under somebody else's control.
-
-    Returns:
-        The words and the arrays by name.
+    """Receives a message from an untrusted process: words, and arrays by name.
 
     Raises:
         EOFError: the other end is closed, before or within the message.
-        ValueError: it is no message, or larger than any is.
+        ValueError: it is not a message, or exceeds a limit.
     """
     size = int.from_bytes(_exactly(stream, _WIDTH), "big")
     if size > MAX_WORDS_BYTES:
@@ -48,12 +45,12 @@ def read(stream: BinaryIO) -> Frame:
             raise ValueError(f"{len(shapes)} arrays")
         return words, {str(name): _array(stream, *described) for name, described in shapes.items()}
     except (KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"no message: {error}") from error
+        raise ValueError(f"not a message: {error}") from error
 
 
 def _array(stream: BinaryIO, dtype: Any, shape: Any) -> np.ndarray:
     if dtype not in _DTYPES or not all(type(side) is int and side >= 0 for side in shape):
-        raise ValueError(f"no array: {dtype!r} {shape!r}"[:200])
+        raise ValueError(f"not an array: {dtype!r} {shape!r}"[:200])
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size > MAX_ARRAY_BYTES:
         raise ValueError(f"an array of {size} bytes")

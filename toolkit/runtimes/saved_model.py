@@ -1,4 +1,4 @@
-"""Runs an exported SavedModel; a stylizer's behind the same call as the Keras model."""
+"""Runs exported SavedModels, a stylizer's behind the same call as the Keras model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,14 +18,14 @@ class SavedModel:
     """An exported SavedModel, called through its signatures as TensorFlow Serving calls it.
 
     Args:
-        folder: holds `saved_model.pb` and `variables/`.
+        folder: the folder with `saved_model.pb` and `variables/`.
         required: the signatures it must have.
-        kind: what a complaint calls a model with these signatures.
+        kind: the name of such a model in error messages.
 
     Raises:
-        InputError: the folder is not a SavedModel, lacks a signature, or does not pass; see
-            `toolkit.safe_loading.saved_model_check`.
-        WorkError: it was not loaded in time.
+        InputError: the folder is not a SavedModel, a signature is missing, or `toolkit.safe_loading.saved_model_check`
+            refuses it.
+        WorkError: loading took too long.
     """
 
     def __init__(self, folder: str | Path, required: Sequence[str], kind: str) -> None:
@@ -40,7 +40,7 @@ class SavedModel:
             raise InputError(f"{folder}: not {kind}: it lacks the signature {missing[0]!r}")
 
     def input_shape(self, signature: str, name: str) -> Any:
-        """Returns the shape of a signature's input, with None for what may vary."""
+        """Returns the shape of a signature's input, with None for variable dimensions."""
         _, inputs = self._model.signatures[signature].structured_input_signature
         return inputs[name].shape
 
@@ -60,11 +60,11 @@ class SavedModel:
 class SavedModelStylizer(SavedModel):
     """An exported stylizer.
 
-    Takes pictures in any form (see `toolkit.imaging.validation`). Threads may share one; their calls run at the same
-    time.
+    Pictures may have any form (see `toolkit.imaging.validation`). Threads may share a stylizer; their calls run
+    concurrently.
 
     Args:
-        folder: holds `saved_model.pb` and `variables/`.
+        folder: the folder with `saved_model.pb` and `variables/`.
 
     Raises:
         InputError: the folder is not a SavedModel with a stylizer's signatures.
@@ -77,10 +77,10 @@ class SavedModelStylizer(SavedModel):
         self._bottleneck_dim: int = self.input_shape("transform", "style_bottleneck")[-1]
 
     def signature(self, name: str, **inputs: Any) -> np.ndarray:
-        """Runs one of `SIGNATURES` on arrays by the names of its inputs, and returns its one output."""
+        """Runs a signature from `SIGNATURES` on arrays by input name, and returns its only output."""
         outputs = list(self.run(name, **inputs).values())
         if len(outputs) != 1:
-            raise InputError(f"{self._folder}: its signature {name!r} gives {len(outputs)} outputs, not one")
+            raise InputError(f"{self._folder}: its signature {name!r} returns {len(outputs)} outputs, not one")
         return outputs[0]
 
     def _painted(self, name: str, content: np.ndarray, **inputs: Any) -> np.ndarray:
@@ -88,8 +88,8 @@ class SavedModelStylizer(SavedModel):
         painted = self.signature(name, content_image=content, **inputs)
         if painted.shape != content.shape:
             raise InputError(
-                f"{self._folder}: its signature {name!r} gives {list(painted.shape)} for contents of "
-                f"{list(content.shape)}: a stylizer gives one picture for one, and keeps its size"
+                f"{self._folder}: its signature {name!r} returns shape {list(painted.shape)} for contents of shape "
+                f"{list(content.shape)}: a stylizer returns one picture for one, and keeps its size"
             )
         return painted
 
@@ -108,14 +108,14 @@ class SavedModelStylizer(SavedModel):
 
         Args:
             content: pictures [B, H, W, 3] in [0, 1], in any form, sides from 16 pixels.
-            style: likewise [B or 1, h, w, 3].
-            strength: in [0, 1], between the content's own bottleneck (0) and the style's (1, the default).
+            style: pictures [B or 1, h, w, 3], in the same form.
+            strength: in [0, 1], from the content's own bottleneck (0) to the style's (1, the default).
 
         Returns:
             [B, H, W, 3] float32 in [0, 1].
 
         Raises:
-            InputError: a shape, a dtype, a range or the strength is another.
+            InputError: a shape, a dtype, a range or the strength is wrong.
         """
         content, style = as_pictures(content, "content"), as_pictures(style, "style")
         check_styles(len(style), len(content))

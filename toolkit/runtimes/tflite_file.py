@@ -1,8 +1,8 @@
-"""Reads .tflite files that nobody vouches for: every offset is checked before it is followed.
+"""Reads untrusted .tflite files: every offset is checked before it is followed.
 
-LiteRT verifies a file before it opens it; tflite-runtime follows the offsets of a damaged one out of the file or in
-circles. Neither names the operations it lacks, and tflite-runtime brings no schema: so the few tables of TensorFlow
-Lite's schema (tensorflow/compiler/mlir/lite/schema/schema.fbs) are listed here.
+LiteRT verifies a file before it opens it; tflite-runtime follows the offsets of a damaged file out of bounds or in
+circles. Neither names the operations that it does not support, and tflite-runtime ships no schema. So the required
+tables of TensorFlow Lite's schema (tensorflow/compiler/mlir/lite/schema/schema.fbs) are listed here.
 """
 
 import math
@@ -18,20 +18,20 @@ from toolkit.errors import InputError, as_input_error
 from toolkit.files.opening import open_file
 
 IDENTIFIER = b"TFL3"
-# Types of tensors, as the schema numbers them.
+# Tensor types, by their numbers in the schema.
 FLOAT32, FLOAT16, INT8 = 0, 1, 9
 TYPES = (
     *("float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64"),
     *("complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16"),
 )
 SCHEMA_VERSION = 3
-# A runtime takes memory for whatever a file asks for. The first maps of VGG19 have as many numbers at 4096x4096 pixels.
+# A runtime allocates whatever a file asks for. This is the size of VGG19's first maps at 4096x4096 pixels.
 MAX_NUMBERS = 1 << 30
-# No operation takes more dimensions than some.
+# No operation supports nearly as many dimensions.
 MAX_RANK = 64
 
-# What a field holds: a number by its `struct` code, a vector of them in a list, a string, a table by the schema of
-# its fields, or a vector of tables in a list. A schema has the fields that are followed, by their ids.
+# The type of a field: a number by its `struct` code, a vector of numbers in a list, a string, a table by the schema of
+# its fields, or a vector of tables in a list. A schema lists the fields that are read, with their ids.
 _STRING = "string"
 _TENSOR_MAP = {"name": (0, _STRING), "tensor": (1, "I")}
 _MODEL: dict[str, Any] = {
@@ -89,12 +89,12 @@ _MODEL: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class TFLiteTensor:
-    """A tensor that is computed, or given by the caller.
+    """A tensor that is not a constant: an input, an intermediate or an output.
 
     Attributes:
-        name: in the signature, or in the graph where there is no signature.
+        name: the name in the signature, or in the graph without a signature.
         dtype: the name of its type, such as `float32`.
-        shape: None where a dimension may vary.
+        shape: None for a variable dimension.
     """
 
     name: str
@@ -107,9 +107,9 @@ class TFLiteSignature:
     """A signature of a network.
 
     Attributes:
-        name: the signature's; empty where a file has none, and its first graph is called.
-        inputs: what the caller gives.
-        outputs: what the caller gets.
+        name: the signature's name; empty for the first graph of a file without signatures.
+        inputs: the tensors that the caller passes.
+        outputs: the tensors that the caller receives.
     """
 
     name: str
@@ -119,19 +119,19 @@ class TFLiteSignature:
 
 @dataclass(frozen=True)
 class TFLiteFile:
-    """The contents of a sound .tflite file.
+    """The contents of a valid .tflite file.
 
     Attributes:
-        signatures: how it is called.
-        first_graph: how its first graph is called, whether or not there is a signature.
-        operations: how many there are of each, by the code of TFLite's own, and by the name of others.
-        computed: all tensors that hold no constant.
+        signatures: the signatures, in order.
+        first_graph: inputs and outputs of the first graph, whether or not there is a signature.
+        operations: number of operations, by TFLite's code or the name of a custom operation.
+        computed: all tensors that are not constants.
         size: bytes of the file.
-        constant_bytes: of the weights and other constants in it.
-        custom_operations: names of the operations that are not TFLite's own; those of TensorFlow begin with `Flex`.
-        metadata: what was added to the network, by name.
-        weights: bytes of the largest constant of each type, as the schema numbers types.
-        activations: the types of all other tensors.
+        constant_bytes: bytes of the weights and other constants.
+        custom_operations: names of the custom operations; TensorFlow's begin with `Flex`.
+        metadata: the metadata entries, by name.
+        weights: bytes of the largest constant of each type, by the type's number in the schema.
+        activations: types of all other tensors.
     """
 
     signatures: tuple[TFLiteSignature, ...]
@@ -147,13 +147,13 @@ class TFLiteFile:
 
 
 def read_tflite(path: Path) -> TFLiteFile:
-    """Reads a .tflite file and checks that it is sound: all that its tables name lies in the file.
+    """Reads a .tflite file and checks that everything its tables refer to lies in the file.
 
-    An operation's options are not looked into, nor whether its tensors have the right shapes: the
-    runtime checks most of that, and a bundle holds every file against its hash.
+    The options of operations and the shapes of their tensors are not checked: the runtime checks most of that, and a
+    bundle checks every file against its hash.
 
     Raises:
-        InputError: there is no such file, it is no TFLite model, or it is damaged or cut short.
+        InputError: there is no such file, it is not a TFLite model, or it is damaged or cut short.
     """
     if path.is_dir() or not path.exists():
         raise InputError(f"{path}: no such file")
@@ -176,7 +176,7 @@ def _read(data: mmap.mmap) -> TFLiteFile:
     if model.get("version") != SCHEMA_VERSION:
         raise ValueError(f"schema version {model.get('version')}, not {SCHEMA_VERSION}")
     if not model.get("subgraphs"):
-        raise ValueError("no graph in it")
+        raise ValueError("it has no graph")
     for graph in model["subgraphs"]:
         for tensor in graph.get("tensors", []):
             _check_shape(data, tensor)
@@ -208,7 +208,7 @@ class _Graph:
 
     def tensor(self, index: int, name: str | None = None) -> TFLiteTensor:
         if not 0 <= index < len(self._tensors):
-            raise ValueError(f"damaged: it names the tensor {index}, and has {len(self._tensors)}")
+            raise ValueError(f"damaged: it refers to tensor {index} of {len(self._tensors)}")
         tensor = self._tensors[index]
         shape = _integers(self._data, tensor.get("shape_signature") or tensor.get("shape", (0, 0)))
         kind = tensor.get("type", FLOAT32)
@@ -235,7 +235,7 @@ def _operations(model: dict[str, Any]) -> dict[int | str, int]:
     for operator in (operator for graph in model["subgraphs"] for operator in graph.get("operators", [])):
         index = operator.get("operator_code", 0)
         if index >= len(codes):
-            raise ValueError(f"damaged: it names the operation {index}, and has {len(codes)}")
+            raise ValueError(f"damaged: it refers to operation {index} of {len(codes)}")
         code = codes[index]
         counts[code.get("custom") or max(code.get("code", 0), code.get("old_code", 0))] += 1
     return dict(counts.most_common())
@@ -261,7 +261,7 @@ def _check_shape(data: mmap.mmap, tensor: dict[str, Any]) -> None:
 
 
 def _content(data: mmap.mmap, buffer: dict[str, Any]) -> tuple[int, int]:
-    """Where a buffer's bytes begin and end; they may stand behind all tables (an offset of 1 or 0 says they do not)."""
+    """The start and end of a buffer's bytes, which an offset above 1 places after all tables."""
     start, end = buffer.get("data", (0, 0))
     if buffer.get("offset", 0) > 1:
         start, end = buffer["offset"], buffer["offset"] + buffer.get("size", 0)
@@ -273,7 +273,7 @@ def _content(data: mmap.mmap, buffer: dict[str, Any]) -> tuple[int, int]:
 def _signature(signature: dict[str, Any], graphs: list[_Graph]) -> TFLiteSignature:
     index = signature.get("graph", 0)
     if index >= len(graphs):
-        raise ValueError(f"damaged: a signature calls the graph {index}, and there are {len(graphs)}")
+        raise ValueError(f"damaged: a signature refers to graph {index} of {len(graphs)}")
     inputs, outputs = (
         tuple(
             graphs[index].tensor(tensor.get("tensor", 0), tensor.get("name", "")) for tensor in signature.get(side, [])
@@ -288,7 +288,7 @@ class _Reader:
 
     def __init__(self, data: mmap.mmap) -> None:
         self._data = data
-        # A table takes four bytes at least. A file in which offsets share tables could name far more of them.
+        # A table takes at least four bytes. Without this limit, a file whose offsets share tables could have far more.
         self._tables_left = len(data) // 4
 
     def root(self) -> dict[str, Any]:
@@ -305,7 +305,7 @@ class _Reader:
     def _table(self, position: int, schema: dict[str, Any]) -> dict[str, Any]:
         self._tables_left -= 1
         if self._tables_left < 0:
-            raise ValueError("damaged: more tables than it has room for")
+            raise ValueError("damaged: more tables than fit in it")
         layout = position - self._number("i", position)
         layout_size, size = self._number("H", layout), self._number("H", layout + 2)
         self._check(layout, layout + layout_size)
@@ -329,7 +329,7 @@ class _Reader:
         return self._number(kind, position)
 
     def _vector(self, position: int, kind: Any) -> Any:
-        """The tables of a vector, or where a vector of numbers begins and ends."""
+        """Returns the tables of a vector, or the start and end of a vector of numbers."""
         if not isinstance(kind, dict):
             return self._span(position, struct.calcsize("<" + kind))
         start, end = self._span(position, 4)

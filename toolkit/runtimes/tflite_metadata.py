@@ -1,4 +1,4 @@
-"""The metadata of a .tflite file, for people and programs that have nothing but the file."""
+"""The metadata in a .tflite file, for people and programs that have only the file."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -8,9 +8,9 @@ from toolkit.errors import as_input_error
 from toolkit.files import strict_json
 from toolkit.runtimes.tflite_file import read_tflite
 
-# Of the entry in the file's `metadata`; its buffer holds a JSON object in UTF-8.
+# The name of the entry in the file's `metadata`; its buffer holds a JSON object in UTF-8.
 ENTRY = "styleport"
-# Some hundreds of bytes are written.
+# Far more than the few hundred bytes that are written.
 MAX_BYTES = 1 << 16
 
 
@@ -19,11 +19,11 @@ class NetworkMetadata:
     """The metadata of a network in a .tflite file.
 
     Attributes:
-        name: the model's, the network's and the quantization's.
-        description: what goes in and what comes out, in a sentence.
-        licence: of the weights.
-        input_range: what samples of its picture inputs lie between.
-        style: the style that it paints in; None where that is an input.
+        name: the names of model, network and quantization.
+        description: inputs and outputs, in a sentence.
+        licence: license of the weights.
+        input_range: range of the samples in picture inputs.
+        style: the built-in style; None where the style is an input.
     """
 
     name: str
@@ -44,13 +44,10 @@ class NetworkMetadata:
 
     @classmethod
     def from_json(cls, entry: bytes) -> "NetworkMetadata":
-        """Reads the entry's bytes; fields that a later release added are passed over.
-
-        Args:
-            entry: a JSON object in UTF-8.
+        """Reads the entry's bytes, a JSON object in UTF-8; fields of later releases are ignored.
 
         Raises:
-            ValueError: it is something else, or a field is missing or of another type.
+            ValueError: it is something else, or a field is missing or has a wrong type.
         """
         if len(entry) > MAX_BYTES:
             raise ValueError(f"{len(entry)} bytes, at most {MAX_BYTES} are read")
@@ -59,24 +56,18 @@ class NetworkMetadata:
             found = {field.name: record[field.name] for field in fields(cls)}
             low, high = map(float, found.pop("input_range"))
         except (LookupError, TypeError, OverflowError) as error:
-            raise ValueError(f"not an object of ours: {type(error).__name__} {error}") from error
+            raise ValueError(f"not an object of styleport: {type(error).__name__} {error}") from error
         style = found["style"]
         if not all(isinstance(text, str) for text in ({**found, "style": style or ""}).values()):
-            raise ValueError("a text is none")
+            raise ValueError("a text field is not a string")
         return cls(**found, input_range=(low, high))
 
 
 def read_metadata(path: str | Path) -> NetworkMetadata | None:
-    """Reads what a .tflite file says of its network; no runtime is needed.
-
-    Args:
-        path: the file.
-
-    Returns:
-        The metadata; None where the file has none of ours.
+    """Reads the metadata of a .tflite file, without a runtime; None where it has no entry of styleport.
 
     Raises:
-        InputError: the file is missing or no TFLite model, or its metadata is damaged.
+        InputError: the file is missing or not a TFLite model, or its metadata is damaged.
     """
     path = Path(path)
     entries = read_tflite(path).metadata

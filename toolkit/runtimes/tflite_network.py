@@ -1,4 +1,4 @@
-"""Runs one .tflite file on LiteRT or tflite-runtime: NumPy and a runtime, no TensorFlow."""
+"""Runs a .tflite file on LiteRT or tflite-runtime, without TensorFlow."""
 
 import importlib
 import os
@@ -13,18 +13,18 @@ from toolkit.errors import InputError, MissingExtraError, WorkError, reason
 from toolkit.files.names import check_utf8
 from toolkit.runtimes.tflite_file import TFLiteFile, read_tflite
 
-# Where the system refuses one thread of many, XNNPACK waits for it forever.
+# If the system refuses to create a thread, XNNPACK waits for it forever.
 MAX_THREADS = 1024
 
-# Preferred first: LiteRT is the maintained successor of tflite-runtime.
+# In order of preference: LiteRT is the maintained successor of tflite-runtime.
 RUNTIMES = {"litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
 _MISSING = {
-    "litert": "running .tflite files takes LiteRT: pip install ai-edge-litert",
+    "litert": "running .tflite files needs LiteRT: pip install ai-edge-litert",
     "tflite-runtime": "tflite-runtime is not installed: pip install tflite-runtime 'numpy<2', on Python 3.11 at most",
 }
 
 
-# What a network may take and give: floats, and integers with a scale.
+# Supported types of inputs and outputs: floats, and integers with a scale.
 _DTYPES = ("float32", "uint8", "int8", "int16")
 
 
@@ -37,7 +37,7 @@ def _interpreter_class(runtime: str) -> Any:
         except ModuleNotFoundError:
             continue
         except ImportError as error:
-            raise InputError(f"{name} is installed but cannot be loaded ({error}): install it anew") from error
+            raise InputError(f"{name} is installed but cannot be loaded ({error}): reinstall it") from error
         if name == "tflite-runtime" and int(np.__version__.split(".")[0]) > 1:
             raise InputError(f"tflite-runtime does not work with NumPy {np.__version__}: pip install 'numpy<2'")
         return module.Interpreter
@@ -45,7 +45,7 @@ def _interpreter_class(runtime: str) -> Any:
 
 
 def has_runtime() -> bool:
-    """Returns whether a runtime for .tflite files is installed; raises an InputError where it cannot be loaded."""
+    """Returns whether a runtime for .tflite files is installed; raises an InputError if it is broken."""
     try:
         _interpreter_class("auto")
     except MissingExtraError:
@@ -56,16 +56,16 @@ def has_runtime() -> bool:
 def _check_runnable(path: Path, file: TFLiteFile) -> None:
     if file.custom_operations:
         named = ", ".join(file.custom_operations)
-        raise InputError(f"{path}: needs operations that are not TFLite's own: {named}; export it with builtins only")
+        raise InputError(f"{path}: needs custom operations: {named}; export it with builtin operations only")
     if len(file.signatures) != 1:
         named = ", ".join(signature.name for signature in file.signatures) or "none"
-        raise InputError(f"{path}: no stylizer's network, which has one signature; it has {named}")
+        raise InputError(f"{path}: not a stylizer's network, which has one signature; its signatures: {named}")
 
 
 class TFLiteNetwork:
-    """One .tflite file with one named signature, called with float arrays whatever its own types are.
+    """A .tflite file with one named signature, called with float arrays whatever its own types are.
 
-    Threads may share one: an interpreter has one set of tensors, so their calls run one after the other.
+    Threads may share a network: its interpreter has one set of tensors, so their calls run in turn.
 
     Args:
         path: the file.
@@ -73,7 +73,7 @@ class TFLiteNetwork:
         threads: CPU threads; all cores by default.
 
     Raises:
-        InputError: the file is not a sound TFLite model with one signature and builtin operations, or the runtime is
+        InputError: the file is not a valid TFLite model with one signature and builtin operations, or the runtime is
             not installed.
     """
 
@@ -97,26 +97,26 @@ class TFLiteNetwork:
             raise InputError(f"{self._path}: not a TFLite model that can be run ({reason(error)})") from error
 
     def check_role(self, role: str, inputs: set[str], output: str) -> None:
-        """Refuses a network of other inputs or output than its role's, or whose `_image` is no picture."""
+        """Refuses a network whose inputs or output do not match its role, or whose `_image` is not a picture."""
         if set(self.inputs) != inputs or set(self.outputs) != {output}:
             raise InputError(
-                f"{self._path}: no {role}: its signature {self.signature!r} takes {_describe(self.inputs)} and gives "
-                f"{_describe(self.outputs)}; a {role} takes {', '.join(sorted(inputs))} and gives {output}"
+                f"{self._path}: not a {role}: its signature {self.signature!r} takes {_describe(self.inputs)} and "
+                f"returns {_describe(self.outputs)}; a {role} takes {', '.join(sorted(inputs))} and returns {output}"
             )
         for name, end in {**self.inputs, **self.outputs}.items():
             kind = np.dtype(end["dtype"]).name
             if kind not in _DTYPES or len(tensor_shape(end)) != 4:
                 raise InputError(
-                    f"{self._path}: no {role}: {_describe({name: end})} is {kind}, not a picture or a style"
+                    f"{self._path}: not a {role}: {_describe({name: end})} is {kind}, not a picture or a style"
                 )
         for name in inputs:
             shape = self.input_shape(name)
             wanted = (1, *shape[1:3], 3) if name.endswith("_image") else (1, 1, 1, shape[3])
             if shape != wanted:
-                raise InputError(f"{self._path}: no {role}: it takes {_describe({name: self.inputs[name]})}")
+                raise InputError(f"{self._path}: not a {role}: it takes {_describe({name: self.inputs[name]})}")
 
     def input_shape(self, name: str) -> tuple[int, ...]:
-        """Returns the shape of an input of rank four, with -1 for what may vary."""
+        """Returns the shape of an input of rank four, with -1 for variable dimensions."""
         if name not in self.inputs:
             raise InputError(f"signature {self.signature!r} has no input {name!r}: it has {', '.join(self.inputs)}")
         shape = tensor_shape(self.inputs[name])
@@ -130,7 +130,7 @@ class TFLiteNetwork:
         return None if -1 in (height, width) else (height, width)
 
     def __call__(self, **arrays: np.ndarray) -> np.ndarray:
-        """Runs the network on float32 inputs by name, and returns its one output, float32."""
+        """Runs the network on float32 inputs by name, and returns its only output, float32."""
         (result,) = self.run(**arrays).values()
         return result
 
@@ -145,7 +145,7 @@ class TFLiteNetwork:
         try:
             with self._lock:
                 return dict(self._runner(**arrays))
-        except Exception as error:  # likewise
+        except Exception as error:  # a runtime may raise anything
             sizes = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
             raise WorkError(f"{self._path}: could not be run on {sizes} ({reason(error)})") from error
 
@@ -156,11 +156,11 @@ class TFLiteNetwork:
             shape = tensor_shape(self.inputs[name])
             if len(array.shape) != len(shape) or any(a not in (b, -1) for a, b in zip(shape, array.shape, strict=True)):
                 described = _describe({name: self.inputs[name]})
-                raise InputError(f"{self._path}: takes {described}, not one of shape {list(array.shape)}")
+                raise InputError(f"{self._path}: takes {described}, not the shape {list(array.shape)}")
 
 
 def tensor_shape(details: dict[str, Any]) -> tuple[int, ...]:
-    """Returns the shape of a tensor as its file has it: -1 for a side that is free."""
+    """Returns the shape of a tensor as in its file, with -1 for variable dimensions."""
     return tuple(int(side) for side in details["shape_signature"])
 
 
@@ -175,7 +175,7 @@ def _describe(tensors: dict[str, Any]) -> str:
 
 def _scale_and_zero_point(details: dict[str, Any]) -> tuple[float, int]:
     scale, zero_point = details["quantization"]
-    # An integer without a scale of its own is a picture of 8-bit samples.
+    # Integers without a scale are 8-bit picture samples.
     return scale or 1 / 255, zero_point
 
 

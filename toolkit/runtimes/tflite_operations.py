@@ -1,4 +1,4 @@
-"""The names of TensorFlow Lite's operations, of which a .tflite file has only the codes."""
+"""The names of TensorFlow Lite's operations; a .tflite file has only their codes."""
 
 from toolkit.errors import MissingExtraError
 
@@ -12,7 +12,7 @@ def named(operations: dict[int | str, int]) -> dict[str, int]:
     try:
         from ai_edge_litert.schema_py_generated import BuiltinOperator
     except ModuleNotFoundError as error:
-        raise MissingExtraError("naming operations takes LiteRT: pip install ai-edge-litert") from error
+        raise MissingExtraError("naming operations needs LiteRT: pip install ai-edge-litert") from error
     names = {code: name for name, code in vars(BuiltinOperator).items() if not name.startswith("_")}
     return {
         operation if isinstance(operation, str) else names.get(operation, f"operation {operation}"): n

@@ -1,7 +1,7 @@
-"""The checks before an external model is loaded: its archive, files and graphs are read within bounds, not run.
+"""Checks an external model before it is loaded: reads its archive, files and graphs within limits, and runs nothing.
 
-A SavedModel passes if its graphs compute and reach nothing else. Whatever loads or unpacks a model imports it; it
-imports files, errors and manifests alone.
+A SavedModel passes if its graphs only compute and have no side effects. Everything that loads or unpacks a model
+imports this room; it imports only files, errors and manifests.
 """
 
 from toolkit.public_names import on_first_use

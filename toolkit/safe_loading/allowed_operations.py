@@ -1,11 +1,11 @@
-"""The TensorFlow operations that a stylizer from outside may have: they compute, and reach nothing but their inputs.
+"""The TensorFlow operations that an external stylizer may have: pure computations on their inputs.
 
-Whether an operation is *stateful* is no help: `ReadFile`, `DebugIdentity` and `DatasetFromGraph`, which runs any
-other graph, are registered as stateless. So every name here was chosen by what the operation does. Left out on purpose
-are all that open files or sockets, print, run a graph out of a string or call Python; that wait for others (queues,
-barriers, stages, mutexes, collectives, sends); all datasets, summaries and debuggers; what is for TPUs and for
-distributed training; what gives memory as it was found; and kernels that a stylizer does not have and that have a
-record of faults (fused, quantized and boosted-tree ones).
+Whether an operation is *stateful* is no help: `ReadFile`, `DebugIdentity` and `DatasetFromGraph`, which runs any other
+graph, are registered as stateless. So every name here was chosen by what the operation does. Left out on purpose are
+operations that open files or sockets, print, run a graph from a string or call Python; that wait for others (queues,
+barriers, stages, mutexes, collectives, sends); all datasets, summaries and debuggers; TPU and distributed-training
+operations; operations that return uninitialized memory; and kernels that a stylizer does not need and that have a
+record of faults (fused, quantized and boosted-tree kernels).
 """
 
 
@@ -90,7 +90,7 @@ RANDOM = _names("""
     TruncatedNormal
     """)
 
-# `DecodeCompressed` is left out: it unpacks some kilobytes to gigabytes.
+# `DecodeCompressed` is left out: it can unpack kilobytes to gigabytes.
 STRINGS = _names("""
     AsString DecodeBase64 DecodePaddedRaw DecodeRaw EncodeBase64 ReduceJoin RegexFullMatch RegexReplace ShardedFilename
     ShardedFilespec StaticRegexFullMatch StaticRegexReplace StringFormat StringJoin StringLength StringLower
@@ -107,7 +107,7 @@ SPARSE = _names("""
     SparseSplit SparseTensorDenseAdd SparseTensorDenseMatMul SparseToDense
     """)
 
-# Simulated quantization, as training for it leaves it in a graph; kernels of real 8-bit arithmetic are left out.
+# Simulated quantization, left by quantization-aware training; real 8-bit kernels are left out.
 QUANTIZATION = _names("""
     Dequantize FakeQuantWithMinMaxArgs FakeQuantWithMinMaxArgsGradient FakeQuantWithMinMaxVars
     FakeQuantWithMinMaxVarsGradient FakeQuantWithMinMaxVarsPerChannel FakeQuantWithMinMaxVarsPerChannelGradient
@@ -115,7 +115,7 @@ QUANTIZATION = _names("""
     QuantizeAndDequantizeV4Grad QuantizeV2
     """)
 
-# Lists of tensors that loops read and write.
+# Tensor lists that loops read and write.
 LISTS = _names("""
     EmptyTensorList StackCloseV2 StackPopV2 StackPushV2 StackV2 TensorArrayCloseV3 TensorArrayConcatV3
     TensorArrayGatherV3 TensorArrayGradV3 TensorArrayGradWithShape TensorArrayReadV3 TensorArrayScatterV3
@@ -175,7 +175,7 @@ ALLOWED = (
     | TABLES
 )
 
-# What may run while a model is loaded: it fills variables and tables, once, with what lies in the model's files.
+# May run while a model is loaded, to fill variables and tables from the model's files.
 INITIALIZING = (
     CALLS
     | TABLES
@@ -186,8 +186,8 @@ INITIALIZING = (
     """)
 )
 
-# What reads a file, by the input that names it: the model's own variables and assets may be read, nothing else.
+# Operations that read a file, with the index of the input that names it; only the model's own files may be read.
 READING = {"RestoreV2": 0, "InitializeTableFromTextFile": 1, "InitializeTableFromTextFileV2": 1}
 
-# What a saver is made of, besides. It lies in every graph that has variables, and nothing that is run may lead to it.
+# Other parts of a saver, which every graph with variables has. No executed operation may depend on them.
 WRITING = frozenset({"MergeV2Checkpoints", "SaveSlices", "SaveV2", "Save"})

@@ -1,4 +1,4 @@
-"""Tells whether a SavedModel's folder still has all its files: a cleaner of temporary folders takes some of them."""
+"""Checks whether a SavedModel's folder is complete: cleaners of temporary folders delete single files."""
 
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,7 @@ _VARIABLES = Path("variables", "variables")
 
 
 def missing(folder: Path, max_bytes: int) -> str | None:
-    """Looks for what a SavedModel's folder lacks of what loading it takes.
-
-    Returns:
-        What is missing or damaged; None if nothing is.
-    """
+    """Returns which file that loading a SavedModel needs is missing or damaged; None if the folder is complete."""
     graph = next((folder / name for name in MODEL_FILES if (folder / name).is_file()), None)
     if graph is None or not graph.stat().st_size:
         return MODEL_FILES[0]
@@ -34,7 +30,7 @@ def _meta_graphs(graph: Path) -> Any:
     try:
         if graph.suffix == ".pb":
             model.ParseFromString(graph.read_bytes())
-    except DecodeError:  # which loading it explains better
+    except DecodeError:  # loading it gives a better error
         return []
     return model.meta_graphs
 
@@ -48,7 +44,7 @@ def _missing_variables(folder: Path) -> str | None:
     try:
         reader = tf.train.load_checkpoint(str(folder / _VARIABLES))
         for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)  # which holds it against its checksum
-    except Exception:  # on damaged files TensorFlow raises nearly anything
-        return f"{_VARIABLES.as_posix()}.data, whole"
+            reader.get_tensor(name)  # verifies the checksum
+    except Exception:  # TensorFlow raises almost any exception on damaged files
+        return f"{_VARIABLES.as_posix()}.data (damaged or missing)"
     return None

@@ -1,4 +1,4 @@
-"""Limits of a download, and a record of what was received."""
+"""The limits and the progress of a download."""
 
 import urllib.parse
 from collections.abc import Callable
@@ -12,9 +12,9 @@ class DownloadLimits:
     """The limits of a download.
 
     Attributes:
-        timeout: seconds until a server must have answered, and until each further byte.
+        timeout: seconds to wait for the server's answer, and for each further byte.
         total_timeout: seconds for the whole download.
-        max_bytes: the largest archive, and the most that it may unpack to.
+        max_bytes: largest size of the archive, packed and unpacked.
     """
 
     timeout: float = 20.0
@@ -24,14 +24,14 @@ class DownloadLimits:
 
 @dataclass
 class Transfer:
-    """One resolution, and what was seen on its way.
+    """The resolution of a handle, with its course.
 
     Attributes:
-        limits: of its download.
-        progress: called with the bytes received so far, and how many there will be, if that is known.
-        asked: the addresses asked.
-        answered: the address that answered in the end.
-        discarded: what was wrong with a copy in the cache, which was removed and is fetched again.
+        limits: limits of the download.
+        progress: called with the number of bytes received so far, and the total if it is known.
+        asked: the requested addresses.
+        answered: the address that finally answered.
+        discarded: what was wrong with a cached copy that was removed.
     """
 
     limits: DownloadLimits
@@ -42,11 +42,11 @@ class Transfer:
 
 
 def redact_url(url: str) -> str:
-    """Returns an address without what it may hold of secrets: user, password, query and fragment.
+    """Returns an address without the parts that may hold secrets: user, password, query and fragment.
 
     Raises:
-        ValueError: it is no address.
+        ValueError: it is not an address.
     """
     parts = urllib.parse.urlsplit(url)
-    _ = parts.port  # is looked at where it is asked for alone
+    _ = parts.port  # is parsed only on access
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

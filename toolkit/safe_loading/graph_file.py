@@ -1,4 +1,4 @@
-"""Looks at a SavedModel's files within bounds, and reads the one that describes its graphs; loads nothing."""
+"""Checks a SavedModel's files against limits, and reads the graph file; loads nothing."""
 
 import hashlib
 import os
@@ -12,15 +12,15 @@ from toolkit.safe_loading import message_fields
 from toolkit.safe_loading.archive import MODEL_FILES
 from toolkit.safe_loading.download_limits import DownloadLimits
 
-# The format of larger models, which TensorFlow Serving takes and nothing here does.
+# The format of larger models, which TensorFlow Serving supports but styleport does not.
 CHUNKED_FILE = "saved_model.cpb"
 MAX_BYTES = 1 << 30
-# Parsing the text form takes seconds a megabyte.
+# Parsing the text form takes seconds per megabyte.
 MAX_TEXT_BYTES = 16 << 20
-# Two bytes can make a message of some hundred in memory. A network of a hundred layers has about 50,000 fields.
+# Two bytes can become hundreds in memory. A network of a hundred layers has about 50,000 fields.
 MAX_FIELDS = 4_000_000
 _MAX_FILES = 10_000
-# What else loaders parse: traces of a model's making, and its checksums.
+# Other files that loaders parse: tracing information and checksums.
 _DEBUG_FILE = "debug/saved_model_debug_info.pb"
 _MOST_BYTES = {_DEBUG_FILE: MAX_BYTES, "fingerprint.pb": 1 << 16, "tfhub_module.pb": 1 << 16}
 
@@ -29,18 +29,18 @@ def files(folder: Path, max_bytes: int = DownloadLimits.max_bytes) -> list[Path]
     """Lists the files of a SavedModel, sorted.
 
     Raises:
-        InputError: there are more, or larger, than a SavedModel has; or one is neither file nor folder, or is a link to
-            a folder.
+        InputError: there are more files than a SavedModel has, or larger ones; or an entry is neither file nor folder,
+            or is a link to a folder.
     """
     found, total = [], 0
     for root, folders, names in os.walk(folder):
         folders.sort()
         for path in (Path(root, name) for name in folders):
             if path.is_symlink():
-                raise InputError(f"{path}: a link to a folder, whose files are not the SavedModel's own")
+                raise InputError(f"{path}: a link to a folder outside the SavedModel")
         for path in (Path(root, name) for name in names):
             if not path.is_file():
-                raise InputError(f"{path}: neither a file nor a folder; a SavedModel has no such thing")
+                raise InputError(f"{path}: neither a file nor a folder, which a SavedModel does not contain")
             found.append(path)
             total += path.stat().st_size
             if total > max_bytes or len(found) > _MAX_FILES:
@@ -51,28 +51,26 @@ def files(folder: Path, max_bytes: int = DownloadLimits.max_bytes) -> list[Path]
 
 
 def digest(folder: Path) -> str:
-    """Returns one SHA-256 for a SavedModel: that of the listing of its files in the form of sha256sum.
+    """Returns a SHA-256 for a whole SavedModel: the hash of its files' listing in sha256sum's format.
 
     `sha256sum $(find * -type f | LC_ALL=C sort) | sha256sum`, in the folder, prints the same.
 
     Raises:
-        InputError: it has no files: the SHA-256 of nothing proves nothing.
+        InputError: it has no files.
     """
     listing = {path.relative_to(folder).as_posix(): path for path in files(folder)}
     if not listing:
-        raise InputError(f"{folder}: holds no files, so nothing is known of them")
+        raise InputError(f"{folder}: holds no files to hash")
     lines = "".join(f"{manifests.sha256(listing[name])}  {name}\n" for name in sorted(listing))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def read(folder: Path) -> Any:
-    """Reads what a SavedModel says of itself.
-
-    Args:
-        folder: holds `saved_model.pb` or, as text, `saved_model.pbtxt`; not both, for readers differ in their choice.
+    """Parses the graph file of a SavedModel: `saved_model.pb` or, as text, `saved_model.pbtxt`.
 
     Raises:
-        InputError: there is none, or more than one, or it is too large or damaged.
+        InputError: there is none, or more than one, because readers differ in their choice; or it is too large or
+            damaged.
     """
     from google.protobuf import text_format
     from tensorflow.core.framework import graph_debug_info_pb2
@@ -102,14 +100,14 @@ def read(folder: Path) -> Any:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except StyleportError:
         raise
-    except Exception as error:  # of what parses; of too little memory, too, for the bytes are few
+    except Exception as error:  # of the parser; also out of memory, because the file is small
         raise InputError(f"{folder}: not a SavedModel ({reason(error)})") from error
     return model
 
 
 def _check_fields(data: bytes, descriptor: Any, path: Path) -> None:
-    """Walks through the encoded messages, and takes no memory for them."""
-    if len(data) <= 2 * MAX_FIELDS:  # a field has two bytes at least
+    """Counts the fields of the encoded messages without allocating memory for them."""
+    if len(data) <= 2 * MAX_FIELDS:  # a field has at least two bytes
         return
     try:
         count = message_fields.count(data, descriptor, MAX_FIELDS)

@@ -1,7 +1,7 @@
-"""Rules for the graphs of a SavedModel: a list of operations that compute and reach nothing else.
+"""The rules for a SavedModel's graphs: an allowlist of operations without side effects.
 
-Of these, less may run at loading: what fills variables and tables. Files may be read by that alone, and only the
-model's own. All is read from the graph; nothing runs.
+Fewer operations may run at loading: only those that fill variables and tables. Only these may read files, and only the
+model's own. Everything is read from the graph; nothing runs.
 """
 
 import math
@@ -14,22 +14,22 @@ from toolkit.errors import InputError
 from toolkit.safe_loading.allowed_operations import ALLOWED, CALLS, INITIALIZING, READING, WRITING
 from toolkit.safe_loading.graph_edges import node_of
 
-# Constants that the file only states the shape of take memory, too.
+# Constants of which the file has only the shape take memory too.
 MAX_CONSTANT_BYTES = 2 << 30
-# As if every call were replaced by what it calls, which is what TensorFlow does: calls can double at each level.
+# The size with all calls inlined, as TensorFlow does: calls can double it at each level.
 MAX_EXPANDED_NODES = 5_000_000
 
-# Where a graph names what runs once its variables are restored.
+# Collections that name the operations to run after variables are restored.
 _INITIALIZERS = ("saved_model_main_op", "legacy_init_op", "saved_model_init_op", "table_initializer")
 _ASSETS = "saved_model_assets"
 _INITIALIZER_SIGNATURE = "__saved_model_init_op"
-# Functions that objects are made with, filled with and removed with.
+# Functions that create, fill and remove objects.
 _LIFE = ("_create_resource", "_initialize", "_destroy_resource", "_restore_from_tensors")
 _ASSET = "an asset"
-# Of a text in a tensor, without its letters.
+# Overhead of a string in a tensor.
 _TEXT_BYTES = 24
 _MOST_NAMED = 8
-# From here on TensorFlow numbers the types of references to other types.
+# From here on, type numbers are references to other types.
 _FIRST_REFERENCE = 100
 
 
@@ -39,9 +39,9 @@ class _Rule:
 
     Attributes:
         operations: their names.
-        reading: operations that may read files, besides.
-        origins: the tensors that may name those files.
-        when: when it runs, for complaints.
+        reading: further operations, which may read files.
+        origins: tensors that may name those files.
+        when: when this part runs, for error messages.
     """
 
     operations: frozenset[str]
@@ -56,19 +56,19 @@ _FROM_ASSETS = frozenset(READING) - {"RestoreV2"}
 
 
 def check_graph(folder: Path, meta_graph: Any) -> None:
-    """Holds one graph of a SavedModel against the list.
+    """Checks a graph of a SavedModel against the rules.
 
     Raises:
-        InputError: it has something that no stylizer needs.
+        InputError: it breaks a rule.
         RecursionError: its functions call each other too deeply.
-        DecodeError: a part of it, encoded by itself, is damaged.
+        DecodeError: an encoded part is damaged.
     """
     _Graph(folder, meta_graph).check()
 
 
 @dataclass
 class _Graph:
-    """One graph with its functions, and what of it runs when."""
+    """A graph with its functions, and the check of its parts."""
 
     folder: Path
     meta_graph: Any
@@ -87,7 +87,7 @@ class _Graph:
         return InputError(f"{self.folder}: refused: {reason}; where you trust its makers, --trust loads it")
 
     def check(self) -> None:
-        """Raises InputError at the first thing that is refused."""
+        """Raises an InputError at the first violation."""
         self._check_names()
         self._check_constants()
         self._check_expansion()
@@ -95,7 +95,7 @@ class _Graph:
         self._check_saver()
         self._check_initializers()
         self._check_objects()
-        # What is served, and every function that nothing above has led to.
+        # The signatures, and every function that was not reached above.
         served = [name for name in self.meta_graph.signature_def if name != _INITIALIZER_SIGNATURE]
         self._check_ancestors([tensor for name in served for tensor in self._outputs(name)], _CALLED)
         visited = {name for name, _, _ in self._seen}
@@ -150,7 +150,7 @@ class _Graph:
                 raise self._refused(f"its asset {asset.filename!r} is not inside its folder")
 
     def _assets(self) -> list[Any]:
-        """Its assets, from where loaders take them: a collection is for graphs of TensorFlow 1."""
+        """The assets, where loaders find them; graphs of TensorFlow 1 have a collection."""
         from tensorflow.core.protobuf import meta_graph_pb2
 
         collections, found = self.meta_graph.collection_def, list(self.meta_graph.asset_file_def)
@@ -181,7 +181,7 @@ class _Graph:
         return [name for info in outputs for name in _tensor_names(info)]
 
     def _local_variables(self) -> list[str]:
-        """What gives its local variables, which no checkpoint holds, their first values."""
+        """The initializers of local variables, which no checkpoint contains."""
         from tensorflow.core.framework import variable_pb2
 
         collections = self.meta_graph.collection_def
@@ -205,7 +205,7 @@ class _Graph:
                     self._visit(name, self._bound(name), rule)
 
     def _bound(self, name: str) -> tuple[str | None, ...]:
-        """Where the arguments of an object's function come from: the last of them are bound to other objects."""
+        """The origins of the arguments of an object's function; the last of them are bound to other objects."""
         graph, arguments = self.meta_graph.object_graph_def, self.functions[name].signature.input_arg
         bound = list(graph.concrete_functions[name].bound_inputs) if name in graph.concrete_functions else []
         kinds = [graph.nodes[number].WhichOneof("kind") if 0 <= number < len(graph.nodes) else None for number in bound]
@@ -213,7 +213,7 @@ class _Graph:
         return tuple([None] * (len(arguments) - len(origins)) + origins)
 
     def _check_ancestors(self, names: Iterable[str], rule: _Rule) -> None:
-        """Holds to a rule whatever runs where some operations do."""
+        """Checks all operations that some operations depend on against a rule."""
         waiting = [node_of(name) for name in names]
         found: dict[str, Any] = {}
         while waiting:
@@ -254,7 +254,7 @@ class _Graph:
         return tuple(self._origin(edge, scope, arguments) for edge in node.input if not edge.startswith("^"))
 
     def _origin(self, edge: str, scope: dict[str, Any], arguments: dict[str, str | None] | None) -> str | None:
-        """Finds where a tensor comes from unchanged: the name of one of the graph's own, or `_ASSET`; or it is None."""
+        """Traces an unchanged tensor to its origin: a tensor of the graph, `_ASSET` or None."""
         for _ in range(len(scope) + 1):
             name = node_of(edge)
             if arguments is not None and name in arguments:
@@ -267,7 +267,7 @@ class _Graph:
         return _tensor_of(edge) if arguments is None else None
 
     def _assigned(self, read: Any) -> str | None:
-        """What a variable was given that is read, where it is given nothing else: so a path of an asset is kept."""
+        """The tensor assigned to a variable that is assigned only once, as for the path of an asset."""
         handle = node_of(read.input[0]) if read.input else ""
         if handle not in self.nodes or self.nodes[handle].op != "VarHandleOp":
             return None
@@ -282,17 +282,17 @@ class _Graph:
         return assigned[0] if known and len(assigned) == len(shared) == 1 else None
 
     def _called(self, node: Any) -> list[str]:
-        """The functions of the library that an operation names: it calls them, or may."""
+        """The library functions that an operation calls or may call."""
         named = [node.op] if node.op in self.functions else []
         for value in node.attr.values():
             named += [function.name for function in (value.func, *value.list.func) if function.name]
         for name in named:
-            if name not in self.functions:  # one of another model's might be found instead
+            if name not in self.functions:  # a function of another model might be found instead
                 raise self._refused(f"its operation {node.op} calls {name}, which it does not have")
         return named
 
 
-# Operations whose output is one of their inputs, or what a variable was given.
+# Operations that return an input, or an assigned value, unchanged.
 _UNCHANGED: dict[str, Callable[[_Graph, Any], str | None]] = {
     "Identity": lambda graph, node: node.input[0] if node.input else None,
     "ReadVariableOp": _Graph._assigned,
@@ -300,7 +300,7 @@ _UNCHANGED: dict[str, Callable[[_Graph, Any], str | None]] = {
 
 
 def _tensor_of(edge: str) -> str:
-    """The name of one of the graph's tensors, in full."""
+    """The full name of a tensor."""
     return edge if ":" in edge else f"{edge}:0"
 
 
@@ -310,19 +310,19 @@ def _is_inside(folder: Path, asset: str) -> bool:
         return False
     try:
         return (folder / "assets" / asset).resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # a name too long for any file, or a link that leads to itself
+    except (OSError, RuntimeError):  # a name that is too long, or a cyclic link
         return False
 
 
 def _tensor_names(info: Any) -> list[str]:
-    """The tensors of a signature's end: one, or those that a sparse or another composite tensor is made of."""
+    """The tensors of an input or output, with the parts of a sparse or composite tensor."""
     sparse = info.coo_sparse
     parts = [name for part in info.composite_tensor.components for name in _tensor_names(part)]
     return [info.name, sparse.values_tensor_name, sparse.indices_tensor_name, sparse.dense_shape_tensor_name, *parts]
 
 
 def _constant_sizes() -> dict[int, int]:
-    """The bytes of an element by its type, for types that constants have."""
+    """The bytes per element by type, for all types of constants."""
     from tensorflow.core.framework import types_pb2
     from tensorflow.python.framework import dtypes
 

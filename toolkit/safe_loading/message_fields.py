@@ -1,4 +1,4 @@
-"""Counts what an encoded protobuf message holds before it is parsed: two bytes can become hundreds in memory.
+"""Counts the fields of an encoded protobuf message before it is parsed: two bytes can become hundreds in memory.
 
 The encoding: https://protobuf.dev/programming-guides/encoding/.
 """
@@ -23,20 +23,19 @@ class DamagedError(ValueError):
 
 
 def count(data: bytes, kind: Any, most: int, packed_weight: float = 1.0) -> float:
-    """Walks through an encoded message and those inside it, and takes no memory for them.
+    """Counts the fields of an encoded message and of its nested messages, without allocating memory for them.
 
     Args:
         data: the message.
         kind: the descriptor of its type.
-        most: counting ends once there are more.
-        packed_weight: what each byte of numbers that are packed into one field counts. Those whose size is the same
-            in memory, such as floats, count as one field.
+        most: counting stops above this number.
+        packed_weight: weight of each byte of packed numbers. Numbers of fixed size, such as floats, count as one field.
 
     Returns:
-        How many fields there are, or some number above `most`.
+        The number of fields, or some number above `most`.
 
     Raises:
-        DamagedError: the bytes are not a message; no parser takes them either.
+        DamagedError: the bytes are not a message; no parser accepts them either.
     """
     found, parts = 0.0, [(0, len(data), kind)]
     known: dict[str, dict[int, tuple[Any, bool]]] = {}
@@ -56,12 +55,12 @@ def count(data: bytes, kind: Any, most: int, packed_weight: float = 1.0) -> floa
 
 
 def _kind(field: Any) -> tuple[Any, bool]:
-    """The message that a field holds, or None; and whether its bytes become a number each."""
+    """The nested message type of a field, or None; and whether it is packed with a number per byte."""
     return field.message_type, field.type not in _NOT_PACKED
 
 
 def _encoded(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Gives the number of each field between two places, and where its bytes are, if it is of the kind that has any."""
+    """Yields the number of each field between two positions, with the range of its bytes, if it has any."""
     place = start
     while place < end:
         key, place = varint(data, place, end)
@@ -81,7 +80,7 @@ def _encoded(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]
 
 
 def varint(data: bytes, place: int, end: int) -> tuple[int, int]:
-    """Reads a number of variable length, and returns it and the place behind it."""
+    """Reads a number of variable length; returns it with the position after it."""
     value = shift = 0
     while place < end and shift < 70:
         byte = data[place]

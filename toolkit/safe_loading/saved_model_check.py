@@ -1,7 +1,7 @@
-"""The check that every SavedModel passes before it is loaded: its operations are read from its file alone.
+"""Checks every SavedModel before it is loaded, from its files alone.
 
-To load a SavedModel runs part of it, and to call it runs the rest, with the user's rights. So what may be in its graphs
-is a list of what computes and reaches nothing else: `toolkit.safe_loading.graph_rules` holds each graph against it.
+Loading a SavedModel runs a part of it, and calling it runs the rest, with the user's rights. So its graphs may contain
+only operations without side effects: `toolkit.safe_loading.graph_rules` checks each graph against that rule.
 """
 
 import contextlib
@@ -17,17 +17,16 @@ from toolkit.safe_loading.graph_rules import check_graph
 
 Loaded = TypeVar("Loaded")
 
-# From fast disks the largest networks load within seconds.
+# From a fast disk, the largest networks load within seconds.
 LOAD_SECONDS = 120.0
 _trusted: contextvars.ContextVar[bool] = contextvars.ContextVar("trusted", default=False)
 
 
 @contextlib.contextmanager
 def trusted(trust: bool = True) -> Iterator[None]:
-    """Loads SavedModels within the block whatever operations they have; sizes and the deadline are held all the same.
+    """Allows all operations in SavedModels within the block; size limits and the deadline still apply.
 
-    Args:
-        trust: False leaves it as it is.
+    With `trust=False`, changes nothing.
     """
     token = _trusted.set(trust or _trusted.get())
     try:
@@ -45,30 +44,30 @@ def load(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
     """Loads a SavedModel that passes the check.
 
     Raises:
-        InputError: it does not pass, or there is none.
-        WorkError: it was not loaded in time.
+        InputError: it does not pass, or is not a SavedModel.
+        WorkError: loading took too long.
     """
     check(folder)
     return in_time(folder, loader)
 
 
 def in_time(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
-    """Loads a SavedModel, past the check but not past the deadline.
+    """Loads a SavedModel without the check, but with the deadline.
 
     Raises:
-        WorkError: it was not loaded in time.
+        WorkError: loading took too long.
     """
     try:
         return within(LOAD_SECONDS, loader)
     except TimeoutError as error:
-        raise WorkError(f"{folder}: given up: not loaded within {LOAD_SECONDS:g} s") from error
+        raise WorkError(f"{folder}: loading took longer than {LOAD_SECONDS:g} s") from error
 
 
 def check(folder: Path) -> None:
-    """Holds a SavedModel against the list of what it may do, and loads nothing.
+    """Checks a SavedModel against the rules, without loading it.
 
     Raises:
-        InputError: it is none, or has something that no stylizer needs.
+        InputError: it is not a SavedModel, or breaks a rule.
     """
     from google.protobuf.message import DecodeError
 

@@ -1,7 +1,7 @@
-"""Sources of models: a preset, a handle of TensorFlow Hub, an archive or a path, brought to a local folder.
+"""Sources of models: resolves a preset, a TensorFlow Hub handle, an archive or a path to a local folder.
 
-Nothing is loaded here; what arrives is looked through by `toolkit.safe_loading` first. `toolkit.external`,
-`toolkit.inference` and whatever takes a `--model` import it.
+Nothing is loaded here; `toolkit.safe_loading` checks downloads first. `toolkit.external`, `toolkit.inference` and
+everything with a `--model` option import this room.
 """
 
 from toolkit.public_names import on_first_use

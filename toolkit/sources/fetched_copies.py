@@ -1,4 +1,4 @@
-"""Keeps copies of fetched modules: a folder, and beside it a file that says where it came from."""
+"""Saves copies of fetched modules: a folder, and beside it a record of its origin."""
 
 import datetime
 import json
@@ -19,22 +19,22 @@ from toolkit.sources.model_source import RECORD_SUFFIX
 
 
 def record_path(folder: Path) -> Path:
-    """Returns the path of the file beside a copy that says where it came from."""
+    """Returns the path of the record beside a copy."""
     return folder.with_name(folder.name + RECORD_SUFFIX)
 
 
 def save_copy(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
-    """Copies a module out of TensorFlow Hub's cache; whole or not at all.
+    """Copies a module from TensorFlow Hub's cache, atomically.
 
     Args:
         resolved: the module.
-        folder: where the copy is to be; nothing is there.
+        folder: the target, which must not exist.
 
     Returns:
-        What is written beside the copy: `sha256`, `bytes`, `fetched`, and `handle` and `url` of an address.
+        The record beside the copy: `sha256`, `bytes`, `fetched`, and `handle` and `url` of an address.
 
     Raises:
-        InputError: the copy may not be written there.
+        InputError: the copy cannot be written there.
         WorkError: the disk is full.
     """
     check_new_folder(folder)
@@ -52,7 +52,7 @@ def save_copy(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
         record = {"sha256": graph_file.digest(copied), "bytes": size, "fetched": _now()}
         if resolved.url is not None:
             record |= {"handle": resolved.handle, "url": resolved.url}
-        # The record first: without its folder it says nothing, while a folder without it would be of unknown origin.
+        # The record is first: a record without its folder is harmless, a folder without its record has unknown origin.
         with replacing(record_file) as stream:
             stream.write(json.dumps(record, indent=2).encode() + b"\n")
         copied.rename(folder)
@@ -60,7 +60,7 @@ def save_copy(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
         if not folder.exists():
             record_file.unlink(missing_ok=True)
         reason = error.strerror or str(error)
-        raise WorkError(f"{folder}: could not be written: {reason}; nothing was left behind") from error
+        raise WorkError(f"{folder}: could not be written: {reason}; nothing was kept") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return record

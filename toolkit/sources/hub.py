@@ -1,7 +1,7 @@
-"""TensorFlow Hub: a handle, an archive or a folder in, a SavedModel's folder or the loaded model out.
+"""Resolves and loads models through TensorFlow Hub, from a handle, an archive or a folder.
 
-The real tensorflow_hub does the resolving, locking (`TFHUB_CACHE_DIR`, `TFHUB_MODEL_LOAD_FORMAT`) and loading;
-`toolkit.sources.resolvers` bounds it, and `toolkit.safe_loading.saved_model_check` stands before what is loaded.
+tensorflow_hub itself does the resolving, locking (`TFHUB_CACHE_DIR`, `TFHUB_MODEL_LOAD_FORMAT`) and loading;
+`toolkit.sources.resolvers` adds limits, and `toolkit.safe_loading.saved_model_check` checks a model before loading.
 """
 
 import urllib.error
@@ -27,8 +27,8 @@ class Resolved:
 
     Attributes:
         path: the SavedModel's folder.
-        handle: what was asked for, without a password or a token.
-        url: the address that the archive came from, after all redirections; None where none was asked.
+        handle: the requested handle, without a password or a token.
+        url: the archive's address after all redirections; None if none was requested.
     """
 
     path: Path
@@ -42,7 +42,7 @@ def is_handle(source: str) -> bool:
 
 
 def is_archive(path: Path) -> bool:
-    """Returns whether a path is a file that is named as a packed SavedModel is."""
+    """Returns whether a path is a file named like a packed SavedModel."""
     return path.name.endswith(SUFFIXES) and path.is_file()
 
 
@@ -54,17 +54,17 @@ def is_saved_model(path: Path) -> bool:
 def resolve(
     handle: str | Path, limits: DownloadLimits | None = None, progress: Received = lambda received, expected: None
 ) -> Resolved:
-    """Brings a module to this machine, or finds it in TensorFlow Hub's cache.
+    """Downloads a module, or finds it in TensorFlow Hub's cache.
 
     Args:
         handle: an address such as `https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2`, or the
             path of a `.tar.gz` or of a folder.
-        limits: what a download may take.
-        progress: called with the bytes received so far, and how many there will be, if that is known.
+        limits: limits of a download.
+        progress: called with the number of bytes received so far, and the total if it is known.
 
     Raises:
-        InputError: what came is refused: too large, or no SavedModel, or an archive that does more than hold one.
-        WorkError: the address cannot be reached, or broke off.
+        InputError: the download is refused: too large, not a SavedModel, or an archive with other contents.
+        WorkError: the address cannot be reached, or the connection broke off.
     """
     from toolkit.sources import resolvers
 
@@ -79,18 +79,18 @@ def resolve(
             path = _whole(name, transfer)
         except (StyleportError, MemoryError):
             raise
-        except Exception as error:  # of the network, of what came, or of what was made of it
+        except Exception as error:  # of the network, of the data or of its processing
             raise WorkError(_unreachable(shown, transfer, error)) from error
     return Resolved(path, shown, _origin(path, name, transfer) if is_handle(name) else None)
 
 
 def _whole(handle: str, transfer: Transfer) -> Path:
-    """Resolves a handle, and once more where TensorFlow Hub's cache holds only part of a module."""
+    """Resolves a handle, and again if TensorFlow Hub's cache has only part of the module."""
     from toolkit.sources import resolvers
 
     path = _resolved(handle)
     if not is_handle(handle) and path == Path(handle):
-        return path  # a folder that is no copy of ours
+        return path  # a folder that is not in the cache
     lacking = missing(path, transfer.limits.max_bytes)
     if lacking and not transfer.asked:
         transfer.discarded = f"lacked {lacking}"
@@ -98,7 +98,7 @@ def _whole(handle: str, transfer: Transfer) -> Path:
         path = _resolved(handle)
         lacking = missing(path, transfer.limits.max_bytes)
     if lacking:
-        raise InputError(f"{redact_url(handle)}: holds no whole SavedModel: it lacks {lacking}")
+        raise InputError(f"{redact_url(handle)}: holds an incomplete SavedModel: {lacking} is missing")
     return path
 
 
@@ -110,7 +110,7 @@ def _resolved(handle: str) -> Path:
     try:
         location = hub.resolve(handle)
     except tf.errors.FailedPreconditionError:
-        # Another process put the same module into the cache just before this one did: it is there now.
+        # Another process has just put the same module into the cache.
         location = hub.resolve(handle)
     if is_handle(location):
         raise WorkError(
@@ -126,7 +126,7 @@ def _origin(path: Path, handle: str, transfer: Transfer) -> str:
     record = cached_url(path)
     if transfer.answered:
         url = redact_url(transfer.answered)
-        # Beside the cached folder, as TensorFlow Hub's own descriptor is: the next export names the same address.
+        # Beside the cached folder, like TensorFlow Hub's own descriptor, for the next export to record.
         with replacing(record) as stream:
             stream.write(f"{url}\n".encode())
         return url
@@ -148,11 +148,11 @@ def _unreachable(handle: str, transfer: Transfer, error: Exception) -> str:
 
 
 def load(folder: Path) -> Any:
-    """Loads a SavedModel, TF1 or TF2, that passes the check, through TensorFlow Hub; it has `signatures`.
+    """Loads a SavedModel, TF1 or TF2, through TensorFlow Hub after the check; it has `signatures`.
 
     Raises:
         InputError: TensorFlow cannot load it, or it does not pass; see `toolkit.safe_loading.saved_model_check`.
-        WorkError: it was not loaded in time.
+        WorkError: loading took too long.
     """
     from toolkit.sources.resolvers import hub
 

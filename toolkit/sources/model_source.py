@@ -1,4 +1,4 @@
-"""Resolves what a command's `--model` names, and where it comes from; loads nothing yet."""
+"""Resolves a command's `--model` to a model and its origin; loads nothing yet."""
 
 import os
 import urllib.parse
@@ -16,7 +16,7 @@ from toolkit.safe_loading import graph_file
 from toolkit.safe_loading.archive import MODEL_FILES, SUFFIXES
 from toolkit.sources import hub, not_a_model
 
-# `styleport fetch` writes this beside the copy.
+# Suffix of the record that `styleport fetch` writes beside the copy.
 RECORD_SUFFIX = ".fetched.json"
 _MAX_RECORD_BYTES = 1 << 16
 
@@ -26,10 +26,10 @@ class ModelSource:
     """The source of a model: its kind, name, files and origin.
 
     Attributes:
-        kind: `preset`, `keras`, `saved_model`, `hub` (a SavedModel by way of TensorFlow Hub) or `bundle`.
-        name: for people.
-        path: of its file or folder; None for a preset.
-        origin: what a manifest says of where it comes from: `sha256`, and `handle` and `url` where it was fetched.
+        kind: `preset`, `keras`, `saved_model`, `hub` (a SavedModel from TensorFlow Hub) or `bundle`.
+        name: name for people.
+        path: its file or folder; None for a preset.
+        origin: the origin in a manifest: `sha256`, and `handle` and `url` if it was fetched.
     """
 
     kind: str
@@ -46,7 +46,7 @@ def resolve_source(source: str | Path) -> ModelSource:
             `.tar.gz`, of a SavedModel's folder or of the `saved_model.pb` in it, of a `.keras` file or of a bundle.
 
     Raises:
-        InputError: there is no such model, or what came is refused.
+        InputError: there is no such model, or the download is refused.
         WorkError: an address cannot be reached.
     """
     name = str(source)
@@ -79,7 +79,7 @@ def resolve_source(source: str | Path) -> ModelSource:
 
 
 def local_path(source: str | Path) -> Path | None:
-    """Returns the path that names a model, whether something is there or not; None for a preset or an address."""
+    """Returns the path that names a model, even if it does not exist; None for a preset or an address."""
     name = str(source)
     return None if name in presets.names() or hub.is_handle(name) else Path(source)
 
@@ -122,16 +122,10 @@ def _folder(path: Path) -> ModelSource:
 
 
 def read_record(path: Path) -> dict[str, str]:
-    """Reads what `styleport fetch` wrote beside a copy.
-
-    Args:
-        path: the record.
-
-    Returns:
-        `sha256`, and `handle` and `url` where the model came from an address.
+    """Reads the record of `styleport fetch`: `sha256`, and `handle` and `url` for a model from an address.
 
     Raises:
-        InputError: it is no such record.
+        InputError: it is not such a record.
     """
     with as_input_error(f"{path}: not a record of `styleport fetch`", "remove it"):
         record: Any = strict_json.parse(read_bounded(path, _MAX_RECORD_BYTES, "a record of `styleport fetch`"))

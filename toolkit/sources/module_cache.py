@@ -1,4 +1,4 @@
-"""The folder that fetched modules are kept in: one a user, where nobody else's work is taken for what was fetched."""
+"""The cache folder of fetched modules: one per user, safe from modules planted by other users."""
 
 import contextlib
 import os
@@ -17,16 +17,16 @@ _ROOT = 0
 
 
 def default() -> Path:
-    """Returns the folder of this user: in `XDG_CACHE_HOME`, by default `~/.cache`."""
+    """Returns this user's default folder: in `XDG_CACHE_HOME`, by default `~/.cache`."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    # The standard has relative paths ignored.
+    # The standard says to ignore relative paths.
     return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "styleport" / "tfhub_modules"
 
 
 def prepare(chosen: str | None) -> Path:
-    """Makes the folder where it is missing, and sees to it that it is this user's.
+    """Creates the folder if it is missing, and checks its owner.
 
-    Where TFHUB_CACHE_DIR names none, which may be shared, it is one that nobody else can look into.
+    The folder in TFHUB_CACHE_DIR may be shared; the default folder is private.
     """
     folder = Path(chosen) if chosen else default()
     try:
@@ -36,13 +36,13 @@ def prepare(chosen: str | None) -> Path:
             folder.chmod(0o700)
     except OSError as error:
         raise InputError(
-            f"{folder}: cannot be made: {error.strerror}; set TFHUB_CACHE_DIR to a folder that you may write to"
+            f"{folder}: cannot be created: {error.strerror}; set TFHUB_CACHE_DIR to a folder that you may write to"
         ) from error
     return folder
 
 
 def check_owner(path: Path) -> None:
-    """Refuses what another user has put there, be it a link; what the administrator has is taken."""
+    """Refuses files and links of other users, except the administrator's."""
     for status in (path.lstat(), path.stat()):
         if status.st_uid not in (os.geteuid(), _ROOT):
             raise InputError(
@@ -52,37 +52,37 @@ def check_owner(path: Path) -> None:
 
 
 def record(folder: Path) -> Path:
-    """Returns where it is kept beside a module what its sha256 was when it was unpacked."""
+    """Returns the path of the file with a module's sha256 at unpacking."""
     return folder.with_name(folder.name + ".sha256")
 
 
 def write_record(unpacked: Path, folder: Path) -> None:
-    """Writes what the files are of a module that is unpacked at one place, and is to be at another."""
+    """Writes the sha256 of an unpacked module, which will be moved to `folder`."""
     with replacing(record(folder)) as stream:
         stream.write(f"{digest(unpacked)}\n".encode())
 
 
 def discard_changed(folder: Path, max_bytes: int) -> str | None:
-    """Removes a module that is not as it was unpacked, so that it is fetched again.
+    """Removes a module that has changed since it was unpacked, so that it is fetched again.
 
-    One without a record, as TensorFlow Hub itself leaves it, is taken as it is, and gets one.
+    A module without a record, as TensorFlow Hub itself leaves it, is accepted and gets a record.
 
     Args:
-        folder: of the module, if it is there.
-        max_bytes: a graph larger than this is not looked into.
+        folder: the module's folder, which may be missing.
+        max_bytes: larger graphs are not parsed.
 
     Returns:
-        What was wrong with it, as in "it lacked a file"; None if nothing was, or it is not there.
+        What was wrong, as in "lacked a file"; None if nothing was, or the folder is missing.
 
     Raises:
-        InputError: another user made it.
+        InputError: another user created it.
     """
     if not folder.is_dir() or not any(folder.iterdir()):
         return None
     check_owner(folder)
     path = record(folder)
     if not path.exists():
-        with contextlib.suppress(OSError):  # a cache that may only be read is as good
+        with contextlib.suppress(OSError):  # a read-only cache works as well
             write_record(folder, folder)
     elif read_bounded(path, _DIGEST_LENGTH + 1, "a sha256").decode("ascii", "replace").strip() != _digest(folder):
         lacking = missing(folder, max_bytes)
@@ -94,5 +94,5 @@ def discard_changed(folder: Path, max_bytes: int) -> str | None:
 def _digest(folder: Path) -> str | None:
     try:
         return digest(folder)
-    except InputError:  # it has something that no SavedModel has
+    except InputError:  # it contains files that no SavedModel has
         return None

@@ -1,4 +1,4 @@
-"""Describes a path that was given as a model and is none, and what was probably meant."""
+"""Describes a path that was given as a model but is not a model, and suggests what was meant."""
 
 import zipfile
 from pathlib import Path
@@ -9,40 +9,40 @@ from toolkit.files.opening import open_file
 from toolkit.safe_loading.archive import MODEL_FILES
 
 _CONVERT = "convert it to a SavedModel or a .keras file first"
-_WEIGHTS = "weights alone, without the network: load them into the model they are of, and save that as a .keras file"
-# By how a name ends; the first that fits counts.
+_WEIGHTS = "weights alone, without the network: load them into their model, and save that as a .keras file"
+# By suffix of the name; the first match counts.
 ENDINGS = {
     ".weights.h5": f"holds {_WEIGHTS}",
     ".h5": "in the format of Keras before version 3: keras.saving.load_model(…).save('model.keras') converts it",
     ".hdf5": "in the format of Keras before version 3: keras.saving.load_model(…).save('model.keras') converts it",
-    ".tflite": "a TFLite file, which is what is exported: give the model that it was made from",
-    ".litert": "a TFLite file, which is what is exported: give the model that it was made from",
+    ".tflite": "a TFLite file, the result of an export: give the model it was made from",
+    ".litert": "a TFLite file, the result of an export: give the model it was made from",
     ".onnx": f"an ONNX file: {_CONVERT}",
-    ".pt": f"a file of PyTorch: {_CONVERT}",
-    ".pth": f"a file of PyTorch: {_CONVERT}",
+    ".pt": f"a PyTorch file: {_CONVERT}",
+    ".pth": f"a PyTorch file: {_CONVERT}",
     ".ckpt": f"a checkpoint: {_WEIGHTS}",
-    ".t7": f"a file of Torch: {_CONVERT}",
+    ".t7": f"a Torch file: {_CONVERT}",
     ".safetensors": f"holds {_WEIGHTS}",
     ".npz": f"holds {_WEIGHTS}",
     ".index": f"a checkpoint: {_WEIGHTS}",
     ".meta": f"a checkpoint: {_WEIGHTS}",
-    ".pbtxt": "a graph without signatures: save it as a SavedModel, with one that takes a content and a style",
-    ".pb": "a graph without signatures: save it as a SavedModel, with one that takes a content and a style",
-    ".mlmodel": f"a file of Core ML: {_CONVERT}",
+    ".pbtxt": "a graph without signatures: save it as a SavedModel, with a signature for a content and a style",
+    ".pb": "a graph without signatures: save it as a SavedModel, with a signature for a content and a style",
+    ".mlmodel": f"a Core ML file: {_CONVERT}",
     ".py": "Python: --import takes the name of a module; give the model that was saved",
 }
 
 
 def describe(path: Path) -> str | None:
-    """Says what a file or folder is that is no model, and what to give instead; None where nothing is known."""
+    """Describes a file or folder that is not a model, and what to give instead; None if it is unknown."""
     try:
         return _within(path) or (_folder(path) if path.is_dir() else _file(path))
-    except OSError:  # what cannot be looked into
+    except OSError:  # an unreadable folder
         return None
 
 
 def _within(path: Path) -> str | None:
-    """What a part of a bundle or of a SavedModel belongs to."""
+    """Describes a part of a bundle or of a SavedModel."""
     for parent in list(path.absolute().parents)[:4]:
         if _is_bundle(parent):
             inside = path.absolute().relative_to(parent)
@@ -58,7 +58,7 @@ def _within(path: Path) -> str | None:
 
 
 def _is_bundle(folder: Path) -> bool:
-    """Whether a folder's manifest is one of ours: other software has files of that name, too."""
+    """Whether a folder's manifest is from styleport: other software has files of that name too."""
     if not manifests.is_bundle(folder):
         return False
     try:
@@ -68,7 +68,7 @@ def _is_bundle(folder: Path) -> bool:
 
 
 def _shown(path: Path, depth: int) -> Path:
-    """A folder above a path as the user would write it."""
+    """A parent folder of a path, as the user would write it."""
     return path.parents[depth - 1] if len(path.parents) >= depth else path.absolute().parents[depth - 1]
 
 
@@ -82,10 +82,10 @@ def _file(path: Path) -> str | None:
     try:
         with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
             names = archive.namelist()
-    except Exception:  # a pipe, for one, or no such archive, or one that was made to raise something
+    except Exception:  # such as a pipe, another file, or a malicious archive
         return None
     if "config.json" in names and "model.weights.h5" in names:
-        return f"is a Keras model by what is in it: name it {path.stem}.keras"
+        return f"is a Keras model by its contents: name it {path.stem}.keras"
     return "is a zip archive: unpack it and give the folder, or pack that as a .tar.gz"
 
 
@@ -101,5 +101,5 @@ def _folder(path: Path) -> str | None:
     )
     if not inside:
         return None
-    more = f" or one of {len(inside) - 1} more in it" if len(inside) > 1 else ""
-    return f"is no model, but holds some: give {inside[-1]}{more}"
+    more = f" or one of {len(inside) - 1} others" if len(inside) > 1 else ""
+    return f"is not a model, but contains models: give {inside[-1]}{more}"

@@ -1,6 +1,6 @@
-"""What TensorFlow Hub's own resolvers lack: bounds on time and size, a cache that is checked, archives on the disk.
+"""Adds to TensorFlow Hub's resolvers limits of time and size, a checked cache, and local archives.
 
-Everything else (addresses, locks, how the cache's folders are named) is TensorFlow Hub's; these classes are registered
+Everything else (addresses, locks, names of cache folders) is TensorFlow Hub's; these classes are registered
 with it, so that `hub.resolve` and `hub.load` use them. Import this module only where TensorFlow may be loaded.
 """
 
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 with warnings.catch_warnings():
-    # It imports pkg_resources, which warns of its own end.
+    # It imports pkg_resources, which warns of its removal.
     warnings.simplefilter("ignore")
     import tensorflow_hub
     from tensorflow_hub import compressed_module_resolver, resolver, uncompressed_module_resolver
@@ -40,8 +40,8 @@ from toolkit.sources import module_cache
 
 _CHUNK = 1 << 16
 _MAX_LOCK_BYTES = 1 << 12
-# Of what a server says with an error.
-_MAX_TOLD_BYTES = 1 << 16
+# Limit of an error response's body.
+_MAX_ERROR_BYTES = 1 << 16
 
 
 _transfer: contextvars.ContextVar[Transfer] = contextvars.ContextVar("transfer")
@@ -49,7 +49,7 @@ _transfer: contextvars.ContextVar[Transfer] = contextvars.ContextVar("transfer")
 
 @contextlib.contextmanager
 def bounded(transfer: Transfer) -> Iterator[Transfer]:
-    """Holds every resolution inside the block to the bounds of a transfer."""
+    """Applies the limits of a transfer to every resolution in the block."""
     token = _transfer.set(transfer)
     try:
         yield transfer
@@ -58,12 +58,12 @@ def bounded(transfer: Transfer) -> Iterator[Transfer]:
 
 
 def _current() -> Transfer:
-    # hub.load called past this toolkit, after it was imported: the default bounds hold there too.
+    # Direct calls of hub.load have the default limits too.
     return _transfer.get(None) or Transfer(DownloadLimits())
 
 
 class _Redirections(urllib.request.HTTPRedirectHandler):
-    """Follows a redirection to another web address, but out of no protected connection; its body is not read."""
+    """Follows redirections, but not from https to http, and without reading their bodies."""
 
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
         """Follows a redirection."""
@@ -82,7 +82,7 @@ class _Redirections(urllib.request.HTTPRedirectHandler):
 
 
 class _BoundedHttp(resolver.HttpResolverBase):
-    """Asks as its base does, but not for ever."""
+    """Sends requests like its base class, with a time limit."""
 
     def _call_urlopen(self, request: Any) -> Any:
         transfer = _current()
@@ -96,7 +96,7 @@ class _BoundedHttp(resolver.HttpResolverBase):
                 lambda response: response.close(),
             )
         except urllib.error.HTTPError as error:
-            body = within(transfer.limits.timeout, functools.partial(error.read, _MAX_TOLD_BYTES))
+            body = within(transfer.limits.timeout, functools.partial(error.read, _MAX_ERROR_BYTES))
             error.close()
             raise urllib.error.HTTPError(url, error.code, error.msg, error.headers, io.BytesIO(body)) from None
         transfer.answered = response.geturl()
@@ -104,14 +104,14 @@ class _BoundedHttp(resolver.HttpResolverBase):
 
 
 class BoundedUncompressed(uncompressed_module_resolver.HttpUncompressedFileResolver, _BoundedHttp):
-    """`TFHUB_MODEL_LOAD_FORMAT=UNCOMPRESSED`, bounded."""
+    """Resolves with `TFHUB_MODEL_LOAD_FORMAT=UNCOMPRESSED`, with limits."""
 
 
 class BoundedCompressed(compressed_module_resolver.HttpCompressedFileResolver, _BoundedHttp):
-    """An archive over HTTP: received whole, looked through, and only then unpacked into the cache."""
+    """Resolves an archive over HTTP: received completely, checked, and only then unpacked into the cache."""
 
     def __call__(self, handle: str) -> str:
-        """Resolves a handle into the path of a folder in the cache."""
+        """Resolves a handle to a folder in the cache."""
         return _cached(handle, hashlib.sha1(handle.encode()).hexdigest(), self._fetch)  # noqa: S324 as TensorFlow Hub
 
     def _fetch(self, handle: str, folder: str) -> None:
@@ -121,7 +121,7 @@ class BoundedCompressed(compressed_module_resolver.HttpCompressedFileResolver, _
 
 
 def _received(response: Any, transfer: Transfer) -> IO[bytes]:
-    """Reads a response into a file without a name: whatever happens, nothing of it is left."""
+    """Reads a response into an unnamed temporary file, which never remains."""
     announced = response.headers.get("Content-Length")
     expected = int(announced) if announced and announced.isascii() and announced.isdigit() else None
     return _kept(response.read1, redact_url(response.geturl()), expected, transfer)
@@ -139,7 +139,9 @@ def _kept(read: Callable[[int], bytes], name: str, expected: int | None, transfe
             if received > transfer.limits.max_bytes:
                 raise InputError(_too_large(name, f"more than {transfer.limits.max_bytes} bytes", transfer))
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not whole within {transfer.limits.total_timeout:g} s: {received} bytes came")
+                raise TimeoutError(
+                    f"not complete within {transfer.limits.total_timeout:g} s: {received} bytes received"
+                )
             archive.write(block)
             transfer.progress(received, expected)
         if expected is not None and received != expected:
@@ -153,18 +155,18 @@ def _kept(read: Callable[[int], bytes], name: str, expected: int | None, transfe
 
 def _too_large(name: str, size: str, transfer: Transfer) -> str:
     limit = transfer.limits.max_bytes
-    return f"{name}: refused: {size} are over the limit of {limit}; `styleport fetch --max-size` raises it"
+    return f"{name}: refused: {size} exceed the limit of {limit}; raise it with `styleport fetch --max-size`"
 
 
 class BoundedGcs(resolver.Resolver):
-    """An archive in Google's storage, through TensorFlow's own file system: received and unpacked like any other."""
+    """Resolves an archive in Google Cloud Storage, through TensorFlow's file system."""
 
     def is_supported(self, handle: str) -> bool:
         """Returns whether the handle is the address of such a file."""
         return handle.startswith("gs://") and handle.endswith(SUFFIXES)
 
     def __call__(self, handle: str) -> str:
-        """Resolves a handle into the path of a folder in the cache."""
+        """Resolves a handle to a folder in the cache."""
         return _cached(handle, hashlib.sha1(handle.encode()).hexdigest(), self._fetch)  # noqa: S324 as TensorFlow Hub
 
     def _fetch(self, handle: str, folder: str) -> None:
@@ -178,18 +180,18 @@ class BoundedGcs(resolver.Resolver):
 
 
 class LocalArchive(resolver.Resolver):
-    """An archive on the disk, unpacked into the cache under the hash of its bytes."""
+    """Resolves a local archive, unpacked into the cache under its hash."""
 
     def is_supported(self, handle: str) -> bool:
         """Returns whether the handle is the path of such a file."""
         return handle.endswith(SUFFIXES) and "://" not in handle and Path(handle).is_file()
 
     def __call__(self, handle: str) -> str:
-        """Resolves the path of an archive into that of a folder in the cache."""
+        """Resolves the path of an archive to a folder in the cache."""
         transfer = _current()
         size = Path(handle).stat().st_size
         if size > transfer.limits.max_bytes:
-            raise InputError(f"{handle}: refused: {size} bytes are over the limit of {transfer.limits.max_bytes}")
+            raise InputError(f"{handle}: refused: {size} bytes exceed the limit of {transfer.limits.max_bytes}")
         return _cached(handle, sha256(Path(handle)), self._fetch)
 
     def _fetch(self, handle: str, folder: str) -> None:
@@ -207,7 +209,7 @@ def _cache() -> Path:
 
 
 def _cached(handle: str, name: str, fetch: Callable[[str, str], None]) -> str:
-    """Finds a module in the cache, or brings it there; whole or not at all."""
+    """Finds a module in the cache, or fetches it there atomically."""
     folder = str(_cache() / name)
     _remove_stale_lock(Path(folder))
     transfer = _current()
@@ -218,14 +220,14 @@ def _cached(handle: str, name: str, fetch: Callable[[str, str], None]) -> str:
         fetch(handle, unpacked)
         module_cache.write_record(Path(unpacked), Path(folder))
 
-    # A download that is alive ends before: whoever holds the lock for longer has died.
+    # A running download ends before this timeout: whoever holds the lock for longer has died.
     return resolver.atomic_download(handle, fetch_and_record, folder, transfer.limits.total_timeout)
 
 
 def _remove_stale_lock(folder: Path) -> None:
-    """Removes the lock of a process of this machine that was killed, and what it had unpacked.
+    """Removes the lock of a killed process of this machine, and what it had unpacked.
 
-    TensorFlow Hub would wait ten minutes for it. The lock holds `<host>.<process>.<task>`.
+    TensorFlow Hub would wait for it for ten minutes. The lock contains `<host>.<process>.<task>`.
     """
     lock = Path(resolver._lock_filename(str(folder)))
     with contextlib.suppress(OSError, ValueError), _exclusive(folder.parent):
@@ -236,7 +238,7 @@ def _remove_stale_lock(folder: Path) -> None:
 
 
 def discard(folder: Path, is_damaged: Callable[[], bool]) -> None:
-    """Removes a folder of the cache, unless another process has mended it by now."""
+    """Removes a folder from the cache, unless another process has repaired it meanwhile."""
     with _exclusive(folder.parent):
         if is_damaged():
             aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.damaged-", dir=folder.parent))
@@ -259,7 +261,7 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # alive, and somebody else's
+    except PermissionError:  # alive, but another user's
         return True
     return True
 

@@ -1,6 +1,6 @@
-"""A whole collection of pictures as a pipeline of Apache Beam: a plan laid down first, and carried out on any runner.
+"""Paints a whole collection with Apache Beam: plans first, then runs on any runner.
 
-Files are found, read and written on any file system that Beam has. `styleport batch` imports it.
+Files are found, read and written on any of Beam's file systems. `styleport batch` imports it.
 """
 
 from toolkit.public_names import on_first_use

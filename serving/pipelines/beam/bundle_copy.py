@@ -1,4 +1,4 @@
-"""A bundle on any file system, as a local folder that models are opened from."""
+"""Copies a bundle from any file system to a local folder."""
 
 import contextlib
 import tempfile
@@ -16,12 +16,12 @@ _BLOCK_BYTES = 1 << 20
 
 
 def check(bundle: str) -> None:
-    """Refuses what is no bundle with a SavedModel that takes a style, and one whose verdict is not `pass`."""
+    """Refuses a bundle without a SavedModel that takes a style, or whose verdict is not `pass`."""
     with tempfile.TemporaryDirectory() as folder:
         manifest = manifests.read(_manifest(bundle, Path(folder)))
     record = manifests.artifact(manifest, ARTIFACT)
     if manifests.method(manifest) == manifests.SINGLE_STYLE:
-        raise InputError(f"{bundle}: has its style inside and paints in no other: paint with styleport stylize")
+        raise InputError(f"{bundle}: has a built-in style and paints in no other: paint with styleport stylize")
     for what, verdict in ((bundle, manifest.get("verdict")), (f"{bundle}/{ARTIFACT}", record.get("verdict"))):
         if verdict != "pass":
             raise WorkError(f"{what}: its verdict is {verdict!r}, not 'pass': export it again, or see its report")
@@ -29,7 +29,7 @@ def check(bundle: str) -> None:
 
 @contextlib.contextmanager
 def local_bundle(bundle: str) -> Iterator[Path]:
-    """Gives a bundle's SavedModel and manifest as a local folder, if need be a copy; nothing in it is trusted yet."""
+    """Provides a bundle's SavedModel and manifest as a local folder, copied if necessary; not verified yet."""
     if "://" not in bundle:
         yield Path(bundle)
         return
@@ -55,7 +55,7 @@ def _manifest(bundle: str, folder: Path) -> Path:
 
 
 def _fetch(source: str, target: Path, most: int) -> None:
-    """Copies a file; one that is longer than is said is cut, and refused by its hash."""
+    """Copies a file; a longer file is truncated, and then refused by its hash."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with files.reading(source) as stream, target.open("wb") as copy:
         while most > 0 and (block := stream.read(min(most, _BLOCK_BYTES))):

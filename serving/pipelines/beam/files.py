@@ -1,4 +1,4 @@
-"""Files on any file system that Apache Beam has: found by pattern, read, written whole or not at all."""
+"""Finds, reads and atomically writes files on any of Apache Beam's file systems."""
 
 import contextlib
 import io
@@ -13,7 +13,7 @@ from apache_beam.io.filesystems import FileSystems
 from toolkit.errors import InputError, WorkError, one_line
 from toolkit.files.opening import open_file
 
-# What Beam reads as part of a pattern; it has no way to quote them.
+# Beam's pattern characters, which cannot be quoted.
 META_CHARACTERS = "*?["
 _STAGED_PREFIX = ".styleport-"
 
@@ -24,7 +24,7 @@ def absolute(path: str) -> str:
     An address, such as `gs://bucket/photos`, stays as it is.
 
     Raises:
-        InputError: no installed file system takes the address.
+        InputError: no installed file system supports the address.
     """
     if "://" not in path:
         return os.path.abspath(path)  # noqa: PTH100 Path would resolve nothing more and cannot hold patterns
@@ -42,7 +42,7 @@ def absolute(path: str) -> str:
 def find(pattern: str) -> dict[str, int]:
     """Returns the bytes of each file that a pattern matches by its path, sorted.
 
-    In the pattern, which is absolute, `*` and `?` stay in one folder, and `**/` stands for any number of folders, or
+    In the pattern, which is absolute, `*` and `?` match within a folder, and `**/` stands for any number of folders, or
     none.
     """
     try:
@@ -54,7 +54,7 @@ def find(pattern: str) -> dict[str, int]:
 
 
 def variants(pattern: str) -> list[str]:
-    """Returns a pattern, and again without each `**/`, which Beam alone takes for at least one folder."""
+    """Returns a pattern with its variants without `**/`, which in Beam matches at least one folder."""
     return list(dict.fromkeys([pattern, pattern.replace("**/", "")]))
 
 
@@ -65,7 +65,7 @@ def exists(path: str) -> bool:
 
 @contextlib.contextmanager
 def reading(path: str) -> Iterator[BinaryIO]:
-    """Opens a file as it is stored, which can seek; refuses one that is missing or cannot be read."""
+    """Opens a file without decompression, for seeking; refuses a missing or unreadable file."""
     try:
         with (
             FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
@@ -78,14 +78,14 @@ def reading(path: str) -> Iterator[BinaryIO]:
 
 
 def write_atomically(data: bytes, path: str, folder: str) -> None:
-    """Writes a file under another name and renames it, so that no reader ever sees half of it.
+    """Writes a file atomically, under another name and with a rename.
 
-    Where a rename is a copy, as in object stores, the copy appears whole.
+    In object stores, where a rename is a copy, the copy appears atomically.
 
     Args:
-        data: what to write.
-        path: of the file; one that is there is replaced.
-        folder: where the other name is, on the same file system; `remove_staged` clears it.
+        data: contents of the file.
+        path: path of the file, which replaces an existing one.
+        folder: folder of the temporary name, on the same file system; `remove_staged` clears it.
 
     Raises:
         WorkError: it cannot be written.
@@ -103,18 +103,18 @@ def write_atomically(data: bytes, path: str, folder: str) -> None:
         with contextlib.suppress(BeamIOError, OSError):
             FileSystems.delete([staged])
         raise WorkError(
-            f"cannot write {path}: {reason(error)}; mend it and run again: what is written is kept"
+            f"cannot write {path}: {reason(error)}; fix this and run again: results so far are kept"
         ) from error
 
 
 def _make_parent(path: str) -> None:
     parent = FileSystems.split(path)[0]
-    with contextlib.suppress(BeamIOError, OSError):  # there already, or made by another worker just now
+    with contextlib.suppress(BeamIOError, OSError):  # exists already, or another worker has just created it
         FileSystems.mkdirs(parent)
 
 
 def remove(path: str) -> None:
-    """Removes a file, if it is there; raises a WorkError where it cannot be removed."""
+    """Removes a file, if it exists; raises a WorkError on failure."""
     try:
         if FileSystems.exists(path):
             FileSystems.delete([path])
@@ -123,13 +123,13 @@ def remove(path: str) -> None:
 
 
 def remove_staged(folder: str) -> None:
-    """Removes what killed workers have left of `write_atomically` in a folder."""
+    """Removes the leftovers of killed workers in a folder."""
     for path in find(FileSystems.join(folder, f"{_STAGED_PREFIX}*.tmp")):
         remove(path)
 
 
 def reason(error: Exception) -> str:
-    """Tells in a few words why the file system refused."""
+    """Returns the file system's reason in a few words."""
     causes = getattr(error, "exception_details", None)
     if isinstance(causes, dict) and causes:
         error = next(iter(causes.values()))

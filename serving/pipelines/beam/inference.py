@@ -1,4 +1,4 @@
-"""The model handler that Beam's RunInference paints with: a bundle's SavedModel, loaded once a worker process."""
+"""The model handler that Beam's RunInference paints with: a bundle's SavedModel, loaded once per worker process."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from toolkit.safe_loading.saved_model_check import is_trusted, trusted
 
 @dataclass(frozen=True)
 class Task:
-    """One result to make: the example of the inference.
+    """A result to paint: the example of the inference.
 
     Attributes:
         picture: the path of the picture.
@@ -42,10 +42,10 @@ class Painted:
     """A result: the prediction of the inference.
 
     Attributes:
-        task: what was to be made.
-        data: the bytes of the file; None where the picture cannot be read or painted.
-        milliseconds: from opening the picture to those bytes.
-        reason: why there is no result; None where there is.
+        task: the task.
+        data: bytes of the file; None if the picture cannot be read or painted.
+        milliseconds: time from opening the picture to those bytes.
+        reason: why there is no result, else None.
     """
 
     task: Task
@@ -57,12 +57,12 @@ class Painted:
 class StylizerHandler(ModelHandler[Task, Painted, ImageStylizer]):
     """Loads a bundle's SavedModel and paints with it.
 
-    Pictures come as paths and leave as the bytes of files, so that an engine which keeps what runs between two steps
-    never keeps pixels. Each is a call of its own: of pictures stacked to one tensor the last bit depends on their
-    number, and on a CPU they take no less time.
+    Pictures arrive as paths and leave as encoded bytes, so that an engine that stores data between steps never stores
+    pixels. Each picture is a separate call: with stacked pictures, the last bit would depend on their number, and on a
+    CPU they take no less time.
 
     Args:
-        bundle: the bundle's folder, on any file system that Beam has.
+        bundle: the bundle's folder, on any of Beam's file systems.
         styles: the path of each style's picture by its name.
         settings: how pictures are read and painted.
     """
@@ -70,11 +70,11 @@ class StylizerHandler(ModelHandler[Task, Painted, ImageStylizer]):
     def __init__(self, bundle: str, styles: Mapping[str, str], settings: StylizeOptions) -> None:
         super().__init__()
         self._bundle, self._styles, self._settings = bundle, dict(styles), settings
-        # Workers are other threads and processes, which do not see what is in effect here.
+        # Workers are other threads and processes, which do not see this context.
         self._trust = is_trusted()
 
     def load_model(self) -> ImageStylizer:
-        """Loads the model; Beam calls this once a process and shares what it returns."""
+        """Loads the model; Beam calls this once per process and shares the result."""
         with local_bundle(self._bundle) as folder, trusted(self._trust):
             model = in_given_styles(open_model(folder, SAVED_MODEL), self._bundle)
             return ImageStylizer(model, self._settings, files.reading)
@@ -86,7 +86,7 @@ class StylizerHandler(ModelHandler[Task, Painted, ImageStylizer]):
         return [self._painted(task, model) for task in batch]
 
     def _painted(self, task: Task, stylizer: ImageStylizer) -> Painted:
-        """Paints one picture; one that cannot be read or painted is told, a style that cannot be read is raised."""
+        """Paints one picture; an unreadable picture is reported, an unreadable style is raised."""
         style = stylizer.read_style(self._styles[task.style])
         started = time.perf_counter()
         data, reason = None, None
@@ -97,9 +97,9 @@ class StylizerHandler(ModelHandler[Task, Painted, ImageStylizer]):
         return Painted(task, data, round(1000 * (time.perf_counter() - started)), reason)
 
     def get_num_bytes(self, batch: Sequence[Task]) -> int:
-        """Returns what the decoded pictures of a batch take, for Beam's metrics."""
+        """Returns the bytes of a batch's decoded pictures, for Beam's metrics."""
         return sum(task.pixels * 3 * np.dtype(np.float32).itemsize for task in batch)
 
     def get_metrics_namespace(self) -> str:
-        """Returns where Beam shows the metrics of its own inference."""
+        """Returns the namespace of Beam's own inference metrics."""
         return "styleport.inference"

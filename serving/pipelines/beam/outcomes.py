@@ -1,4 +1,4 @@
-"""What became of each result of a batch: counted on the engine, added up, and written beside the pictures."""
+"""The outcomes of a batch: counted in the engine, summed up, and written beside the pictures."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ _MAX_SUMMARY_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class BatchOutcome:
-    """What became of one result, or of all results of a picture that cannot be read.
+    """The outcome of a result, or of all results of an unreadable picture.
 
     Attributes:
         picture: the path of the picture.
@@ -46,10 +46,10 @@ class Summary:
     Attributes:
         read: pictures that were decoded.
         done: results written.
-        skipped: results that were there already.
-        failed: results that were not made, because a picture cannot be read or painted.
-        pixels: of all results written.
-        latency_ms: `mean`, `min` and `max` of a result, from opening the picture to the bytes of the file.
+        skipped: results that existed already.
+        failed: results not painted, because a picture cannot be read or painted.
+        pixels: pixels of all results written.
+        latency_ms: `mean`, `min` and `max` time of a result, from opening the picture to the encoded bytes.
     """
 
     read: int = 0
@@ -61,7 +61,7 @@ class Summary:
 
 
 class Count(beam.DoFn):
-    """Counts outcomes in Beam's metrics, which the engine shows while it works; where bundles run twice, twice."""
+    """Counts outcomes in Beam's metrics, which the engine shows during the run; repeated bundles count twice."""
 
     def __init__(self) -> None:
         self._counters = {
@@ -70,7 +70,7 @@ class Count(beam.DoFn):
         self._latency = Metrics.distribution(METRICS_NAMESPACE, "latency_ms")
 
     def process(self, outcome: BatchOutcome) -> Iterator[BatchOutcome]:
-        """Counts one outcome and passes it on."""
+        """Counts an outcome and passes it on."""
         if outcome.reason is not None:
             self._counters["failed"].inc(len(outcome.styles))
         else:
@@ -94,10 +94,10 @@ class Tally:
 
 
 class AddUp(beam.CombineFn):
-    """Adds outcomes up to one tally."""
+    """Combines outcomes to a tally."""
 
     def create_accumulator(self) -> Tally:
-        """Returns the tally of nothing."""
+        """Returns an empty tally."""
         return Tally()
 
     def add_input(self, mutable_accumulator: Tally, element: BatchOutcome) -> Tally:
@@ -137,7 +137,7 @@ def _extremes(values: tuple[int, ...]) -> tuple[int, ...]:
 class WriteSummary(beam.DoFn):
     """Writes `_failed.jsonl` and `_summary.json` into the folder of the results.
 
-    The numbers travel by a file, and not by the engine's metrics, for a file is the same on every engine.
+    The numbers are in a file, not in the engine's metrics, because a file works on every engine.
     """
 
     def __init__(self, output: str, skipped: int) -> None:
@@ -149,7 +149,7 @@ class WriteSummary(beam.DoFn):
 
 
 def write(output: str, tally: Tally, skipped: int) -> Summary:
-    """Writes what a run has come to; `_failed.jsonl` is there only where something failed.
+    """Writes the results of a run; `_failed.jsonl` only if something failed.
 
     Raises:
         WorkError: a file cannot be written.
@@ -183,10 +183,10 @@ def _failures(outcomes: list[BatchOutcome]) -> list[dict[str, Any]]:
 
 
 def read(output: str) -> Summary:
-    """Reads what `write` has written; raises a WorkError where there is none of ours."""
+    """Reads the summary that `write` has written; raises a WorkError if it is missing or malformed."""
     path = FileSystems.join(output, SUMMARY_FILE)
     try:
         with files.reading(path) as stream:
             return Summary(**json.loads(stream.read(_MAX_SUMMARY_BYTES)))
     except Exception as error:  # an engine may leave anything
-        raise WorkError(f"the engine has left no summary: {error}; run again: what is written is kept") from error
+        raise WorkError(f"the engine has written no summary: {error}; run again: results so far are kept") from error

@@ -1,8 +1,8 @@
-"""The pipeline that stylizes a collection: `styleport batch` lays down a plan, and any engine of Beam carries it out.
+"""The pipeline that stylizes a collection: `styleport batch` makes a plan, and any engine of Beam runs it.
 
     pictures -> Inspect -> by size -> RunInference -> Write -> count and add up -> _summary.json, _failed.jsonl
 
-What runs between the steps is small on purpose: paths, and the bytes of results one batch at a time.
+The data between the steps is small on purpose: paths, and encoded results of one batch at a time.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ from toolkit.interface.stylize_options import StylizeOptions
 MAX_BATCH_PIXELS = 1 << 22
 # Pictures that follow one another are grouped by size: enough for a batch, and few enough to be dealt out evenly.
 GROUP_PICTURES = 16
-# Decoders of some formats read the whole file; of a picture within the bound on pixels none is longer.
+# Decoders of some formats read the whole file; no picture within the pixel limit is longer.
 MAX_FILE_BYTES = 1 << 30
 
 SizeKey = tuple[int, int, int]
@@ -71,13 +71,13 @@ def batches(group: tuple[SizeKey, Iterable[Task]]) -> Iterator[list[Task]]:
 
 
 class Write(beam.DoFn):
-    """Writes each result, whole or not at all."""
+    """Writes each result atomically."""
 
     def __init__(self, output: str) -> None:
         self._output = output
 
     def process(self, painted: Painted) -> Iterator[BatchOutcome]:
-        """Writes one result; a failed write stops the run, for the next one would fail as well."""
+        """Writes one result; a failed write stops the run, because the next would fail as well."""
         task = painted.task
         if painted.data is not None:
             files.write_atomically(painted.data, task.output, FileSystems.join(self._output, task.style))
@@ -86,14 +86,14 @@ class Write(beam.DoFn):
 
 
 class Stylize(beam.PTransform):
-    """Pictures of a plan in, the outcomes of all their results out."""
+    """Transforms the pictures of a plan to the outcomes of all their results."""
 
     def __init__(self, handler: StylizerHandler, output: str, max_size: int | None) -> None:
         super().__init__()
         self._handler, self._output, self._max_size = handler, output, max_size
 
     def expand(self, pictures: beam.PCollection) -> beam.PCollection:
-        """Builds the steps from what every engine has: DaskRunner knows no tagged outputs, and no end of a bundle."""
+        """Uses only features of every engine: DaskRunner has no tagged outputs, and no end of a bundle."""
         inspected = pictures | "Deal out" >> beam.Reshuffle() | "Inspect" >> beam.ParDo(Inspect(self._max_size))
         unreadable = inspected | "Unreadable" >> beam.Filter(_is_outcome).with_output_types(BatchOutcome)
         written = (

@@ -1,4 +1,4 @@
-"""What a batch has to paint: which pictures, in which styles, under which names, and what is there already."""
+"""Plans a batch: pictures, styles, names of results, and existing results."""
 
 import posixpath
 import re
@@ -16,7 +16,7 @@ from toolkit.imaging.formats.file_types import result_suffix
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the collection, and what is still to be made of it.
+    """A picture of the collection, and its missing results.
 
     Attributes:
         path: absolute, or an address.
@@ -33,13 +33,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Plan:
-    """A batch, laid down once: what an engine runs twice does the same twice.
+    """A batch, planned once, so that repeated work of an engine has the same result.
 
     Attributes:
         output: the folder of the results.
         styles: the path of each style's picture by its name.
         pictures: those with missing results.
-        skipped: how many results are there already.
+        skipped: number of existing results.
     """
 
     output: str
@@ -49,23 +49,23 @@ class Plan:
 
     @property
     def missing(self) -> int:
-        """How many results are to be made."""
+        """The number of missing results."""
         return sum(len(picture.outputs) for picture in self.pictures)
 
 
 def make(pattern: str, styles: list[str], output: str, keep_folders: bool = False, suffix: str | None = None) -> Plan:
-    """Finds what there is to do; paints and writes nothing.
+    """Creates the plan; paints and writes nothing.
 
     Args:
         pattern: of the pictures; see `files.find`.
         styles: paths of style pictures.
         output: the folder of the results, which are named `<style>/<name>`.
         keep_folders: a name keeps the folders below the fixed part of the pattern.
-        suffix: of all names, with its dot; by default that of each picture, as
-            `toolkit.imaging.formats.file_types.result_suffix` has it.
+        suffix: of all names, with its dot; by default each picture's, from
+            `toolkit.imaging.formats.file_types.result_suffix`.
 
     Raises:
-        InputError: no file matches, a style is no picture, two results would have one name, or the results would lie
+        InputError: no file matches, a style is not a picture, two results would have one name, or the results would lie
             among the pictures.
     """
     pattern, output = files.absolute(pattern), files.absolute(output)
@@ -102,7 +102,7 @@ def _named_styles(styles: list[str]) -> dict[str, str]:
 
 
 def _check_apart(pattern: str, output: str, styles: dict[str, str]) -> None:
-    """Refuses results that lie where the pattern looks: the next run would paint them again."""
+    """Refuses results that match the pattern: the next run would paint them again."""
     if set(output) & set(files.META_CHARACTERS):
         raise InputError(f"{output}: has one of {' '.join(files.META_CHARACTERS)}, which makes a pattern: rename it")
     for variant in files.variants(pattern):
@@ -117,13 +117,13 @@ def _fixed_part(pattern: str) -> str:
 
 
 def _names(paths: list[str], root: str | None, suffix: str | None) -> dict[str, str]:
-    """Names each result by its picture alone, so that another run finds it whatever has come to the collection."""
+    """Names each result by its picture alone, so that another run finds it even after additions to the collection."""
     names: dict[str, str] = {}
     taken: dict[str, str] = {}
     for path in paths:
         kept = PurePosixPath(path.removeprefix(root) if root else posixpath.basename(path))
         name = str(kept.with_suffix(suffix or result_suffix(kept)))
-        # Not told apart by case: some file systems do not.
+        # Case is ignored, as on some file systems.
         other = taken.setdefault(name.lower(), path)
         if other != path:
             hint = "rename one" if root else "rename one, or give --keep-folders"

@@ -1,4 +1,4 @@
-"""How far a batch is, told from the results that are there: the same on every engine."""
+"""Shows the progress of a batch from the existing results, on every engine."""
 
 import contextlib
 import threading
@@ -13,14 +13,14 @@ from serving.pipelines.beam.plan import Plan
 from toolkit.console import counting_bar
 from toolkit.errors import StyleportError
 
-# Counting takes at most this share of the time, for a listing of a remote folder can take long.
+# Counting takes at most this share of the time, because listing a remote folder can take long.
 _SHARE = 0.05
 _FIRST_SECONDS, _LINE_SECONDS = 1.0, 30.0
 
 
 @contextlib.contextmanager
 def watching(console: Console, plan: Plan) -> Iterator[None]:
-    """Shows how many results are there while an engine works: a bar, or a line now and then if there is no terminal."""
+    """Shows the number of results while an engine works: a bar, or occasional lines without a terminal."""
     over = threading.Event()
     with counting_bar(console, plan.missing + plan.skipped, _LINE_SECONDS) as show:
         thread = threading.Thread(target=_watch, args=(plan, show, over), daemon=True)

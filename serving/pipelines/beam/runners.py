@@ -1,4 +1,4 @@
-"""Beam's runners by name, and the options that a command line holds for them."""
+"""Finds Beam's runners by name, and their options on a command line."""
 
 import argparse
 import importlib
@@ -10,16 +10,16 @@ from apache_beam.runners.runner import PipelineRunner, create_runner
 from toolkit.errors import InputError
 
 LOCAL = "FnApiRunner"
-# DirectRunner is Beam's name for whatever runs here; of its own accord it would fetch a binary, Prism.
+# DirectRunner is Beam's name for a local runner; by default it would fetch a binary, Prism.
 _LOCAL_NAMES = ("directrunner", "direct", "fnapirunner", "fnapi")
-# Beam brings this one, and lists it among none of its names.
+# Part of Beam, but not in its list of names.
 _DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
-# Where the names do not lead to what they promise: to tests, to other front ends, or through a binary that is fetched.
+# Names without a usable runner: tests, other front ends, or a binary that is fetched.
 _HIDDEN = ("Test", "Interactive", "Bundle", "Switching", "KafkaStreams")
 
 
 def names() -> list[str]:
-    """Returns the names of the runners that there are."""
+    """Returns the names of the available runners."""
     known = [name for name in StandardOptions.KNOWN_RUNNER_NAMES if not name.startswith(_HIDDEN)]
     return sorted([*known, "DaskRunner"])
 
@@ -38,7 +38,7 @@ def open_runner(name: str) -> PipelineRunner:
     except (AttributeError, ImportError, ValueError, TypeError) as error:
         raise InputError(f"runner {name!r} cannot be opened: {error}; choose from {', '.join(names())}") from error
     if not isinstance(runner, PipelineRunner):
-        raise InputError(f"runner {name!r} is no runner: choose from {', '.join(names())}")
+        raise InputError(f"runner {name!r} is not a runner: choose from {', '.join(names())}")
     return runner
 
 
@@ -48,10 +48,10 @@ def is_local(name: str) -> bool:
 
 
 def split(words: list[str], runner: str) -> tuple[PipelineOptions, list[str]]:
-    """Takes Beam's options, and those of a runner, out of what a command line has left over; returns both.
+    """Parses the options of Beam and of a runner from the remaining arguments; returns both.
 
     Raises:
-        InputError: Beam has no such option, or takes another value.
+        InputError: Beam has no such option, or refuses its value.
     """
     if "dask" in runner.lower():
         importlib.import_module("apache_beam.runners.dask.dask_runner")  # declares --dask_client_address and others
@@ -60,12 +60,12 @@ def split(words: list[str], runner: str) -> tuple[PipelineOptions, list[str]]:
         options._add_argparse_args(parser)
     _, left = parser.parse_known_args(words)
     if unknown := [word for word in left if word.startswith("-")]:
-        raise InputError(f"no such option: {unknown[0]}; neither styleport batch nor Apache Beam has it")
+        raise InputError(f"no such option: {unknown[0]}; unknown to both styleport batch and Apache Beam")
     return PipelineOptions(_without(words, left)), left
 
 
 def _subclasses(options: type[PipelineOptions]) -> list[Any]:
-    """All groups of options, each once, in the order in which they were declared."""
+    """Returns all option groups without duplicates, in order of declaration."""
     found: dict[Any, None] = {}
     for subclass in options.__subclasses__():
         found.update(dict.fromkeys([subclass, *_subclasses(subclass)]))
@@ -83,7 +83,7 @@ def _without(words: list[str], left: list[str]) -> list[str]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises where argparse would end the process, and lets a group repeat an option of another."""
+    """An argument parser that raises instead of exiting, and allows duplicate options."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(conflict_handler="resolve", **options)
@@ -93,7 +93,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def set_workers(options: PipelineOptions, workers: int) -> None:
-    """Has the local runner work in so many processes beside this one."""
+    """Makes the local runner use this many worker processes."""
     direct = options.view_as(DirectOptions)
     direct.direct_num_workers = workers
     direct.direct_running_mode = "multi_processing"

@@ -1,4 +1,4 @@
-"""Carries a plan out on an engine: clears up after a killed run, waits, and tells what came of it."""
+"""Runs a plan on an engine: cleans up after a killed run, waits, and reports the result."""
 
 import re
 
@@ -18,14 +18,14 @@ from toolkit.console import remark
 from toolkit.errors import StyleportError, WorkError
 from toolkit.interface.stylize_options import StylizeOptions
 
-# An engine tells of an error in a worker by its traceback as text.
+# Engines report a worker's error by its traceback as text.
 _OURS = re.compile(r"^toolkit\.errors\.(InputError|WorkError): (.*)$", re.MULTILINE)
 
 
 def run(
     plan: Plan, bundle: str, settings: StylizeOptions, runner: PipelineRunner, flags: PipelineOptions, console: Console
 ) -> Summary:
-    """Runs a batch to its end, its progress shown on a console, and returns its numbers.
+    """Runs a batch with progress on a console, and returns its numbers.
 
     Raises:
         InputError: a style or the bundle cannot be read by the workers.
@@ -54,20 +54,20 @@ def _run(plan: Plan, bundle: str, settings: StylizeOptions, runner: PipelineRunn
     except Exception as error:
         raise _as_error(error) from error
     if state not in (PipelineState.DONE, None):
-        raise WorkError(f"the engine ended the run as {state}: see its log, and run again: what is written is kept")
+        raise WorkError(f"the engine ended the run as {state}: see its log, and run again: results so far are kept")
 
 
 def _as_error(error: Exception) -> StyleportError:
-    """The error of ours that an engine's error is about, or its last line."""
+    """Returns the styleport error inside an engine's error, or its last line."""
     text = str(error)
-    if "Channel closed" in text:  # all that Beam's own runner says of it
-        return WorkError("a worker process has ended before its work was done: run again: what is written is kept")
+    if "Channel closed" in text:  # the only message of Beam's own runner
+        return WorkError("a worker process has ended before its work was done: run again: results so far are kept")
     if ours := _OURS.search(text):
         kind: type[StyleportError] = getattr(errors, ours[1])
         return kind(ours[2])
     last = (text.strip().splitlines() or [""])[-1]
     return WorkError(
-        f"the engine failed: {type(error).__name__}: {last}; STYLEPORT_LOGS=1 shows all, and what is written is kept"
+        f"the engine failed: {type(error).__name__}: {last}; STYLEPORT_LOGS=1 shows all, and results so far are kept"
     )
 
 

@@ -1,10 +1,10 @@
-"""The type of artifact that TFX has none for: a whole bundle."""
+"""The TFX artifact type of a bundle."""
 
 from tfx.types import artifact
 
 
 class Bundle(artifact.Artifact):
-    """A bundle as `styleport export` writes it: every artifact, the float32 model, manifest and report.
+    """A bundle from `styleport export`: every artifact, the float32 model, manifest and report.
 
     * Custom properties:
         - `manifest_sha256`: the SHA-256 of its manifest, which accounts for every other file.
@@ -19,5 +19,5 @@ class Bundle(artifact.Artifact):
             - Other artifacts and the report.
     """
 
-    # In the form that Kubeflow takes the names of types in.
+    # In Kubeflow's syntax for type names.
     TYPE_NAME = "styleport.Bundle"

@@ -1,4 +1,4 @@
-"""BundleExporter: a stylizer becomes a verified bundle, and its SavedModel what Pusher pushes."""
+"""BundleExporter: exports a stylizer as a verified bundle, with its SavedModel for Pusher."""
 
 import json
 
@@ -24,18 +24,18 @@ def BundleExporter(  # noqa: N802
     integer_io: Parameter[bool],
     toolchain: Parameter[dict[str, str]],
 ) -> None:
-    """Exports a stylizer in every form asked for; an artifact that misses its gate on the samples fails the run.
+    """Exports a stylizer in every requested form; an artifact that misses its gate on the samples fails the run.
 
     Args:
-        stylizer: As StylizerSource gives it.
+        stylizer: From StylizerSource.
         bundle: The whole bundle.
         model: Its SavedModel, under `Format-Serving` as Pusher expects it.
-        formats: As `export.artifact.ExportOptions` has them, and so are the next.
-        quantizations: Of TFLite; none stands for all.
-        sizes: Of TFLite, in pixels, 0 for any; none stands for the method's own.
+        formats: See `export.artifact.ExportOptions`, also for the following.
+        quantizations: For TFLite; empty for all.
+        sizes: For TFLite, in pixels, 0 for any; empty for the method's default.
         max_size: Bound on the longer side of the pictures of `image_bytes`, in pixels.
-        integer_io: Int8 TFLite takes and gives uint8.
-        toolchain: The versions that export. Read by nothing but TFX's cache: a new converter exports anew.
+        integer_io: Int8 TFLite takes and returns uint8.
+        toolchain: Versions of the exporting packages, only for TFX's cache: a new converter exports again.
 
     Raises:
         InputError: An option is out of range, or the stylizer is damaged.

@@ -1,4 +1,4 @@
-"""Artifacts as folders on this machine, wherever the pipeline keeps them."""
+"""Provides artifacts as local folders, wherever the pipeline keeps them."""
 
 import contextlib
 import tempfile
@@ -14,7 +14,7 @@ def _is_remote(uri: str) -> bool:
 
 @contextlib.contextmanager
 def reading(uri: str) -> Iterator[Path]:
-    """Gives an input artifact's folder; one in a bucket is copied here for as long as the block runs."""
+    """Provides an input artifact's folder, copied from a bucket during the block if necessary."""
     if not _is_remote(uri):
         yield Path(uri)
         return
@@ -25,7 +25,7 @@ def reading(uri: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def writing(uri: str) -> Iterator[Path]:
-    """Gives an output artifact's folder; one in a bucket is filled when the block ends well."""
+    """Provides an output artifact's folder, copied to a bucket after the block if necessary."""
     if not _is_remote(uri):
         Path(uri).mkdir(parents=True, exist_ok=True)
         yield Path(uri)

@@ -1,4 +1,4 @@
-"""Pairs of pictures that a model is held against: from a folder, or from tf.Examples."""
+"""Reads evaluation pairs of pictures from a folder or from tf.Examples."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ def _check_count(count: int, where: object) -> None:
 
 
 def fingerprint(folder: Path) -> str:
-    """Returns the names and SHA-256 of a folder's pictures in one text, which changes when any of them does."""
+    """Returns the names and SHA-256 of a folder's pictures as one text, which changes with any of them."""
     contents, styles = find_pairs(folder)
     return "\n".join(f"{sha256(path)}  {path.relative_to(folder)}" for path in (*contents, *styles))
 
@@ -50,7 +50,7 @@ def from_examples(files: Iterable[Path]) -> EvalPairs:
         names = f"content {number}", f"style {number}"
         found.append((names[0], _decoded(content, names[0]), names[1], _decoded(style, names[1])))
     if not found:
-        raise InputError("the examples: there are none")
+        raise InputError("the examples: none found")
     return found
 
 
@@ -73,4 +73,4 @@ def _decoded(encoded: bytes, name: str) -> images.Picture:
         with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
             return images.load_image(image)
     except (InputError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"the examples: {name} is no JPEG or PNG picture: {str(error)[:200]}") from error
+        raise InputError(f"the examples: {name} is not a JPEG or PNG picture: {str(error)[:200]}") from error

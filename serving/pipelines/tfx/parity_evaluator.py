@@ -1,4 +1,4 @@
-"""ParityEvaluator: a model is blessed if every artifact still paints the float32 model's pictures, and it answers."""
+"""ParityEvaluator: blesses a model if every artifact passes its parity gate and the model answers."""
 
 import contextlib
 import json
@@ -30,23 +30,23 @@ def ParityEvaluator(  # noqa: N802
     fingerprint: Parameter[str] = "",
     examples: InputArtifact[standard_artifacts.Examples] = None,
 ) -> None:
-    """Holds a model and its bundle against the float32 model, and blesses it if every metric keeps its gate.
+    """Compares a model and its bundle with the float32 model, and blesses it if every metric passes its gate.
 
-    The model is measured as it would be pushed; the bundle's other artifacts are measured from the bundle. A smoke test
-    loads the model in a fresh process, runs its warmup requests and has it answer one `image_bytes` request. It stands
-    in for InfraValidator, whose requests are made of tf.Examples for models with one serialized input: a model that
-    takes two encoded pictures cannot be asked by it.
+    The model is measured as it would be pushed; the bundle's other artifacts are measured in the bundle. A smoke test
+    loads the model in a fresh process, runs its warmup requests and sends it an `image_bytes` request. It replaces
+    InfraValidator, whose requests are tf.Examples for models with one serialized input, so that it cannot query a model
+    with two encoded pictures.
 
     Args:
-        model: As WarmupWriter gives it.
-        bundle: The bundle that the model is from, with the float32 model.
+        model: From WarmupWriter.
+        bundle: The model's bundle, with the float32 model.
         blessing: With the custom properties `blessed` (1 or 0), `current_model`, `current_model_id` and
-            `blessing_message`, and a file `BLESSED` or `NOT_BLESSED`, as Evaluator writes them.
+            `blessing_message`, and a file `BLESSED` or `NOT_BLESSED`, as from Evaluator.
         evaluation: `report/index.html` for people, and `evaluation.json`.
         gates: Bounds by metric, by kind of artifact; never wider than the project's own.
         pictures: A folder with `contents/` and `styles/`, each content paired with each style; the twelve pairs of the
-            samples where neither this nor `examples` is given.
-        fingerprint: Of that folder. Read by nothing but TFX's cache.
+            samples if neither this nor `examples` is given.
+        fingerprint: Fingerprint of that folder, only for TFX's cache.
         examples: Pairs of pictures instead: one `content_image_bytes` and one `style_image_bytes` each, JPEG or PNG.
 
     Raises:
@@ -80,7 +80,7 @@ def _pairs_of(examples: Any) -> Any:
 def _evaluate(
     version: Path, bundle: Path, report: Path, gates: dict[str, dict[str, float]], pictures: Any
 ) -> list[str]:
-    """Measures, writes the report, and returns one line for each failure."""
+    """Measures, writes the report, and returns a line for each failure."""
     from export.bundle import report as reports
     from export.exporting import VerifyOptions, verify_bundle
     from serving.versions.publishing import ARTIFACT
@@ -99,8 +99,8 @@ def _evaluate(
 
 
 def _bless(blessing: Any, model: Any, failures: list[str]) -> None:
-    """Writes the blessing as Evaluator does, for Pusher to read."""
-    value, file, message = constants.BLESSED_VALUE, constants.BLESSED_FILE_NAME, "every artifact keeps its gate"
+    """Writes the blessing for Pusher, like Evaluator."""
+    value, file, message = constants.BLESSED_VALUE, constants.BLESSED_FILE_NAME, "every artifact passes its gate"
     if failures:
         value, file = constants.NOT_BLESSED_VALUE, constants.NOT_BLESSED_FILE_NAME
         message = first_of(failures)

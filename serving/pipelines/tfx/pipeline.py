@@ -1,7 +1,7 @@
 """The pipeline: StylizerSource, BundleExporter, WarmupWriter, ParityEvaluator, and TFX's own Pusher.
 
-One definition for two orchestrators: LocalDagRunner, which runs it on this machine with its metadata in SQLite, and
-Kubeflow Pipelines, which takes it as YAML.
+A single definition for two orchestrators: LocalDagRunner, on this machine with its metadata in SQLite, and
+Kubeflow Pipelines, with the pipeline as YAML.
 """
 
 import dataclasses
@@ -36,19 +36,18 @@ METADATA_FILE = "metadata.sqlite"
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What the pipeline makes, from what, and where to.
+    """The settings of the pipeline: source, export and target.
 
     Attributes:
-        root: where it keeps its artifacts; for Kubeflow a bucket's address.
-        base_path: the folder of the versions that a server is given; its name is the model's.
-        source: a preset, a handle or a path, as `export.sources.loader.open_source` takes it.
-        external_options: of an external model: what its files do not say, as the command line has it.
-        options: what to export; the SavedModel is what is pushed.
+        root: folder of the artifacts; for Kubeflow a bucket's address.
+        base_path: folder of the versions; its name is the model's.
+        source: a preset, a handle or a path, as for `export.sources.loader.open_source`.
+        external_options: options of an external model, as on the command line.
+        options: export options; the SavedModel is pushed.
         gates: narrower bounds by metric, by kind of artifact.
-        pictures: a folder with `contents/` and `styles/` to measure on in place of the samples.
-        warmup_sizes: of the pictures that a server is warmed up with, as `serving.versions.warmup.parse_sizes` reads
-            them.
-        name: the pipeline's; by default the model's.
+        pictures: a folder with `contents/` and `styles/` for measurements instead of the samples.
+        warmup_sizes: sizes of the warmup pictures, as for `serving.versions.warmup.parse_sizes`.
+        name: name of the pipeline; by default the model's.
     """
 
     root: str
@@ -73,12 +72,12 @@ class Settings:
 
 
 def create_pipeline(settings: Settings, examples: Any = None, **options: Any) -> pipelines.Pipeline:
-    """Puts the pipeline together.
+    """Builds the pipeline.
 
     Args:
-        settings: what it makes.
-        examples: an ExampleGen component to measure on the pairs of, in place of the samples or a folder.
-        options: of `tfx.orchestration.pipeline.Pipeline`, such as `metadata_connection_config`.
+        settings: the settings.
+        examples: an ExampleGen component with pairs for measurements, instead of the samples or a folder.
+        options: options of `tfx.orchestration.pipeline.Pipeline`, such as `metadata_connection_config`.
 
     Returns:
         The pipeline, for any orchestrator of TFX.
@@ -99,7 +98,7 @@ def create_pipeline(settings: Settings, examples: Any = None, **options: Any) ->
 
 
 def exporting_components(settings: Settings) -> tuple[Any, Any, Any]:
-    """Makes the components up to the model that is pushed: StylizerSource, BundleExporter and WarmupWriter.
+    """Creates the components up to the pushed model: StylizerSource, BundleExporter and WarmupWriter.
 
     Raises:
         InputError: a setting is out of range, or a local source is not there.
@@ -108,7 +107,7 @@ def exporting_components(settings: Settings) -> tuple[Any, Any, Any]:
 
     options = settings.options
     if publishing.ARTIFACT not in options.formats:
-        raise InputError(f"the formats have no {publishing.ARTIFACT}, which is what is pushed: add it")
+        raise InputError(f"the formats have no {publishing.ARTIFACT}, which is pushed: add it")
     warmup.parse_sizes(settings.warmup_sizes)
     source = StylizerSource(
         source=settings.source,
@@ -121,7 +120,7 @@ def exporting_components(settings: Settings) -> tuple[Any, Any, Any]:
     exporter = BundleExporter(
         stylizer=source.outputs["model"],
         formats=list(options.formats),
-        # What the options leave to the method, the component does too.
+        # Options left to the method stay unset in the component.
         quantizations=list(options.quantizations or ()),
         sizes=[size or 0 for size in options.sizes or ()],
         max_size=options.max_size,
@@ -139,7 +138,7 @@ def exporting_components(settings: Settings) -> tuple[Any, Any, Any]:
 
 
 def pushing_components(settings: Settings, model: Any, bundle: Any, examples: Any = None) -> tuple[Any, Any]:
-    """Makes ParityEvaluator and Pusher, given the channels of a model and the bundle that it is from.
+    """Creates ParityEvaluator and Pusher, given the channels of a model and its bundle.
 
     Raises:
         InputError: a gate is wider than the project's own, or the pictures are not there.
@@ -157,10 +156,10 @@ def pushing_components(settings: Settings, model: Any, bundle: Any, examples: An
 
 
 def fingerprint(source: str) -> str:
-    """Returns the SHA-256 by which TFX's cache tells a preset or a local source; nothing for a handle."""
+    """Returns the SHA-256 of a preset or a local source for TFX's cache; empty for a handle."""
     if source in presets.names():
         return presets.provenance(source)["sha256"]
-    if hub.is_handle(source):  # names one version for good, and is not fetched to find out
+    if hub.is_handle(source):  # names a fixed version, and is not fetched
         return ""
     resolved = resolve_source(source)
     if resolved.kind == "bundle":
@@ -177,16 +176,16 @@ def _measured_on(settings: Settings, examples: Any) -> dict[str, Any]:
 
 
 def run_locally(settings: Settings) -> runs.Run:
-    """Runs the pipeline on this machine; what has not changed since an earlier run comes from the cache.
+    """Runs the pipeline on this machine; unchanged steps come from the cache.
 
     Args:
-        settings: what it makes; the root is a local folder.
+        settings: the settings, with a local root folder.
 
     Returns:
-        What was run, blessed and pushed.
+        The record of the run.
 
     Raises:
-        InputError: a setting is out of range, or a component was given something that it cannot use.
+        InputError: a setting is out of range, or an input of a component is unusable.
         WorkError: an artifact missed its gate while it was exported, or the disk is full.
     """
     if "://" in settings.root:
@@ -196,7 +195,7 @@ def run_locally(settings: Settings) -> runs.Run:
     local = dataclasses.replace(settings, root=str(root), base_path=str(Path(settings.base_path).resolve()))
     pipeline = create_pipeline(local)
     try:
-        # Makes the folder, so not before all else is known to be right.
+        # Creates the folder, so only after all checks.
         connection = metadata.sqlite_metadata_connection_config(str(root / METADATA_FILE))
     except OSError as error:
         raise InputError(f"{root}: cannot be created: {error.strerror}; choose a folder you may write to") from error
@@ -205,7 +204,7 @@ def run_locally(settings: Settings) -> runs.Run:
         LocalDagRunner().run(pipeline)
     except OSError as error:
         reason = error.strerror or error
-        raise WorkError(f"{root}: the run failed: {reason}; run it again: what is done is kept") from error
+        raise WorkError(f"{root}: the run failed: {reason}; run it again: completed steps are kept") from error
     return runs.last_run(connection, settings.pipeline_name)
 
 
@@ -213,7 +212,7 @@ def compile_for_kubeflow(settings: Settings, file: Path, image: str) -> None:
     """Writes the pipeline for Kubeflow Pipelines.
 
     Args:
-        settings: what it makes; root and base path are addresses that the cluster can write to.
+        settings: the settings, with root and base path as addresses that the cluster can write to.
         file: the YAML to write.
         image: a container that has styleport with its extra `tfx`.
 

@@ -1,4 +1,4 @@
-"""What a run of the pipeline did, as TFX's metadata has it."""
+"""Reads the results of a pipeline run from TFX's metadata."""
 
 import json
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ COMPLETE, CACHED = "complete", "cached"
 
 @dataclass(frozen=True)
 class Run:
-    """One run.
+    """A pipeline run.
 
     Attributes:
-        id: as the metadata has it.
+        id: id in the metadata.
         components: `complete` or `cached`, by the component's name.
-        blessed: the model keeps every gate, and answers.
-        failures: one line for each reason why it is not blessed.
-        pushed: the version that the model is in, pushed by this run or, where Pusher was cached, by an earlier one.
-        report: the report's page, where there is one.
+        blessed: the model passes every gate, and answers.
+        failures: a line for each reason why it is not blessed.
+        pushed: the version of the model, pushed by this run or, if Pusher was cached, by an earlier run.
+        report: the report's page, if there is one.
     """
 
     id: str
@@ -35,7 +35,7 @@ class Run:
 
 
 def last_run(connection: Any, pipeline: str) -> Run:
-    """Reads from the metadata what the last run of a pipeline did."""
+    """Reads the last run of a pipeline from the metadata."""
     with metadata.Metadata(connection) as handle:
         store = handle.store
         of_pipeline = store.get_context_by_type_and_name("pipeline", pipeline)
@@ -58,7 +58,7 @@ def _component(store: Any, execution: Any) -> str:
 
 
 def _outputs(store: Any, execution: Any) -> dict[str, Any]:
-    """The artifacts that an execution put out, by their type, whether it made or remembered them."""
+    """The artifacts that an execution put out, by their type, executed or cached."""
     kinds = {kind.id: kind.name for kind in store.get_artifact_types()}
     ids = [
         event.artifact_id

@@ -1,7 +1,7 @@
-"""Loads a version as a server does and answers one `image_bytes` request, in a process of its own.
+"""Loads a version as a server does and answers one `image_bytes` request, in a separate process.
 
 Run as `python -m serving.pipelines.tfx.smoke_test FOLDER`. The version's own warmup requests run first, as they do on
-TensorFlow Serving, which takes a version down whose warmup fails.
+TensorFlow Serving, which refuses a version whose warmup fails.
 """
 
 import io
@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 600
 
 
 def check(version: Path) -> str | None:
-    """Runs the smoke test in a fresh process, and returns in one line what went wrong; None where nothing did."""
+    """Runs the smoke test in a fresh process, and returns the failure in one line, or None."""
     command = [sys.executable, "-m", __name__, str(version)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
@@ -36,10 +36,10 @@ def check(version: Path) -> str | None:
 
 
 def answer(version: Path) -> None:
-    """Loads a version, runs its warmup requests, and has it paint one picture from bytes.
+    """Loads a version, runs its warmup requests, and paints a picture from bytes.
 
     Raises:
-        WorkError: it cannot be loaded, or its answer is no picture of the content's size.
+        WorkError: it cannot be loaded, or its answer is not a picture of the content's size.
     """
     from serving.server.models.loader import Servable, warm_up
     from serving.server.options import Limits, LoadOptions
@@ -54,9 +54,9 @@ def answer(version: Path) -> None:
         with Image.open(io.BytesIO(encoded), formats=["PNG"]) as picture:
             picture.load()
     except (ServingError, OSError, KeyError) as error:
-        raise WorkError(f"{SIGNATURE} gave no picture: {error}") from error
+        raise WorkError(f"{SIGNATURE} returned no picture: {error}") from error
     if picture.size[::-1] != SIZE:
-        raise WorkError(f"{SIGNATURE} gave a picture of {picture.size[::-1]}, not of {SIZE}")
+        raise WorkError(f"{SIGNATURE} returned a picture of {picture.size[::-1]}, not of {SIZE}")
 
 
 def _request(signature: Any) -> Any:
@@ -66,7 +66,7 @@ def _request(signature: Any) -> Any:
     ramp = np.linspace(0, 1, SIZE[0] * SIZE[1] * 3, dtype=np.float32).reshape(*SIZE, 3)
     request = predict_pb2.PredictRequest()
     request.model_spec.signature_name = SIGNATURE
-    # A model of one style takes a content alone.
+    # A model with a built-in style takes only a content.
     for name in signature.inputs:
         request.inputs[name].CopyFrom(tf.make_tensor_proto([images.encode_png(ramp)]))
     return request
@@ -77,7 +77,7 @@ def main() -> None:
     try:
         answer(Path(sys.argv[1]))
     except StyleportError as error:
-        # In one line, for the one that `check` reads is the last.
+        # In one line, because `check` reads the last line.
         sys.exit(one_line(error))
 
 

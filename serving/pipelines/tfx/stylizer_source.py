@@ -1,4 +1,4 @@
-"""StylizerSource: a stylizer enters the pipeline as a Model artifact."""
+"""StylizerSource: imports a stylizer into the pipeline as a Model artifact."""
 
 import json
 
@@ -9,7 +9,7 @@ from tfx.types import standard_artifacts
 from serving.pipelines.tfx import folders
 from toolkit.errors import InputError
 
-# Beside the float32 model: what a bundle's manifest says of its origin.
+# The origin for a bundle's manifest, beside the float32 model.
 SOURCE_FILE = "source.json"
 
 
@@ -22,19 +22,19 @@ def StylizerSource(  # noqa: N802 components are named like classes
     value_range: Parameter[str] = "",
     fingerprint: Parameter[str] = "",
 ) -> None:
-    """Brings a stylizer into the pipeline: the float32 model that everything later is held against.
+    """Imports a stylizer into the pipeline as the float32 reference.
 
     Args:
-        source: A preset, a TensorFlow Hub or Kaggle handle, a `.keras` file, or whatever else `styleport export` takes
-            as `--model`.
-        model: The float32 model as it was loaded, and `source.json` with where it comes from.
-        inputs: Of an external model: which input is which, such as `content=photo,style=painting`.
-        split_at: Of an external model: the tensor that is its bottleneck, or `none`.
-        value_range: Of an external model: its samples of black and white, such as `-1..1`.
-        fingerprint: The SHA-256 of a local source. Read by nothing but TFX's cache, which knows a file by its path.
+        source: A preset, a TensorFlow Hub or Kaggle handle, a `.keras` file, or another `--model` of `styleport
+            export`.
+        model: The float32 model as it was loaded, and its origin in `source.json`.
+        inputs: Input names of an external model, such as `content=photo,style=painting`.
+        split_at: Bottleneck tensor of an external model, or `none`.
+        value_range: Samples of black and white of an external model, such as `-1..1`.
+        fingerprint: SHA-256 of a local source, only for TFX's cache, which knows a file by its path.
 
     Raises:
-        InputError: There is no such model, it is damaged, or it is no stylizer.
+        InputError: There is no such model, it is damaged, or it is not a stylizer.
         WorkError: An address cannot be reached.
     """
     from export.sources.loader import open_source

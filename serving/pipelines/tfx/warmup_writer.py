@@ -1,4 +1,4 @@
-"""WarmupWriter: the model as it will stand in the base path, with warmup requests and its provenance."""
+"""WarmupWriter: adds warmup requests and provenance to the model."""
 
 import shutil
 
@@ -20,22 +20,22 @@ def WarmupWriter(  # noqa: N802
     model_name: Parameter[str],
     pipeline_name: Parameter[str],
 ) -> None:
-    """Adds to a model what a server warms up with, and where the model comes from.
+    """Adds warmup requests and provenance to a model.
 
     Both go to `assets.extra`: TensorFlow Serving runs `tf_serving_warmup_requests` before it calls a version AVAILABLE,
-    and `styleport lineage` reads `styleport.json`. It stands before ParityEvaluator, so that what is blessed is what is
-    pushed, to the last byte.
+    and `styleport lineage` reads `styleport.json`. It runs before ParityEvaluator, so that the blessed model is exactly
+    the pushed model.
 
     Args:
-        model: As BundleExporter gives it.
-        bundle: The bundle that the model is from.
+        model: From BundleExporter.
+        bundle: The model's bundle.
         warmed_model: The model with warmup requests and provenance, laid out as Pusher expects it.
-        sizes: Of the pictures in pixels, such as `256,640x480`, or `none`.
+        sizes: Sizes of the pictures in pixels, such as `256,640x480`, or `none`.
         model_name: Its name on the server, the last part of the base path.
         pipeline_name: For the provenance.
 
     Raises:
-        InputError: A size is out of range, or there are more requests than a server takes.
+        InputError: A size is out of range, or there are more requests than a server accepts.
     """
     from serving.versions import publishing, warmup
     from toolkit import manifest as manifests
@@ -50,6 +50,6 @@ def WarmupWriter(  # noqa: N802
         manifest = manifests.read(origin)
         record = manifests.artifact(manifest, publishing.ARTIFACT)
         count = warmup.write(version, record["signatures"], warmup.parse_sizes(sizes), model_name)
-        # The last parts of the address name the execution in the metadata, and nothing of the machine.
+        # The last parts of the address identify the execution in the metadata, without details of the machine.
         run = {"by": f"pipeline {pipeline_name}", "execution": "/".join(warmed_model.uri.rsplit("/", 3)[1:])}
         publishing.write_provenance(version, origin, manifest, record, count, run)

@@ -1,4 +1,4 @@
-"""How requests are run: each by itself, or joined into batches along dimension 0.
+"""Runs requests individually, or joined into batches along dimension 0.
 
 The options are those of TensorFlow Serving's batching parameters. The server's `app` and `predict` import it.
 """

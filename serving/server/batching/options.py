@@ -1,4 +1,4 @@
-"""The batching parameters, with what a file leaves out filled in."""
+"""The batching parameters, with defaults for missing values."""
 
 import os
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """BatchingParameters with what is unset filled in.
+    """BatchingParameters with defaults for unset values.
 
     Attributes:
-        max_batch_size: the largest request taken, and the largest batch run unless large requests are split.
-        timeout_seconds: that a request waits for others while a thread is free.
-        max_enqueued_batches: that wait in one queue.
-        num_threads: batches that run at the same time.
+        max_batch_size: the largest request, and the largest batch unless large requests are split.
+        timeout_seconds: time that a request waits for others while a thread is free.
+        max_enqueued_batches: maximum number of batches that wait in a queue.
+        num_threads: number of batches that run concurrently.
         thread_pool_name: a label of the metrics.
-        allowed_sizes: batches are filled up to one of these.
-        pad: requests of different shapes are padded to the largest instead of refused.
-        split: requests may be spread over several batches.
+        allowed_sizes: batches are padded to one of these sizes.
+        pad: pad requests of different shapes to the largest instead of refusing them.
+        split: spread requests over several batches if necessary.
         max_execution_size: the largest batch that is run.
     """
 

@@ -1,4 +1,4 @@
-"""Requests joined along dimension 0, run once, and taken apart again: the batching of TensorFlow Serving.
+"""Batching as in TensorFlow Serving: requests are joined along dimension 0, run once, and split again.
 
 A queue for each signature and set of outputs, a pool of threads shared by all of them, and the fields of
 BatchingParameters with their meaning in tensorflow/core/kernels/batching_util/shared_batch_scheduler.h.
@@ -49,14 +49,14 @@ class BatchScheduler:
 
     Args:
         options: the batching parameters.
-        by_shape: requests of different shapes are kept in queues of their own, so that they never meet.
-        metrics: where batches are counted.
+        by_shape: keep requests of different shapes in separate queues, so that they are never joined.
+        metrics: counts the batches.
     """
 
     def __init__(self, options: BatchOptions, by_shape: bool, metrics: Metrics) -> None:
         self._options, self._by_shape, self._metrics = options, by_shape, metrics
         self._threads = ThreadPoolExecutor(options.num_threads, thread_name_prefix=options.thread_pool_name)
-        # Reading and writing tensors takes the interpreter's lock: more threads would not go faster.
+        # Reading and writing tensors holds the interpreter's lock: more threads would not be faster.
         self._codecs = ThreadPoolExecutor(2, thread_name_prefix="codec")
         self._idle = options.num_threads
         self._queues: dict[Hashable, deque[_Batch]] = {}
@@ -128,7 +128,7 @@ class BatchScheduler:
         return [first] + [largest] * (rest // largest) + ([rest % largest] if rest % largest else [])
 
     async def _abandon(self, tasks: list[_Task]) -> None:
-        """Takes tasks out of batches that have not started, and waits for those that have."""
+        """Removes tasks from batches that have not started, and waits for the others."""
         for queue in self._queues.values():
             for batch in queue:
                 batch.tasks = [task for task in batch.tasks if task not in tasks or not task.future.cancel()]
@@ -140,7 +140,7 @@ class BatchScheduler:
                 task.future.exception()
 
     def _dispatch(self) -> None:
-        """Gives batches to free threads: closed ones, and those whose first request has waited long enough."""
+        """Assigns batches to free threads: full batches, and batches whose first request has waited long enough."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -192,7 +192,7 @@ class BatchScheduler:
         deadlines = [task.deadline for task in batch.tasks]
         timeout = None
         if None not in deadlines:
-            # The latest one: the others' clients have their answer from the deadline itself.
+            # The latest deadline: the clients of earlier deadlines are answered when those pass.
             timeout = max(deadline for deadline in deadlines if deadline is not None) - time.perf_counter()
             if timeout <= 0:
                 raise ServingError("DEADLINE_EXCEEDED", "Batch timeout exceeded before it was run")
@@ -232,14 +232,14 @@ class BatchScheduler:
                     "have equal dimensions starting with the first dim.",
                 )
             if total > batch.size:
-                # A row that is known to be valid fills the batch up to an allowed size.
+                # Pads the batch with a valid row up to an allowed size.
                 row = next(array for array in arrays if len(array))[:1]
                 arrays += [row] * (total - batch.size)
             merged[name] = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
         return merged
 
     def close(self) -> None:
-        """Lets the threads go."""
+        """Stops the threads."""
         self._threads.shutdown(wait=False)
         self._codecs.shutdown(wait=False)
 

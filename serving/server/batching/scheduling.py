@@ -1,4 +1,4 @@
-"""How requests are run: each by itself, or in batches."""
+"""Runs requests, individually or in batches."""
 
 import time
 from collections.abc import Callable
@@ -16,14 +16,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PredictJob(Generic[T]):
-    """A request and all that it takes to answer it.
+    """A request with everything needed to answer it.
 
     Attributes:
-        model: its name.
-        servable: the model.
+        model: name of the model.
+        servable: the loaded model.
         read: reads the request's tensors; called in a thread.
-        write: makes the answer; called in a thread.
-        deadline: on the clock of time.perf_counter, or None.
+        write: creates the answer; called in a thread.
+        deadline: time of time.perf_counter, or None.
     """
 
     model: str
@@ -33,7 +33,7 @@ class PredictJob(Generic[T]):
     deadline: float | None
 
     def remaining(self) -> float | None:
-        """Returns the seconds to the deadline, None where there is none; DEADLINE_EXCEEDED where it has passed."""
+        """Returns the seconds to the deadline, or None without a deadline; raises DEADLINE_EXCEEDED after it."""
         if self.deadline is None:
             return None
         left = self.deadline - time.perf_counter()
@@ -46,16 +46,16 @@ class Scheduler(Protocol):
     """Runs requests on loaded models."""
 
     async def answer(self, job: PredictJob[T]) -> T:
-        """Answers one request with what its `write` makes of the outputs."""
+        """Answers a request with the result of its `write` on the outputs."""
         ...
 
     def close(self) -> None:
-        """Lets the threads go."""
+        """Stops the threads."""
         ...
 
 
 class DirectScheduler:
-    """Runs each request by itself, a few at the same time, from tensors to answer in one thread."""
+    """Runs each request individually, a few concurrently, from tensors to answer in one thread."""
 
     def __init__(self, running: int, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -76,5 +76,5 @@ class DirectScheduler:
         return await in_thread(self._threads, work)
 
     def close(self) -> None:
-        """Lets the threads go."""
+        """Stops the threads."""
         self._threads.shutdown(wait=False)

@@ -1,6 +1,6 @@
 """PredictionService and ModelService over gRPC, with the official messages.
 
-Answers are written straight to the wire. The server's `app` imports it, and `http` for what both answer alike.
+Answers are written straight to the wire. The server's `app` imports it, and `http` for answers that both share.
 """
 
 from toolkit.public_names import on_first_use

@@ -1,4 +1,4 @@
-"""gRPC messages on their way: gRPC keeps what has come of each, and would wait for the rest without end."""
+"""Limits the arrival of gRPC messages: gRPC buffers partial messages, and would wait for the rest forever."""
 
 import asyncio
 import time
@@ -9,16 +9,16 @@ import grpc
 from serving.server.limits import no_message
 from serving.server.status import ServingError
 
-# How many may be on their way for longer than a moment: each takes memory, up to the size of the largest.
+# Maximum number of slowly arriving messages: each may take memory up to the message limit.
 MAX_SLOW = 16
 _MOMENT = 0.5
 
 
 class Arrivals:
-    """Reads the one message of each call.
+    """Reads the single message of each call.
 
     Args:
-        seconds: within which it arrives.
+        seconds: time limit of its arrival.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -29,14 +29,11 @@ class Arrivals:
         """Reads a message.
 
         Args:
-            context: of the call.
-
-        Returns:
-            Its bytes.
+            context: context of the call.
 
         Raises:
-            ServingError: DEADLINE_EXCEEDED, it is late; RESOURCE_EXHAUSTED, it is slow, and so are too many others;
-                INTERNAL, there is none.
+            ServingError: DEADLINE_EXCEEDED, it is late; RESOURCE_EXHAUSTED, it and too many others are slow; INTERNAL,
+                there is no message.
         """
         reading = asyncio.ensure_future(context.read())
         self._awaited += 1

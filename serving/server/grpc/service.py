@@ -48,7 +48,7 @@ def model_metadata(manager: ModelManager, spec: Any) -> Any:
 
 
 def model_status(manager: ModelManager, spec: Any) -> Any:
-    """Tells the states of a model's versions as a GetModelStatusResponse."""
+    """Reports the states of a model's versions as a GetModelStatusResponse."""
     response = get_model_status_pb2.GetModelStatusResponse()
     for version in manager.status(spec):
         response.model_version_status.add(
@@ -93,7 +93,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             self._metrics.request(request.model_spec.name, code, time.perf_counter() - started, "Predict", "GRPC")
 
     def _predict_response(self, version: ServedVersion, call: Call, outputs: Arrays) -> bytes:
-        """Makes the answer to a PredictRequest, telling which version gave it."""
+        """Creates the answer to a PredictRequest, with the version that computed it."""
         spec = model_pb2.ModelSpec(name=version.model, signature_name=call.signature)
         spec.version.value = version.number
         return wire.predict_response(spec, outputs, self._as_content)
@@ -127,7 +127,7 @@ def _needs_spec(request: Any) -> None:
 
 
 def unimplemented(method: str) -> ServingError:
-    """Returns the error for a method that only TensorFlow Serving itself has."""
+    """Returns the error for a method that only TensorFlow Serving implements."""
     return ServingError("UNIMPLEMENTED", f"{method} is not implemented by this server: use Predict")
 
 
@@ -135,15 +135,15 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     """GetModelStatus and HandleReloadConfigRequest.
 
     Args:
-        manager: has the models.
-        allow_reload: the configuration may be replaced, by any client.
+        manager: manages the models.
+        allow_reload: any client may replace the configuration.
     """
 
     def __init__(self, manager: ModelManager, allow_reload: bool) -> None:
         self._manager, self._allow_reload = manager, allow_reload
 
     async def GetModelStatus(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Tells the states of a model's versions."""
+        """Reports the states of a model's versions."""
         _needs_spec(request)
         return model_status(self._manager, request.model_spec)
 
@@ -165,14 +165,14 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 
 class SafeHandlers(grpc.aio.ServerInterceptor):
-    """Turns whatever a method raises into a code and a message, and refuses bytes that are no message, or too much.
+    """Converts exceptions of methods to a code and a message, and refuses malformed and too large messages.
 
-    Methods answer with their message, or with its bytes. gRPC reads a method's one message without a deadline unless
-    the client sets one; here, it is read as a stream of one, which the client must send in time.
+    Methods answer with their message, or with its bytes. gRPC reads a method's single message without a deadline unless
+    the client sets it; here it is read as a stream of one message, which the client must send in time.
 
     Args:
-        limits: of requests.
-        held: what all requests hold together.
+        limits: limits of requests.
+        held: bytes that all requests hold together.
     """
 
     def __init__(self, limits: Limits, held: HeldBytes) -> None:
@@ -190,14 +190,14 @@ class SafeHandlers(grpc.aio.ServerInterceptor):
                 with self._held.share() as share:
                     request = await self._request(handler.request_deserializer, context, share)
                     answered = await handler.unary_unary(request, context)
-                # An answer that is bytes was made by a thread, where the event loop need not wait for it.
+                # An answer in bytes was serialized in a thread, without blocking the event loop.
                 return answered if isinstance(answered, bytes) else handler.response_serializer(answered)
 
         async def stream(_: Any, context: Any) -> None:
             async with self._refusing(handler_call_details.method, context):
                 with self._held.share() as share:
                     request = await self._request(handler.request_deserializer, context, share)
-                # What streams holds nothing.
+                # Streams hold no bytes.
                 await handler.unary_stream(request, context)
 
         if handler.unary_stream:
@@ -208,7 +208,7 @@ class SafeHandlers(grpc.aio.ServerInterceptor):
     async def _refusing(self, method: str, context: Any) -> AsyncIterator[None]:
         try:
             yield
-        except grpc.aio.AbortError:  # the health service has answered by itself
+        except grpc.aio.AbortError:  # the health service has answered itself
             raise
         except Exception as error:
             failure = from_exception(error)

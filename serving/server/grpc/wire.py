@@ -1,6 +1,6 @@
-"""Answers written straight to the wire: what a model computed is copied once, from its memory into the message.
+"""Serializes answers directly: a model's output is copied only once, from its memory into the message.
 
-Through the messages' own fields it would be copied five times. What is written is what they would serialize to
+The messages' own fields would copy it five times. The result equals their serialization
 (protobuf.dev/programming-guides/encoding), in the order of the fields' numbers.
 """
 
@@ -33,10 +33,10 @@ _Parts = list[bytes | memoryview]
 
 
 def predict_response(spec: Any, outputs: Mapping[str, np.ndarray], as_content: bool = False) -> bytes:
-    """Writes a PredictResponse, its values in the typed fields as the C++ server has them, or as raw content.
+    """Writes a PredictResponse, its values in the typed fields as in the C++ server, or as raw content.
 
     Raises:
-        ServingError: UNIMPLEMENTED, an array is of a type that no response carries.
+        ServingError: UNIMPLEMENTED, an array has a type that responses do not support.
     """
     from tensorflow_serving.apis import predict_pb2
 
@@ -49,7 +49,7 @@ def predict_response(spec: Any, outputs: Mapping[str, np.ndarray], as_content: b
 
 
 def tensor(array: np.ndarray, as_content: bool = False) -> _Parts:
-    """Writes a TensorProto, in parts that are still to be joined; see `predict_response`."""
+    """Writes a TensorProto, in parts to be joined; see `predict_response`."""
     import tensorflow as tf
     from tensorflow.core.framework import tensor_pb2
 

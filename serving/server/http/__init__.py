@@ -1,6 +1,6 @@
 """The REST API of TensorFlow Serving over HTTP: requests in JSON, answers in JSON, and the Prometheus page.
 
-What comes from outside is bounded before it is read. The server's `app` imports it.
+External data is limited before it is read. The server's `app` imports this room.
 """
 
 from toolkit.public_names import on_first_use

@@ -1,8 +1,8 @@
-"""Which HTTP requests are answered by where they come from: none that a foreign web page had a browser send.
+"""Refuses HTTP requests that a foreign web page made a browser send.
 
-A browser sends what a page asks it to send, to this machine, too. It names the page in `Origin`, and in `Host` the name
-under which the page reached the server. With DNS rebinding, a foreign page's own name is made to lead to this machine:
-to the browser, such a page is of the same origin, and only `Host` tells. An address cannot be rebound.
+A browser sends requests for a page, also to this machine. It names the page in `Origin`, and in `Host` the name under
+which the page reached the server. With DNS rebinding, a foreign page's own name leads to this machine: the browser then
+sees the same origin, and only `Host` shows it. An address cannot be rebound.
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ _HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[^\[\]:/@\s]+)(?::[0-9]{0,5})?", re.IGNOR
 
 
 class Callers:
-    """Decides by the headers `Host` and `Origin`.
+    """Checks requests by the headers `Host` and `Origin`.
 
     Args:
         bound: the address that the server listens on.
@@ -31,11 +31,11 @@ class Callers:
         self._any_host, self._any_origin = ANY_HOST in allowed, any_origin
         self._names = {_plain(name) for name in ("localhost", bound, socket.gethostname(), *allowed)}
         address = _address(_plain(bound))
-        # Whoever listens on all addresses is called by any of them.
+        # A server on all addresses can be called by any of them.
         self._any_address = address is not None and address.is_unspecified
 
     def check(self, headers: Sequence[tuple[bytes, bytes]], preflight: bool) -> None:
-        """Refuses what a foreign web page may have sent; a preflight only asks what a page may do, and is told."""
+        """Refuses what a foreign web page may have sent; preflights are answered."""
         hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
         for host in hosts:
             if not self._is_own(host):
@@ -67,13 +67,13 @@ class Callers:
 
 
 def _without_port(host: str) -> str | None:
-    """The name or address in a Host header, or None where it has not the form of one (RFC 9110, section 7.2)."""
+    """The name or address in a Host header, or None if it is malformed (RFC 9110, section 7.2)."""
     match = _HOST.fullmatch(host)
     return _plain(match[1]) if match else None
 
 
 def _plain(name: str) -> str:
-    """A name as it is compared: of one case, without the brackets of an address and the dot that ends a full name."""
+    """Normalizes a name: lower case, without the brackets of an address and the final dot."""
     name = name.lower()
     if name.startswith("[") and name.endswith("]"):
         return name[1:-1]

@@ -1,4 +1,4 @@
-"""HTTP connections that neither wait for ever nor hold without bound: what uvicorn leaves to the proxy before it."""
+"""Adds timeouts and limits to HTTP connections, which uvicorn leaves to a proxy in front of it."""
 
 import asyncio
 from typing import Any, cast
@@ -8,24 +8,25 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from serving.server.logs import now_and_then
 
 MAX_HEADER_BYTES = 64 << 10
-# What a header takes beside its own bytes.
+# Overhead of a header beside its own bytes.
 _HEADER_COST = 256
-# Of requests that were sent before the answers to those before them. What was read is parsed at once.
+# Maximum number of pipelined requests, which are parsed at once.
 MAX_PIPELINED = 16
-# What a client takes of an answer within the time that it has to send a request.
+# Bytes of an answer that a client must accept within the receive timeout.
 _TAKEN_BYTES = 1 << 20
 
 
 class _RefusedError(Exception):
-    """Stops the parser, which would go on to the end of what was read."""
+    """Stops the parser, which would continue to the end of the data."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with bounds.
+    """uvicorn's protocol with timeouts and limits.
 
     Attributes:
         receive_timeout: seconds for a client to send the next head, and to take the next piece of an answer.
-        max_connections: how many are open; one more closes the one that has waited longest for its client.
+        max_connections: maximum number of open connections; a further one closes the one that waits longest for its
+            client.
     """
 
     receive_timeout = 30.0
@@ -53,7 +54,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parses what came, and refuses a head, trailers or blank lines without end."""
+        """Parses what came, and refuses endless heads, trailers or blank lines."""
         self._unseen_bytes += len(data)
         super().data_received(data)
         if self._unseen_bytes > MAX_HEADER_BYTES:
@@ -89,7 +90,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_response_complete(self) -> None:
-        """Begins to wait for the next head, and for the client to take what it was answered."""
+        """Begins to wait for the next head, and for the client to accept its answer."""
         super().on_response_complete()
         if self.cycle.response_complete and not self._in_head and not self.transport.is_closing():
             self._expect_head()
@@ -97,12 +98,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._expect_taken()
 
     def send_400_response(self, msg: str) -> None:
-        """Answers what cannot be parsed, unless it was answered already."""
+        """Answers a malformed request, unless it was answered already."""
         if not self.transport.is_closing():
             super().send_400_response(msg)
 
     def _unsupported_upgrade_warning(self) -> None:
-        # What follows is of a protocol that is not spoken here, whether the client knows or not.
+        # The following data belongs to an unsupported protocol.
         if self.cycle:
             self.cycle.keep_alive = False
 
@@ -122,7 +123,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._sending = None
 
     def _expect_taken(self, before: int | None = None) -> None:
-        """Drops a client that does not take its answer, which would be held for it."""
+        """Disconnects a client that does not accept its answer."""
         left = self.transport.get_write_buffer_size()
         if before is not None and left > max(0, before - _TAKEN_BYTES):
             self._drop()
@@ -135,7 +136,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
 
     def _make_way(self) -> None:
-        """Keeps to the number of connections: whoever opens many of them and is silent does not keep others out."""
+        """Enforces the number of connections: clients with many silent connections cannot keep others out."""
         open_connections = [
             protocol for protocol in cast("set[BoundedProtocol]", self.connections) if not protocol._is_dropped
         ]
@@ -163,18 +164,18 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, status: str) -> None:
         if self.transport.is_closing():
             return
-        # Between two requests nothing is said: the client would take it for the answer to its next one.
+        # Nothing is sent between requests: the client would take it for the answer to its next request.
         if self.cycle is None or self._in_head or not self.cycle.response_complete:
             self.transport.write(f"HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
         self.transport.close()
 
 
 def bounded_protocol(seconds: float, connections: int) -> type[BoundedProtocol]:
-    """Makes the protocol of a server.
+    """Creates the protocol class of a server.
 
     Args:
-        seconds: for a client to send the next head, and to take the next piece of an answer.
-        connections: how many are open at the same time.
+        seconds: time for a client to send the next head, and to accept the next part of an answer.
+        connections: maximum number of open connections.
 
     Returns:
         A class for `uvicorn.Config(http=...)`.

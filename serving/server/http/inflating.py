@@ -1,13 +1,13 @@
-"""Decompresses bodies in time that grows with their size alone, whatever members they consist of."""
+"""Decompresses gzip bodies in time proportional to their size, however many members they have."""
 
 import time
 import zlib
 
 from serving.server.status import ServingError, invalid
 
-# Blocked gzip has a member for each 64 KiB, so this is far beyond a body of any size that is taken.
+# Blocked gzip has a member for each 64 KiB, so this is far more than any accepted body needs.
 MAX_MEMBERS = 1 << 14
-# What follows a member is handed back as a copy: the first piece of each is small, for members may be of a few bytes.
+# zlib copies the data after a member, so the first piece is small: members may have only a few bytes.
 _FIRST_PIECE, _LARGEST_PIECE, _LARGEST_OUTPUT = 1 << 9, 1 << 18, 1 << 22
 
 
@@ -19,9 +19,9 @@ class TooLargeError(ServingError):
 
 
 def inflate(body: bytes | bytearray, limit: int, deadline: float | None = None) -> bytearray:
-    """Decompresses a gzip body, and gives up as soon as it is larger, or takes longer, than allowed.
+    """Decompresses a gzip body, and stops as soon as it exceeds the size limit or the deadline.
 
-    It may be of several members. `deadline` is on the clock of time.perf_counter; None is never.
+    It may have several members. `deadline` is a time of time.perf_counter, or None.
 
     Raises:
         TooLargeError: there are more bytes than `limit`.
@@ -41,7 +41,7 @@ def inflate(body: bytes | bytearray, limit: int, deadline: float | None = None) 
 
 
 def _add_member(output: bytearray, data: memoryview, place: int, limit: int, deadline: float | None) -> int:
-    """Appends what a member decompresses to, and returns where the next one begins."""
+    """Appends a decompressed member, and returns the start of the next."""
     member, piece, has_more = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16), _FIRST_PIECE, False
     while not member.eof:
         if deadline is not None and time.perf_counter() > deadline:
@@ -53,7 +53,7 @@ def _add_member(output: bytearray, data: memoryview, place: int, limit: int, dea
             given = data[place : place + piece]
             place += len(given)
             piece = min(4 * piece, _LARGEST_PIECE)
-        # Never more at once than fits, nor so much that the deadline is seen late.
+        # Small enough to fit, and to check the deadline often.
         most = min(limit - len(output) + 1, _LARGEST_OUTPUT)
         inflated = member.decompress(given, most)
         has_more = len(inflated) == most

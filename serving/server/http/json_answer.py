@@ -14,10 +14,10 @@ _SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 def write_predict(outputs: Arrays, row: bool) -> str:
-    """Writes a Predict answer: `predictions`, one item an instance, for `row`, else `outputs`.
+    """Writes a Predict answer: `predictions`, with an item per instance, for `row`, else `outputs`.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, the outputs cannot be determined in this form, or a type not in JSON.
+        ServingError: INVALID_ARGUMENT, the outputs do not fit this form, or a type is not supported in JSON.
     """
     if not outputs:
         raise invalid("Cannot convert empty tensor map to JSON")
@@ -48,7 +48,7 @@ def _named(values: dict[str, str]) -> str:
 
 
 def _nested(leaves: list[str], shape: tuple[int, ...], outer: int = 0) -> list[str]:
-    """Brackets a flat list of values into the shape, leaving that many outer dimensions as list items."""
+    """Brackets a flat list of values into the shape, with `outer` dimensions as list items."""
     for axis in range(len(shape) - 1, outer - 1, -1):
         size, groups = shape[axis], math.prod(shape[:axis])
         leaves = ["[" + ", ".join(leaves[group * size : (group + 1) * size]) + "]" for group in range(groups)]
@@ -74,7 +74,7 @@ def _short(kind: np.dtype) -> str:
 
 
 def _decimals(array: np.ndarray, values: list[float]) -> list[str]:
-    """Six digits where these are the very number, otherwise as many as it takes: as the C++ server writes them."""
+    """Six digits if these are exact, otherwise as many as necessary, as in the C++ server."""
     digits = 9 if array.dtype == np.float32 else 17
     short = [f"{value:g}" for value in values]
     exact = (np.array(short, np.float64).astype(array.dtype) == array).tolist()

@@ -12,7 +12,7 @@ from serving.server.models.loader import DEFAULT_SIGNATURE, Arrays, Call, Servab
 from serving.server.options import Limits
 from serving.server.status import ServingError, invalid
 
-# Whether a number may be there that no double holds: those are looked at one by one, which takes twice as long.
+# Whether a number may exceed a double: such texts are checked number by number, which takes twice as long.
 _LARGE = re.compile(r"[eE]\+?[0-9]{2}|[0-9]{300}")
 _SPACE = " \t\n\r"
 _SPACES = re.compile(f"[{_SPACE}]*")
@@ -20,19 +20,19 @@ _SHOWN_NAME = 200
 
 
 def parse(body: bytes | bytearray, max_values: int) -> dict[str, Any]:
-    """Parses a body whose top level is an object, with what rapidjson takes and refuses (util/json_tensor.cc).
+    """Parses a body whose top level is an object, with the rules of rapidjson (util/json_tensor.cc).
 
-    `NaN`, `Infinity` and `-Infinity` are numbers, and numbers that no double holds are none. A byte-order mark is
+    `NaN`, `Infinity` and `-Infinity` are numbers, and numbers beyond a double are refused. A byte-order mark is
     skipped, a null character ends the text, and of equal keys the first counts.
 
     Args:
         body: JSON.
-        max_values: how many values it may have, each of which takes memory.
+        max_values: maximum number of values, each of which takes memory.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, it is no JSON, too deep, has too many values, or is no object.
+        ServingError: INVALID_ARGUMENT, it is not JSON or not an object, too deep, or has too many values.
     """
-    # Each value but the first follows one of these, or is in brackets of its own.
+    # Each value except the first follows one of these, or starts brackets.
     if sum(map(body.count, (b",", b"[", b"{", b":"))) > max_values:
         raise invalid(f"Request body has more than {max_values} JSON values (--max_json_values)")
     # Strings may be any bytes at all.
@@ -78,10 +78,10 @@ def _integer(text: str) -> int | float:
 
 
 def read_predict(body: bytes | bytearray, servable: Servable, limits: Limits) -> Call:
-    """Reads a Predict body as a request of all outputs, and keeps the limits before it takes memory for tensors.
+    """Reads a Predict body as a request for all outputs; checks the limits before allocating tensors.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, or UNIMPLEMENTED for an input type that JSON does not carry.
+        ServingError: INVALID_ARGUMENT, or UNIMPLEMENTED for an input type that JSON does not support.
     """
     document = parse(body, limits.max_json_values)
     name = document.get("signature_name", DEFAULT_SIGNATURE)
@@ -144,7 +144,7 @@ class _Tensors:
         return {alias: column.array(self._limits, len(instances)) for alias, column in columns.items()}
 
     def _add_row(self, columns: dict[str, "InputColumn"], item: dict[str, Any], position: int, objects: bool) -> None:
-        # The real server takes both values, and shifts those of the rows that follow.
+        # The real server accepts both values, and shifts those of the following rows.
         if isinstance(item, Repeated):
             raise invalid(f"Failed to process element: {position} of 'instances' list. A key of it is there twice")
         for alias, value in item.items():

@@ -32,11 +32,11 @@ _FLOATS: dict[str, Any] = {"float": np.float32, "double": np.float64}
 
 
 class Repeated(dict[str, Any]):
-    """An object that has a key twice; the first value is the one that counts."""
+    """An object with a duplicate key; the first value counts."""
 
 
 def is_named(value: Any) -> bool:
-    """Whether a value is an object of named inputs, rather than a tensor or one base64 string."""
+    """Whether a value is an object of named inputs, not a tensor or a base64 string."""
     return isinstance(value, dict) and not is_base64(value)
 
 
@@ -46,7 +46,7 @@ def is_base64(value: Any) -> bool:
 
 
 class InputColumn:
-    """The values of one input, of one instance after the other."""
+    """The values of one input, instance by instance."""
 
     def __init__(self, alias: str, info: Any) -> None:
         self._alias, self._dtype = alias, type_name(info.dtype)
@@ -58,7 +58,7 @@ class InputColumn:
         """Adds one instance, or the whole tensor.
 
         Raises:
-            ServingError: it is no tensor of this type, or of another shape than those before.
+            ServingError: it is not a tensor of this type, or differs from the previous shapes.
         """
         shape = _dense_shape(value)
         if self._shape is None:
@@ -91,11 +91,11 @@ class InputColumn:
             self._fill(item, level + 1, shape)
 
     def array(self, limits: Limits, rows: int | None = None) -> np.ndarray:
-        """Returns what was added as one array: that of so many instances, or the whole tensor."""
+        """Returns the added values as one array, of `rows` instances or of the whole tensor."""
         shape = (self._shape or []) if rows is None else [rows, *(self._shape or [])]
         check_elements(self._alias, shape, limits)
         dtype: Any = object if self._dtype == "string" else _FLOATS.get(self._dtype, self._dtype)
-        # A double that no float32 holds is infinite, as in C++.
+        # A double beyond float32 becomes infinite, as in C++.
         with np.errstate(over="ignore"):
             return np.array(self._values, dtype).reshape(shape)
 
@@ -115,7 +115,7 @@ def _bracketed(shape: list[int]) -> str:
 
 
 def _converter(dtype: str) -> Callable[[list[Any]], list[Any]]:
-    """Returns what turns a list of JSON values into values of a type, or raises for the first that does not fit."""
+    """Returns a function that converts JSON values to a type, and raises for the first that does not fit."""
     if dtype == "string":
         return lambda values: [_string(value) for value in values]
     if dtype in _FLOATS:
@@ -172,7 +172,7 @@ def _string(value: Any) -> bytes:
 
 
 def shown(value: Any) -> str:
-    """A value as JSON for an error, cut short without being written out in full."""
+    """Formats a value as JSON for an error message, truncated."""
     if isinstance(value, (list, str)):
         value = value[: 8 if isinstance(value, list) else _SHOWN]
     elif isinstance(value, dict):

@@ -30,7 +30,7 @@ from serving.server.options import Limits
 from serving.server.predict import Predictor
 from serving.server.status import HTTP_STATUS, ServingError, from_exception, invalid
 
-# Names are matched as they were sent, and percent-decoded afterwards (model_servers/http_rest_api_util.cc).
+# Names are matched as sent, and percent-decoded afterwards (model_servers/http_rest_api_util.cc).
 _CHOICE = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _PREDICTION = re.compile(
     r"/v1/models/(?P<model>[^/:]+)" + _CHOICE + r":(?P<method>classify|regress|predict)", re.IGNORECASE | re.ASCII
@@ -38,7 +38,7 @@ _PREDICTION = re.compile(
 _STATUS = re.compile(
     r"/v1/models(?:/(?P<model>[^/:]+))?" + _CHOICE + r"(?:/(?P<metadata>metadata))?", re.IGNORECASE | re.ASCII
 )
-# What libevent takes in a URL.
+# Maximum URL length of libevent.
 _URL = re.compile(r"(?:[!$&-;=?-Z_a-z~]|%[0-9A-F]{2})+", re.IGNORECASE | re.ASCII)
 _ORIGIN = re.compile("https?://")
 _CORS = {
@@ -52,7 +52,7 @@ _INT64_MAX = 2**63 - 1
 class RestApi:
     """Answers HTTP requests.
 
-    `metrics_path` is that of the Prometheus page. With `cors`, web pages of any origin may read the answers.
+    `metrics_path` is the path of the Prometheus page. With `cors`, web pages of any origin may read the answers.
     """
 
     def __init__(
@@ -71,10 +71,10 @@ class RestApi:
         self._metrics_path, self._cors = metrics_path, cors
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answers one request, whatever happens."""
+        """Answers a request, even after errors."""
         request = Request(scope, receive)
         path = scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or scope["path"]
-        # A query is no part of the API: the real server takes it for the end of the path.
+        # The API has no queries: the real server treats them as part of the path.
         if query := scope["query_string"].decode("latin-1"):
             path += "?" + query
         if refused := self._refused(request):
@@ -97,7 +97,7 @@ class RestApi:
         return None
 
     async def _counted(self, request: Request, path: str) -> Response:
-        """Answers, and counts the answer (model_servers/http_server.cc)."""
+        """Answers a request and counts the answer (model_servers/http_server.cc)."""
         started = time.perf_counter()
         match = _match(request.method, path)
         # GETs have no method in their path, and probes are GETs.
@@ -134,7 +134,7 @@ class RestApi:
             raise invalid("Missing model name in request.")
         spec = _spec(match)
         if request.method == "GET":
-            # Another spelling of `metadata` is taken, and ignored.
+            # Another spelling of `metadata` is accepted and ignored.
             return _json(self._metadata(spec) if match["metadata"] == "metadata" else self._status(spec))
         if match["method"] in ("classify", "regress"):
             raise unimplemented(match["method"].capitalize())
@@ -195,7 +195,7 @@ class _SlowSenderError(ServingError):
 
 
 class _WordlessError(ServingError):
-    """A failure whose message the real server keeps to itself: the body of its answer is empty."""
+    """A failure for which the real server sends an empty body."""
 
 
 def _predictions(version: ServedVersion, call: Call, outputs: Arrays) -> str:
@@ -242,5 +242,5 @@ def _error_response(error: ServingError) -> Response:
 
 
 def application(api: RestApi) -> Starlette:
-    """Returns the ASGI application; every path goes to the API, whose rules no router has."""
+    """Returns the ASGI application; all paths go to the API, whose rules routers do not support."""
     return Starlette(routes=[Mount("/", app=api)])

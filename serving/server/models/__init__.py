@@ -1,6 +1,6 @@
-"""The models that the server keeps loaded: their versions through each state, their labels, and who waits for them.
+"""The server's models: loading, version states, labels, and waiting for availability.
 
-A version is loaded as TensorFlow Serving loads it. The protocols, `predict` and `batching` import it.
+Versions are loaded as in TensorFlow Serving. The protocols, `predict` and `batching` import it.
 """
 
 from toolkit.public_names import on_first_use

@@ -1,4 +1,4 @@
-"""Waiting for models: until one version of each is AVAILABLE, or one has failed for good."""
+"""Waiting for models: until a version of each is AVAILABLE, or has failed permanently."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
@@ -8,24 +8,24 @@ from serving.server.status import ServingError
 
 
 class Availability:
-    """Those who wait, and what they wait for."""
+    """The waiting tasks and their models."""
 
     def __init__(self, versions: Callable[[str], Iterable[ServedVersion]]) -> None:
         self._versions = versions
         self._waiting: list[tuple[Collection[str], asyncio.Future[list[ServedVersion]]]] = []
 
     def changed(self) -> None:
-        """Looks who need not wait any longer, once a version has changed its state."""
+        """Releases waiting tasks after a version has changed its state."""
         for names, future in self._waiting:
             found = self._reached(names)
             if found is not None and not future.done():
                 future.set_result(found)
 
     async def wait(self, names: Collection[str], kind: str) -> None:
-        """Waits until every model has a version that is AVAILABLE or has failed: for ever, where it has none.
+        """Waits until every model has a version that is AVAILABLE or has failed; forever, if it has no version.
 
         Raises:
-            ServingError: UNKNOWN, the newest such version of a model is one that failed.
+            ServingError: UNKNOWN, the newest such version of a model has failed.
         """
         found = self._reached(names)
         if found is None:

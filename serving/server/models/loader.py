@@ -29,10 +29,10 @@ class Call:
     """A checked request, ready to run.
 
     Attributes:
-        signature: its name.
+        signature: name of the signature.
         inputs: an array for each input of the signature.
-        outputs: the names of the outputs wanted.
-        row: it came as JSON in row form (`instances`), and so must be the answer.
+        outputs: names of the requested outputs.
+        row: the request is JSON in row form (`instances`), and so must be the answer.
     """
 
     signature: str
@@ -42,7 +42,7 @@ class Call:
 
 
 def _refusal(path: Path, tags: Sequence[str], error: BaseException) -> ServingError:
-    """Says in the words of the C++ loader why a version cannot be loaded."""
+    """Converts a loading error to the C++ loader's message."""
     if missing := missing_graph(path):
         return ServingError("NOT_FOUND", missing)
     if isinstance(error, OSError):
@@ -63,12 +63,12 @@ def _refusal(path: Path, tags: Sequence[str], error: BaseException) -> ServingEr
 class Servable:
     """A loaded SavedModel.
 
-    `tf.saved_model.load` would do for the models of this project. A session is what the real server runs: it
-    takes models without variables and models of TensorFlow 1, gives up at a deadline, fetches nothing but the
-    outputs asked for, and fails with the same codes.
+    `tf.saved_model.load` would work for styleport's models. A session is what the real server runs: it supports models
+    without variables and models of TensorFlow 1, stops at a deadline, fetches only the requested outputs, and fails
+    with the same codes.
 
     Raises:
-        ServingError: it is no SavedModel, or cannot be loaded.
+        ServingError: it is not a SavedModel, or cannot be loaded.
     """
 
     def __init__(self, path: Path, options: LoadOptions) -> None:
@@ -94,7 +94,7 @@ class Servable:
             raise _refusal(path, options.tags, error) from error
 
     def signature(self, name: str) -> Any:
-        """Returns a SignatureDef by its name, `serving_default` for none; FAILED_PRECONDITION where there is none."""
+        """Returns a SignatureDef by its name, `serving_default` if empty, or raises FAILED_PRECONDITION."""
         name = name or DEFAULT_SIGNATURE
         if name not in self.signatures:
             raise ServingError("FAILED_PRECONDITION", f'Serving signature key "{name}" not found.')
@@ -137,13 +137,13 @@ class Servable:
             return self._runners[key]
 
     def close(self) -> None:
-        """Frees what the model holds; nothing may run any more."""
+        """Frees the model, which must not be running."""
         self._runners.clear()
         self._session.close()
 
 
 def _refuse_pipes(path: Path) -> None:
-    """Refuses what TensorFlow would open and wait for."""
+    """Refuses pipes, which TensorFlow would open and wait for."""
     for file in path.rglob("*"):
         if file.exists() and not file.is_file() and not file.is_dir():
             raise InputError(f"{file} is neither a file nor a folder")
@@ -159,7 +159,7 @@ def _load(session: Any, path: Path, tags: Sequence[str]) -> Any:
     except ValueError:
         if (path / "variables" / "variables.index").is_file():
             raise
-        # By now the graph is there. The C++ loader goes on without variables, so that a version that was copied
+        # The graph is loaded. The C++ loader continues without variables, so that a version that was copied
         # in the wrong order is served, and fails request by request.
         return _meta_graph(path, tags)
 
@@ -195,7 +195,7 @@ def _with_defaults(signature: Any, sent: Any) -> dict[str, Any]:
 
 
 def _joined(names: set[str]) -> str:
-    """Names for an error, of which a client may have sent any number."""
+    """Joins names for an error message, with a limit, because a client may send any number."""
     shown = [name[:_SHOWN_LENGTH] for name in sorted(names)[:_SHOWN_NAMES]]
     return ",".join([*shown, *(["..."] if len(names) > _SHOWN_NAMES else [])])
 
@@ -216,7 +216,7 @@ def _known(dtype: int) -> str:
 
 
 def check_shape(alias: str, shape: tuple[int, ...], info: Any) -> None:
-    """Refuses an input that differs from its TensorInfo in rank or in a dimension that is fixed."""
+    """Refuses an input that differs from its TensorInfo in rank or in a fixed dimension."""
     if info.tensor_shape.unknown_rank:
         return
     wanted = [dim.size for dim in info.tensor_shape.dim]
@@ -240,7 +240,7 @@ def warm_up(servable: Servable, path: Path, limits: Limits, iterations: int = 1)
     """Runs a version's warmup records, if it has any.
 
     Raises:
-        ServingError: there are too many, one cannot be parsed, or one fails: the version is not to be served.
+        ServingError: there are too many, or a record cannot be parsed or fails, so the version must not be served.
     """
     file = path / WARMUP_FILE
     if not file.is_file():

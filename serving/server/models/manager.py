@@ -1,4 +1,4 @@
-"""Keeps the versions loaded that the configuration asks for, and finds the one that a request means."""
+"""Loads and unloads versions by the configuration, and finds the version for a request."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ from toolkit.errors import one_line
 
 
 class ModelManager:
-    """All models; everything but loading itself happens in the event loop's thread."""
+    """All models; everything except loading happens in the event loop's thread."""
 
     def __init__(self, options: LoadOptions, limits: Limits, metrics: Metrics) -> None:
         self._options, self._limits, self._metrics = options, limits, metrics
@@ -37,7 +37,7 @@ class ModelManager:
     async def configure(self, config: Any) -> None:
         """Replaces the configuration in TensorFlow Serving's order: labels are assigned, then models are changed.
 
-        Models left out are unloaded, and those that are new are waited for.
+        Removed models are unloaded, and new models are waited for.
 
         Raises:
             ServingError: INVALID_ARGUMENT or FAILED_PRECONDITION, the configuration or a label in it is refused and
@@ -71,7 +71,7 @@ class ModelManager:
             self._models.setdefault(name, ServedModel(config)).config = config
 
     def changes(self) -> int:
-        """Returns how often a version has changed its state."""
+        """Returns the number of state changes of versions."""
         return self._changes
 
     def _changed(self) -> None:
@@ -85,9 +85,9 @@ class ModelManager:
         return list(self._models[name].versions.values()) if name in self._models else []
 
     async def poll(self) -> None:
-        """Looks at every base path once, and starts the loads and unloads that follow from it.
+        """Checks every base path once, and starts the resulting loads and unloads.
 
-        As in TensorFlow Serving, one base path that cannot be read keeps all models as they are.
+        As in TensorFlow Serving, an unreadable base path keeps all models unchanged.
         """
         found = {}
         for name, model in list(self._models.items()):
@@ -98,7 +98,7 @@ class ModelManager:
                 event("base_path_unreadable", logging.WARNING, model=name, path=base_path, error=error.strerror)
                 return
         for name, (model, versions) in found.items():
-            # Another configuration may have come meanwhile.
+            # The configuration may have been replaced meanwhile.
             if self._models.get(name) is model:
                 model.wanted = aspired(versions, model.config.model_version_policy)
                 model.log_if_empty()
@@ -108,14 +108,14 @@ class ModelManager:
         wanted = model.wanted
         for number, path in wanted.items():
             version = model.versions.get(number)
-            # A version that failed is not tried again until it was not wanted for a while.
+            # A failed version is retried only after it was removed and requested again.
             if version is None or (version.state == END and (version.error is None or version.dropped)):
                 model.versions[number] = version = ServedVersion(model.config.name, number, path, self._changed)
                 version.task = asyncio.create_task(self._load(model, version))
         for number, version in model.versions.items():
             version.dropped = version.state == END and number not in wanted
         serving = [number for number in wanted if model.versions[number].state == AVAILABLE]
-        if serving or not wanted:  # an old version answers until a new one does
+        if serving or not wanted:  # an old version answers until a new version is available
             self._unload(model, [number for number in model.versions if number not in wanted])
 
     async def _load(self, model: ServedModel, version: ServedVersion) -> None:
@@ -174,7 +174,7 @@ class ModelManager:
         version.move(END)
 
     async def keep_polling(self) -> None:
-        """Looks at the base paths again and again, until cancelled."""
+        """Polls the base paths until cancelled."""
         while self._options.poll_seconds:
             await asyncio.sleep(self._options.poll_seconds)
             try:
@@ -183,7 +183,7 @@ class ModelManager:
                 event("poll_failed", logging.ERROR, exc_info=error)
 
     def find(self, spec: Any) -> ServedVersion:
-        """Finds the AVAILABLE version that a ModelSpec means: by version, by label, or the latest."""
+        """Finds the AVAILABLE version for a ModelSpec: by version, by label, or the latest."""
         if not spec.name:
             raise invalid("ModelSpec has no name specified.")
         model = self._models.get(spec.name)
@@ -219,7 +219,7 @@ class ModelManager:
         return [versions[number] for number in sorted(versions, reverse=True)]
 
     async def close(self, seconds: float) -> None:
-        """Unloads everything; requests in flight have so many seconds to end, and what runs longer is stopped."""
+        """Unloads everything; requests in flight have `seconds` to end before they are stopped."""
         models = [*self._models.values(), *self._retired.values()]
         for model in models:
             model.wanted = {}

@@ -1,4 +1,4 @@
-"""One version of one model through its states, and the model that it belongs to."""
+"""A version of a model with its states, and its model."""
 
 import asyncio
 import contextlib
@@ -16,14 +16,14 @@ START, LOADING, AVAILABLE, UNLOADING, END = "START", "LOADING", "AVAILABLE", "UN
 
 
 class ServedVersion:
-    """One version of one model, from the moment it is asked for."""
+    """A version of a model, from the moment it is requested."""
 
     def __init__(self, model: str, number: int, path: Path, changed: Callable[[], None]) -> None:
         self.model, self.number, self.path = model, number, path
         self._changed = changed
         self.state = START
         self.error: ServingError | None = None
-        # Whether it has ended and is not wanted: where it comes to be wanted again, it is loaded again.
+        # Whether it has ended and is not requested; it is loaded again when it is requested again.
         self.dropped = False
         self.servable: Servable | None = None
         self.task: asyncio.Task[None] | None = None
@@ -38,7 +38,7 @@ class ServedVersion:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[Servable]:
-        """Keeps the version loaded for the length of the block."""
+        """Keeps the version loaded during the block."""
         if self.servable is None:
             raise ServingError("NOT_FOUND", f"Servable not found for request: Specific({self.model}, {self.number})")
         self._in_use += 1
@@ -56,7 +56,7 @@ class ServedVersion:
 
     def move(self, state: str, error: ServingError | None = None) -> None:
         """Enters a state, and logs it."""
-        # Kept without its traceback, whose frames would keep the model in memory.
+        # Without its traceback, whose frames would keep the model in memory.
         self.state, self.error = state, error and ServingError(error.code, error.message)
         level = logging.ERROR if error else logging.INFO
         event("version_" + state.lower(), level, model=self.model, version=self.number, message=error and error.message)
@@ -77,7 +77,7 @@ class ServedModel:
         return sorted(number for number, version in self.versions.items() if version.state == AVAILABLE)
 
     def log_if_empty(self) -> None:
-        """Logs once that there is nothing to serve, for a server that starts waits until there is."""
+        """Logs once that there is no version, because a starting server waits for one."""
         if not self.wanted and not self._logged_empty:
             event("no_versions", logging.WARNING, model=self.config.name, path=self.config.base_path)
         self._logged_empty = not self.wanted

@@ -8,10 +8,10 @@ from serving.server.status import ServingError, invalid
 
 
 class VersionLabels:
-    """Which version each label of each model stands for.
+    """The versions of each model's labels.
 
     Args:
-        allow_for_unavailable: a label that is new, or stays as it was, may stand for a version that is not AVAILABLE.
+        allow_for_unavailable: new and unchanged labels may refer to a version that is not AVAILABLE.
     """
 
     def __init__(self, allow_for_unavailable: bool) -> None:
@@ -19,9 +19,9 @@ class VersionLabels:
         self._versions: dict[str, dict[str, int]] = {}
 
     def assign(self, models: Iterable[Any], available: Callable[[str], Collection[int]]) -> None:
-        """Replaces all labels by those of a configuration, or none where one of them is refused.
+        """Replaces all labels by those of a configuration, or none if one of them is refused.
 
-        This comes before any model is changed, so that a version cannot be asked for and labeled in one step.
+        This precedes changes of models, so a version cannot be requested and labeled in one step.
 
         Raises:
             ServingError: FAILED_PRECONDITION, a label names a version that is not AVAILABLE.
@@ -44,7 +44,7 @@ class VersionLabels:
         self._versions = wanted
 
     def version(self, model: str, label: str) -> int:
-        """Returns the version that a label of a model stands for; INVALID_ARGUMENT where there is no such label."""
+        """Returns the version of a model's label; raises INVALID_ARGUMENT for an unknown label."""
         try:
             return self._versions[model][label]
         except KeyError:

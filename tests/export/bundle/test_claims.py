@@ -1,4 +1,4 @@
-"""export.bundle: What a manifest says of its artifacts is held against what their files give, not believed."""
+"""export.bundle: What a manifest says of its artifacts is checked against what their files give, not believed."""
 
 import json
 import shutil
@@ -49,12 +49,12 @@ def test_what_is_true_is_believed(tmp_path):
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ({"parity": {"max_abs": 0.01}}, "its recorded max_abs is 0.01, measured anew it is "),
-        ({"parity": {"psnr": 90.0}}, "its recorded psnr is 90.0, measured anew it is "),
-        ({"parity": {"ssim": 0.9}}, "its recorded ssim is 0.9, measured anew it is "),
-        ({"parity": {"mean_abs": None}}, "its recorded mean_abs is None, measured anew it is "),
-        ({"parity": {"cosine": 1.0}}, "its recorded cosine is 1.0, measured anew it is None"),
-        ({"parity": {"pairs": 99}}, "its recorded pairs is 99, measured anew it is 1"),
+        ({"parity": {"max_abs": 0.01}}, "its recorded max_abs is 0.01, measured again it is "),
+        ({"parity": {"psnr": 90.0}}, "its recorded psnr is 90.0, measured again it is "),
+        ({"parity": {"ssim": 0.9}}, "its recorded ssim is 0.9, measured again it is "),
+        ({"parity": {"mean_abs": None}}, "its recorded mean_abs is None, measured again it is "),
+        ({"parity": {"cosine": 1.0}}, "its recorded cosine is 1.0, measured again it is None"),
+        ({"parity": {"pairs": 99}}, "its recorded pairs is 99, measured again it is 1"),
         ({"gate": {"max_abs": 1.0}}, "its recorded gate {'max_abs': 1.0, "),
         ({"gate": {"cosine": 0.1}}, "'cosine': 0.1} is not that of saved_model"),
         ({"signatures": {"more": {"inputs": {}, "outputs": {}}}}, "its recorded signatures are not those of its files"),
@@ -69,8 +69,8 @@ def test_a_claim_that_the_files_do_not_bear_out_is_named(tmp_path, said, told):
     ("said", "told"),
     [
         ({}, []),
-        ({"imports": ["os"]}, ["the model's recorded imports is ['os'], read anew it is None"]),
-        ({"range": {"output": [0, 255]}}, ["the model's recorded range is {'output': [0, 255]}, read anew it is "]),
+        ({"imports": ["os"]}, ["the model's recorded imports is ['os'], but actually None"]),
+        ({"range": {"output": [0, 255]}}, ["the model's recorded range is {'output': [0, 255]}, but actually "]),
     ],
 )
 def test_what_is_said_of_the_model_is_what_is_read_off_it(said, told):
@@ -100,9 +100,9 @@ def test_a_metric_raised_by_two_decibels_is_found_and_one_that_another_processor
 @pytest.mark.parametrize(
     ("artifact", "told"),
     [
-        (Artifact("saved_model", "saved_model", "float32", 384), "recorded as saved_model, float32, of the size 384"),
-        (Artifact("saved_model", "saved_model", "int8", None), "recorded as saved_model, int8, of the size any"),
-        (Artifact("web", "tflite", "int8", None), "recorded as tflite, int8, of the size any"),
+        (Artifact("saved_model", "saved_model", "float32", 384), "recorded as saved_model, float32, size 384"),
+        (Artifact("saved_model", "saved_model", "int8", None), "recorded as saved_model, int8, size any"),
+        (Artifact("web", "tflite", "int8", None), "recorded as tflite, int8, size any"),
     ],
 )
 def test_a_label_that_is_of_another_artifact_is_named(tmp_path, artifact, told):
@@ -113,7 +113,7 @@ def test_a_label_that_is_of_another_artifact_is_named(tmp_path, artifact, told):
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_in_a_manifest_are_finite(tmp_path, number):
     (tmp_path / manifests.MANIFEST_FILE).write_text(f'{{"schema_version": 1, "artifacts": [{number}]}}')
-    with pytest.raises(InputError, match=f"not a manifest \\({number} is no finite number\\)"):
+    with pytest.raises(InputError, match=f"not a manifest \\({number} is not a finite number\\)"):
         manifests.read(tmp_path)
 
 
@@ -133,7 +133,7 @@ def test_verify_refuses_a_bundle_whose_metrics_were_changed(tmp_path, painted, q
     manifest = json.loads(json.dumps(manifest))
     manifest["artifacts"][0]["parity"]["psnr"] = 90.0
     forging.write(tmp_path / "bundle", manifest)
-    with pytest.raises(InputError, match=r"not verified: saved_model: its recorded psnr is 90\.0, measured anew"):
+    with pytest.raises(InputError, match=r"not verified: saved_model: its recorded psnr is 90\.0, measured again"):
         exporting.verify_bundle(tmp_path / "bundle")
 
 

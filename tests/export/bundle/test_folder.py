@@ -1,4 +1,4 @@
-"""export.bundle: A bundle is written whole or not at all, and every byte of it is accounted for."""
+"""export.bundle: A bundle is written atomically, and every byte of it is accounted for."""
 
 import copy
 import fcntl
@@ -140,7 +140,7 @@ def test_folders_that_others_use_by_then_are_not_removed(tmp_path):
 
 def test_a_disk_that_fills_up_in_the_middle_leaves_nothing(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with pytest.raises(WorkError, match=r"could not be written: .*; nothing was left behind"):
+    with pytest.raises(WorkError, match=r"could not be written: .*; nothing was kept"):
         try:
             with bundles.staged(tmp_path / "made" / "bundle") as staging:
                 (staging / "first").write_bytes(bytes(1000))

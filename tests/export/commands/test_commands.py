@@ -132,7 +132,7 @@ def test_a_gate_missed_is_told_with_artifact_pair_metric_and_gate(run, tmp_path,
     code, output, error = run("export", tmp_path / "bundle", "--formats", "saved_model")
     assert (code, output) == (1, "")
     assert error.startswith("parity gate missed: saved_model: astronaut + starry_night, 32x32: max_abs 0.")
-    assert "> 1e-05 (and 47 more); no bundle was written, what failed is in" in error
+    assert "> 1e-05 (and 47 more); no bundle was written, the failed export is in" in error
     assert [path.name for path in tmp_path.iterdir()] == ["bundle.failed"]
 
 
@@ -202,7 +202,7 @@ def test_verify_prints_a_table_and_the_verdict(run, small_bundle, small_sizes):
     code, output, error = run("verify", small_bundle)
     assert (code, error) == (0, "")
     assert f"tflite/int8_{SMALL_SIZE}" in output
-    assert output.endswith("verified: every file is as recorded, every artifact keeps its gate\n")
+    assert output.endswith("verified: every file matches its record, every artifact passes its gate\n")
 
 
 def test_verify_fails_when_a_metric_misses_its_gate(run, small_copy, small_sizes):

@@ -64,7 +64,7 @@ def test_a_file_is_described_by_size_ends_operations_and_gpu(run, bundle):
         "  in   style_bottleneck  float32  [1x1x1x100]",
         "  out  stylized_image    float32  [1x?x?x3]",
     ]
-    assert lines[-1].startswith("GPU: not as a whole: its sizes vary, and a GPU needs them beforehand")
+    assert lines[-1].startswith("GPU: not the whole network: its sizes vary, and a GPU needs them in advance")
     assert max(map(len, lines[4:-1])) <= 80
 
 
@@ -104,7 +104,9 @@ def test_a_file_made_by_others_is_described_too(run, external):
 def test_the_base_install_describes_a_file(bundle):
     done = small("inspect", bundle / "tflite/float16_384/transformer.tflite")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("GPU: takes all of it, as far as the file shows: the delegate has every operation\n")
+    assert done.stdout.endswith(
+        "GPU: the whole network, as far as the file shows: the delegate supports every operation\n"
+    )
 
 
 def test_the_base_install_prints_a_bundle_as_the_full_one_does(run, bundle):

@@ -42,7 +42,7 @@ def paintings(tmp_path_factory):
 
 @pytest.fixture(scope="module", autouse=True)
 def small_pictures():
-    """What takes any size is held against the model on small pictures."""
+    """What takes any size is checked against the model on small pictures."""
     with pytest.MonkeyPatch.context() as patch:
         measuring.at(patch, measuring.small)
         yield
@@ -139,9 +139,9 @@ def test_weights_are_divided_by_their_sum(tmp_path):
     [
         ("{a}:x,{b}:1", "the weight 'x' is no number"),
         ("{a}:-1,{b}:1", "the weight -1 of"),
-        ("{a}:0,{b}:1", "must be more than 0"),
-        ("{a}:nan,{b}:1", "must be more than 0"),
-        ("{a}:inf,{b}:1", "must be more than 0"),
+        ("{a}:0,{b}:1", "must be above 0"),
+        ("{a}:nan,{b}:1", "must be above 0"),
+        ("{a}:inf,{b}:1", "must be above 0"),
         ("{a},{b}", "has no weight; write a blend as a.jpg:0.7,b.jpg:0.3"),
         ("{a}:1,", "'' has no weight"),
         ("{a}:0.7", "one picture has no weight '0.7'; for less of its style give --bake-strength"),
@@ -168,7 +168,7 @@ def test_a_file_that_is_no_picture_is_refused(run, tmp_path):
 def test_a_name_with_nothing_for_a_slug_is_refused(run, tmp_path):
     code, _, error = run("export", tmp_path / "bundle", "--bake", write_style(tmp_path, "波.png"))
     assert code == 2
-    assert "nothing in the name '波.png' can name an artifact: rename the file" in error
+    assert "the name '波.png' cannot name an artifact: rename the file" in error
 
 
 def test_two_styles_of_one_slug_are_both_named(run, tmp_path):
@@ -202,7 +202,7 @@ def test_options_that_do_not_fit_are_refused(run, tmp_path, arguments, said):
 
 def test_an_end_to_end_model_has_nothing_to_bake_a_style_into(tmp_path):
     style = Style.read(write_style(tmp_path, "a.png"))
-    with pytest.raises(InputError, match=r"one-piece has no bottleneck .* --split-at names it"):
+    with pytest.raises(InputError, match=r"one-piece has no bottleneck .* give --split-at"):
         ExportOptions(("baked",), method="one-piece", bakes=(style,))
 
 
@@ -343,9 +343,9 @@ def test_verify_holds_the_file_against_the_bottleneck_beside_it(run, copy):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda record: record.update(strength=0.5), "its style is not the one that the manifest names"),
+        (lambda record: record.update(strength=0.5), "its style is not the style in the manifest"),
         (lambda record: record["bottleneck"].pop(), "its bottleneck is not 100 finite numbers"),
-        (lambda record: record["bottleneck"].__setitem__(0, float("nan")), "not a style (NaN is no finite number)"),
+        (lambda record: record["bottleneck"].__setitem__(0, float("nan")), "not a style (NaN is not a finite number)"),
         (lambda record: record["bottleneck"].__setitem__(0, 1e300), "its bottleneck is not 100 finite numbers"),
         (lambda record: record.pop("pictures"), "not a style (KeyError: 'pictures')"),
     ],
@@ -408,7 +408,7 @@ def test_a_style_given_to_it_all_the_same_is_refused(run, single_styles, photos,
     arguments = ["-o", tmp_path / "out.png", "--model", single_styles, "--artifact", FLOAT32]
     code, _, error = run("stylize", photos / "chelsea.png", photos / "coffee.png", *arguments)
     assert code == 2
-    assert f"{FLOAT32} has its style inside and takes no STYLE" in error
+    assert f"{FLOAT32} has a built-in style and takes no STYLE" in error
     assert not (tmp_path / "out.png").exists()
 
 
@@ -417,7 +417,7 @@ def test_options_of_a_style_are_refused(run, single_styles, photos, tmp_path, op
     arguments = ["-o", tmp_path / "out.png", "--model", single_styles, "--artifact", FLOAT32]
     code, _, error = run("stylize", photos / "chelsea.png", *arguments, *option)
     assert code == 2
-    assert f"{option[0]} has no effect on {FLOAT32}, which has its style inside" in error
+    assert f"{option[0]} has no effect on {FLOAT32}, which has a built-in style" in error
 
 
 def test_a_bundle_of_single_styles_alone_asks_for_one_of_them(run, single_styles, photos, tmp_path):
@@ -435,7 +435,7 @@ def test_an_artifact_without_a_style_inside_still_needs_one(run, bundle, photos,
 def test_what_paints_in_any_style_refuses_it(single_styles):
     model = open_model(single_styles, FLOAT32)
     assert type(model) is BakedStylizer
-    with pytest.raises(InputError, match="has its style inside and paints in no other"):
+    with pytest.raises(InputError, match="has a built-in style and paints in no other"):
         in_given_styles(model, FLOAT32)
 
 

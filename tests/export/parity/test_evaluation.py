@@ -249,9 +249,9 @@ def test_a_gate_may_be_narrowed_and_keeps_its_other_bounds():
 @pytest.mark.parametrize(
     ("bounds", "message"),
     [
-        ({"psnr": 41}, "may be narrower than 42, never wider"),
-        ({"mean_abs": 0.006}, "may be narrower than 0.005, never wider"),
-        ({"sharpness": 1}, "no gate is of 'sharpness'"),
+        ({"psnr": 41}, "must not be wider than 42"),
+        ({"mean_abs": 0.006}, "must not be wider than 0.005"),
+        ({"sharpness": 1}, "there is no gate for 'sharpness'"),
         ({"psnr": "45"}, "give a number"),
         ({"psnr": math.nan}, "give a number"),
         ({"psnr": True}, "give a number"),

@@ -78,7 +78,7 @@ def test_another_runtime_is_named_where_it_is_missing(runtime_python, bundle):
     )
     done = run(runtime_python, "-c", script, bundle / "tflite" / "float16_384")
     assert done.returncode != 0
-    assert "running .tflite files takes LiteRT: pip install ai-edge-litert" in done.stderr
+    assert "running .tflite files needs LiteRT: pip install ai-edge-litert" in done.stderr
 
 
 CUT = """

@@ -61,5 +61,5 @@ def test_another_keras_model_is_refused_by_its_kind(tmp_path: Path) -> None:
 
     path = tmp_path / "dense.keras"
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
-    with pytest.raises(InputError, match="of 'call' takes no pictures, float32"):
+    with pytest.raises(InputError, match="of 'call' does not take pictures, float32"):
         open_source(path)

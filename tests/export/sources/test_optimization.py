@@ -387,7 +387,7 @@ def test_bad_use_is_one_line_and_leaves_nothing(tmp_path, capsys, arguments, sai
 def test_another_optimizer_cannot_be_exported(keras_form):
     transfer = Optimization.open(preset.NAME, **FEW).model
     transfer.compile("adam")
-    with pytest.raises(InputError, match="the optimizer is Adam: what is exported steps by lbfgs"):
+    with pytest.raises(InputError, match="the optimizer is Adam: the export supports only lbfgs"):
         Optimization(transfer, {})
 
 
@@ -398,7 +398,9 @@ def test_a_bundle_of_it_is_not_taken_for_a_stylizer(exported, artifact):
 
 
 def test_a_model_is_not_exported_as_another_method(exported, tmp_path):
-    with pytest.raises(InputError, match="of the method optimization, not feed-forward"):
+    with pytest.raises(
+        InputError, match="has the method optimization, and cannot be exported with the method feed-forward"
+    ):
         exporting.export_bundle(open_source(exported[0]), tmp_path / "bundle", ExportOptions(method="feed-forward"))
     assert not list(tmp_path.iterdir())
 

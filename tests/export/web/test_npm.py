@@ -47,7 +47,7 @@ def test_a_damaged_package_is_fetched_again(fake):
 
 def test_a_package_of_another_hash_is_refused_and_not_kept(fake):
     package = dataclasses.replace(fake.packs("name", {"a.js": b"1"}), integrity="sha512-" + "A" * 86 + "==")
-    with pytest.raises(WorkError, match=r"name@1\.0\.0: npm brought another file: its hash is sha512-"):
+    with pytest.raises(WorkError, match=r"name@1\.0\.0: npm fetched another file: its hash is sha512-"):
         npm.fetch(package)
     assert kept() == []
 
@@ -55,7 +55,7 @@ def test_a_package_of_another_hash_is_refused_and_not_kept(fake):
 def test_a_package_that_is_too_large_is_refused_unread(fake, monkeypatch):
     package = fake.packs("name", {"a.js": b"1"})
     monkeypatch.setattr(npm, "MAX_PACKED_BYTES", 10)
-    with pytest.raises(WorkError, match="npm brought another file"):
+    with pytest.raises(WorkError, match="npm fetched another file"):
         npm.fetch(package)
 
 
@@ -68,7 +68,7 @@ def test_a_missing_npm_is_told(fake, monkeypatch):
 
 def test_what_npm_says_is_told(fake):
     package = dataclasses.replace(fake.packs("name", {"a.js": b"1"}), version="2.0.0")
-    with pytest.raises(WorkError, match=r"name@2\.0\.0: npm could not bring it: npm error code E404"):
+    with pytest.raises(WorkError, match=r"name@2\.0\.0: npm could not fetch it: npm error code E404"):
         npm.fetch(package)
     assert kept() == []
 
@@ -95,7 +95,7 @@ def test_files_are_taken_out_by_name(fake, tmp_path):
 
 @pytest.mark.parametrize(
     ("member", "told"),
-    [("other", "has no file other"), ("link", "link is no plain file"), ("long", "long is no plain")],
+    [("other", "has no file other"), ("link", "link is not a regular file"), ("long", "long is not a regular")],
 )
 def test_nothing_but_plain_files_is_taken_out(fake, tmp_path, monkeypatch, member, told):
     monkeypatch.setattr(npm, "MAX_FILE_BYTES", 4)

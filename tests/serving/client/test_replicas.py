@@ -44,7 +44,7 @@ def test_a_dns_url_stands_for_grpc_on_each_address_of_the_name(names) -> None:
 
 @pytest.mark.parametrize("url", ["dns:stylizer", "dns://8.8.8.8/stylizer:8500", "dns:///", "dns:///a:b", "dns:///a/b"])
 def test_a_dns_url_that_is_none_is_told(url) -> None:
-    with pytest.raises(InputError, match=r"is no URL of|has no path"):
+    with pytest.raises(InputError, match=r"is not a URL of|has no path"):
         Replicas([url], "m")
 
 

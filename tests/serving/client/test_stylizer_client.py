@@ -153,7 +153,7 @@ def test_a_model_of_one_style_is_sent_a_content_alone(scripted, content, monkeyp
     with StylizerClient(scripted[1]["rest"]) as client:
         client.stylize(content[0])
         client.stylize(content[0], tensors=True)
-        with pytest.raises(InputError, match="a model with its style inside has none"):
+        with pytest.raises(InputError, match="a model with a built-in style has none"):
             client.stylize(content[0], strength=0.5)
     assert sent == {"image_bytes": {"content_image_bytes"}, "serving_default": {"content_image"}}
 
@@ -321,9 +321,9 @@ def test_the_deadline_holds_for_an_answer_that_drips_in():
 
 ODD = {
     b"<html>not found</html>": "UNIMPLEMENTED|INTERNAL",
-    b"[]": "INTERNAL: answered with something that is no JSON object",
-    b"{}": "INTERNAL: answered with a status that cannot be read",
-    b'{"model_version_status": [{"version": "x"}]}': "INTERNAL: answered with a status that cannot be read",
+    b"[]": "INTERNAL: answered with something that is not a JSON object",
+    b"{}": "INTERNAL: answered with an unreadable status",
+    b'{"model_version_status": [{"version": "x"}]}': "INTERNAL: answered with an unreadable status",
     b"[" * 100_000: "INTERNAL",
     b"\xff\xfe": "INTERNAL",
 }
@@ -473,7 +473,7 @@ def test_a_token_goes_to_this_machine_in_the_clear_and_to_no_other(scripted, sch
         client.status()
     assert script.authorization == ["Bearer secret"]
     scheme = urlsplit(urls[scheme]).scheme
-    with pytest.raises(InputError, match="would travel in the clear"):
+    with pytest.raises(InputError, match="would be sent unencrypted"):
         StylizerClient(f"{scheme}://example.org", token="secret")  # noqa: S106 of a test
 
 

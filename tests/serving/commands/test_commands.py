@@ -102,7 +102,7 @@ def test_a_models_config_that_leaves_the_base_path_out_is_told(run, small, base)
     )
     code, output, _ = run("publish", small, base)
     assert code == 0
-    assert "models.config does not name this base path: add it there to have it served" in output
+    assert "models.config does not name this base path: add it there to serve it" in output
 
 
 def test_publish_tells_as_json(run, small, base):
@@ -396,12 +396,12 @@ def test_request_refuses_what_cannot_be_written_before_it_asks_anybody(run, pict
     ("options", "code", "said"),
     [
         (["-o", "out.xyz"], 2, "cannot write out.xyz"),
-        (["-o", "out.png", "--server", "host"], 2, "no URL of a server"),
+        (["-o", "out.png", "--server", "host"], 2, "not a URL of a server"),
         (["-o", "out.png", "--server", "http://127.0.0.1:1", "--timeout", "0.2"], 1, "http://127.0.0.1:1: UNAVAILABLE"),
         (["-o", "out.png", "--version", "1", "--label", "stable"], 2, "give one of them"),
         (["-o", "out.png", "--strength", "2"], 2, "--strength"),
         (["-o", "out.png", "--token-file", "missing"], 2, "missing: cannot be read"),
-        (["-o", "out.png", "--server", "http://host", "--token-file", "token"], 2, "in the clear"),
+        (["-o", "out.png", "--server", "http://host", "--token-file", "token"], 2, "unencrypted"),
     ],
 )
 def test_request_tells_what_is_wrong_in_one_line(run, pictures, monkeypatch, options, code, said):

@@ -1,5 +1,4 @@
-"""serving.deploy: `styleport deploy` writes files that their readers take, filled in for a base path, whole or not
-at all."""
+"""serving.deploy: `styleport deploy` writes files that their readers take, filled in for a base path, atomically."""
 
 import os
 import subprocess
@@ -136,10 +135,10 @@ def test_it_ends_with_the_command_that_uses_the_files(run, place, monkeypatch):
     ("arguments", "message"),
     [
         (("swarm", "live"), "unknown deployment 'swarm': choose from compose, kubernetes, config"),
-        (("compose", "live", "--base-path", "a/b'c"), "cannot stand in the files"),
-        (("compose", "live", "--base-path", "a$b/c"), "cannot stand in the files"),
-        (("config", "live", "--base-path", "a\nb/c"), "cannot stand in the files"),
-        (("compose", "live", "--image-tag", "2.19 # "), "not the tag of an image"),
+        (("compose", "live", "--base-path", "a/b'c"), "not allowed in the files"),
+        (("compose", "live", "--base-path", "a$b/c"), "not allowed in the files"),
+        (("config", "live", "--base-path", "a\nb/c"), "not allowed in the files"),
+        (("compose", "live", "--image-tag", "2.19 # "), "not an image tag"),
         (("kubernetes", "live", "--base-path", "models/stylizer"), "give the base path in the pods"),
         (("kubernetes", "live", "--base-path", "/models/My_Net"), "Kubernetes takes names of"),
         (("config", "live", "--rest-port", 1), "--rest-port has no effect for config"),

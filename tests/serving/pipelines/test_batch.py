@@ -246,7 +246,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(place, bundle
     assert code == 2
     assert "unknown runner 'StormRunner': choose from DaskRunner, DataflowRunner" in error
     code, error = not_begun(run, place, bundle, **{"--nonsense": "1"})
-    assert (code, error) == (2, "no such option: --nonsense; neither styleport batch nor Apache Beam has it")
+    assert (code, error) == (2, "no such option: --nonsense; unknown to both styleport batch and Apache Beam")
     code, error = not_begun(run, place, place / "photos")
     assert code == 2
     assert "not a bundle" in error
@@ -269,7 +269,7 @@ def test_a_bundle_of_one_style_is_refused(place, bundle, tmp_path, run):
     forging.write(copy, manifests.read(copy) | {"source": source})
     code, error = not_begun(run, place, copy)
     assert code == 2
-    assert f"{copy}: has its style inside and paints in no other" in error
+    assert f"{copy}: has a built-in style and paints in no other" in error
 
 
 def test_a_full_disk_ends_the_run_and_keeps_what_is_written(place, bundle, tmp_path, run, monkeypatch):
@@ -293,7 +293,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_written(place, bundle, tmp_p
     monkeypatch.setattr(FileSystems, "rename", filling)
     planned = plan.make("photos/**/*.jpg", ["starry_night.png"], "out")
     runner = runners.open_runner("FnApiRunner")
-    with pytest.raises(WorkError, match=r"cannot write .*: No space left on device; mend it and run again"):
+    with pytest.raises(WorkError, match=r"cannot write .*: No space left on device; fix this and run again"):
         running.run(planned, str(bundle), StylizeOptions(), runner, PipelineOptions([]), Console(quiet=True))
     assert sorted(str(path) for path in (place / "out").rglob("*") if path.is_file()) == sorted(renamed)
 

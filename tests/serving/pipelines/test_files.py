@@ -1,4 +1,4 @@
-"""serving.pipelines: Files are written whole or not at all, on this machine and elsewhere."""
+"""serving.pipelines: Files are written atomically, on this machine and elsewhere."""
 
 import pytest
 from apache_beam.io.filesystem import BeamIOError
@@ -27,7 +27,7 @@ def test_a_rename_that_fails_leaves_nothing(root, tmp_path, monkeypatch):
         raise BeamIOError("rename failed", {sources[0]: OSError(28, "No space left on device")})
 
     monkeypatch.setattr(FileSystems, "rename", full)
-    with pytest.raises(WorkError, match=r"cannot write .*cat.png: No space left on device; mend it and run again"):
+    with pytest.raises(WorkError, match=r"cannot write .*cat.png: No space left on device; fix this and run again"):
         files.write_atomically(b"data", f"{root}/starry_night/cat.png", f"{root}/starry_night")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 

@@ -209,7 +209,7 @@ class Meanwhile:
 
 def test_of_two_who_move_one_label_the_later_is_told(file):
     server = PollingServer(file)
-    with pytest.raises(WorkError, match="somebody else moved the label 'stable' meanwhile"):
+    with pytest.raises(WorkError, match="another process moved the label 'stable' meanwhile"):
         move(file, Meanwhile(server, file, lambda: move(file, server, "stable", 3)), "stable", 2)
     assert (file.read().labels, policy(file)) == ({"stable": 3, "canary": 1}, [1, 3])
 

@@ -1,4 +1,4 @@
-"""serving.versions: Where a version comes from is told from its own folder, and its files are held against what was
+"""serving.versions: Where a version comes from is told from its own folder, and its files are checked against what was
 recorded."""
 
 import json

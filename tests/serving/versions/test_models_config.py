@@ -97,7 +97,7 @@ def test_a_file_that_does_not_tell_which_model_is_meant_is_refused(tmp_path, bas
 def test_a_file_without_a_model_is_told_from_one_with_others(tmp_path, base, text):
     path = tmp_path / "models.config"
     path.write_text(text)
-    with pytest.raises(InputError, match=r"models\.config: there is no model in it; remove it, and "):
+    with pytest.raises(InputError, match=r"models\.config: has no model; remove it, and "):
         ModelsFile(path, base).read()
 
 

@@ -1,4 +1,4 @@
-"""serving.versions: A version is published whole or not at all, under the next number, and never replaced."""
+"""serving.versions: A version is published atomically, under the next number, and never replaced."""
 
 import json
 import multiprocessing

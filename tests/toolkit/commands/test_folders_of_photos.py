@@ -63,7 +63,7 @@ def test_results_are_not_put_among_photos_that_are_walked(album, capsys):
 def test_a_folder_of_one_photo_does_not_go_into_one_picture(album, tmp_path, capsys):
     photos, style = album
     assert stylize(photos, style, "-o", tmp_path / "out.png") == 2
-    assert "is a folder of them: give a folder" in capsys.readouterr().err
+    assert "is a folder: give a folder" in capsys.readouterr().err
 
 
 def test_an_avif_photo_is_read(album, tmp_path):

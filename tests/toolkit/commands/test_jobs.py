@@ -36,7 +36,9 @@ def test_a_suffix_makes_a_picture(here):
     ("contents", "styles"), [(["a/cat.png", "a/dog.jpg"], ["styles/red.png"]), (["a/cat.png"], ["styles/red.png"] * 2)]
 )
 def test_several_results_do_not_go_into_one_picture(here, contents, styles):
-    with pytest.raises(InputError, match=r"--output out\.png is one picture, and 2 .* give a folder, such as out/"):
+    with pytest.raises(
+        InputError, match=r"--output out\.png is one picture, but there are 2 .* give a folder, such as out/"
+    ):
         outputs(here, "out.png", contents, styles)
 
 
@@ -55,7 +57,7 @@ def test_kept_folders_begin_below_the_one_that_all_pictures_are_in(here):
 
 @pytest.mark.parametrize(("second", "hint"), [("a/cat.png", False), ("b/cat.png", True)])
 def test_two_results_of_one_name_are_refused_with_what_helps(here, second, hint):
-    with pytest.raises(InputError, match=r"^'cat\.png' is given twice") as caught:
+    with pytest.raises(InputError, match=r"^'cat\.png' occurs twice") as caught:
         outputs(here, "out", ["a/cat.png", second])
     assert str(caught.value).endswith("; give --keep-folders") == hint
 

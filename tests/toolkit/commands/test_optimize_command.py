@@ -159,7 +159,7 @@ def test_a_run_stopped_by_an_interrupt_leaves_its_picture_and_goes_on_where_it_w
     code, told = interrupted(pictures, 1, *options)
     assert code == 130, told
     assert re.fullmatch(
-        r"styleport: interrupted after \d+ of 120 steps; the picture as it stands is in \S+/out.png; "
+        r"styleport: interrupted after \d+ of 120 steps; the current picture is in \S+/out.png; "
         r"the same command continues from \S+/run\n",
         told,
     )
@@ -204,7 +204,7 @@ def test_a_run_starts_from_what_stylize_paints(pictures):
         (("--epochs", 0), "epochs is 0"),
         (("--learning-rate", "nan"), "the learning rate is nan"),
         (("--style-layer", "conv1"), "no layer 'conv1': choose from block1_conv1"),
-        (("--style-layer", "block1_conv1=x"), "'x' is no number"),
+        (("--style-layer", "block1_conv1=x"), "'x' is not a number"),
         (("--style-share", 1, "--style-share", 1), "2 style weights for 1 styles"),
         (("--animation", "way.mp4"), r"end its name in one of \.gif \.webp"),
         (("--trace", "/dev/null/run.json"), "/dev/null is not a folder"),

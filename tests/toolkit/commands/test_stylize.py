@@ -207,7 +207,7 @@ def test_results_that_would_overwrite_each_other_are_refused(capfd, pictures, st
     said = refused(capfd, pictures / "cat.png", pictures / second, styles / "starry_night.png", "-o", out)
     assert said.startswith("'cat")
     hint = "; give --keep-folders" if "/" in second else ""
-    assert said.endswith(f"is given twice: its results would overwrite each other{hint}")
+    assert said.endswith(f"occurs twice: the results would overwrite each other{hint}")
     assert tree(out) == {}
 
 
@@ -361,7 +361,7 @@ BAD_PICTURES = {
     missing: "No such file or directory",
     empty: "the file is empty",
     truncated_jpeg: "the picture is broken or cut short",
-    text_renamed: "it is not a picture of a known kind",
+    text_renamed: "it is not a picture in a known format",
     bomb: "megapixels, and at most",
     zero_pixels: "",
     three_pixels: "it is 20x3 px; both sides must be at least 16 px",
@@ -484,7 +484,7 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(capfd, pictures, out, m
         (["--artifact", "saved_model"], "no artifact 'saved_model' in the preset magenta-mobile: choose from tflite"),
         (["--import", "my_layers"], "--import has no effect on a preset"),
         (["--trust"], "--trust has no effect on a preset"),
-        (["--artifact", "keras", "--threads", "2"], "--threads has no effect but on TFLite files"),
+        (["--artifact", "keras", "--threads", "2"], "--threads has no effect except on TFLite files"),
         (["--suffix", ".jpg"], "--suffix has no effect on one picture, which --output names"),
         (["--keep-folders"], "--keep-folders has no effect on one picture, which --output names"),
     ],
@@ -527,7 +527,7 @@ def no_files(bundle):
         (newer_schema, "schema version 99 is newer than 1, the last known here: upgrade styleport"),
         (truncated_graph, "saved_model.pb: changed: 1000 bytes, "),
         (truncated_variables, "variables.data-00000-of-00001: changed: 1000 bytes, "),
-        (no_manifest, "is no model, but holds some: give "),
+        (no_manifest, "is not a model, but contains models: give "),
         (no_files, "missing from the bundle"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -633,8 +633,8 @@ def test_files_of_kinds_that_are_not_read_are_told(capfd, pictures, styles, out,
     printed = capfd.readouterr()
     assert code == 0
     skipped, hint = printed.err.split("; ", 1)
-    assert skipped == "styleport: 2 files are of no kind that is read, and skipped: clip.mov, raw.heic"
-    assert hint.startswith("pictures of HEIC are not read; convert it: `heif-convert photo.heic photo.jpg`")
+    assert skipped == "styleport: 2 files are not in a supported format, and skipped: clip.mov, raw.heic"
+    assert hint.startswith("HEIC pictures are not supported; convert it: `heif-convert photo.heic photo.jpg`")
     if as_json:
         assert json.loads(printed.out)["skipped"] == [str(pictures / "clip.mov"), str(pictures / "raw.heic")]
 

@@ -1,4 +1,4 @@
-"""toolkit.files: What is written is held against what is read, by what paths lead to, and must be possible, before
+"""toolkit.files: What is written is checked against what is read, by what paths lead to, and must be possible, before
 any work."""
 
 import dataclasses

@@ -140,7 +140,7 @@ def settings_file(monkeypatch, tmp_path):
 
 TAKEN = ["", "no JSON", "{}", '{"floatx": "float16", "epsilon": 0.5, "backend": "jax", "other": 1}']
 REFUSED = {
-    "[1]": "holds no settings of Keras by name",
+    "[1]": "not a JSON object with Keras's settings",
     "[" * 100_000: "nested too deeply",
     '{"floatx": "bfloat16"}': "floatx is 'bfloat16': give one of float16, float32, float64, or remove the file",
     '{"floatx": {}}': "floatx is {}: give one of",

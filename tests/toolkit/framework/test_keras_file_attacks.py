@@ -193,7 +193,7 @@ def test_a_file_that_lacks_the_weights_of_nested_layers_is_refused(tmp_path):
     with h5py.File(weights, "a") as file:
         file.clear()
     config = zipfile.ZipFile(whole).read("config.json").decode()
-    with pytest.raises(InputError, match="lacks weights of layers that stand in nested lists"):
+    with pytest.raises(InputError, match="lacks weights of layers in nested lists"):
         keras_file.load(write(tmp_path / "lacking.keras", config, weights.getvalue()), Nested)
 
 
@@ -203,7 +203,7 @@ def test_loading_has_a_deadline_that_the_error_names(tmp_path, monkeypatch):
         one["config"]["name"] = f"layer{index}"
     path = write(tmp_path / "model.keras", sequential(*layers))
     monkeypatch.setattr(keras_file, "LOAD_SECONDS", 0.2)
-    with pytest.raises(WorkError, match=r"model.keras: given up: not loaded within 0.2 s"):
+    with pytest.raises(WorkError, match=r"model.keras: loading took longer than 0.2 s"):
         keras_file.load(path, keras.Model)
 
 

@@ -1,4 +1,4 @@
-"""toolkit.imaging: Pictures are written whole or not at all."""
+"""toolkit.imaging: Pictures are written atomically."""
 
 import errno
 import os

@@ -135,8 +135,8 @@ def test_types_that_tell_no_range_are_refused_by_name(dtype):
 @pytest.mark.parametrize(
     ("shape", "hint"),
     [
-        ((20, 20), "; load_image makes RGB of gray, and puts what has alpha on white"),
-        ((20, 20, 4), "; load_image makes RGB of gray, and puts what has alpha on white"),
+        ((20, 20), "; load_image converts gray to RGB, and composites alpha on white"),
+        ((20, 20, 4), "; load_image converts gray to RGB, and composites alpha on white"),
         ((20, 0), ""),
         ((3, 20, 30), r"; if the channels come first, np.moveaxis\(x, 0, -1\) puts them last"),
         ((1, 3, 20, 30), r"; if the channels come first, np.moveaxis\(x, 1, -1\) puts them last"),

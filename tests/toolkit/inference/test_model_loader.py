@@ -56,7 +56,7 @@ def test_a_bundle_with_nothing_to_run_by_itself_says_what_it_has(small_bundle):
     manifest["artifacts"][0]["format"] = "web"
     (bundle / "manifest.json").write_text(json.dumps(manifest))
     said = refusal(open_model, bundle)
-    assert said == (f"{bundle}: holds no artifact that is run by default: name one with --artifact: tflite/float32_384")
+    assert said == (f"{bundle}: holds no default artifact: choose with --artifact from tflite/float32_384")
 
 
 def test_an_artifact_of_a_bundle_is_opened_by_its_path(small_bundle):
@@ -135,7 +135,7 @@ def test_a_tflite_file_slipped_into_a_saved_model_is_not_run(small_bundle):
     bundle = small_bundle("saved_model", "tflite/int8_any")
     slipped = bundle / "saved_model" / "predictor.tflite"
     slipped.write_bytes((bundle / "tflite" / "int8_any" / "predictor.tflite").read_bytes())
-    assert refusal(open_model, bundle, "saved_model") == f"{slipped}: added: the manifest does not know it"
+    assert refusal(open_model, bundle, "saved_model") == f"{slipped}: added: not in the manifest"
 
 
 def test_a_bundle_of_a_newer_schema_is_refused(small_bundle):

@@ -119,7 +119,7 @@ def test_a_checkpoint_of_other_settings_names_those_that_differ(tmp_path):
     with pytest.raises(InputError, match=r"style_weight 0\.01 there, 0.5 here") as failure:
         paint(tmp_path, epochs=1, steps=1, style_weight=0.5)
     assert "content_weight" not in str(failure.value)
-    with pytest.raises(InputError, match=r"of another run \(optimizer lbfgs there, adam here"):
+    with pytest.raises(InputError, match=r"belongs to another run \(optimizer lbfgs there, adam here"):
         paint(tmp_path, epochs=1, steps=1, optimizer="adam")
     with pytest.raises(InputError, match=r"\(style [0-9a-f]{16} there, [0-9a-f]{16} here\)"):
         paint(tmp_path, epochs=1, steps=1, style_seed=2)
@@ -129,7 +129,7 @@ def test_a_broken_checkpoint_is_refused(tmp_path):
     saves = Checkpoints(tmp_path, {})
     saves.write({"picture": np.zeros(3)})
     saves.path.write_bytes(saves.path.read_bytes()[:100])
-    with pytest.raises(InputError, match="not a whole checkpoint"):
+    with pytest.raises(InputError, match="not a complete checkpoint"):
         saves.read()
 
 
@@ -153,7 +153,7 @@ def test_a_checkpoint_that_is_no_file_of_ours_is_refused(tmp_path, break_it):
     saves = Checkpoints(tmp_path, {})
     saves.write({"picture": np.zeros(3)})
     break_it(saves.path)
-    with pytest.raises(InputError, match=r"state\.npz: not a whole checkpoint \(.*\); remove it to start anew"):
+    with pytest.raises(InputError, match=r"state\.npz: not a complete checkpoint \(.*\); remove it to start over"):
         saves.read()
 
 
@@ -161,7 +161,7 @@ def test_an_archive_without_settings_is_refused(tmp_path):
     saves = Checkpoints(tmp_path, {})
     for settings in ({}, {"settings": np.array("[]")}, {"settings": np.array("{")}, {"settings": np.array(3)}):
         np.savez(saves.path, **settings)
-        with pytest.raises(InputError, match="not a whole checkpoint"):
+        with pytest.raises(InputError, match="not a complete checkpoint"):
             saves.read()
 
 
@@ -174,16 +174,16 @@ def saved(tmp_path_factory):
 
 
 DAMAGES = {
-    "no picture": ({"picture": None}, "it lacks picture"),
-    "no curve": ({"curve": None}, "it lacks curve"),
-    "no state of the optimizer": ({"optimizer/3": None}, "it lacks optimizer/3"),
-    "another size": ({"picture": np.zeros((1, 8, 9, 3), np.float32)}, r"picture is float32 \[1, 8, 9, 3\], where"),
-    "another dtype": ({"optimizer/3": np.array("text")}, r"optimizer/3 is <U4 \[\], where"),
+    "no picture": ({"picture": None}, "picture is missing"),
+    "no curve": ({"curve": None}, "curve is missing"),
+    "no state of the optimizer": ({"optimizer/3": None}, "optimizer/3 is missing"),
+    "another size": ({"picture": np.zeros((1, 8, 9, 3), np.float32)}, r"picture is float32 \[1, 8, 9, 3\], expected"),
+    "another dtype": ({"optimizer/3": np.array("text")}, r"optimizer/3 is <U4 \[\], expected"),
     "no such scale": ({"scale": np.array(7)}, "it is at scale 7 after 0 steps"),
     "steps below zero": ({"steps_before": np.array(-1)}, "it is at scale 0 after -1 steps"),
     "several scales": ({"scale": np.array([0, 0])}, r"scale is int64 \[2\]"),
-    "another curve": ({"curve": np.zeros((2, 3))}, r"curve is float64 \[2, 3\], where"),
-    "a curve of no steps": ({"curve": np.array(1.0)}, r"curve is float64 \[\], where"),
+    "another curve": ({"curve": np.zeros((2, 3))}, r"curve is float64 \[2, 3\], expected"),
+    "a curve of no steps": ({"curve": np.array(1.0)}, r"curve is float64 \[\], expected"),
     "other names": ({"curve_names": np.array(list("abcde"))}, "its curve is of a, b, c, d, e"),
 }
 
@@ -193,7 +193,7 @@ def test_a_checkpoint_of_which_something_is_missing_or_of_another_form_is_refuse
     changes, said = DAMAGES[damage]
     arrays = {name: array for name, array in {**saved, **changes}.items() if array is not None}
     np.savez(tmp_path / checkpoint.STATE_FILE, **arrays)
-    with pytest.raises(InputError, match=rf"not a whole checkpoint \({said}.*\); remove it to start anew"):
+    with pytest.raises(InputError, match=rf"not a complete checkpoint \({said}.*\); remove it to start over"):
         paint(tmp_path, epochs=1, steps=2)
 
 

@@ -58,7 +58,7 @@ def noise_like(content):
 
 
 def step_of(transfer, content, style):
-    """A function of losses and gradient at a picture, held against three styles."""
+    """A function of losses and gradient at a picture, checked against three styles."""
     transfer.prepare(content, [style, style[::-1], style[:, ::-1]])
 
     @tf.function(input_signature=[tf.TensorSpec((1, *content.shape))])
@@ -93,7 +93,7 @@ def executed_nodes(function, value):
 
 
 def test_no_sum_of_three_and_more_is_left_to_chance(pictures):
-    # A layer of both terms is the next one's input too, and three styles are held against one Gram matrix.
+    # A layer of both terms is the next one's input too, and three styles are checked against one Gram matrix.
     shared = {"style_layers": ["block1_conv1", "block2_conv1"], "content_layers": ["block2_conv1", "block3_conv1"]}
     step = step_of(StyleTransfer(vgg_weights="random", winograd=False, **shared), *pictures)
     nodes = executed_nodes(step, noise_like(pictures[0]))

@@ -194,7 +194,7 @@ def test_a_learning_rate_out_of_range_is_refused(rate):
         ((CONTENT[:31], STYLE), "content is 48x31 px: both sides must be at least 32"),
         ((CONTENT, STYLE[:, :20]), "style is 20x36 px"),
         ((CONTENT[..., 0], STYLE), r"content has shape \[40, 48\]"),
-        ((CONTENT, []), "there is no style"),
+        ((CONTENT, []), "no style is given"),
         ((CONTENT, STYLE, 0), "epochs is 0"),
         ((CONTENT, STYLE, 1, 0), "steps_per_epoch is 0"),
     ],
@@ -223,5 +223,5 @@ def test_there_is_no_picture_before_there_are_pictures():
 
 
 def test_an_extractor_without_a_layer_asked_for_is_refused():
-    with pytest.raises(InputError, match="does not give block2_conv1: it gives block1_conv1"):
+    with pytest.raises(InputError, match="does not return block2_conv1: it returns block1_conv1"):
         StyleTransfer(VGG19Features(["block1_conv1"], "random"), style_layers=["block2_conv1"])

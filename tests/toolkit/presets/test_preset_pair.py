@@ -75,13 +75,13 @@ def test_a_changed_byte_is_refused(folder, name):
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
-    with pytest.raises(InputError, match=r"is damaged: its sha256 is \w{64}, \w{64} is recorded; reinstall"):
+    with pytest.raises(InputError, match=r"is damaged: its sha256 is \w{64}, not \w{64}; reinstall"):
         DeviceStylizer.from_preset(NAME)
 
 
 def test_a_missing_file_is_refused(folder):
     (folder / FILES[0]).unlink()
-    with pytest.raises(InputError, match=r"predictor.tflite is damaged: its sha256 is that of no file"):
+    with pytest.raises(InputError, match=r"predictor.tflite is damaged: its sha256 is that of a missing file"):
         DeviceStylizer.from_preset(NAME)
 
 
@@ -113,7 +113,7 @@ def test_the_pair_is_rebuilt_byte_for_byte_by_the_versions_recorded(record, tmp_
 def test_a_pair_that_paints_another_picture_is_refused():
     from export import preset_pair
 
-    with pytest.raises(WorkError, match=r"paints another picture than the Keras model: .*: max_abs 1 > 0\.001"):
+    with pytest.raises(WorkError, match=r"pair's pictures differ from the Keras model's: .*: max_abs 1 > 0\.001"):
         preset_pair.check(lambda content, style: content, lambda content, style: 1 - content, size=1)
 
 

@@ -61,10 +61,13 @@ def test_networks_of_operations_that_it_has_meet_no_obstacle(files, name):
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("any", ["its sizes vary, and a GPU needs them beforehand"]),
-        ("largest", ["the delegate has no TOPK_V2"]),
+        ("any", ["its sizes vary, and a GPU needs them in advance"]),
+        ("largest", ["the delegate does not support TOPK_V2"]),
         ("five", ["a tensor has 5 dimensions, and the delegate takes at most 4"]),
-        ("spectrum", ["the delegate has no RFFT2D, COMPLEX_ABS", "the delegate computes nothing of type complex64"]),
+        (
+            "spectrum",
+            ["the delegate does not support RFFT2D, COMPLEX_ABS", "the delegate does not support the type complex64"],
+        ),
     ],
 )
 def test_what_is_in_the_way_is_named(files, name, told):
@@ -75,7 +78,7 @@ def test_what_is_in_the_way_is_named(files, name, told):
 def test_pairs_of_a_fixed_size_are_taken_and_those_of_any_size_are_not(bundle, mode):
     for file in ("predictor.tflite", "transformer.tflite"):
         assert found(bundle / f"tflite/{mode}_384" / file) == []
-        assert found(bundle / f"tflite/{mode}_any" / file)[0] == "its sizes vary, and a GPU needs them beforehand"
+        assert found(bundle / f"tflite/{mode}_any" / file)[0] == "its sizes vary, and a GPU needs them in advance"
 
 
 def on_a_gpu(path):

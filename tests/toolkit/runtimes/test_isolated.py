@@ -113,7 +113,7 @@ def test_a_child_that_dies_is_told_in_one_line_and_the_next_call_has_another(iso
     os.kill(isolated._child.pid, signal.SIGSEGV)
     with pytest.raises(WorkError) as caught:
         isolated(**inputs())
-    assert "the process that runs it has died (SIGSEGV)" in str(caught.value)
+    assert "the process that ran it has died (SIGSEGV)" in str(caught.value)
     assert "\n" not in str(caught.value)
     np.testing.assert_array_equal(isolated(**inputs()), before)
 
@@ -122,7 +122,7 @@ def test_a_child_that_hangs_is_given_up_and_ended(transformer):
     network = IsolatedNetwork(transformer, seconds=3)
     pid = network._child.pid
     os.kill(pid, signal.SIGSTOP)
-    with pytest.raises(WorkError, match="given up after 3 seconds"):
+    with pytest.raises(WorkError, match="no answer after 3 seconds"):
         network(**inputs())
     assert not is_running(pid)
     network.close()

@@ -207,9 +207,9 @@ def test_a_pair_is_found_in_a_bundle_in_a_folder_or_by_its_files(bundle, tmp_pat
     assert find_pair(bundle) == find_pair(str(bundle), "tflite/float32_any")
     with pytest.raises(InputError, match="no artifact 'tflite/int4_384' in the bundle: choose from saved_model"):
         find_pair(bundle, "tflite/int4_384")
-    with pytest.raises(InputError, match=r"artifact is 'tflite/int8_384', but .* is no bundle"):
+    with pytest.raises(InputError, match=r"artifact is 'tflite/int8_384', but .* is not a bundle"):
         find_pair(bundle / "tflite/int8_384", "tflite/int8_384")
-    with pytest.raises(InputError, match="one file of a pair: give its folder"):
+    with pytest.raises(InputError, match="only one file of a pair: give its folder"):
         find_pair(bundle / "tflite/int8_384/predictor.tflite")
 
 
@@ -348,9 +348,9 @@ def test_files_that_were_exchanged_are_refused(fixed_folder, tmp_path):
     shutil.copy(fixed_folder / "predictor.tflite", tmp_path / "transformer.tflite")
     shutil.copy(fixed_folder / "transformer.tflite", tmp_path / "predictor.tflite")
     expected = (
-        r"predictor.tflite: no style predictor: its signature 'transform' takes content_image \[1, 32, 32, 3\], "
-        r"style_bottleneck \[1, 1, 1, 3\] and gives stylized_image \[1, 32, 32, 3\]; "
-        "a style predictor takes style_image and gives style_bottleneck"
+        r"predictor.tflite: not a style predictor: its signature 'transform' takes content_image \[1, 32, 32, 3\], "
+        r"style_bottleneck \[1, 1, 1, 3\] and returns stylized_image \[1, 32, 32, 3\]; "
+        "a style predictor takes style_image and returns style_bottleneck"
     )
     with pytest.raises(InputError, match=expected):
         DeviceStylizer(tmp_path)
@@ -358,7 +358,7 @@ def test_files_that_were_exchanged_are_refused(fixed_folder, tmp_path):
 
 def test_a_file_with_several_signatures_is_refused(tmp_path):
     tiny_pairs.write(tmp_path / "both.tflite", [tiny_pairs.predictor(SIDE), tiny_pairs.transformer(SIDE)])
-    with pytest.raises(InputError, match="which has one signature; it has bottleneck, transform"):
+    with pytest.raises(InputError, match="which has one signature; its signatures: bottleneck, transform"):
         TFLiteNetwork(tmp_path / "both.tflite")
 
 
@@ -395,7 +395,7 @@ def test_a_file_with_changed_bytes_is_run_or_refused_and_does_not_take_the_proce
 
 def test_networks_of_two_models_are_refused(bundle, fixed_folder):
     pair = (fixed_folder / "predictor.tflite", bundle / "tflite/float16_any/transformer.tflite")
-    with pytest.raises(InputError, match=r"gives a bottleneck of 3 numbers, .* takes 100: they are of two models"):
+    with pytest.raises(InputError, match=r"returns a bottleneck of 3 numbers, .* takes 100: they belong to two models"):
         DeviceStylizer(pair)
 
 
@@ -405,7 +405,7 @@ def test_what_takes_no_pictures_of_three_channels_is_no_stylizer(tmp_path, fixed
 
     gray = bottleneck, [tf.TensorSpec((1, 32, 32, 1), name="style_image")]
     tiny_pairs.write(tmp_path / "gray.tflite", [gray])
-    with pytest.raises(InputError, match=r"no style predictor: it takes style_image \[1, 32, 32, 1\]"):
+    with pytest.raises(InputError, match=r"not a style predictor: it takes style_image \[1, 32, 32, 1\]"):
         DeviceStylizer((tmp_path / "gray.tflite", fixed_folder / "transformer.tflite"))
 
 
@@ -419,7 +419,7 @@ def test_operations_that_no_runtime_has_are_named(tmp_path):
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
     converter.allow_custom_ops = True
     (tmp_path / "foreign.tflite").write_bytes(converter.convert())
-    with pytest.raises(InputError, match=r"that are not TFLite's own: .*; export it with builtins only") as caught:
+    with pytest.raises(InputError, match=r"needs custom operations: .*; export it with builtin operations") as caught:
         TFLiteNetwork(tmp_path / "foreign.tflite")
     assert {"Digamma", "FlexMatrixDeterminant"} <= set(re.findall(r"\w+", str(caught.value)))
 
@@ -429,9 +429,9 @@ def test_operations_that_no_runtime_has_are_named(tmp_path):
     [
         (
             {"style_image": noise(1, SIDE, SIDE, 4)},
-            r"takes style_image \[1, 32, 32, 3\], not one of shape \[1, 32, 32, 4\]",
+            r"takes style_image \[1, 32, 32, 3\], not the shape \[1, 32, 32, 4\]",
         ),
-        ({"style_image": noise(SIDE, SIDE, 3)}, r"not one of shape \[32, 32, 3\]"),
+        ({"style_image": noise(SIDE, SIDE, 3)}, r"not the shape \[32, 32, 3\]"),
         ({"style": noise(1, SIDE, SIDE, 3)}, r"takes style_image \[1, 32, 32, 3\], not style$"),
         ({}, "not nothing"),
     ],

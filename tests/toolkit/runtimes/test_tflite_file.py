@@ -98,7 +98,7 @@ def test_offsets_that_share_a_table_a_million_times_are_refused(read):
     graphs = offsets(4 * count + 8)
     graph = struct.pack("<HHHH", 6, 8, 4, 0) + struct.pack("<iI", 8, 4) + offsets(4 * count + 4)
     tensor = struct.pack("<HH", 4, 4) + struct.pack("<i", 4)
-    with pytest.raises(InputError, match="damaged: more tables than it has room for"):
+    with pytest.raises(InputError, match="damaged: more tables than fit in it"):
         read(root + graphs + graph + tensor)
 
 

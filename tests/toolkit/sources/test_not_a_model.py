@@ -17,9 +17,9 @@ not_a_source = functools.partial(refusal, resolve_source)
         ("net.h5", "is in the format of Keras before version 3: keras.saving.load_model(…).save('model.keras')"),
         ("net.H5", "is in the format of Keras before version 3"),
         ("net.weights.h5", "holds weights alone, without the network"),
-        ("net.tflite", "is a TFLite file, which is what is exported: give the model that it was made from"),
+        ("net.tflite", "is a TFLite file, the result of an export: give the model it was made from"),
         ("net.onnx", "is an ONNX file: convert it to a SavedModel or a .keras file first"),
-        ("net.pth", "is a file of PyTorch: convert it"),
+        ("net.pth", "is a PyTorch file: convert it"),
         ("frozen.pb", "is a graph without signatures: save it as a SavedModel"),
         ("net.ckpt.data-00000-of-00001", "is a checkpoint: weights alone"),
         ("net.ckpt.index", "is a checkpoint: weights alone"),
@@ -38,7 +38,7 @@ def test_a_zip_archive_is_told_by_what_is_in_it(tmp_path):
             for member in members:
                 archive.writestr(member, "")
     assert "is a zip archive: unpack it and give the folder" in not_a_source(tmp_path / "plain.zip")
-    assert not_a_source(tmp_path / "model.zip").endswith("is a Keras model by what is in it: name it model.keras")
+    assert not_a_source(tmp_path / "model.zip").endswith("is a Keras model by its contents: name it model.keras")
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_part_of_a_saved_model_names_its_folder(bundle_like):
 
 
 def test_a_folder_around_models_names_one(bundle_like):
-    assert not_a_source(bundle_like.parent).endswith(f"is no model, but holds some: give {bundle_like}")
+    assert not_a_source(bundle_like.parent).endswith(f"is not a model, but contains models: give {bundle_like}")
 
 
 def test_the_graph_s_file_stands_for_its_folder(bundle_like):

@@ -1,6 +1,6 @@
-"""What the formats of picture files say of themselves, read from their headers and bounded before Pillow decodes them.
+"""Headers of picture files, read and checked against limits before Pillow decodes the files.
 
-No picture is decoded here. `toolkit.imaging` imports it, and the server of `serving` for its own limits.
+No picture is decoded here. `toolkit.imaging` imports this room, and so does the server of `serving` for its own limits.
 """
 
 from toolkit.public_names import on_first_use

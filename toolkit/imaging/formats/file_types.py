@@ -1,4 +1,4 @@
-"""The kinds of picture files, how small they may be, and finding them in folders."""
+"""The supported picture formats, their smallest size, and the search for pictures in folders."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from toolkit.errors import InputError
 
-# Under this the mirrored borders of the 9x9 convolutions are wider than what is left after two halvings.
+# In smaller pictures, the mirrored borders of the 9x9 convolutions are wider than the maps after two halvings.
 MIN_SIDE = 16
 
 FAMILIES = {
@@ -29,7 +29,7 @@ WRITABLE_SUFFIXES = frozenset(FORMAT_OF)
 
 
 HEIC_HINT = (
-    "pictures of HEIC are not read; convert it: `heif-convert photo.heic photo.jpg` (libheif), on a Mac "
+    "HEIC pictures are not supported; convert it: `heif-convert photo.heic photo.jpg` (libheif), on a Mac "
     "`sips -s format jpeg photo.heic --out photo.jpg`"
 )
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -47,22 +47,12 @@ def is_heic_name(path: Path) -> bool:
     return path.suffix.lower() in (".heic", ".heif")
 
 
-# Formats that hold a photo's colors, so that a result may be of the same.
+# Formats that can hold a photo's colors, so that a result may have its photo's format.
 _PHOTO_FAMILIES = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF")
 
 
 def writable_suffix(given: str | None) -> str | None:
-    """Reads the option `--suffix`.
-
-    Args:
-        given: with or without a dot, in any case; None for that of each photo.
-
-    Returns:
-        The suffix in lower case with its dot; None for None.
-
-    Raises:
-        InputError: it is of no kind of picture that can be written.
-    """
+    """Returns the value of `--suffix` in lower case with its dot; refuses a suffix that cannot be written."""
     suffix = given if given is None else "." + given.lstrip(".").lower()
     if suffix is not None and suffix not in WRITABLE_SUFFIXES:
         raise InputError(f"unknown --suffix {suffix!r}: use one of {' '.join(sorted(WRITABLE_SUFFIXES))}")
@@ -70,14 +60,9 @@ def writable_suffix(given: str | None) -> str | None:
 
 
 def result_suffix(path: PurePath) -> str:
-    """Returns the suffix of a result that is of the same kind as its photo.
+    """Returns the suffix of a photo's result: the photo's own in lower case, if it can be written and is not GIF.
 
-    Args:
-        path: the photo's.
-
-    Returns:
-        Its own suffix in lower case; `.png` where that is none that can be written, or where its format, GIF, has 256
-        colors.
+    Otherwise it is `.png`: GIF has only 256 colors.
     """
     suffix = path.suffix.lower()
     return suffix if FORMAT_OF.get(suffix) in _PHOTO_FAMILIES else ".png"
@@ -87,9 +72,9 @@ def find_images(path: str | Path, recursive: bool = False) -> list[Path]:
     """Lists the pictures a path stands for.
 
     Args:
-        path: a file, which gives itself, or a folder, which gives the files in it (no hidden ones) with one of
+        path: a file, or a folder, which stands for the files in it (not hidden) with one of
             `READABLE_SUFFIXES` in any case.
-        recursive: the folders below a folder are searched, too, but for hidden ones and links to folders.
+        recursive: subfolders are searched too, except hidden ones and links.
 
     Returns:
         At least one path, sorted.
@@ -115,7 +100,7 @@ def find_images(path: str | Path, recursive: bool = False) -> list[Path]:
 
 
 def files_in(folder: Path, recursive: bool = False) -> Iterator[Path]:
-    """Yields what a folder holds; with `recursive`, what those below it hold, but for hidden ones and links."""
+    """Yields a folder's entries; with `recursive`, the files below it, except in hidden folders and links."""
     if not recursive:
         yield from folder.iterdir()
         return

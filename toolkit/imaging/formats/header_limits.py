@@ -1,8 +1,8 @@
-"""Bounds what the header of a picture file makes Pillow do, before Pillow reads it.
+"""Limits the work that the header of a picture file makes Pillow do, before Pillow reads it.
 
-A file of some megabytes can keep Pillow busy for minutes, or have it take gigabytes, whatever size the picture claims:
-texts that are joined one by one, directories whose entries share their bytes, hundreds of scans of the whole picture.
-The limits are far beyond what cameras and editors write. With them, no header costs more than a few seconds.
+A file of a few megabytes can keep Pillow busy for minutes, or make it allocate gigabytes, whatever size the picture
+claims: texts that are joined one at a time, directories whose entries share their bytes, hundreds of scans of the whole
+picture. The limits are far beyond what cameras and editors write. With them, no header takes more than a few seconds.
 """
 
 import io
@@ -10,15 +10,15 @@ from typing import BinaryIO
 
 from toolkit.imaging.formats import jpeg, tiff_directory
 
-# What a picture may be decoded to: Pillow's limit against decompression bombs, which the exported graphs hold as well.
+# Largest decoded size: Pillow's limit against decompression bombs, which the exported graphs enforce as well.
 MAX_PIXELS = 89_478_485
-# Of all that precedes the pixels: color profiles, previews, depth maps, texts.
+# Everything before the pixels: color profiles, previews, depth maps, texts.
 MAX_HEADER_BYTES = 16 << 20
-# In pieces, each of which costs some calls.
+# Each piece costs a few calls.
 MAX_HEADER_PIECES = 1024
 # A progressive JPEG has about ten; each is a pass over the whole picture.
 MAX_SCANS = 32
-# Pillow joins the texts of a GIF, copying all of them for each.
+# Pillow joins the texts of a GIF with quadratic copying.
 MAX_GIF_TEXT_BYTES = 1 << 20
 # The pixels of a PNG come in chunks of 8 KiB or more.
 MAX_PNG_CHUNKS = 1 << 16
@@ -30,11 +30,11 @@ _RUN_LENGTHS = (1, 2)
 
 
 class HeaderError(ValueError):
-    """A header asks for more than it may; the message says of what there is too much."""
+    """A header exceeds a limit; the message names what there is too much of."""
 
 
 def check_header(stream: BinaryIO) -> None:
-    """Refuses a file whose header takes too long or too much memory to read; it is left at its start."""
+    """Refuses a file whose header takes too long or too much memory to read; rewinds the stream."""
     start = stream.read(len(_PNG_MAGIC))
     try:
         if start.startswith(jpeg.MAGIC):
@@ -52,7 +52,7 @@ def check_header(stream: BinaryIO) -> None:
 
 
 class _Budget:
-    """Counts the pieces of a header."""
+    """Counts the pieces and bytes of a header."""
 
     def __init__(self, max_bytes: int = MAX_HEADER_BYTES) -> None:
         self._bytes, self._pieces, self._max_bytes = 0, 0, max_bytes
@@ -92,7 +92,7 @@ def _check_png(stream: BinaryIO) -> None:
     budget, chunks, has_pixels = _Budget(), 0, False
     while len(head := stream.read(8)) == 8:
         size, kind = int.from_bytes(head[:4], "big"), head[4:]
-        if kind == b"IEND" or (kind == b"fcTL" and has_pixels):  # what follows are other frames
+        if kind == b"IEND" or (kind == b"fcTL" and has_pixels):  # other frames follow
             return
         has_pixels = has_pixels or kind == b"IDAT"
         if kind == b"IDAT":
@@ -105,7 +105,7 @@ def _check_png(stream: BinaryIO) -> None:
 
 
 def _check_gif(stream: BinaryIO) -> None:
-    """Looks at all blocks before the first frame (GIF89a specification, sections 18 and 23 to 26)."""
+    """Checks all blocks before the first frame (GIF89a specification, sections 18 and 23 to 26)."""
     budget = _Budget(MAX_GIF_TEXT_BYTES)
     stream.seek(10)
     flags = stream.read(3)
@@ -126,7 +126,7 @@ def _check_gif(stream: BinaryIO) -> None:
 def _check_bmp(stream: BinaryIO) -> None:
     stream.seek(14)
     header = stream.read(20)
-    if len(header) < 20 or header[0] == 12:  # the oldest form has no run lengths
+    if len(header) < 20 or header[0] == 12:  # the oldest format has no run lengths
         return
     width, height = (abs(int.from_bytes(header[at : at + 4], "little", signed=True)) for at in (4, 8))
     if int.from_bytes(header[16:20], "little") not in _RUN_LENGTHS:

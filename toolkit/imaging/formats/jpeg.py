@@ -1,4 +1,4 @@
-"""Reads from a JPEG's header how much memory and time its decoder takes."""
+"""Reads the header of a JPEG, to predict the memory and time that decoding takes."""
 
 import re
 from collections.abc import Iterator
@@ -8,22 +8,22 @@ MAGIC = b"\xff\xd8\xff"
 START_OF_SCAN = 0xDA
 JUNK = 0
 
-# By what the decoder can divide the sides as it goes, the least first.
+# Factors by which the decoder can divide the sides, in ascending order.
 REDUCTIONS = (2, 4, 8)
 
 _SEQUENTIAL_FRAMES = (0xC0, 0xC1)
 _OTHER_FRAMES = (0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
-# These have no length: TEM, and from RST0 on to the end of the picture.
+# Markers without a length: TEM, and RST0 to the end of the picture.
 _BARE = (0x01, *range(0xD0, 0xDA))
 _SCAN = re.compile(rb"\xff\xda")
 _BLOCK = 1 << 20
 
 
 def has_one_scan(stream: BinaryIO) -> bool:
-    """Tells whether a JPEG can be decoded row by row, and so to a part of its size in little memory.
+    """Returns whether a JPEG can be decoded row by row, and so at reduced size in little memory.
 
-    A progressive JPEG, or one whose channels follow one another, comes in several scans of the whole picture, and a
-    decoder keeps all of it until the last. The stream is left where it was.
+    A progressive JPEG, or a JPEG with a scan per channel, has several scans of the whole picture, and a decoder keeps
+    all of it until the last. The stream's position is restored.
     """
     before = stream.tell()
     try:
@@ -50,15 +50,15 @@ def _has_one_scan(stream: BinaryIO) -> bool:
 def segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Reads the segments of a JPEG, from behind its first marker up to its first scan.
 
-    Each is a marker, from 0xC0 to 0xFE, and what it holds; `JUNK` and what decoders skip. The last is the marker of the
-    scan, unless the file is damaged.
+    Yields markers, from 0xC0 to 0xFE, with their contents, and `JUNK` for bytes that decoders skip. The last is the
+    marker of the scan, unless the file is damaged.
     """
     while byte := stream.read(1):
         if byte != b"\xff":
             yield JUNK, byte + _until_marker(stream)
             continue
         marker = int.from_bytes(stream.read(1), "big")
-        if marker == 0xFF:  # a marker may be preceded by any number of these
+        if marker == 0xFF:  # any number of fill bytes may precede a marker
             stream.seek(-1, 1)
             continue
         if marker in _BARE or not marker:
@@ -77,10 +77,7 @@ def _until_marker(stream: BinaryIO) -> bytes:
 
 
 def count_scans(stream: BinaryIO, most: int) -> int:
-    """Counts the scans of a JPEG, up to `most`; those of previews and of further pictures count, too.
-
-    1 where the decoder reads the first scan alone.
-    """
+    """Counts the scans of a JPEG, up to `most`, previews included; 1 where the decoder reads only one."""
     if has_one_scan(stream):
         return 1
     stream.seek(0)

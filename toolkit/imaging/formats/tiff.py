@@ -1,4 +1,4 @@
-"""TIFF files that Pillow reads wrongly: recognized by their tags, and mended or refused.
+"""TIFF files that Pillow reads wrongly: recognized by their tags, and corrected or refused.
 
 Section numbers are those of the TIFF 6.0 specification (Adobe, 1992).
 """
@@ -23,7 +23,7 @@ _PHOTOMETRICS = {
 }
 _SAMPLE_FORMATS = {1: "unsigned integer", 2: "signed integer", 3: "float", 4: "untyped"}
 _RAW, _YCBCR = 1, 6
-# Whose planes Pillow puts together as they should be.
+# Pillow reads the planes of these correctly.
 _PLANAR = (2, 5)
 
 
@@ -32,12 +32,12 @@ class Layout:
     """The layout of a TIFF's samples.
 
     Attributes:
-        photometric: how they are to be seen (section 3 and later ones).
-        bits: of a sample.
-        samples: a pixel.
+        photometric: the color interpretation (section 3 and later ones).
+        bits: per sample.
+        samples: per pixel.
         sample_format: 1 unsigned, 2 signed, 3 float (section 19).
-        planar: each channel is stored by itself.
-        compressed: in any way.
+        planar: each channel is stored separately.
+        compressed: by any scheme.
         big_endian: the byte order.
     """
 
@@ -69,7 +69,7 @@ class Layout:
         )
 
     def __str__(self) -> str:
-        """Tells people what it is."""
+        """Describes the layout for messages."""
         kind = _SAMPLE_FORMATS.get(self.sample_format, "odd")
         photometric = _PHOTOMETRICS.get(self.photometric, f"photometric {self.photometric}")
         order = "planar" if self.planar and self.samples > 1 else "interleaved"
@@ -88,12 +88,12 @@ class Layout:
         return 2**self.bits - 1
 
     def why_not(self) -> str | None:
-        """Returns why a file is refused that Pillow would read, but wrongly; None where it reads it right."""
+        """Returns why a file that Pillow would read wrongly is refused; None where Pillow reads it correctly."""
         is_float = self.sample_format == 3
         if self.sample_format == 2:
-            return "its samples are signed, and what white is in them cannot be determined"
+            return "its samples are signed, and their white level cannot be determined"
         if self.bits == 32 and not is_float:
-            return "its samples are integers of 32 bits, and what white is in them cannot be determined"
+            return "its samples are integers of 32 bits, and their white level cannot be determined"
         if is_float and self.big_endian and self.compressed:
             return "its floats are big-endian and compressed"
         if self.photometric == _YCBCR and not self.compressed:
@@ -107,7 +107,7 @@ class Layout:
 
 
 def read_layout(stream: BinaryIO) -> Layout | None:
-    """Reads the layout of a TIFF that Pillow does not open; None where it is none, or its tags are damaged."""
+    """Reads the layout of a TIFF that Pillow does not open; None for other files and damaged tags."""
     try:
         stream.seek(0)
         header = stream.read(8)
@@ -119,5 +119,5 @@ def read_layout(stream: BinaryIO) -> Layout | None:
             warnings.simplefilter("ignore")  # the error that follows says what is wrong
             tags.load(stream)
         return Layout.of(tags) if TiffImagePlugin.IMAGEWIDTH in tags else None
-    except Exception:  # on damaged tags Pillow raises nearly anything
+    except Exception:  # Pillow raises almost any exception on damaged tags
         return None

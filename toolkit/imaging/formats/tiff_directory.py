@@ -1,4 +1,4 @@
-"""Looks at a directory of TIFF tags, as TIFF files and Exif blocks have it, before Pillow copies what it points to.
+"""Checks a directory of TIFF tags, as in TIFF files and Exif blocks, before Pillow copies the data it points to.
 
 Pillow makes a copy for each entry, and entries may all point to the same bytes. See TIFF 6.0 (Adobe, 1992), section 2.
 """
@@ -10,13 +10,13 @@ from typing import BinaryIO
 
 # Photoshop keeps its layers in a tag.
 MAX_BYTES = 256 << 20
-# Of numbers in a tag, each of which becomes an object of Python: a strip for each row of a large picture has its own.
+# Numbers in a tag, each of which becomes a Python object. A large picture may have a strip, and so a number, per row.
 MAX_NUMBERS = 1 << 18
 MAX_ENTRIES = 4096
-# Entries that say the same may share some bytes.
+# Equal entries may share some bytes.
 _SHARED_BYTES = 1 << 16
 
-# Of one value, by its type; those of texts and bytes stay as they are.
+# Bytes per value, by type.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _BYTES = (1, 2, 7)
 _TILE_SIDES = (322, 323)
@@ -26,7 +26,7 @@ _LEAST_TILE_PIXELS = 1 << 22
 
 
 def fault(stream: BinaryIO) -> str | None:
-    """Returns of what a TIFF's first directory has too much; None where Pillow may read it, or it is no TIFF."""
+    """Returns which limit a TIFF's first directory exceeds; None where Pillow may read it, or it is not a TIFF."""
     length = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     total, sides = 0, {}
@@ -46,7 +46,7 @@ def fault(stream: BinaryIO) -> str | None:
 
 
 def _entries(stream: BinaryIO) -> Iterator[tuple[int, int, int, int]]:
-    """Yields tag, type, count and the value, or what is in its place, of each entry."""
+    """Yields tag, type, count and value (or offset) of each entry."""
     head = stream.read(16)
     order = {b"II": "little", b"MM": "big"}.get(head[:2])
     if order is None:
@@ -55,7 +55,7 @@ def _entries(stream: BinaryIO) -> Iterator[tuple[int, int, int, int]]:
     def number(content: bytes) -> int:
         return int.from_bytes(content, order)  # type: ignore[arg-type]
 
-    # As Pillow distinguishes them: a BigTIFF has wider numbers.
+    # Pillow recognizes BigTIFF, with its wider numbers, by the same rule.
     is_big = 43 in head[2:4]
     width = 8 if is_big else 4
     stream.seek(number(head[8:16] if is_big else head[4:8]))

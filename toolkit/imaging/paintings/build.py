@@ -1,4 +1,4 @@
-"""Makes the sample paintings again, of the reproductions in FOLDER: `python -m toolkit.imaging.paintings.build FOLDER`.
+"""Rebuilds the sample paintings from the reproductions in FOLDER: `python -m toolkit.imaging.paintings.build FOLDER`.
 
 They are scaled to 512 px on their longer side, in sRGB, and saved without metadata.
 """

@@ -1,6 +1,6 @@
-"""The feature extractor of method 1: VGG19, where its weights come from, and its convolutions by Winograd's filtering.
+"""The feature extractor of method 1: VGG19, the sources of its weights, and its convolutions by Winograd's filtering.
 
-Only `toolkit.optimization` and what exports or steers that method import it.
+Only `toolkit.optimization`, its exporters and its commands import it.
 """
 
 from toolkit.public_names import on_first_use

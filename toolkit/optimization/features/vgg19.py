@@ -27,13 +27,13 @@ POOLINGS = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
 
 DTYPES = ("float32", "float64")
 
-# What Keras and NumPy both take as a seed.
+# The largest seed that both Keras and NumPy accept.
 MAX_SEED = 2**32 - 1
 
-# Four halvings must leave a picture for block 5 to look at.
+# Four halvings must leave at least two pixels for block 5.
 MIN_SIDE = 32
 
-# The means of ImageNet's blue, green and red, in 8-bit steps: what the weights were trained to see taken off.
+# The means of ImageNet's blue, green and red, in 8-bit steps, which the weights expect to be subtracted.
 _MEANS = (103.939, 116.779, 123.68)
 
 
@@ -51,7 +51,7 @@ class VGGPreprocessing(layers.Layer):
 
 
 def check_seed(seed: Any) -> int:
-    """Returns a seed as a Python integer; refuses what is no whole number from 0 to 2^32 - 1."""
+    """Returns a seed as a Python integer; refuses anything but a whole number from 0 to 2^32 - 1."""
     try:
         number = operator.index(seed)
     except TypeError:
@@ -73,24 +73,24 @@ def check_layers(names: Sequence[str]) -> tuple[str, ...]:
 
 @keras.saving.register_keras_serializable(package="styleport")
 class VGG19Features(keras.Model):
-    """VGG19 up to the deepest layer asked for, giving the activations of named layers.
+    """VGG19 up to the deepest layer asked for, returning the activations of named layers.
 
     Follows Simonyan and Zisserman 2014 (arXiv 1409.1556) with the layer names of `keras.applications`, as
     used by Gatys et al. 2015 (arXiv 1508.06576). The weights are frozen.
 
     Args:
-        layer_names: what to give, any of `LAYER_NAMES`.
+        layer_names: the layers to return, any of `LAYER_NAMES`.
         weights: `vgg19-8bit` (the preset that ships with styleport, up to `block5_conv2`), `imagenet` (downloaded and
             cached by Keras), the path of a `.h5` or `.weights.h5` file of `keras.applications.VGG19` with or without
             its top, or `random`.
         pooling: `max`, as trained, or `average`, which Gatys et al. found to give smoother pictures.
-        seed: of the random weights, from 0 to 2^32 - 1.
-        dtype: float32, the default whatever Keras's settings are, or float64. Of 16 bits, the squares of the features
+        seed: seed of the random weights, from 0 to 2^32 - 1.
+        dtype: float32, the default whatever Keras's settings are, or float64. In 16 bits, the squares of the features
             would overflow.
 
     Raises:
-        InputError: a layer, pooling, seed or dtype is not one of these, a layer is deeper than the weights, or the
-            file is not one of VGG19 weights.
+        InputError: a layer, pooling, seed or dtype is unknown, a layer is deeper than the weights, or the
+            file does not contain VGG19 weights.
         WorkError: the download failed.
 
     Example:
@@ -119,7 +119,7 @@ class VGG19Features(keras.Model):
         x = VGGPreprocessing(dtype=dtype, name="preprocessing")(picture)
         outputs = {}
         for index, name in enumerate(LAYER_NAMES[: LAYER_NAMES.index(names[-1]) + 1]):
-            # He et al.'s scale keeps random features alive through sixteen layers.
+            # He et al.'s scale keeps random features from vanishing over sixteen layers.
             kernel = keras.initializers.HeNormal((seed + index) % (MAX_SEED + 1))
             x = _layer(name, pooling, kernel, dtype)(x)
             if name in names:
@@ -143,35 +143,29 @@ class VGG19Features(keras.Model):
     def from_file(cls, path: str | Path) -> "VGG19Features":
         """Loads an extractor that was saved with `save`, its weights included.
 
-        Args:
-            path: a `.keras` file.
-
-        Returns:
-            The extractor.
-
         Raises:
-            InputError: the file is missing or is no extractor.
+            InputError: the file is missing or is not an extractor.
         """
         return keras_file.load(path, cls)
 
     def __call__(self, pictures: Any, *args: Any, **kwargs: Any) -> Any:
-        """Looks at pictures.
+        """Extracts the features of pictures.
 
         Args:
             pictures: [B, H, W, 3] in [0, 1], in any form that `toolkit.imaging.validation` takes.
             args: passed on to Keras.
-            kwargs: likewise.
+            kwargs: passed on to Keras.
 
         Returns:
             The activations of the layers, by their names.
 
         Raises:
-            InputError: the shape, dtype or range is another.
+            InputError: the shape, dtype or range is wrong.
         """
         return super().__call__(as_tensor(pictures, "the picture", min_side=1), *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor; the weights themselves are saved apart."""
+        """Returns the arguments of the constructor; the weights are saved separately."""
         return {
             "name": self.name,
             "layer_names": list(self.layer_names),
@@ -183,7 +177,7 @@ class VGG19Features(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "VGG19Features":
-        """Builds an extractor from what `get_config` returns; a config from elsewhere opens and fetches no weights."""
+        """Builds an extractor from a config; an external config can neither open nor fetch weights."""
         return cls(**{**config, "weights": "random"})
 
 
@@ -196,7 +190,7 @@ def _layer(name: str, pooling: str, kernel: Any, dtype: str) -> Any:
 
 
 def _published(include_top: bool) -> Any:
-    """Returns the network of `keras.applications.VGG19`, its weights zeros, whatever Keras's settings are."""
+    """Returns the network of `keras.applications.VGG19` with zero weights, whatever Keras's settings are."""
     x = picture = keras.Input((224, 224, 3) if include_top else (None, None, 3), **PINNED)
     for name in LAYER_NAMES:
         x = _layer(name, "max", "zeros", DTYPE)(x)

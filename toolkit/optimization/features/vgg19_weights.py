@@ -19,13 +19,13 @@ Weights = dict[str, list[Any]]
 """A float32 kernel [3, 3, input, output] and bias [output] by the layer's name."""
 
 Published = Callable[[bool], Any]
-"""Makes the network of `keras.applications.VGG19`, with its top (True) or without."""
+"""Builds the network of `keras.applications.VGG19`, with its top (True) or without."""
 
 
 def check(weights: str | Path, layer_names: Sequence[str]) -> None:
-    """Refuses weights that do not reach the layers asked for, the shallowest first."""
+    """Refuses weights that end before the deepest of `layer_names`, which are ordered."""
     last = preset.LAST_LAYER
-    # The names sort as the layers follow each other.
+    # The names sort in the order of the layers.
     if str(weights) == preset.NAME and layer_names[-1] > last:
         raise InputError(
             f"the weights {preset.NAME} end at {last}, before {layer_names[-1]}: choose another layer, or give "
@@ -34,10 +34,10 @@ def check(weights: str | Path, layer_names: Sequence[str]) -> None:
 
 
 def read(weights: str | Path, published: Published) -> Weights:
-    """Reads the weights of the convolutions: `vgg19-8bit`, `imagenet`, or of a file.
+    """Reads the weights of the convolutions: `vgg19-8bit`, `imagenet` or a file.
 
     Raises:
-        InputError: the file is missing, is not one of VGG19 weights, or is damaged.
+        InputError: the file is missing, does not contain VGG19 weights, or is damaged.
         WorkError: the download failed.
     """
     if str(weights) == preset.NAME:
@@ -52,7 +52,7 @@ def _fetched(published: Published) -> Any:
         network = published(False)
         network.load_weights(fetched)
         return network
-    except Exception as error:  # a failed fetch is a bare Exception in Keras
+    except Exception as error:  # Keras raises a bare Exception for a failed download
         raise WorkError(
             f"cannot fetch the VGG19 weights ({one_line(error, most=200)}): take {preset.NAME}, which needs no "
             f"network, or download {URL} on another machine and name the file as the weights (--vgg-weights FILE)"
@@ -69,11 +69,11 @@ def _from_file(path: Path, published: Published) -> Any:
         network = published(include_top)
         try:
             with warnings.catch_warnings():
-                # Of a part that the file lacks Keras only warns, and leaves it random.
+                # Keras only warns about missing weights, and leaves them random.
                 warnings.filterwarnings("error", message="Skipping")
                 network.load_weights(path)
-        except Exception as error:  # h5py and Keras raise nearly anything on broken or other files
+        except Exception as error:  # h5py and Keras raise almost any exception on damaged or other files
             failures.append(one_line(error, most=200))
         else:
             return network
-    raise InputError(f"{path}: not a whole file of VGG19 weights ({failures[0]}); fetch {URL}")
+    raise InputError(f"{path}: not a complete file of VGG19 weights ({failures[0]}); fetch {URL}")

@@ -1,4 +1,4 @@
-"""The same features in less time on a CPU: 3x3 convolutions by Winograd's minimal filtering."""
+"""Speeds up VGG19 on a CPU: 3x3 convolutions by Winograd's minimal filtering."""
 
 import functools
 import hashlib
@@ -15,50 +15,50 @@ from toolkit.framework.custom_gradient import with_gradient
 # F(4x4, 3x3): a tile of 6x6 samples gives 4x4 results with 36 products instead of 144.
 TILE, OUT = 6, 4
 
-# Lavin and Gray 2015 (arXiv 1509.09308), section 4.3: G, which takes a kernel to where products are pointwise.
-# Its first and last row are negative here, so that what they give is subtracted: TensorFlow makes of sums of three
-# one operation, which adds in the order in which memory comes free, and no run would be another's to the bit.
+# Lavin and Gray 2015 (arXiv 1509.09308), section 4.3: G, which transforms a kernel to where products are pointwise. Its
+# first and last row are negated here, so that their results are subtracted: TensorFlow merges sums of three terms into
+# one operation, which adds in the order in which memory becomes free, and no run would repeat another bit for bit.
 _KERNEL = np.array([[-6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, -24]]) / 24
 
 # Measured against the direct convolutions of Eigen and of oneDNN: with few channels the transforms take longer
 # than the products they save, and with few tiles reading the transformed kernel, four times the size, does.
 WORTHWHILE_CHANNELS = 16
 WORTHWHILE_TILES = 12
-# Of what a strip of tiles holds while it is computed: with more, memory would grow by twice the picture's features.
+# Working memory of a strip of tiles: without a bound, it would be twice the picture's features.
 STRIP_BYTES = 32_000_000
 
 
 def tiles(side: int) -> int:
-    """Returns how many tiles cover a side of so many pixels."""
+    """Returns how many tiles cover a side, in pixels."""
     return -(-side // OUT)
 
 
 def is_worthwhile(height: int, width: int, channels: int, filters: int) -> bool:
-    """Tells whether a 3x3 convolution is faster this way: the products saved outweigh the transforms."""
+    """Returns whether a 3x3 convolution is faster this way: the saved products outweigh the transforms."""
     return min(channels, filters) >= WORTHWHILE_CHANNELS and tiles(height) * tiles(width) >= WORTHWHILE_TILES
 
 
 def _to_tile(d0: Any, d1: Any, d2: Any, d3: Any, d4: Any, d5: Any) -> list[Any]:
-    """The transform of samples along one axis: B^T of Lavin and Gray, what its rows share computed once."""
+    """Transforms samples along one axis: B^T of Lavin and Gray, with common subexpressions computed once."""
     fours, threes, twos, ones = d4 - 4 * d2, d3 - 4 * d1, d4 - d2, 2 * (d3 - d1)
     return [4 * d0 - 5 * d2 + d4, fours + threes, fours - threes, twos + ones, twos - ones, 4 * d1 - 5 * d3 + d5]
 
 
 def _from_tile(m0: Any, m1: Any, m2: Any, m3: Any, m4: Any, m5: Any) -> list[Any]:
-    """The transform of products to results along one axis: A^T of Lavin and Gray, for the kernel's signs."""
+    """Transforms products to results along one axis: A^T of Lavin and Gray, for the kernel's signs."""
     near, nearer, far, farther = m1 + m2, m1 - m2, m3 + m4, m3 - m4
     return [near - m0 + far, nearer + 2 * farther, near + 4 * far, nearer - m5 + 8 * farther]
 
 
-# A picture's size takes eleven graphs, and they some 40 MB: those of one size are kept, lest a ladder of sizes fill
-# the memory.
+# A picture size needs eleven graphs, some 40 MB. Only those of one size are kept, so that a series of sizes does not
+# fill the memory.
 @functools.lru_cache(maxsize=11)
 def _strip_function(down: int, across: int, channels: int, filters: int, dtype: Any) -> Callable[..., Any]:
-    """Makes the function of one strip of tiles, a graph of its own that layers and strips of a size share.
+    """Builds the function of one strip of tiles, a graph of its own that layers and strips of a size share.
 
-    Inlined in each place, the nodes would be so many that TensorFlow took longer to optimize them than a hundred
-    steps take. Written with slices, sums and plain matrix products, which are fast with and without oneDNN, as
-    batched products and convolutions are not.
+    Inlined everywhere, there would be so many nodes that TensorFlow took longer to optimize them than a hundred steps
+    take. It uses slices, sums and plain matrix products, which are fast with and without oneDNN, unlike batched
+    products and convolutions.
     """
 
     def convolve(samples: Any, kernel: list[Any]) -> Any:
@@ -78,7 +78,7 @@ def _strip_function(down: int, across: int, channels: int, filters: int, dtype: 
     samples = tf.TensorSpec((OUT * (down + 1), OUT * (across + 1), channels), dtype)
     kernel = [tf.TensorSpec((channels, filters), dtype)] * TILE**2
     function = tf.function(convolve, [samples, kernel], autograph=False, experimental_attributes={"_noinline": True})
-    # Called as it is, each would count as a function traced anew, of which TensorFlow warns.
+    # Calling the function itself would count as retracing, which TensorFlow warns about.
     return function.get_concrete_function()
 
 
@@ -90,7 +90,7 @@ def _convolve(x: Any, kernel: list[Any]) -> Any:
     line = TILE**2 * across * (channels + filters) * x.dtype.size
     strips = -(-down // max(1, STRIP_BYTES // line))
     rows = -(-down // strips)
-    # Zeros around the picture, and as many behind it as make whole tiles and one more, which the last overlaps.
+    # Zeros around the picture, and enough after it for whole tiles plus one, which the last tile overlaps.
     bottom, right = OUT * (strips * rows + 1) - 1 - height, OUT * (across + 1) - 1 - width
     samples = tf.pad(x[0], ((1, bottom), (1, right), (0, 0)))
     convolve = _strip_function(rows, across, channels, filters, x.dtype)
@@ -100,7 +100,7 @@ def _convolve(x: Any, kernel: list[Any]) -> Any:
 
 
 def _transformed(kernel: np.ndarray) -> list[Any]:
-    """Takes a kernel [3, 3, C, D] to its 36 matrices [C, D]."""
+    """Transforms a kernel [3, 3, C, D] to its 36 matrices [C, D]."""
     _, _, channels, filters = kernel.shape
     transform = np.kron(_KERNEL, _KERNEL).astype(kernel.dtype)
     matrices = (transform @ kernel.reshape(9, -1)).reshape(TILE**2, channels, filters)
@@ -110,7 +110,7 @@ def _transformed(kernel: np.ndarray) -> list[Any]:
 class WinogradConvolution:
     """A 3x3 convolution with zero padding and frozen weights.
 
-    Its gradient is one too: with the kernel turned by half a turn, and channels and filters in each other's place.
+    So is its gradient, with the kernel rotated by 180 degrees, and channels and filters swapped.
 
     Args:
         kernel: [3, 3, C, D].
@@ -128,34 +128,35 @@ class WinogradConvolution:
         return result
 
 
-# The kernels depend on no size and take eight times the memory of the weights: once for all runs of an extractor.
+# The kernels do not depend on the size and take eight times the memory of the weights, so runs of an extractor share
+# them.
 _convolutions: WeakKeyDictionary[Any, dict[str, tuple[bytes, WinogradConvolution]]] = WeakKeyDictionary()
 
 
 def _convolution(features: Any, layer: Any) -> WinogradConvolution:
-    """Returns the convolution of a layer, made anew where the layer has other weights than the last time."""
+    """Returns the convolution of a layer, rebuilt if the layer's weights have changed."""
     kernel, known = np.asarray(layer.kernel), _convolutions.setdefault(features, {})
     digest = hashlib.sha256(kernel.tobytes()).digest()
     if layer.name not in known or known[layer.name][0] != digest:
-        with tf.init_scope():  # for it outlives the graph that may be built now
+        with tf.init_scope():  # because it outlives a graph under construction
             known[layer.name] = digest, WinogradConvolution(kernel)
     return known[layer.name][1]
 
 
 class FastFeatures:
-    """A feature extractor for one picture of one size, its convolutions the fastest way the machine has.
+    """A feature extractor for one picture of one size, with the fastest convolutions on this machine.
 
     Args:
         features: a `VGG19Features`, its weights final.
-        height: of the picture, pixels.
-        width: of the picture, pixels.
+        height: of the picture, in pixels.
+        width: of the picture, in pixels.
     """
 
     def __init__(self, features: Any, height: int, width: int) -> None:
         self._features = features
         self._convolutions: dict[str, WinogradConvolution] = {}
         if tf.config.list_physical_devices("GPU"):
-            return  # cuDNN chooses among its own Winograd kernels
+            return  # cuDNN chooses from its own Winograd kernels
         for layer in features.layers:
             if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
                 height, width = height // 2, width // 2
@@ -168,7 +169,7 @@ class FastFeatures:
         return tuple(self._convolutions)
 
     def __call__(self, picture: Any) -> dict[str, Any]:
-        """Returns what the extractor gives for a picture [1, height, width, 3]."""
+        """Returns the extractor's outputs for a picture [1, height, width, 3]."""
         wanted, outputs, x = self._features.layer_names, {}, picture
         for layer in self._features.layers[1:]:  # the first is the input
             if layer.name in self._convolutions:

@@ -1,8 +1,8 @@
 """The embedded VGG19: its convolutions up to block5_conv2 in 8 bits, with provenance.
 
 The preset is two files here. The archive `vgg19-8bit.npz` holds, for each convolution, `<layer>/kernel` (int8 values
-[output, height, width, input] as a zlib stream), `<layer>/kernel_scale` (float32, one an output channel) and
-`<layer>/bias` (float32); the real kernel is value times scale. `vgg19-8bit.json` says where they come from.
+[output, height, width, input] as a zlib stream), `<layer>/kernel_scale` (float32, one per output channel) and
+`<layer>/bias` (float32); the real kernel is value times scale. `vgg19-8bit.json` records their provenance.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent
 NAME = "vgg19-8bit"
 LAST_LAYER = "block5_conv2"
 
-# A kernel of VGG19 is at most this large, whatever the archive says of itself.
+# A kernel of VGG19 is at most this large, whatever the archive claims.
 _LARGEST_KERNEL = 3 * 3 * 512 * 512
 
 
@@ -33,19 +33,19 @@ def provenance() -> dict[str, Any]:
     with damaged(path):
         record: dict[str, Any] = strict_json.parse(content)
         if not isinstance(record["sha256"], str):
-            raise TypeError("its sha256 is no text")
+            raise TypeError("its sha256 is not a string")
         return record
 
 
 def weights() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Reads the weights, one convolution at a time, the shallowest first.
+    """Reads the weights, one convolution at a time, shallow layers first.
 
     Yields:
         The layer's name in `keras.applications`, the float32 kernel [3, 3, input, output] and the float32 bias
         [output].
 
     Raises:
-        InputError: the archive is not the one recorded.
+        InputError: the archive has another hash.
         WorkError: a file of the preset cannot be read.
     """
     path = FOLDER / f"{NAME}.npz"
@@ -55,7 +55,7 @@ def weights() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         raise WorkError(f"cannot read {error.filename}: {error.strerror}; reinstall styleport") from error
     actual = hashlib.sha256(content).hexdigest()
     if actual != expected:
-        raise InputError(f"{path} is damaged: its sha256 is {actual}, {expected} is recorded; reinstall styleport")
+        raise InputError(f"{path} is damaged: its sha256 is {actual}, not {expected}; reinstall styleport")
     with damaged(path), np.load(io.BytesIO(content), allow_pickle=False) as archive:
         for key in archive:
             layer, _, part = key.partition("/")
@@ -67,5 +67,5 @@ def weights() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 def _unpacked(stream: np.ndarray, scale: np.ndarray) -> np.ndarray:
     values = zlib.decompressobj().decompress(stream.tobytes(), _LARGEST_KERNEL)
     kernel = np.frombuffer(values, np.int8).reshape(len(scale), 3, 3, -1)
-    # Scaled where it lies, then turned: the other way round takes twice as long.
+    # Scaled before it is transposed: the other order takes twice as long.
     return (kernel * scale[:, None, None, None]).transpose(1, 2, 3, 0)

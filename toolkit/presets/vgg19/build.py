@@ -1,6 +1,6 @@
 """Rebuilds the embedded VGG19 from a file of weights: `python -m toolkit.presets.vgg19.build WEIGHTS`.
 
-The file is the one whose hash the provenance records: an `.npz` archive of float32 kernels [3, 3, input, output] and
+The file is identified by the hash in the provenance: an `.npz` archive of float32 kernels [3, 3, input, output] and
 biases by `<layer>/kernel` and `<layer>/bias`; a kernel may be 8-bit instead, as `<layer>/kernel:u8` with its `:scale`
 and `:min`.
 """
@@ -22,15 +22,15 @@ from toolkit.printing import print_lines, print_remark
 DESCRIPTION = "VGG19's convolutions up to block5_conv2, trained on ImageNet, in 8 bits"
 SOURCE_FILE = "vgg19_notop_u8.npz"
 SOURCE_SHA256 = "36f78c2c0a285f08a993b6403fd06d95f30d10a65ca82a51d78bdf7a25b228c1"
-# Where the weights of the file were taken from, and what of them.
+# The sources of the weights in the file.
 REPOSITORIES = {
     "DavidCai1993/vgg19-tensorflowjs-model": "kernels of blocks 1 to 3 and all biases, float32",
     "neuralpixels/neuralpixels": "kernels of blocks 4 and 5, 8-bit",
 }
-# Rounding and scaling in turn have settled by then.
+# Alternating between rounding and scaling has converged by then.
 _ROUNDS = 8
 
-# The file has no more than sixteen convolutions in float32, and some room.
+# More than sixteen float32 convolutions take.
 _MOST_BYTES = 200_000_000
 LAYERS = tuple(
     f"block{block}_conv{index}" for block, count in enumerate((2, 2, 4, 4, 2), start=1) for index in range(1, count + 1)
@@ -52,10 +52,10 @@ def read_weights(content: bytes) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def packed(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Puts a kernel into 8 bits: symmetric, one scale an output channel, chosen by least squares.
+    """Quantizes a kernel to 8 bits: symmetric, one scale per output channel, fitted by least squares.
 
     Args:
-        kernel: float32 [3, 3, input, output], no output channel of zeros alone.
+        kernel: float32 [3, 3, input, output], without an output channel of zeros.
 
     Returns:
         The zlib stream (uint8) and the scales (float32 [output]).
@@ -66,8 +66,8 @@ def packed(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values = _rounded(rows, scale)
         scale = (rows * values).sum(axis=1) / (values * values).sum(axis=1)
     scale = scale.astype(np.float32)
-    # Weights repeat nowhere, so only Huffman's part of DEFLATE serves them; it is the fast part, too. LZMA's stream is
-    # 6 % shorter and takes eight times as long to read.
+    # Weights have no repetitions, so only the Huffman coding of DEFLATE helps; it is the fast part, too. LZMA's stream
+    # is 6 % shorter and takes eight times as long to read.
     coder = zlib.compressobj(level=9, strategy=zlib.Z_HUFFMAN_ONLY)
     stream = coder.compress(_rounded(rows, scale).astype(np.int8).tobytes()) + coder.flush()
     return np.frombuffer(stream, np.uint8), scale
@@ -86,9 +86,7 @@ def build(folder: Path, path: Path) -> Path:
         raise InputError(f"cannot read {path}: {error.strerror}; give the file of VGG19 weights") from error
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != SOURCE_SHA256:
-        raise InputError(
-            f"{path} has sha256 {sha256}, expected {SOURCE_SHA256}: give the file the preset was made from"
-        )
+        raise InputError(f"{path} has sha256 {sha256}, expected {SOURCE_SHA256}: give the source file of the preset")
     arrays: dict[str, np.ndarray] = {}
     for layer, (kernel, bias) in read_weights(content).items():
         stream, scale = packed(kernel)

@@ -94,7 +94,7 @@ def test_it_is_refused_with_what_there_is_too_much_of(tmp_path, name):
     path.write_bytes(attack())
     message = not_read(path)
     assert told in message
-    assert message.endswith("; open it in an image editor and save it anew")
+    assert message.endswith("; open it in an image editor and save it again")
 
 
 def photographers_jpeg():

@@ -101,7 +101,7 @@ def test_weights_of_another_network_or_cut_short_are_refused(tmp_path):
     other.save_weights(whole)
     cut.write_bytes(whole.read_bytes()[:1500])
     for path in (whole, cut):
-        with pytest.raises(InputError, match="not a whole file of VGG19 weights") as failure:
+        with pytest.raises(InputError, match="not a complete file of VGG19 weights") as failure:
             VGG19Features(["block1_conv1"], weights=path)
         assert "\n" not in str(failure.value)
 

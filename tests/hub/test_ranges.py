@@ -198,7 +198,9 @@ def test_a_model_that_cannot_be_run_is_refused_with_the_reason(tmp_path):
 @pytest.mark.parametrize("batch", [0, 2])
 def test_a_model_that_does_not_give_one_picture_for_one_is_refused(tmp_path, batch):
     path = saved(tmp_path / "batch.keras", lambda content: keras.ops.repeat(content, batch, axis=0), ("content",))
-    assert not_opened(path).startswith(f"the model returns shape [{batch}, 128, 128, 3] for a content of shape [128, 128, 3]: ")
+    assert not_opened(path).startswith(
+        f"the model returns shape [{batch}, 128, 128, 3] for a content of shape [128, 128, 3]: "
+    )
 
 
 # On the command line

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from typing import NoReturn
 
 # The aborted process cannot report, so a small watcher process does, once its end of a pipe is closed. It has only the
 # standard library, so it repeats what `toolkit.printing` does.
@@ -17,12 +18,26 @@ if not os.read(0, 1):
              b"outside; most often there is too little memory: take smaller pictures, or free some\\n")
 """
 _watched = False
+# Closed pipe ends call the watchers; a byte before that sends them home.
+_watchers: set[int] = set()
 
 
 def watch() -> None:
     """Enables the watcher for this process, while library output is hidden; only for a command's own process."""
     global _watched
     _watched = True
+
+
+def end(code: int) -> NoReturn:
+    """Ends the process at once and without a report, whatever its threads do.
+
+    Args:
+        code: the exit code.
+    """
+    for ends in tuple(_watchers):
+        with contextlib.suppress(OSError):
+            os.write(ends, b".")
+    os._exit(code)
 
 
 @contextlib.contextmanager
@@ -52,9 +67,11 @@ def watched(said: int, stderr: int) -> Iterator[None]:
         watcher = None
     finally:
         os.close(alive)
+    _watchers.add(ends)
     try:
         yield
     finally:
+        _watchers.discard(ends)
         with contextlib.suppress(OSError):
             os.write(ends, b".")
         os.close(ends)

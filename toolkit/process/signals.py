@@ -1,13 +1,19 @@
 """Makes signals end a command cleanly: temporary files are removed, and the exit code names the signal."""
 
 import signal
+import socket
+import threading
 import time
 from types import FrameType
+
+from toolkit.process import aborts
 
 # Sent by a closed terminal, and first by kill, systemd, Docker and Kubernetes.
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 # A second signal right after the first would interrupt the cleanup: systemd sends both.
 _DEAF_SECONDS = 5.0
+# Docker kills ten seconds after SIGTERM, so this must be shorter.
+_GRACE_SECONDS = 5.0
 
 
 class Terminated(SystemExit):
@@ -19,6 +25,11 @@ class Ending:
 
     def __init__(self) -> None:
         self._heard: float | None = None
+
+    @property
+    def was_called(self) -> bool:
+        """Whether a signal has reached the main thread."""
+        return self._heard is not None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Raises `Terminated`, unless the cleanup of a previous signal is running."""
@@ -47,9 +58,32 @@ def behind(error: BaseException) -> int | None:
 
 
 def end_in_order() -> None:
-    """Makes the signals of `ENDING` raise `Terminated` in the main thread, except ignored signals."""
+    """Makes the signals of `ENDING` raise `Terminated` in the main thread, except ignored signals.
+
+    A library call that does not return keeps the main thread from raising. Then the process ends without a cleanup,
+    5 s after such a signal or after the second Ctrl-C.
+    """
     ending = Ending()
     for number in ENDING:
         # A process under nohup ignores SIGHUP.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, ending)
+    ours, pythons = socket.socketpair()
+    pythons.setblocking(False)
+    signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
+    watchdog = threading.Thread(target=_watch, args=(ours, pythons, ending), name="signals", daemon=True)
+    watchdog.start()
+
+
+def _watch(ours: socket.socket, pythons: socket.socket, ending: Ending) -> None:
+    """Ends the process if its main thread does not; `pythons` is kept open, and sends each signal's number."""
+    interrupted = False
+    while received := ours.recv(1):
+        number = received[0]
+        if number == signal.SIGINT and not interrupted:
+            # The first may let a long step finish.
+            interrupted = True
+        elif number == signal.SIGINT or number in ENDING:
+            time.sleep(_GRACE_SECONDS)
+            if number == signal.SIGINT or not ending.was_called:
+                aborts.end(128 + number)

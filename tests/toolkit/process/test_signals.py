@@ -27,6 +27,12 @@ def work(what: str):
         if what == "abort":
             os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\n")
             os.abort()
+        if what == "loop":
+            import tensorflow as tf
+            endless = tf.function(lambda: tf.while_loop(lambda i: i >= 0, lambda i: i * 0, [tf.constant(0)]))
+            endless.get_concrete_function()
+            os.write(out, b"looping\n")
+            endless()
         time.sleep(60)
 
 module = types.ModuleType("worker")
@@ -60,6 +66,24 @@ def test_a_signal_has_the_command_clear_up_and_exit_with_its_code(tmp_path, numb
     assert process.returncode in codes
     assert (output, error) == ("", "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [([signal.SIGTERM], 143), ([signal.SIGHUP], 129), ([signal.SIGINT, signal.SIGINT], 130)],
+    ids=str,
+)
+def test_a_signal_ends_a_command_whose_library_call_never_returns(tmp_path, numbers, code):
+    with start(tmp_path, "loop") as process:
+        assert process.stdout.readline() == "looping\n"
+        time.sleep(0.5)  # it is within the call
+        for number in numbers:
+            process.send_signal(number)
+            time.sleep(0.5)
+        output, error = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert (output, error) == ("", "")
 
 
 def test_a_signal_that_the_process_was_started_to_ignore_stays_ignored(tmp_path):

@@ -71,7 +71,7 @@ def check_pictures(inputs: Mapping[str, np.ndarray], limits: Limits) -> None:
         if values.dtype != object or not name.endswith(PICTURE_SUFFIX):
             continue
         for position, content in enumerate(values.ravel().tolist()):
-            total += _pixels(f"input {name}: item {position}", content)
+            total += _pixels(f"input {name}: item {position}", content, limits)
             if total > limits.max_picture_pixels:
                 raise invalid(
                     f"input {name}: with item {position}, the request's pictures have {total} pixels; at most "
@@ -79,7 +79,7 @@ def check_pictures(inputs: Mapping[str, np.ndarray], limits: Limits) -> None:
                 )
 
 
-def _pixels(name: str, content: bytes) -> int:
+def _pixels(name: str, content: bytes, limits: Limits) -> int:
     try:
         stream = io.BytesIO(content)
         check_header(stream)
@@ -87,8 +87,11 @@ def _pixels(name: str, content: bytes) -> int:
             return image.width * image.height
     except HeaderError as error:
         raise invalid(f"{name} has {error}") from error
-    except Image.DecompressionBombError:
-        return 1 << 62
+    except Image.DecompressionBombError as error:
+        raise invalid(
+            f"{name} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels; at most {limits.max_picture_pixels} "
+            "are taken (--max_picture_pixels)"
+        ) from error
     except Exception as error:  # Pillow may raise anything on a malicious header
         raise invalid(f"{name} is not a JPEG or PNG") from error
 

@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import socket
+import struct
 import threading
 import time
 import zlib
@@ -89,6 +90,19 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_header() -> None:
     check_pictures({"content_image_bytes": values}, Limits(max_picture_pixels=20_000))
     error = refused(check_pictures, {"content_image_bytes": values}, Limits(max_picture_pixels=19_999))
     assert "20000 pixels" in error.message
+    assert "--max_picture_pixels" in error.message
+
+
+def test_a_picture_too_large_for_pillow_is_refused_with_a_true_number() -> None:
+    encoded = io.BytesIO()
+    Image.new("L", (200, 100)).save(encoded, "PNG")
+    header = bytearray(encoded.getvalue()[:60])
+    header[16:24] = struct.pack(">II", 20_000, 20_000)
+    header[29:33] = struct.pack(">I", zlib.crc32(header[12:29]))
+    error = refused(check_pictures, {"content_image_bytes": np.array([bytes(header)], object)}, Limits())
+    assert error.message.startswith(
+        f"input content_image_bytes: item 0 has more than {2 * Image.MAX_IMAGE_PIXELS} pixels"
+    )
     assert "--max_picture_pixels" in error.message
 
 

@@ -292,7 +292,7 @@ def test_a_model_that_changes_the_size_is_refused(factor):
         return keras.layers.AveragePooling2D(2)(content) + style[:, :1, :1]
 
     model = from_keras_model(keras_model((None, None, 3), (None, None, 3), function=function), "x", SourceOptions())
-    with pytest.raises(InputError, match="a stylizer gives one picture for one, and keeps its size"):
+    with pytest.raises(InputError, match="a stylizer returns one picture for one, and keeps its size"):
         model(CONTENT, STYLE)
 
 
@@ -366,7 +366,7 @@ def test_a_keras_file_that_unpacks_to_too_much_is_refused(tmp_path):
     data = path.read_bytes()
     at = data.rindex(b"PK\x01\x02") + 24
     path.write_bytes(data[:at] + (3 << 30).to_bytes(4, "little") + data[at + 4 :])
-    assert "over the limit of 2147483648" in refusal(open_model, path)
+    assert "more than the limit of 2147483648" in refusal(open_model, path)
 
 
 @pytest.mark.parametrize(

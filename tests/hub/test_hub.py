@@ -279,7 +279,7 @@ def test_an_archive_on_the_disk_over_the_limit_is_refused(cache, tmp_path):
     path = tmp_path / "stylizer.tar.gz"
     with path.open("wb") as stream:
         stream.truncate(10 << 30)
-    assert "over the limit" in not_resolved(path, limits=None)
+    assert "exceed the limit" in not_resolved(path, limits=None)
 
 
 # Where a server leads

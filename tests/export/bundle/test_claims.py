@@ -119,7 +119,7 @@ def test_numbers_in_a_manifest_are_finite(tmp_path, number):
 
 def test_a_key_is_in_a_manifest_once(tmp_path):
     (tmp_path / manifests.MANIFEST_FILE).write_text('{"schema_version": 1, "artifacts": [], "artifacts": [1]}')
-    with pytest.raises(InputError, match="the key 'artifacts' is there twice"):
+    with pytest.raises(InputError, match="the key 'artifacts' appears twice"):
         manifests.read(tmp_path)
 
 

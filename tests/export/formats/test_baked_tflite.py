@@ -137,7 +137,7 @@ def test_weights_are_divided_by_their_sum(tmp_path):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("{a}:x,{b}:1", "the weight 'x' is no number"),
+        ("{a}:x,{b}:1", "the weight 'x' is not a number"),
         ("{a}:-1,{b}:1", "the weight -1 of"),
         ("{a}:0,{b}:1", "must be above 0"),
         ("{a}:nan,{b}:1", "must be above 0"),
@@ -423,7 +423,7 @@ def test_options_of_a_style_are_refused(run, single_styles, photos, tmp_path, op
 def test_a_bundle_of_single_styles_alone_asks_for_one_of_them(run, single_styles, photos, tmp_path):
     code, _, error = run("stylize", photos / "chelsea.png", "-o", tmp_path / "out.png", "--model", single_styles)
     assert code == 2
-    assert "name one with --artifact: tflite/baked_" in error
+    assert "choose with --artifact from tflite/baked_" in error
 
 
 def test_an_artifact_without_a_style_inside_still_needs_one(run, bundle, photos, tmp_path):

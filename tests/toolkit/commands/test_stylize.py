@@ -207,7 +207,7 @@ def test_results_that_would_overwrite_each_other_are_refused(capfd, pictures, st
     said = refused(capfd, pictures / "cat.png", pictures / second, styles / "starry_night.png", "-o", out)
     assert said.startswith("'cat")
     hint = "; give --keep-folders" if "/" in second else ""
-    assert said.endswith(f"occurs twice: the results would overwrite each other{hint}")
+    assert said.endswith(f"occurs twice: its results would overwrite each other{hint}")
     assert tree(out) == {}
 
 

@@ -124,6 +124,6 @@ def test_a_pair_that_is_too_large_is_not_written(monkeypatch, tmp_path):
     monkeypatch.setattr(
         preset_pair, "convert", lambda _, network, licence: (presets.FOLDER / NAME / f"{network}.tflite").read_bytes()
     )
-    with pytest.raises(WorkError, match=r"the pair takes \d+ bytes, at most 100 ship"):
+    with pytest.raises(WorkError, match=r"the pair takes \d+ bytes, more than 100"):
         preset_pair.build(tmp_path / "pair")
     assert not (tmp_path / "pair").exists()

@@ -11,7 +11,6 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from export import exporting
 from export.artifact import Artifact, ExportOptions

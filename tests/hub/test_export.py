@@ -349,7 +349,7 @@ def test_a_gate_that_is_missed_is_reported_as_always(run, two_inputs, tmp_path, 
     arguments = ["--formats", "tflite", "--quantize", "float16", "--size", "64"]
     code, output, error = run("export", tmp_path / "bundle", "--model", two_inputs, *arguments)
     assert (code, output) == (1, "")
-    assert error.startswith("parity gate missed: tflite/float16_64: astronaut + starry_night, 52x40: mean_abs")
+    assert error.startswith("parity gate missed: tflite/float16_64: astronaut + starry_night, 64x64: mean_abs")
     assert [path.name for path in tmp_path.iterdir()] == ["bundle.failed"]
 
 

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -55,7 +56,7 @@ class CtrlC:
     """When a person presses Ctrl-C.
 
     Attributes:
-        at: what they wait to read on the terminal.
+        at: pattern of what they wait to read on the terminal; a fast step may be over before it is shown.
         again: they press it again and again until the process ends.
     """
 
@@ -85,7 +86,7 @@ def run(
         while read := _read(ours, until):
             written += read
             stream.feed(read)
-            if ctrl_c and ctrl_c.at in written.decode(errors="ignore"):
+            if ctrl_c and re.search(ctrl_c.at, written.decode(errors="ignore")):
                 _press(process, until if ctrl_c.again else 0)
                 ctrl_c = None
         code = process.wait(max(0.1, until - time.monotonic()))

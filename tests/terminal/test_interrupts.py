@@ -31,7 +31,7 @@ def refine(styleport, photos, painting):
 
 
 def test_ctrl_c_leaves_the_picture_as_it_stands_and_tells_where(refine, tmp_path):
-    session = refine("photos/one.png", "-o", "new/out.png", ctrl_c=CtrlC("one.png: step 2/5000"))
+    session = refine("photos/one.png", "-o", "new/out.png", ctrl_c=CtrlC(r"one\.png: step \d+/5000"))
     assert session.code == 130, session.text
     told = r"styleport: interrupted after \d+ of 5000 steps; the current picture is in new/out\.png"
     assert re.fullmatch(told, session.unbroken[-1]), session.text
@@ -40,7 +40,7 @@ def test_ctrl_c_leaves_the_picture_as_it_stands_and_tells_where(refine, tmp_path
 
 
 def test_ctrl_c_before_the_first_step_leaves_the_picture_of_one_pass(refine, styleport, painting, tmp_path):
-    session = refine("photos/one.png", "-o", "out.png", ctrl_c=CtrlC("one.png: building the graph"))
+    session = refine("photos/one.png", "-o", "out.png", ctrl_c=CtrlC(r"one\.png: building the graph"))
     assert session.code == 130, session.text
     assert "interrupted after 0 of 5000 steps" in session.text
     assert styleport("stylize", "photos/one.png", painting.name, "-o", "plain.png").code == 0
@@ -48,7 +48,7 @@ def test_ctrl_c_before_the_first_step_leaves_the_picture_of_one_pass(refine, sty
 
 
 def test_ctrl_c_in_a_folder_keeps_what_is_done_and_tells_what_is_not(refine, tmp_path):
-    session = refine("photos", "-o", "out/", ctrl_c=CtrlC("one.png (1 of 2): step 2/5000"))
+    session = refine("photos", "-o", "out/", ctrl_c=CtrlC(r"one\.png \(1 of 2\): step \d+/5000"))
     assert session.code == 130, session.text
     assert "out/one.png" in session.lines
     assert session.unbroken[-1].endswith("is in out/one.png; 1 of 2 pictures are not painted")
@@ -58,6 +58,6 @@ def test_ctrl_c_in_a_folder_keeps_what_is_done_and_tells_what_is_not(refine, tmp
 def test_a_second_ctrl_c_ends_at_once_without_a_picture(refine, photos, tmp_path):
     # The last picture is evaluated once more, which takes longer than the time between two.
     images.save_image(images.resize(next(iter(samples.photos().values())), 300, 300), photos / "large.png")
-    session = refine("photos/large.png", "-o", "out.png", ctrl_c=CtrlC("step 1/5000", again=True))
+    session = refine("photos/large.png", "-o", "out.png", ctrl_c=CtrlC(r"step \d+/5000", again=True))
     assert session.code in (130, -signal.SIGINT), session.text
     assert not (tmp_path / "out.png").exists()

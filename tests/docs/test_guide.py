@@ -1,13 +1,17 @@
-"""Docs: The guide, a notebook, is committed with its pictures, and uses public names alone."""
+"""Docs: The guide, a notebook: committed with its pictures, run whole on a fresh kernel, every picture it shows a
+picture."""
 
 import ast
 import base64
 import io
+import os
 import re
+from itertools import pairwise
 
 import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 from PIL import Image
 
 import styleport
@@ -37,6 +41,21 @@ def guide():
     return nbformat.read(GUIDE, as_version=4)
 
 
+@pytest.fixture(scope="module")
+def executed(guide, tmp_path_factory):
+    """The guide after it was run."""
+    folder = tmp_path_factory.mktemp("guide")
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    run = nbformat.from_dict(guide)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", paths)
+        patch.setenv("TMPDIR", str(folder))
+        # The kernel of this environment, whatever others are installed beside it.
+        patch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+        NotebookClient(run, timeout=500, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    return run
+
+
 def pictures(cell):
     """The pictures that a cell shows; a kernel may give each of them in several formats, of which a page shows one."""
     data = [output.get("data", {}) for output in cell.outputs]
@@ -44,15 +63,12 @@ def pictures(cell):
     return [Image.open(io.BytesIO(base64.b64decode(found[0]))) for found in formats if found]
 
 
-def check_pictures(guide, widest, own_size=None):
+def check_pictures(guide, widest):
     """Each cell that shows pictures shows as many as it should, of their size, none flat or too wide."""
-    sizes = SHOWN | ({name: [own_size] for name in ("own-picture", "both-mine")} if own_size else {})
     shown = {cell.id: pictures(cell) for cell in guide.cells if cell.cell_type == "code" and pictures(cell)}
-    assert {name: len(found) for name, found in shown.items()} == {
-        name: len(expected) for name, expected in sizes.items()
-    }
+    assert {name: len(found) for name, found in shown.items()} == {name: len(sizes) for name, sizes in SHOWN.items()}
     for name, found in shown.items():
-        for picture, size in zip(found, sizes[name], strict=True):
+        for picture, size in zip(found, SHOWN[name], strict=True):
             assert picture.mode == "RGB", name
             assert size is None or picture.size == size, f"{name}: {picture.size}, not {size}"
             assert min(picture.size) >= 100, name
@@ -94,3 +110,38 @@ def test_it_uses_public_names_alone(guide):
                     assert {alias.name for alias in node.names} <= public[node.module], cell.id
                 if isinstance(node, ast.Attribute):
                     assert not node.attr.startswith("_"), f"{cell.id}: {node.attr}"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_it_runs_from_top_to_bottom(executed):
+    counts = [cell.execution_count for cell in executed.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@pytest.mark.slow
+def test_every_picture_is_a_picture(executed):
+    check_pictures(executed, widest=2000)
+
+
+@pytest.mark.slow
+def test_no_cell_shows_what_libraries_say(executed):
+    outputs = [(cell.id, output) for cell in executed.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert [(name, output.text) for name, output in outputs if output.output_type == "stream"] == []
+
+
+@pytest.mark.slow
+def test_each_step_of_the_way_is_another_picture(executed):
+    cells = {cell.id: cell for cell in executed.cells}
+    shown = [picture for name in ("steps", "fit", "stylizer") for picture in pictures(cells[name])]
+    for first, second in pairwise(np.asarray(picture, np.int16) for picture in shown):
+        assert np.abs(first - second).max() > 2
+
+
+@pytest.mark.slow
+def test_the_parity_table_has_both_artifacts_and_they_pass(executed):
+    (cell,) = [cell for cell in executed.cells if cell.id == "export"]
+    (table,) = [output["data"]["text/plain"] for output in cell.outputs if "text/plain" in output.get("data", {})]
+    for artifact in ("saved_model", "tflite/float16_320"):
+        (line,) = [line for line in table.splitlines() if artifact in line]
+        assert "pass" in line

@@ -19,14 +19,18 @@ if importlib.util.find_spec("hypothesis"):
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+LONGEST = "test_memory_flat.py"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts one file of tests that use the bundle first and the others last: no process waits while one exports it."""
+    """Orders files of tests so that no process waits for another at the end, or while one exports the bundle.
+
+    The file that takes longest comes first, then one file of tests that use the bundle; the others that do come last.
+    """
     of_bundle = {item.path: None for item in items if "bundle" in getattr(item, "fixturenames", ())}
     first = next(iter(of_bundle), None)
-    items.sort(key=lambda item: (item.path != first, item.path in of_bundle))
+    items.sort(key=lambda item: (item.path.name != LONGEST, item.path != first, item.path in of_bundle))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # What the demo runs with: a part of what the tests do, installed in half the time.
 DEMO_READY := $(VENV)/.demo-ready
-comma := ,
 .DEFAULT_GOAL := help
 
 # The first Python from 3.10 to 3.13 that can make a virtual environment; PYTHON=... chooses another.

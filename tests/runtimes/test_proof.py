@@ -1,4 +1,4 @@
-"""toolkit.runtimes: Runtimes are held by one mechanism, and what came of it is told in one table and on one page."""
+"""toolkit.runtimes: Every runtime is measured in the same way, and one table and one page show the results."""
 
 import contextlib
 import io

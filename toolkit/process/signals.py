@@ -1,7 +1,7 @@
 """Makes signals end a command cleanly: temporary files are removed, and the exit code names the signal."""
 
+import os
 import signal
-import socket
 import threading
 import time
 from types import FrameType
@@ -68,17 +68,18 @@ def end_in_order() -> None:
         # A process under nohup ignores SIGHUP.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, ending)
-    ours, pythons = socket.socketpair()
-    pythons.setblocking(False)
-    signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
-    watchdog = threading.Thread(target=_watch, args=(ours, pythons, ending), name="signals", daemon=True)
-    watchdog.start()
+    numbers, wakeup = os.pipe()
+    os.set_blocking(wakeup, False)
+    signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(numbers, ending), name="signals", daemon=True).start()
 
 
-def _watch(ours: socket.socket, pythons: socket.socket, ending: Ending) -> None:
-    """Ends the process if its main thread does not; `pythons` is kept open, and sends each signal's number."""
+def _watch(numbers: int, ending: Ending) -> None:
+    """Ends the process if its main thread does not; Python writes each signal's number into the pipe at once."""
+    # A signal that this thread took would not wake the main thread from a wait.
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     interrupted = False
-    while received := ours.recv(1):
+    while received := os.read(numbers, 1):
         number = received[0]
         if number == signal.SIGINT and not interrupted:
             # The first may let a long step finish.

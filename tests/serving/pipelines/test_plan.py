@@ -1,4 +1,4 @@
-"""serving.pipelines: What a batch has to do is laid down before anything is done, and what cannot be done is told."""
+"""serving.pipelines: A batch is planned before any work, and impossible jobs are reported."""
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
-"""serving.versions: Where a version comes from is told from its own folder, and its files are checked against what was
-recorded."""
+"""serving.versions: A version's folder records its source, and its files are checked against the recorded hashes."""
 
 import json
 

@@ -128,9 +128,8 @@ def test_what_is_no_picture_of_the_contents_size_is_refused(tmp_path, paint, giv
     for name, call in calls.items():
         with pytest.raises(InputError) as caught:
             call()
-        assert f"{tmp_path}: its signature {name!r} returns shape {given} for contents of shape [1, 32, 32, 3]" in str(
-            caught.value
-        )
+        expected = f"{tmp_path}: its signature {name!r} returns shape {given} for contents of shape [1, 32, 32, 3]"
+        assert expected in str(caught.value)
 
 
 def test_a_signature_that_fails_is_told_in_one_line_with_the_reason(tmp_path):

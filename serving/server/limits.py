@@ -88,9 +88,10 @@ def _pixels(name: str, content: bytes, limits: Limits) -> int:
     except HeaderError as error:
         raise invalid(f"{name} has {error}") from error
     except Image.DecompressionBombError as error:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise invalid(
-            f"{name} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels; at most {limits.max_picture_pixels} "
-            "are taken (--max_picture_pixels)"
+            f"{name} has more than {most} pixels; at most {min(limits.max_picture_pixels, most)} are taken "
+            "(--max_picture_pixels)"
         ) from error
     except Exception as error:  # Pillow may raise anything on a malicious header
         raise invalid(f"{name} is not a JPEG or PNG") from error

@@ -105,11 +105,11 @@ class Origin:
 
     Attributes:
         name: name of the model.
-        licence: license of its weights.
+        license: license of its weights.
     """
 
     name: str = "a stylizer"
-    licence: str = "that of the source"
+    license: str = "that of the source"
 
 
 @dataclass(frozen=True)

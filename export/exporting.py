@@ -114,7 +114,7 @@ def export_bundle(
         raise InputError(f"the model has the method {method}, and cannot be exported with the method {options.method}")
     sizes = sizes or exportable.sizes_of
     _check_memory(exportable, options, sizes)
-    known = {key: exportable.source[key] for key in ("name", "licence") if key in exportable.source}
+    known = {key: exportable.source[key] for key in ("name", "license") if key in exportable.source}
     options = replace(options, method=method, origin=Origin(**known))
     with bundles.staged(target, force) as staging:
         try:

@@ -53,13 +53,13 @@ _INT8_WEIGHTS = {
 _ARTIFACT = Artifact("tflite/float32_any", "tflite", "float32", None)
 
 
-def convert(stylizer: KerasStylizer, network: str, licence: str) -> bytes:
+def convert(stylizer: KerasStylizer, network: str, license_name: str) -> bytes:
     """Converts `predictor` or `transformer` to a .tflite file that takes pictures of any size."""
     model = feed_forward_tflite.SplitTFLiteExporter(stylizer, ExportOptions()).convert(network, size=None)
     if network == "predictor":
         model = apply_rules(model, [_INT8_WEIGHTS], feed_forward_tflite.NETWORKS[network].signature, [])
     name = f"{PRESET} {network}, {'int8 weights' if network == 'predictor' else 'float32'}"
-    described = NetworkMetadata(name, tflite_metadata.DESCRIPTIONS[network], licence, input_range=(0, 1))
+    described = NetworkMetadata(name, tflite_metadata.DESCRIPTIONS[network], license_name, input_range=(0, 1))
     return tflite_metadata.with_metadata(model, described)
 
 
@@ -82,7 +82,7 @@ def build(folder: Path) -> dict[str, Any]:
     """
     source = presets.provenance(PRESET)
     stylizer = KerasStylizer.from_preset(PRESET)
-    models = {network: convert(stylizer, network, source["licence"]) for network in feed_forward_tflite.NETWORKS}
+    models = {network: convert(stylizer, network, source["license"]) for network in feed_forward_tflite.NETWORKS}
     with tempfile.TemporaryDirectory() as made:
         paths = {network: Path(made, feed_forward_tflite.NETWORKS[network].file) for network in models}
         for network, model in models.items():
@@ -91,7 +91,7 @@ def build(folder: Path) -> dict[str, Any]:
         check(DeviceStylizer((paths["predictor"], paths["transformer"])), stylizer, size)
         record = {
             "preset": PRESET,
-            "licence": source["licence"],
+            "license": source["license"],
             "copyright": source["copyright"],
             "made_from": {f"{PRESET}.npz": source["sha256"]},
             "files": {

@@ -56,7 +56,7 @@ def test_the_source_distribution_holds_every_file_of_the_packages(tmp_path: Path
     assert not missing, f"not in the source distribution: {sorted(missing)}"
 
 
-def test_the_wheel_brings_the_licence_and_the_notice(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_brings_the_license_and_the_notice(wheel: zipfile.ZipFile) -> None:
     names = {Path(name).name for name in wheel.namelist()}
     assert {"LICENSE", "NOTICE"} <= names
 

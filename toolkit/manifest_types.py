@@ -116,7 +116,7 @@ class SettingsRecord(TypedDict):
     content_layers: LayerShares
     content_weight: NotNegative
     style_weight: NotNegative
-    variation_weight: NotNegative
+    total_variation_weight: NotNegative
     pooling: Literal["max", "average"]
     learning_rate: Share
     memory: Annotated[int, {"minimum": 1, "maximum": 100}]
@@ -163,7 +163,7 @@ class SourceRecord(_Source, total=False):
         },
     ]
     sha256: Sha256
-    licence: str
+    license: str
     description: str
     settings: SettingsRecord
     fingerprint: Annotated[str, {"pattern": "^[0-9a-f]{16}$", "description": "of the weights of VGG19"}]

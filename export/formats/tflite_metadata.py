@@ -46,7 +46,7 @@ def write(path: Path, model: bytes, network: str, artifact: Artifact, options: E
     metadata = NetworkMetadata(
         name=f"{options.origin.name} {network}, {artifact.quantization}",
         description=DESCRIPTIONS[network],
-        licence=options.origin.licence,
+        license=options.origin.license,
         input_range=(0, 255) if is_integer else (0, 1),
         style=str(artifact.style) if artifact.style else None,
     )

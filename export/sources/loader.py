@@ -25,13 +25,13 @@ from toolkit.sources.model_source import resolve_source
 
 
 def preset_source(name: str) -> SourceRecord:
-    """Returns a preset's origin for the manifest: `kind`, `name`, `sha256`, `licence` and `description`."""
+    """Returns a preset's origin for the manifest: `kind`, `name`, `sha256`, `license` and `description`."""
     provenance = presets.provenance(name)
     return {
         "kind": "preset",
         "name": name,
         "sha256": provenance["sha256"],
-        "licence": provenance["licence"],
+        "license": provenance["license"],
         "description": provenance["description"],
     }
 

@@ -74,7 +74,7 @@ class Optimization:
         if weights == preset.NAME:
             source["sha256"] = preset.provenance()["sha256"]
         if weights in (preset.NAME, "imagenet"):
-            source["licence"] = LICENSE
+            source["license"] = LICENSE
         return cls(transfer, source)
 
     @classmethod
@@ -89,7 +89,6 @@ class Optimization:
             raise InputError(f"{path}: its weights are not those of fingerprint {source['fingerprint']}")
         settings: dict[str, Any] = {**source["settings"]}
         settings.pop("pooling")  # the extractor has its own
-        settings["total_variation_weight"] = settings.pop("variation_weight")
         optimizer = LBFGS(**{key: settings.pop(key) for key in ("learning_rate", "memory", "smoothing")})
         transfer = StyleTransfer(features, winograd=False, **settings)
         transfer.compile(optimizer)

@@ -37,7 +37,7 @@ def whole(tmp_path):
     (folder / "source" / "stylizer.keras").write_bytes(b"model")
     manifest = manifests.read(folder)
     manifest |= {"options": {"max_size": 1024, "integer_io": False}}
-    manifest["source"] |= {"method": "feed-forward", "sha256": 64 * "0", "licence": "none", "description": "none"}
+    manifest["source"] |= {"method": "feed-forward", "sha256": 64 * "0", "license": "none", "description": "none"}
     manifest["artifacts"][0] |= {"format": "saved_model", "quantization": "float32", "size": None}
     manifest["artifacts"][0]["parity"] |= {"pairs": 12, "worst_pair": "a"}
     forging.write(folder, manifest)

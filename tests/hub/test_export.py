@@ -121,7 +121,7 @@ def test_an_end_to_end_model_keeps_every_gate_in_one_file_a_mode(keras_bundle, t
             assert set(record["signatures"]["serving_default"]["inputs"]) == {"content_image", "style_image"}
             told = read_metadata(keras_bundle / record["path"] / "stylizer.tflite")
             assert told.name == f"{manifest['source']['name']} stylizer, {record['quantization']}"
-            assert told.licence == "that of the source"
+            assert told.license == "that of the source"
         if record["size"] is None:
             painted = open_model(keras_bundle, record["path"])(CONTENT, STYLE)
             np.testing.assert_allclose(painted, expected, atol=0.05, err_msg=record["path"])

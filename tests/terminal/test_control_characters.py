@@ -86,7 +86,7 @@ def network(tmp_path):
     path = tiny_pairs.write_convolution(tmp_path)
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes()))
     model.description = HOSTILE
-    told = dict.fromkeys(("name", "description", "licence", "style"), HOSTILE)
+    told = dict.fromkeys(("name", "description", "license", "style"), HOSTILE)
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = json.dumps({**told, "input_range": [0, 1]}).encode()
     entry.name, entry.buffer = "styleport", len(model.buffers)

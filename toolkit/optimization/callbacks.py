@@ -14,7 +14,7 @@ from toolkit.framework.backend import DTYPE, PINNED, keras
 from toolkit.imaging import images
 from toolkit.optimization.checkpoint import Checkpoints
 
-LOSSES = ("loss", "content_loss", "style_loss", "variation_loss")
+LOSSES = ("loss", "content_loss", "style_loss", "total_variation_loss")
 
 # The record of each step.
 CURVE = (*LOSSES, "seconds")

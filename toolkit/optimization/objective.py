@@ -50,7 +50,7 @@ class Objective:
             "content_layers": self.content_layers,
             "content_weight": self.content_weight,
             "style_weight": self.style_weight,
-            "variation_weight": self.total_variation_weight,
+            "total_variation_weight": self.total_variation_weight,
         }
 
     def contents(self, seen: Mapping[str, Any]) -> Contents:
@@ -73,7 +73,7 @@ class Objective:
             styles: shares that sum to 1, each with a style's targets from `grams`.
 
         Returns:
-            Weighted scalars: `content_loss`, `style_loss`, `variation_loss` and their sum, `loss`.
+            Weighted scalars: `content_loss`, `style_loss`, `total_variation_loss` and their sum, `loss`.
         """
         # A layer in both terms has three readers, counting the next layer.
         counts = {name: (name in self.style_layers) + (name in self.content_layers) for name in self.layer_names}
@@ -90,7 +90,7 @@ class Objective:
         weighted = {
             "content_loss": self.content_weight * content,
             "style_loss": self.style_weight * style,
-            "variation_loss": self.total_variation_weight * total_variation(picture),
+            "total_variation_loss": self.total_variation_weight * total_variation(picture),
         }
         return {"loss": ordered_sum(weighted.values()), **weighted}
 

@@ -131,7 +131,7 @@ def build(folder: Path, wheel: Path) -> Path:
         "name": PRESET,
         "description": DESCRIPTION,
         "papers": ["arXiv:1705.06830", "arXiv:1801.04381"],
-        "licence": "Apache-2.0",
+        "license": "Apache-2.0",
         "copyright": "The Magenta Authors",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "source": {

@@ -21,14 +21,14 @@ class NetworkMetadata:
     Attributes:
         name: the names of model, network and quantization.
         description: inputs and outputs, in a sentence.
-        licence: license of the weights.
+        license: license of the weights.
         input_range: range of the samples in picture inputs.
         style: the built-in style; None where the style is an input.
     """
 
     name: str
     description: str
-    licence: str
+    license: str
     input_range: tuple[float, float]
     style: str | None = None
 
@@ -36,7 +36,7 @@ class NetworkMetadata:
         """Returns all but the description in one line."""
         low, high = self.input_range
         style = "" if self.style is None else f"; style {self.style}"
-        return f"{self.name}; license {self.licence}; samples in [{low:g}, {high:g}]{style}"
+        return f"{self.name}; license {self.license}; samples in [{low:g}, {high:g}]{style}"
 
     def to_json(self) -> bytes:
         """Returns the entry's bytes; `from_json` reads them."""

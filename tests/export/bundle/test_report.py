@@ -113,7 +113,7 @@ def test_the_model_card_lists_every_artifact_with_its_metrics(bundle, manifest):
         cells = [cell.strip() for cell in rows[record["path"]].split("|")[1:-1]]
         metrics = [report.number(record["parity"][name]) for name in ("max_abs", "mean_abs", "psnr", "ssim")]
         assert cells == [f"`{record['path']}`", report.megabytes(record["bytes"]), *metrics, "pass"]
-    assert manifest["source"]["licence"] in card
+    assert manifest["source"]["license"] in card
     assert manifest["source"]["sha256"] in card
 
 

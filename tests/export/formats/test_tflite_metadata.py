@@ -70,7 +70,7 @@ def test_every_file_of_a_bundle_says_what_it_is(bundle, pair, file):
     assert read_metadata(bundle / pair / file) == NetworkMetadata(
         name=f"{source['name']} {network}, {quantization}",
         description=tflite_metadata.DESCRIPTIONS[network],
-        licence=source["licence"],
+        license=source["license"],
         input_range=(0.0, 1.0),
         style=None,
     )
@@ -83,7 +83,7 @@ def test_the_schema_of_litert_reads_it_back(bundle, pair):
     entries = {model.Metadata(index).Name(): model.Metadata(index).Buffer() for index in range(model.MetadataLength())}
     assert entries.keys() >= {b"styleport", b"min_runtime_version"}
     told = json.loads(model.Buffers(entries[b"styleport"]).DataAsNumpy().tobytes())
-    assert (told["licence"], told["input_range"], told["style"]) == ("Apache-2.0", [0, 1], None)
+    assert (told["license"], told["input_range"], told["style"]) == ("Apache-2.0", [0, 1], None)
     assert model.Description().decode() == told["description"]
 
 
@@ -152,9 +152,9 @@ def test_a_file_of_others_says_nothing(tiny, tmp_path):
         b"[]",
         b"{}",
         b"[" * 10000,
-        b'{"name": 1, "description": "", "licence": "", "input_range": [0, 1], "style": null}',
-        b'{"name": "", "description": "", "licence": "", "input_range": [0], "style": null}',
-        b'{"name": "", "description": "", "licence": "", "input_range": ["a", 1], "style": null}',
+        b'{"name": 1, "description": "", "license": "", "input_range": [0, 1], "style": null}',
+        b'{"name": "", "description": "", "license": "", "input_range": [0], "style": null}',
+        b'{"name": "", "description": "", "license": "", "input_range": ["a", 1], "style": null}',
         b" " * 70000,
     ],
 )

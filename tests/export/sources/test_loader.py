@@ -9,10 +9,10 @@ from export.sources.loader import open_source
 from toolkit.errors import InputError
 
 
-def test_a_preset_names_its_archive_and_licence() -> None:
+def test_a_preset_names_its_archive_and_license() -> None:
     source = open_source("magenta-mobile").source
     assert source["kind"] == "preset"
-    assert source["licence"] == "Apache-2.0"
+    assert source["license"] == "Apache-2.0"
     assert len(source["sha256"]) == 64
 
 

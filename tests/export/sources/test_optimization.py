@@ -181,7 +181,7 @@ def test_steps_lower_the_loss_that_they_tell(model, picture, style_picture):
     assert min(losses[1:]) < 0.8 * losses[0], losses
     for output in outputs:
         assert output["loss"] == pytest.approx(
-            output["content_loss"] + output["style_loss"] + output["variation_loss"], rel=1e-5
+            output["content_loss"] + output["style_loss"] + output["total_variation_loss"], rel=1e-5
         )
         assert 0 <= output["image"].min() <= output["image"].max() <= 1
     assert [int(output["state_iteration"]) for output in outputs] == [1, 2, 3, 4, 5, 6]
@@ -252,7 +252,7 @@ def test_a_tflite_file_gives_the_features_of_any_size_in_its_share_of_bytes(expo
     assert path.stat().st_size == pytest.approx(share * whole, rel=0.1)
     source, told = manifests.read(exported[0])["source"], read_metadata(path)
     assert told.name == f"{source['name']} features, {mode}"
-    assert told.licence == source.get("licence", "that of the source")
+    assert told.license == source.get("license", "that of the source")
 
 
 # Gates
@@ -346,7 +346,7 @@ def test_the_card_says_of_other_weights_which_they_are(exported, weights):
 def test_a_source_says_that_its_weights_are_random():
     source = Optimization.open("random", **FEW).source
     assert source["weights"] == "random"
-    assert "licence" not in source
+    assert "license" not in source
     assert "sha256" not in source
 
 
@@ -429,7 +429,7 @@ def test_a_manifest_without_what_reopens_the_model_is_refused(copied, name):
         exporting.verify_bundle(copied)
 
 
-@pytest.mark.parametrize("name", ["style_layers", "variation_weight", "pooling", "memory"])
+@pytest.mark.parametrize("name", ["style_layers", "total_variation_weight", "pooling", "memory"])
 def test_a_setting_that_is_missing_is_refused(copied, name):
     manifest = manifests.read(copied)
     del manifest["source"]["settings"][name]

@@ -216,7 +216,7 @@ def test_every_import_is_of_a_file_of_the_page(page_bundle):
     assert not missing
 
 
-def test_the_licence_of_what_it_carries_is_with_it():
+def test_the_license_of_what_it_carries_is_with_it():
     root = Path(__file__).parents[3]
     assert (web.SOURCES / "LICENSE.txt").read_bytes() == (root / "LICENSE").read_bytes()
 

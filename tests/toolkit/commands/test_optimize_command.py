@@ -84,7 +84,7 @@ def test_a_run_records_what_it_was_told_to(pictures):
     assert trace["settings"]["style_layers"] == {"block1_conv1": 1.0}
     assert set(trace["versions"]) == {"tensorflow", "keras", "numpy", "pillow"}
     assert len(trace["curve"]) == 4
-    assert set(trace["curve"][0]) == {"loss", "content_loss", "style_loss", "variation_loss", "seconds"}
+    assert set(trace["curve"][0]) == {"loss", "content_loss", "style_loss", "total_variation_loss", "seconds"}
 
 
 def test_a_run_goes_on_from_its_checkpoint(pictures):

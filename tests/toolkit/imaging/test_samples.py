@@ -29,7 +29,7 @@ def assert_is_picture(picture):
     assert picture.max() <= 1
 
 
-def test_there_are_four_photos_each_with_its_source_and_licence():
+def test_there_are_four_photos_each_with_its_source_and_license():
     photos = samples.photos()
     assert list(photos) == ["astronaut", "chelsea", "coffee", "rocket"] == list(samples.PHOTO_SOURCES)
     assert {name: photo.shape for name, photo in photos.items()} == {

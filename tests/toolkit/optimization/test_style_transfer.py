@@ -64,8 +64,8 @@ def test_epochs_of_steps_lower_the_loss(optimizer):
 def test_the_total_is_the_sum_of_content_style_and_variation():
     transfer = painted()
     values = {metric.name: float(metric.result()) for metric in transfer.metrics}
-    assert list(values) == ["loss", "content_loss", "style_loss", "variation_loss"]
-    parts = values["content_loss"] + values["style_loss"] + values["variation_loss"]
+    assert list(values) == ["loss", "content_loss", "style_loss", "total_variation_loss"]
+    parts = values["content_loss"] + values["style_loss"] + values["total_variation_loss"]
     assert values["loss"] == pytest.approx(parts)
 
 

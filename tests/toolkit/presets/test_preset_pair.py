@@ -57,7 +57,7 @@ def test_every_sample_pair_is_70_db_and_more_from_the_keras_model(pair, stylizer
 
 def test_the_files_are_those_recorded_and_made_from_the_archive(record):
     assert record["preset"] == NAME
-    assert record["licence"] == presets.provenance(NAME)["licence"]
+    assert record["license"] == presets.provenance(NAME)["license"]
     assert record["made_from"] == {f"{NAME}.npz": presets.provenance(NAME)["sha256"]}
     assert sorted(record["files"]) == sorted(FILES)
     for name, file in record["files"].items():
@@ -122,7 +122,7 @@ def test_a_pair_that_is_too_large_is_not_written(monkeypatch, tmp_path):
 
     monkeypatch.setattr(preset_pair, "MAX_BYTES", 100)
     monkeypatch.setattr(
-        preset_pair, "convert", lambda _, network, licence: (presets.FOLDER / NAME / f"{network}.tflite").read_bytes()
+        preset_pair, "convert", lambda _, network, __: (presets.FOLDER / NAME / f"{network}.tflite").read_bytes()
     )
     with pytest.raises(WorkError, match=r"the pair takes \d+ bytes, more than 100"):
         preset_pair.build(tmp_path / "pair")

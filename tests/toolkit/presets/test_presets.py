@@ -47,10 +47,10 @@ def test_the_archive_is_the_one_recorded():
 def test_the_provenance_is_complete():
     provenance = presets.provenance(NAME)
     assert set(provenance) == {
-        "name", "description", "papers", "licence", "copyright", "sha256", "source", "tools",
+        "name", "description", "papers", "license", "copyright", "sha256", "source", "tools",
     }  # fmt: skip
     assert provenance["name"] == NAME
-    assert provenance["licence"] == "Apache-2.0"
+    assert provenance["license"] == "Apache-2.0"
     assert "Magenta" in provenance["copyright"]
     assert "arXiv:1705.06830" in provenance["papers"]
     assert set(provenance["source"]) == {"wheel", "sha256", "files"}

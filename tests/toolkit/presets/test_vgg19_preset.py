@@ -133,7 +133,7 @@ def test_the_archive_has_the_convolutions_up_to_the_last_layer_in_8_bits():
 def test_the_provenance_is_complete():
     provenance = preset.provenance()
     assert provenance["name"] == preset.NAME
-    assert provenance["licence"] == "CC-BY-4.0"
+    assert provenance["license"] == "CC-BY-4.0"
     assert "Oxford" in provenance["copyright"]
     assert len(provenance["source"]["repositories"]) == 2
     for sha256 in (provenance["sha256"], provenance["source"]["sha256"]):

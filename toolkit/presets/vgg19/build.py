@@ -97,7 +97,7 @@ def build(folder: Path, path: Path) -> Path:
         "name": vgg19.NAME,
         "description": DESCRIPTION,
         "papers": ["arXiv:1409.1556"],
-        "licence": "CC-BY-4.0",
+        "license": "CC-BY-4.0",
         "copyright": "Visual Geometry Group, University of Oxford",
         "changes": "8 bits a value with one scale an output channel; layers after block5_conv2 left out",
         "sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),

@@ -134,6 +134,8 @@ def test_a_missing_folder_is_created_and_an_unwritable_one_refused_before_the_wo
     assert cli.run([*arguments, "-o", str(place)]) == 0
     assert images.load_image(place).ndim == 3
     capfd.readouterr()
-    monkeypatch.setattr("toolkit.inference.model_loader.open_model", lambda *_: pytest.fail("the model was opened"))
+    monkeypatch.setattr(
+        "toolkit.inference.model_loader.ModelChoice.open", lambda *_: pytest.fail("the model was opened")
+    )
     assert cli.run([*arguments, "-o", str(painting / "out.png")]) == 2
     assert "painting.png is not a folder; choose another path" in capfd.readouterr().err

@@ -152,7 +152,7 @@ def stylize(
     from toolkit.external.source_options import SourceOptions
     from toolkit.files import output_paths
     from toolkit.imaging import images
-    from toolkit.inference.model_loader import chosen_artifact, has_style_inside, open_model
+    from toolkit.inference.model_loader import ModelChoice
     from toolkit.interface.stylize_options import StylizeOptions
     from toolkit.interface.stylizer import SingleStyleStylizer
     from toolkit.sources.model_source import local_path
@@ -162,16 +162,16 @@ def stylize(
         max_size = _REFINED_SIZE
     settings = StylizeOptions(strength, max_size, style_size, preserve_color, detail)
     refuse_idle(context, for_external_models(model))
-    opened, is_inside = None, has_style_inside(model, artifact)
+    choice, opened = ModelChoice.read(model, artifact), None
+    is_inside = choice.has_style_inside
     if is_inside is None:
         with quiet_libraries(), trusted(trust):
             from toolkit.framework.custom_objects import import_modules
 
             import_modules(imports or [])
-            opened = open_model(model, artifact, threads, options, isolated)
+            opened = choice.open(threads, options, isolated)
         is_inside = isinstance(opened, SingleStyleStylizer)
     baked = artifact or model if is_inside else None
-    chosen = chosen_artifact(model, artifact)  # first, so that a bundle of baked styles alone asks for one of them
     if not baked and len(pictures) < 2:
         raise InputError("give at least one content picture and a style picture")
     found = {path: images.find_images(path, recursive) for path in dict.fromkeys(pictures)}
@@ -180,7 +180,7 @@ def stylize(
     place = Output.read(output, suffix, keep_folders or recursive)
     if recursive:
         place.refuse_inside(given)
-    _refuse_idle(context, baked, opened is None, chosen, place)
+    _refuse_idle(context, baked, opened is None, choice.artifact, place)
     if baked and len(contents) > 1 and not place.is_folder:
         raise InputError(
             f"{baked} has a built-in style and takes no STYLE: {len(contents)} pictures are given, but "
@@ -202,7 +202,7 @@ def stylize(
 
             steps = RunProgress(console, refine)
             bar, refiner = steps.of_pictures(len(jobs)), Refiner(refine, preserve_color, [steps])
-        stylizer = ImageStylizer(opened or open_model(model, artifact, threads, options, isolated), settings)
+        stylizer = ImageStylizer(opened or choice.open(threads, options, isolated), settings)
         with bar as step:
             outcomes = _stylized(jobs, stylizer, refiner, step, console)
     done = [outcome for outcome in outcomes if not outcome.error]

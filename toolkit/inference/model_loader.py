@@ -1,6 +1,7 @@
 """Opens the model of a command's `--model`."""
 
 import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from toolkit.errors import InputError, StyleportError
 from toolkit.external.source_options import NO_SPLIT, SourceOptions
 from toolkit.inference.artifact_choice import default_artifact
 from toolkit.interface.stylizer import SingleStyleStylizer, Stylizer
+from toolkit.manifest_types import Manifest
 from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
 from toolkit.runtimes.litert import PREDICTOR_FILE, STYLIZER_FILE, DeviceEndToEndStylizer, DeviceStylizer
 from toolkit.runtimes.tflite_network import has_runtime
@@ -52,28 +54,63 @@ def open_model(
             its value range is not [0, 1].
         WorkError: an address cannot be reached.
     """
-    resolved = resolve_source(source)
-    if resolved.kind == "bundle":
-        refuse(resolved, options)
-        bundle: Any = resolved.path
-        return _open_artifact(bundle, artifact, threads, isolated)
-    if resolved.kind == "preset" and chosen_artifact(source, artifact) == "tflite":
-        refuse(resolved, options)
-        return DeviceStylizer.from_preset(resolved.name, threads=threads, isolated=isolated)
-    if resolved.kind != "preset" and artifact is not None:
-        raise InputError(f"{source} has no artifacts: leave --artifact out, or give a bundle")
-    return load(resolved, options)
+    return ModelChoice.read(source, artifact).open(threads, options, isolated)
 
 
-def chosen_artifact(source: str | Path, artifact: str | None = None) -> str | None:
-    """Returns the form of a preset, or the artifact of a bundle, that `open_model` opens; None for other models."""
-    if str(source) in presets.names():
-        if artifact not in (None, *PRESET_FORMS):
-            raise InputError(f"no artifact {artifact!r} in the preset {source}: choose from {', '.join(PRESET_FORMS)}")
-        return artifact or ("tflite" if has_runtime() else "keras")
-    if artifact is not None or not manifests.is_bundle(Path(source)):
-        return artifact
-    return default_artifact(Path(source))
+@dataclass(frozen=True)
+class ModelChoice:
+    """What a model's name and its manifest tell before it is fetched and opened; the manifest is read here alone.
+
+    Attributes:
+        source: its name, address or path.
+        artifact: the form of a preset, or the artifact of a bundle, that is opened; of other models, what was given.
+        manifest: the manifest of a bundle.
+    """
+
+    source: str | Path
+    artifact: str | None
+    manifest: Manifest | None = None
+
+    @classmethod
+    def read(cls, source: str | Path, artifact: str | None = None) -> "ModelChoice":
+        """Completes the arguments `source` and `artifact` of `open_model`.
+
+        Raises:
+            InputError: the preset or the bundle has no such artifact, or the bundle's manifest is damaged.
+        """
+        if str(source) in presets.names():
+            if artifact not in (None, *PRESET_FORMS):
+                raise InputError(
+                    f"no artifact {artifact!r} in the preset {source}: choose from {', '.join(PRESET_FORMS)}"
+                )
+            return cls(source, artifact or ("tflite" if has_runtime() else "keras"))
+        if not manifests.is_bundle(Path(source)):
+            return cls(source, artifact)
+        manifest = manifests.read(Path(source))
+        return cls(source, artifact or default_artifact(Path(source), manifest), manifest)
+
+    @property
+    def has_style_inside(self) -> bool | None:
+        """Whether the model has a built-in style; None if only the opened model shows it."""
+        if self.manifest and self.artifact:
+            is_baked = "style" in manifests.artifact(self.manifest, self.artifact)
+            return is_baked or manifests.method(self.manifest) == manifests.SINGLE_STYLE
+        return False if str(self.source) in presets.names() else None
+
+    def open(
+        self, threads: int | None = None, options: SourceOptions | None = None, isolated: bool = False
+    ) -> Stylizer | SingleStyleStylizer:
+        """Opens the model; see `open_model`."""
+        resolved = resolve_source(self.source)
+        if self.manifest and self.artifact:
+            refuse(resolved, options)
+            return _open_artifact(Path(self.source), self.artifact, self.manifest, threads, isolated)
+        if resolved.kind == "preset" and self.artifact == "tflite":
+            refuse(resolved, options)
+            return DeviceStylizer.from_preset(resolved.name, threads=threads, isolated=isolated)
+        if resolved.kind != "preset" and self.artifact is not None:
+            raise InputError(f"{self.source} has no artifacts: leave --artifact out, or give a bundle")
+        return load(resolved, options)
 
 
 def in_given_styles(model: Stylizer | SingleStyleStylizer, name: str) -> Stylizer:
@@ -83,18 +120,6 @@ def in_given_styles(model: Stylizer | SingleStyleStylizer, name: str) -> Stylize
     return model
 
 
-def has_style_inside(source: str | Path, artifact: str | None = None) -> bool | None:
-    """Returns whether a model has a built-in style; None if only the opened model shows it."""
-    if str(source) in presets.names():
-        return False
-    if not manifests.is_bundle(Path(source)):
-        return None
-    manifest = manifests.read(Path(source))
-    if artifact is not None and "style" in manifests.artifact(manifest, artifact):
-        return True
-    return manifests.method(manifest) == manifests.SINGLE_STYLE
-
-
 def refuse(resolved: ModelSource, options: SourceOptions | None) -> None:
     """Refuses options that apply only to external models."""
     if options is not None:
@@ -102,10 +127,9 @@ def refuse(resolved: ModelSource, options: SourceOptions | None) -> None:
 
 
 def _open_artifact(
-    bundle: Path, artifact: str | None, threads: int | None, isolated: bool
+    bundle: Path, artifact: str, manifest: Manifest, threads: int | None, isolated: bool
 ) -> Stylizer | SingleStyleStylizer:
-    manifest = manifests.read(bundle)
-    folder = manifests.open_artifact(bundle, artifact or default_artifact(bundle, manifest), manifest)
+    folder = manifests.open_artifact(bundle, artifact, manifest)
     method = manifests.method(manifest)
     if method == "optimization":
         raise InputError(

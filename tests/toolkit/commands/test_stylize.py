@@ -418,7 +418,9 @@ def names_of_bad_places(out):
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(capfd, pictures, out, monkeypatch):
-    monkeypatch.setattr("toolkit.inference.model_loader.open_model", lambda *_: pytest.fail("the model was opened"))
+    monkeypatch.setattr(
+        "toolkit.inference.model_loader.ModelChoice.open", lambda *_: pytest.fail("the model was opened")
+    )
     for place, said in names_of_bad_places(out).items():
         assert said in refused(capfd, pictures / "cat.png", pictures / "starry_night.png", "-o", place)
     said = refused(
@@ -432,7 +434,9 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(capfd, pictur
 def test_a_folder_without_permission_is_refused_before_the_work(capfd, pictures, out, monkeypatch, several):
     real = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: path != out and real(path, mode))
-    monkeypatch.setattr("toolkit.inference.model_loader.open_model", lambda *_: pytest.fail("the model was opened"))
+    monkeypatch.setattr(
+        "toolkit.inference.model_loader.ModelChoice.open", lambda *_: pytest.fail("the model was opened")
+    )
     contents = [pictures / "cat.png", *([pictures / "composition_vii.png"] if several else [])]
     place = out / ("new" if several else "cat.png")
     said = refused(capfd, *contents, pictures / "starry_night.png", "-o", place)

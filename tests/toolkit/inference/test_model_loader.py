@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import refusal
 from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.inference.artifact_choice import default_artifact
-from toolkit.inference.model_loader import chosen_artifact, open_model
+from toolkit.inference.model_loader import ModelChoice, open_model
 from toolkit.runtimes.litert import DeviceStylizer
 from toolkit.runtimes.saved_model import SavedModelStylizer
 
@@ -36,7 +36,7 @@ def test_a_bundle_of_a_saved_model_alone_is_opened_by_its_folder(small_bundle):
 )
 def test_a_bundle_is_run_by_tflite_of_any_size_then_by_the_saved_model(small_bundle, held, expected):
     bundle = small_bundle(*held)
-    assert default_artifact(bundle) == chosen_artifact(bundle) == expected
+    assert default_artifact(bundle) == ModelChoice.read(bundle).artifact == expected
 
 
 @pytest.mark.parametrize(

@@ -52,14 +52,16 @@ build/demo/bundle/manifest.json: | $(DEMO_READY)
 serve: $(READY) build/demo/bundle/manifest.json ## serve the demo's bundle: in a container where Docker answers, else locally
 	$(BIN)/python -m serving.demo build/demo/bundle build/models
 
+# RERUN="--reruns 1" runs a test that fails once more.
 .PHONY: test
 test: $(READY) ## run the test suite; with PACKAGE=toolkit the tests of that package alone, up to the first that fails
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
-		$(if $(PACKAGE),--exitfirst tests/$(PACKAGE))
+		$(RERUN) $(if $(PACKAGE),--exitfirst tests/$(PACKAGE))
 
 .PHONY: test-slow
 test-slow: $(READY) ## run what make test leaves out: gates at full size, external models, pages, clusters, environments
-	$(BIN)/python -m pytest -m slow --numprocesses auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m slow --numprocesses auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder \
+		$(RERUN)
 
 .PHONY: test-contract
 test-contract: $(READY) ## hold the local server, or the one that STYLEPORT_TFS_URL names, against the contract
@@ -67,11 +69,11 @@ test-contract: $(READY) ## hold the local server, or the one that STYLEPORT_TFS_
 
 .PHONY: test-browser
 test-browser: $(READY) ## export the web page with npm, and compare it with Python in Debian's Chromium
-	$(BIN)/python -m pytest -m browser tests/browser
+	$(BIN)/python -m pytest -m browser $(RERUN) tests/browser
 
 .PHONY: test-arm64
 test-arm64: $(READY) ## run the exported pairs on ARM64: Debian's arm64 Python in build/arm64, emulated by QEMU
-	$(BIN)/python -m pytest -m arm64 tests/runtimes
+	$(BIN)/python -m pytest -m arm64 $(RERUN) tests/runtimes
 
 build/runtimes/bundle/manifest.json: | $(READY)
 	$(BIN)/styleport export build/runtimes/bundle --formats tflite,web

@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +80,16 @@ def with_saved_model_alone(bundle: Path, target: Path) -> Path:
     record["artifacts"] = [artifact for artifact in record["artifacts"] if artifact["path"] == "saved_model"]
     forging.write(target, record)
     return target
+
+
+@pytest.fixture
+def interruptible():
+    """Leaves SIGINT and SIGHUP to Python, here and in processes started, though what runs the tests may ignore them."""
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -9,15 +9,7 @@ import pytest
 from tests.terminal.screen import CtrlC
 from toolkit.imaging import images, samples
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def interruptible():
-    """Leaves SIGINT to Python in the processes started, though what runs the tests may ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("interruptible")]
 
 
 @pytest.fixture

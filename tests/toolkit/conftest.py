@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
@@ -19,14 +18,6 @@ def pictures(tmp_path) -> Path:
     for name in ("starry_night", "composition_vii"):
         images.save_image(images.center_crop_resize(samples.styles()[name], 96), folder / f"{name}.png")
     return folder
-
-
-@pytest.fixture
-def interruptible():
-    """Leaves SIGINT to Python, here and in processes started, though what runs the tests may ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

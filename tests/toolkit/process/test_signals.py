@@ -1,6 +1,7 @@
 """toolkit.process: SIGTERM and SIGHUP end a command in good order, and what ends it without order is told of by
 another process."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -43,14 +44,22 @@ cli.main()
 """
 
 
+pytestmark = pytest.mark.usefixtures("interruptible")
+
+
+@contextlib.contextmanager
 def start(folder, what, **options):
+    """Starts the command, and kills it in the end if nothing else has ended it."""
     command = [sys.executable, "-c", SCRIPT, "work", what]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, env=environment, text=True, **options
-    )
-    assert process.stdout.readline() == "working\n", process.stderr.read()
-    return process
+    ) as process:
+        try:
+            assert process.stdout.readline() == "working\n", process.stderr.read()
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_every_layer_sees_what_full_precision_sees():
 
 @needs_full_precision
 @pytest.mark.slow
-@pytest.mark.parametrize("style", sorted(samples.styles()))
+@pytest.mark.parametrize("style", ["composition_vii", "starry_night"])
 def test_sixty_steps_reach_the_loss_of_full_precision(style):
     content, style = (
         images.center_crop_resize(samples.photos()["chelsea"], 224),

@@ -24,15 +24,7 @@ def _checked(picture: Any, name: str) -> Any:
 
 
 def packed(state: lbfgs.State, iteration: Any) -> Tensors:
-    """Names the tensors of a state as in the signatures.
-
-    Args:
-        state: state of L-BFGS.
-        iteration: number of steps taken, an int32 scalar.
-
-    Returns:
-        Tensors by name; the history of steps is stacked, newest first.
-    """
+    """Names the tensors of L-BFGS's state and the int32 iteration as in the signatures; the history is stacked."""
     fields = {name: tf.stack(value) if isinstance(value, tuple) else value for name, value in state._asdict().items()}
     return {STATE + name: value for name, value in (fields | {"iteration": iteration}).items()}
 
@@ -43,11 +35,7 @@ def _unpacked(tensors: Tensors) -> lbfgs.State:
 
 
 class Functions:
-    """Style transfer by optimization as pure functions of tensors.
-
-    Args:
-        transfer: compiled with L-BFGS; its weights, layers and rates become constants.
-    """
+    """Style transfer by optimization, compiled with L-BFGS, as pure functions; weights and rates are constants."""
 
     def __init__(self, transfer: StyleTransfer) -> None:
         self.features, self.objective = transfer.features, transfer.objective

@@ -83,11 +83,7 @@ def _from_bundle(bundle: Path) -> Exportable:
 
 
 def reopen(bundle: Path, manifest: Manifest) -> Exportable:
-    """Reopens the float32 model that a bundle was made from.
-
-    Raises:
-        InputError: the model is damaged, or is not the preset in the manifest.
-    """
+    """Reopens the float32 model that a bundle was made from; refuses one that is not the preset in the manifest."""
     path = manifests.resolve(bundle, manifest["source"]["reference"])
     source = cast("SourceRecord", {key: value for key, value in manifest["source"].items() if key != "reference"})
     return REOPENERS[source.get("method", FEED_FORWARD)](path, source)

@@ -80,12 +80,9 @@ _MAX_DIGITS = 100
 
 @dataclass
 class CommandLine:
-    """A command line, read by TensorFlow's grammar.
+    """A command line, read by TensorFlow's grammar: the arguments for this server's parser, and what to warn of.
 
-    Attributes:
-        arguments: arguments for this server's parser.
-        idle: flags of TensorFlow Serving that have no effect here.
-        apart: flags with a separate value, which TensorFlow Serving does not support.
+    `idle` flags have no effect here; TensorFlow Serving does not support values `apart` from their flags.
     """
 
     arguments: list[str] = field(default_factory=list)

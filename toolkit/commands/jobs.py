@@ -45,15 +45,10 @@ class Output:
 
     @classmethod
     def read(cls, given: str, suffix: str | None = None, keep_folders: bool = False) -> "Output":
-        """Parses `--output` and its companions.
+        """Parses `--output` and its companions; refuses an impossible path, standard output and an unknown suffix.
 
-        Args:
-            given: a folder if it exists as such, ends in a slash or has no suffix; else a picture's file.
-            suffix: see the attribute; the dot is optional.
-            keep_folders: see the attribute.
-
-        Raises:
-            InputError: the path is empty, standard output or unreadable, or the suffix is unknown.
+        A path is a folder if it exists as such, ends in a slash or has no suffix; else it is a picture's file. The dot
+        of `suffix` is optional.
         """
         if not given:
             raise InputError("--output is empty: give a picture's file or a folder")

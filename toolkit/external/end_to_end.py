@@ -39,13 +39,7 @@ def _fixed_size(shape: tuple[int | None, ...]) -> Size | None:
 
 @dataclass(frozen=True)
 class Traced:
-    """A stylizer traced as one TensorFlow function.
-
-    Attributes:
-        concrete: the function.
-        inputs: indices of its inputs that are the content and, if any, the style.
-        output: index of its output that is the picture.
-    """
+    """A stylizer as one TensorFlow function, with the indices of its inputs, the content first, and of its output."""
 
     concrete: Any
     inputs: tuple[int, ...]
@@ -161,11 +155,7 @@ class LoadedStylizer:
 
 
 class EndToEndStylizer(LoadedStylizer):
-    """A stylizer from an external model that takes a content and a style; see `LoadedStylizer`.
-
-    Attributes:
-        style_size: the fixed height and width of styles; None for any.
-    """
+    """A stylizer from an external model that takes a content and a style; see `LoadedStylizer`."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

@@ -74,11 +74,7 @@ class TrainedPicture(keras.Model):
 
     @property
     def image(self) -> Picture:
-        """The current picture, float32 RGB in [0, 1], shape [H, W, 3].
-
-        Raises:
-            InputError: there is no picture yet.
-        """
+        """The current picture, float32 RGB in [0, 1], shape [H, W, 3]; an InputError if there is none yet."""
         self._check_prepared()
         picture = np.asarray(self.picture)
         if self.ema_decay and self.steps_taken:
@@ -132,27 +128,13 @@ class TrainedPicture(keras.Model):
         return contents, list(zip(self._problem.style_shares, grams, strict=True))
 
     def call(self, inputs: Any) -> Any:
-        """Returns the losses of a picture.
-
-        Args:
-            inputs: [1, H, W, 3], the size of the run's picture.
-
-        Returns:
-            Weighted scalars by the names of `LOSSES`; `loss` is their sum.
-        """
+        """Returns the losses of a picture [1, H, W, 3] of the run's size, weighted scalars by the names of `LOSSES`."""
         self._check_prepared()
         return self.objective(inputs, self._seen(inputs), *self._targets)
 
     @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and the search takes seconds
     def train_step(self, data: Any = None) -> dict[str, Any]:
-        """Takes one step.
-
-        Args:
-            data: unused: `prepare` or `fit` set the pictures.
-
-        Returns:
-            The losses before the step, scalars by the names of `LOSSES`.
-        """
+        """Takes one step; returns the losses before it, scalars by the names of `LOSSES`. `data` is unused."""
         self._check_prepared()
         point = tf.convert_to_tensor(self.picture.value)
         losses, gradient = self.objective.gradient(point, self._seen, *self._targets)

@@ -131,6 +131,13 @@ def read(arguments: list[str], options: set[str]) -> CommandLine:
 class TensorFlowCommand(HelpfulCommand):
     """A command that takes TensorFlow Serving's flags; `context.meta[COMMAND_LINE]` has the warnings."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # Typer names options after parameters, but with hyphens, which TensorFlow Serving does not have.
+        for parameter in self.params:
+            flag = f"--{parameter.name}"
+            parameter.opts = [flag if option == flag.replace("_", "-") else option for option in parameter.opts]
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses the arguments, after they were read by TensorFlow's grammar."""
         line = read(args, {option for parameter in self.params for option in parameter.opts})

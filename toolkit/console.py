@@ -68,7 +68,9 @@ def quiet_libraries() -> Iterator[Console]:
         try:
             yield TextConsole(file=real)
         except BaseException as error:
-            failed = not _is_one_line_error(error)
+            # The error of a missing package names its extra.
+            known = StyleportError | KeyboardInterrupt | SystemExit | ModuleNotFoundError
+            failed = not (isinstance(error, known) or out_of_memory(error))
             raise
         finally:
             _flush()
@@ -93,12 +95,6 @@ def _unnamed_file() -> IO[bytes] | None:
         return tempfile.TemporaryFile()
     except OSError:
         return None
-
-
-def _is_one_line_error(error: BaseException) -> bool:
-    # The error of a missing package names its extra.
-    known = StyleportError | KeyboardInterrupt | SystemExit | ModuleNotFoundError
-    return isinstance(error, known) or out_of_memory(error)
 
 
 # File names are shown unchanged: brackets are not markup.

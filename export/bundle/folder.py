@@ -64,7 +64,7 @@ def staged(target: Path, force: bool = False) -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         stack.callback(_remove_unused, made, target)
         try:
-            staging = stack.enter_context(work_folder(target.parent, _staging_prefix(target)))
+            staging = stack.enter_context(work_folder(target.parent, f".{target.name}.staging-"))
         except OSError as error:
             reason = f"{error.strerror}; choose a folder you may write to"
             raise InputError(f"{target}: cannot be written: {reason}") from error
@@ -106,10 +106,6 @@ def fsync_tree(folder: Path, mode: int | None = None) -> None:
     for root, _, names in os.walk(folder):
         for path in (*(Path(root, name) for name in names), Path(root)):
             sync(path)
-
-
-def _staging_prefix(target: Path) -> str:
-    return f".{target.name}.staging-"
 
 
 def _make_locked(parent: Path, prefix: str) -> tuple[Path, int]:

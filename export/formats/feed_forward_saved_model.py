@@ -22,10 +22,10 @@ PICTURES = (None, None, None, 3)
 SAVE_OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
 
 
-def checked(picture: Any, name: str) -> Any:
+def checked(picture: Any, name: str, min_side: int = MIN_SIDE) -> Any:
     """Adds a run-time check of the pictures' sides to the graph."""
-    message = f"{name} has a side under {MIN_SIDE} pixels"
-    check = tf.debugging.assert_greater_equal(tf.reduce_min(tf.shape(picture)[1:3]), MIN_SIDE, message)
+    message = f"{name} has a side under {min_side} pixels"
+    check = tf.debugging.assert_greater_equal(tf.reduce_min(tf.shape(picture)[1:3]), min_side, message)
     with tf.control_dependencies([check]):
         return tf.identity(picture)
 

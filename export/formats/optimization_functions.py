@@ -1,9 +1,11 @@
 """The functions behind the exported signatures of style transfer by optimization, as pure graphs."""
 
+import functools
 from typing import Any
 
 import tensorflow as tf
 
+from export.formats.feed_forward_saved_model import checked
 from toolkit.optimization import lbfgs
 from toolkit.optimization.features.vgg19 import MIN_SIDE
 from toolkit.optimization.style_transfer import StyleTransfer
@@ -15,12 +17,7 @@ GRAM = "_gram"
 
 Tensors = dict[str, Any]
 
-
-def _checked(picture: Any, name: str) -> Any:
-    message = f"{name} has a side under {MIN_SIDE} pixels"
-    check = tf.debugging.assert_greater_equal(tf.reduce_min(tf.shape(picture)[1:3]), MIN_SIDE, message)
-    with tf.control_dependencies([check]):
-        return tf.identity(picture)
+_checked = functools.partial(checked, min_side=MIN_SIDE)
 
 
 def packed(state: lbfgs.State, iteration: Any) -> Tensors:
@@ -84,7 +81,10 @@ class Functions:
 
     def optimize(self, content_image: Any, style_image: Any, steps: Any) -> Tensors:
         """Takes the given number of steps from the content; returns the best picture with its losses."""
-        content, style = _checked(content_image, "content_image"), _checked(style_image, "style_image")
+        content, style = (
+            _checked(content_image, "content_image"),
+            _checked(style_image, "style_image"),
+        )
         at_least_one = tf.debugging.assert_greater_equal(steps, 1, "steps is under 1")
         targets = self.objective.contents(self.features(content)), [(1.0, self.objective.grams(self.features(style)))]
         preconditioner = self._preconditioner(content)
@@ -123,7 +123,8 @@ class Functions:
         steps = tf.TensorSpec((), tf.int32, "steps")
         return {
             "features": tf.function(
-                lambda image: self.seen(_checked(image, "image")), [tf.TensorSpec((None, None, None, 3), name="image")]
+                lambda image: self.seen(_checked(image, "image")),
+                [tf.TensorSpec((None, None, None, 3), name="image")],
             ),
             "initial_state": tf.function(self.initial_state, [image]),
             "train_step": tf.function(train_step, [image, arguments]),

@@ -36,11 +36,6 @@ def preset_source(name: str) -> SourceRecord:
     }
 
 
-def from_preset(name: str) -> ExportableStylizer:
-    """Opens a preset for export; raises an InputError if there is none of that name."""
-    return ExportableStylizer(KerasStylizer.from_preset(name), preset_source(name))
-
-
 def open_source(model: str | Path, options: SourceOptions | None = None) -> Exportable:
     """Opens a model to export.
 

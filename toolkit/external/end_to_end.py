@@ -252,7 +252,9 @@ def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEn
     inputs = {tensor.name: tensor for tensor in model.inputs}
     names_of_outputs = getattr(model, "output_names", [f"output_{index}" for index in range(len(model.outputs))])
     outputs = dict(zip(names_of_outputs, model.outputs, strict=True))
-    described = Signature(*({name: _keras_tensor(end) for name, end in ends.items()} for ends in (inputs, outputs)))
+    described = Signature(
+        *({name: Tensor(tuple(end.shape), end.dtype) for name, end in ends.items()} for ends in (inputs, outputs))
+    )
     binding = find(source, {"call": described}, options.names)
     ends = {role: inputs[name] for role, name in binding.inputs.items()}
     # A fixed name, because it is part of every name in the graph, and Keras would number it.
@@ -266,7 +268,3 @@ def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEn
         return Traced(tf.function(function, specs).get_concrete_function(), tuple(range(len(ends))), 0)
 
     return _stylizer(function, described, binding, trace, options)
-
-
-def _keras_tensor(tensor: Any) -> Tensor:
-    return Tensor(tuple(tensor.shape), tensor.dtype)

@@ -107,7 +107,9 @@ class TrainedPicture(keras.Model):
                 self.optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
         self.optimizer.build([self.picture])
         self._seen = FastFeatures(self.features, *content.shape[:2]) if self.winograd else self.features
-        self._targets = self._targets_of(self._gray(content), [self._gray(style) for style in styles])
+        grams = [self.objective.grams(self.features(tf.constant(self._gray(style)[None]))) for style in styles]
+        contents = self.objective.contents(self.features(tf.constant(self._gray(content)[None])))
+        self._targets = contents, list(zip(self._problem.style_shares, grams, strict=True))
         # The step is traced again: the targets and the picture's size are constants in it.
         self.train_function = None
 
@@ -120,12 +122,6 @@ class TrainedPicture(keras.Model):
     def _gray(self, picture: Picture) -> Picture:
         # Gatys et al. 2016 (arXiv 1606.05897) transfer only the luminance to keep colors.
         return np.repeat(images.luminance(picture), 3, axis=-1) if self.preserve_color else picture
-
-    def _targets_of(self, content: Picture, styles: list[Picture]) -> Any:
-        """Returns the objective's targets: the content's, and the styles' with their shares."""
-        grams = [self.objective.grams(self.features(tf.constant(style[None]))) for style in styles]
-        contents = self.objective.contents(self.features(tf.constant(content[None])))
-        return contents, list(zip(self._problem.style_shares, grams, strict=True))
 
     def call(self, inputs: Any) -> Any:
         """Returns the losses of a picture [1, H, W, 3] of the run's size, weighted scalars by the names of `LOSSES`."""

@@ -55,11 +55,6 @@ def variants(pattern: str) -> list[str]:
     return list(dict.fromkeys([pattern, pattern.replace("**/", "")]))
 
 
-def exists(path: str) -> bool:
-    """Returns whether there is a file of this path."""
-    return FileSystems.exists(path)
-
-
 @contextlib.contextmanager
 def reading(path: str) -> Iterator[BinaryIO]:
     """Opens a file without decompression, for seeking; refuses a missing or unreadable file."""
@@ -87,7 +82,8 @@ def write_atomically(data: bytes, path: str, folder: str) -> None:
             if isinstance(stream, io.BufferedWriter):  # a local file
                 stream.flush()
                 os.fsync(stream.fileno())
-        _make_parent(path)
+        with contextlib.suppress(BeamIOError, OSError):  # exists already, or another worker has just created it
+            FileSystems.mkdirs(FileSystems.split(path)[0])
         FileSystems.rename([staged], [path])
     except (BeamIOError, OSError) as error:
         with contextlib.suppress(BeamIOError, OSError):
@@ -95,12 +91,6 @@ def write_atomically(data: bytes, path: str, folder: str) -> None:
         raise WorkError(
             f"cannot write {path}: {reason(error)}; fix this and run again: results so far are kept"
         ) from error
-
-
-def _make_parent(path: str) -> None:
-    parent = FileSystems.split(path)[0]
-    with contextlib.suppress(BeamIOError, OSError):  # exists already, or another worker has just created it
-        FileSystems.mkdirs(parent)
 
 
 def remove(path: str) -> None:

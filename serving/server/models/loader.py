@@ -151,15 +151,8 @@ def _load(session: Any, path: Path, tags: Sequence[str]) -> Any:
             raise
         # The graph is loaded. The C++ loader continues without variables, so that a version that was copied
         # in the wrong order is served, and fails request by request.
-        return _meta_graph(path, tags)
-
-
-def _meta_graph(path: Path, tags: Sequence[str]) -> Any:
-    return next(
-        meta_graph
-        for meta_graph in graph_file.read(path).meta_graphs
-        if set(meta_graph.meta_info_def.tags) == set(tags)
-    )
+        graphs = graph_file.read(path).meta_graphs
+        return next(graph for graph in graphs if set(graph.meta_info_def.tags) == set(tags))
 
 
 def _as_array(value: Any) -> np.ndarray:

@@ -17,5 +17,4 @@ _PUBLIC = {
     "verify_bundle": "export.exporting",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -72,14 +72,7 @@ def check(pair: Callable[..., Any], stylizer: KerasStylizer, size: int) -> None:
 
 
 def build(folder: Path) -> dict[str, Any]:
-    """Writes the verified pair and its provenance; returns the contents of `pair.json`.
-
-    Args:
-        folder: target of `predictor.tflite`, `transformer.tflite` and `pair.json`; created if it is missing.
-
-    Raises:
-        WorkError: the pair misses a bound.
-    """
+    """Writes the pair, once verified, and its provenance into a folder; returns the contents of `pair.json`."""
     source = presets.provenance(PRESET)
     stylizer = KerasStylizer.from_preset(PRESET)
     models = {network: convert(stylizer, network, source["license"]) for network in feed_forward_tflite.NETWORKS}

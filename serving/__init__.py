@@ -13,5 +13,4 @@ _PUBLIC = {
     "rollback": "serving.versions.labels",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -97,17 +97,17 @@ def full_bundle() -> Path:
 
 def _export(folder: Path) -> None:
     from export.exporting import export_bundle
-    from export.sources.loader import from_preset
+    from export.sources.loader import open_source
     from tests.export import measuring
 
-    export_bundle(from_preset("magenta-mobile"), folder / "magenta-mobile", sizes=measuring.small)
+    export_bundle(open_source("magenta-mobile"), folder / "magenta-mobile", sizes=measuring.small)
 
 
 def _export_in_full(folder: Path) -> None:
     from export.exporting import export_bundle
-    from export.sources.loader import from_preset
+    from export.sources.loader import open_source
 
-    export_bundle(from_preset("magenta-mobile"), folder / "magenta-mobile")
+    export_bundle(open_source("magenta-mobile"), folder / "magenta-mobile")
 
 
 def wheel() -> Path:

@@ -31,5 +31,4 @@ _PUBLIC = {
     "trusted": "toolkit.safe_loading.saved_model_check",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -176,13 +176,6 @@ def _needs(package: str) -> str:
     return f"this needs {package}: {install(EXTRAS[package])}"
 
 
-def _missing_extra(error: ModuleNotFoundError) -> InputError:
-    package = (error.name or "").partition(".")[0]
-    if package not in EXTRAS:
-        raise error
-    return MissingExtraError(_needs(package))
-
-
 def run(arguments: list[str]) -> int:
     """Runs the command.
 
@@ -204,7 +197,10 @@ def run(arguments: list[str]) -> int:
             with keras_settings.guarded(), closing.timed():
                 code = typer.main.get_command(app).main(arguments or ["--help"], "styleport", standalone_mode=False)
         except ModuleNotFoundError as error:
-            raise _missing_extra(error) from error
+            package = (error.name or "").partition(".")[0]
+            if package not in EXTRAS:
+                raise
+            raise MissingExtraError(_needs(package)) from error
     except typer.TyperException as error:
         meant = getattr(error, "possibilities", None)
         return _fail(error.message + _meant(sorted(meant)) if meant else error.format_message(), 2)

@@ -68,7 +68,9 @@ def quiet_libraries() -> Iterator[Console]:
         try:
             yield TextConsole(file=real)
         except BaseException as error:
-            failed = not _is_one_line_error(error)
+            # The error of a missing package names its extra.
+            known = StyleportError | KeyboardInterrupt | SystemExit | ModuleNotFoundError
+            failed = not (isinstance(error, known) or out_of_memory(error))
             raise
         finally:
             _flush()
@@ -95,12 +97,6 @@ def _unnamed_file() -> IO[bytes] | None:
         return None
 
 
-def _is_one_line_error(error: BaseException) -> bool:
-    # The error of a missing package names its extra.
-    known = StyleportError | KeyboardInterrupt | SystemExit | ModuleNotFoundError
-    return isinstance(error, known) or out_of_memory(error)
-
-
 # File names are shown unchanged: brackets are not markup.
 _DESCRIPTION = TextColumn("{task.description}", markup=False)
 
@@ -120,11 +116,7 @@ def bar(console: Console, *columns: ProgressColumn) -> Progress:
 
 @contextlib.contextmanager
 def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]]:
-    """Shows a bar during work; shows nothing if the console is not a terminal.
-
-    Yields:
-        A function to call with a description at the start of each step.
-    """
+    """Shows a bar at a terminal; yields a function to call with a description at the start of each step."""
     columns = (_DESCRIPTION, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with bar(console, *columns) as progress:
         task = progress.add_task("", total=total)
@@ -140,11 +132,7 @@ def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]
 
 @contextlib.contextmanager
 def bytes_bar(console: Console, description: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Shows a bar during a download; shows nothing if the console is not a terminal.
-
-    Yields:
-        A function to call with the number of bytes received so far, and the total if it is known.
-    """
+    """Shows a download at a terminal; yields a function of the bytes received so far, and their total or None."""
     columns = (_DESCRIPTION, BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with bar(console, *columns) as progress:
         task = progress.add_task(printable(description), total=None)
@@ -153,11 +141,7 @@ def bytes_bar(console: Console, description: str) -> Iterator[Callable[[int, int
 
 @contextlib.contextmanager
 def counting_bar(console: Console, total: int, line_seconds: float) -> Iterator[Callable[[int], None]]:
-    """Shows a bar that counts up to a total; without a terminal, prints a line every `line_seconds` at most.
-
-    Yields:
-        A function to call with the current count.
-    """
+    """Shows a count, without a terminal every `line_seconds` at most; yields a function to call with the count."""
     columns = (_DESCRIPTION, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     last_shown = time.monotonic()
     with bar(console, *columns) as progress:

@@ -30,7 +30,9 @@ def install(extra: str) -> str:
         return _pip(f"styleport[{extra}]")
     parts = urlsplit(url)
     if parts.scheme != "file":
-        return _pip(f"styleport[{extra}] @ {_repository(origin, url)}")
+        if versions := origin.get("vcs_info"):  # the installed commit of a repository
+            url = f"{versions.get('vcs', 'git')}+{url}@{versions.get('commit_id', 'HEAD')}"
+        return _pip(f"styleport[{extra}] @ {url}")
     path = Path(unquote(parts.path))
     if not path.exists():
         return _pip(f".[{extra}]") + " in a checkout of styleport"
@@ -59,11 +61,3 @@ def _origin() -> dict[str, Any]:
         found = json.loads(next(filter(None, records), "{}"))
         return found if isinstance(found, dict) else {}
     return {}
-
-
-def _repository(origin: dict[str, Any], url: str) -> str:
-    """The address of a repository with the installed commit, or of an archive."""
-    versions = origin.get("vcs_info", {})
-    if not versions:
-        return url
-    return f"{versions.get('vcs', 'git')}+{url}@{versions.get('commit_id', 'HEAD')}"

@@ -38,12 +38,7 @@ def print_remark(line: str) -> None:
 
 
 def print_json(value: Any, indent: int | None = 2) -> None:
-    """Prints a result as JSON in ASCII, with control characters escaped.
-
-    Args:
-        value: a JSON value with finite numbers.
-        indent: spaces per level; None for one line.
-    """
+    """Prints a JSON value of finite numbers in ASCII, control characters escaped; without an indent on one line."""
     # JSON escapes all control characters except DEL, which can occur only in a string.
     typer.echo(json.dumps(value, indent=indent, allow_nan=False).replace("\x7f", "\\u007f"))
 

@@ -8,8 +8,10 @@ from typing import Any
 from toolkit import keras_settings
 
 
-def on_first_use(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Returns the `__getattr__` and the `__dir__` of a package, given the module of each public name."""
+def on_first_use(
+    package: str, homes: Mapping[str, str]
+) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
+    """Returns `__all__`, `__getattr__` and `__dir__` of a package, given the module of each public name."""
 
     def load(name: str) -> Any:
         if name not in homes:
@@ -17,4 +19,4 @@ def on_first_use(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str]
         with keras_settings.guarded():
             return getattr(importlib.import_module(homes[name]), name)
 
-    return load, lambda: [*vars(sys.modules[package]), *homes]
+    return sorted(homes), load, lambda: [*vars(sys.modules[package]), *homes]

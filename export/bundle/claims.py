@@ -10,7 +10,7 @@ from export.artifact import FIXED_QUANTIZATION, Artifact
 from export.gates import Parity
 from export.quantization import rules
 from toolkit.manifest_types import ArtifactRecord, SourceRecord
-from toolkit.runtimes.tflite_file import FLOAT16, FLOAT32, INT8, TFLiteFile, read_tflite
+from toolkit.runtimes.tflite_file import FLOAT16, FLOAT32, INT8, read_tflite
 
 # On one machine, an artifact always has the same metrics. Another processor rounds differently, which changes an error
 # by a few percent, the largest error by more, and errors near the precision of float32 by any amount.
@@ -89,9 +89,7 @@ def _is(quantization: str, path: Path) -> bool:
         "dynamic": (INT8 in file.weights, INT8 in file.activations),
         "int8": (INT8 in file.activations, False),
     }[quantization]
-    return not ruled_out and (made or _is_bare(file, path))
-
-
-def _is_bare(file: TFLiteFile, path: Path) -> bool:
-    """Returns whether a network has floating-point weights only where no quantization applies."""
+    if ruled_out or made:
+        return not ruled_out
+    # Weights may be in floating point where no quantization applies.
     return file.weights.get(FLOAT32, 0) < _QUANTIZED_BYTES or not rules.layers(path.read_bytes(), None)

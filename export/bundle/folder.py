@@ -64,7 +64,7 @@ def staged(target: Path, force: bool = False) -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         stack.callback(_remove_unused, made, target)
         try:
-            staging = stack.enter_context(work_folder(target.parent, _staging_prefix(target)))
+            staging = stack.enter_context(work_folder(target.parent, f".{target.name}.staging-"))
         except OSError as error:
             reason = f"{error.strerror}; choose a folder you may write to"
             raise InputError(f"{target}: cannot be written: {reason}") from error
@@ -79,17 +79,10 @@ def staged(target: Path, force: bool = False) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """Provides a work folder to be renamed when ready; leftovers of crashes are removed later.
+    """Provides a folder to be renamed when ready, in the file system of the result; else it is removed at the end.
 
-    The folder is locked while the block runs. A folder with a free lock is the leftover of a killed process, and is
-    removed first.
-
-    Args:
-        parent: an existing folder in the file system of the result.
-        prefix: prefix of the names of work folders.
-
-    Yields:
-        A new folder, which is removed at the end if it still has its name.
+    The folder is locked while the block runs. A folder of that prefix with a free lock is the leftover of a killed
+    process, and is removed first.
     """
     _remove_stale(parent, prefix)
     folder, lock = _make_locked(parent, prefix)
@@ -101,11 +94,9 @@ def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 def fsync_tree(folder: Path, mode: int | None = None) -> None:
-    """Prepares a work folder for the rename: sets permissions by the umask, and flushes everything to the disk.
+    """Prepares a folder of `work_folder` for the rename: sets permissions, and flushes everything to the disk.
 
-    Args:
-        folder: from `work_folder`.
-        mode: permissions of its folders, and without execute permissions of its files; by default from the umask.
+    `mode` is that of its folders, and without execute permissions of its files; by default the umask decides.
     """
     # mkdtemp excludes other users, but the result should be copied and served.
     folder.chmod(0o777 & ~_umask())
@@ -115,10 +106,6 @@ def fsync_tree(folder: Path, mode: int | None = None) -> None:
     for root, _, names in os.walk(folder):
         for path in (*(Path(root, name) for name in names), Path(root)):
             sync(path)
-
-
-def _staging_prefix(target: Path) -> str:
-    return f".{target.name}.staging-"
 
 
 def _make_locked(parent: Path, prefix: str) -> tuple[Path, int]:

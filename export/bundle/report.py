@@ -79,12 +79,9 @@ def metric_names(measured: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def row(folder: Path, name: str, parity: Parity) -> dict[str, Any]:
-    """Writes the pictures of the worst pair, and returns the values for the template `parity.html`.
+    """Writes the pictures of the worst pair into a page's folder, and returns the values for `parity.html`.
 
-    Args:
-        folder: folder of the page.
-        name: unique name on the page, with forward slashes, such as `tflite/float16_384`.
-        parity: the metrics.
+    `name` is unique on the page, with forward slashes, such as `tflite/float16_384`.
     """
     return {
         "name": name,

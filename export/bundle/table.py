@@ -39,11 +39,7 @@ class TableColumn:
 
 
 def fitted(columns: Sequence[TableColumn], console: Console, caption: str | None = None) -> Table:
-    """Returns a table that fits a console: without less important columns, or with a line per cell.
-
-    Returns:
-        A table whose caption names the columns that were left out.
-    """
+    """Returns a table that fits a console: without less important columns, named below, or with a line per cell."""
     kept = list(columns)
     while _width(_table(kept, caption), console) > console.width and any(column.rank for column in kept):
         kept.remove(max(kept, key=lambda column: column.rank))
@@ -65,12 +61,7 @@ def _table(columns: Sequence[TableColumn], caption: str | None) -> Table:
 
 
 def stacked(rows: Iterable[Iterable[tuple[str, str | Text]]], caption: str | None = None) -> Table:
-    """Returns a table of two columns, each row of it as lines.
-
-    Args:
-        rows: names with their values, which are untrusted.
-        caption: caption below the table.
-    """
+    """Returns a table of two columns, each row as lines of names with their values, which are untrusted."""
     table = Table(show_header=False, caption=caption)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -88,13 +79,7 @@ def _width(table: Table, console: Console) -> int:
 
 
 def print_wrapped(lines: Iterable[str], console: Console, indent: int = 4) -> None:
-    """Prints lines; on a terminal, wraps long lines between words, with an indent.
-
-    Args:
-        lines: each is printed as one escaped line.
-        console: the console to print on.
-        indent: additional indent of continuation rows.
-    """
+    """Prints escaped lines; on a terminal, wraps long ones between words, and indents the rest further."""
     for line in map(printable, lines):
         rows = [line]
         if console.is_terminal:

@@ -32,12 +32,7 @@ MAX_STYLE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class BakedStyle:
-    """A baked style in a bundle, which has its bottleneck but not its pictures.
-
-    Attributes:
-        style: its pictures and shares.
-        bottleneck: [1, 1, 1, D] float32.
-    """
+    """A baked style in a bundle, which has its bottleneck, [1, 1, 1, D] float32, but not its pictures."""
 
     style: Style
     bottleneck: np.ndarray
@@ -49,11 +44,7 @@ class BakedStyle:
 
     @classmethod
     def from_file(cls, path: Path, length: int) -> "BakedStyle":
-        """Reads a style from its `style.json`, given the length of its bottleneck.
-
-        Raises:
-            InputError: the file is missing or damaged.
-        """
+        """Reads a style from its `style.json`, given the length of its bottleneck; refuses a damaged file."""
         try:
             content = read_bounded(path, MAX_STYLE_BYTES, "a style")
         except OSError as error:

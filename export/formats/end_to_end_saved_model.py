@@ -25,14 +25,9 @@ from toolkit.external.source_options import SourceOptions
 
 
 def serving_functions(end_to_end: LoadedStylizer, max_size: int) -> dict[str, Any]:
-    """Builds the functions behind the signatures.
+    """Builds the functions behind the signatures; `image_bytes` reduces the longer side of pictures to `max_size`.
 
-    Args:
-        end_to_end: the model.
-        max_size: `image_bytes` reduces the longer side of each picture to this many pixels.
-
-    Returns:
-        `tf.function`s: `serving_default`, and `image_bytes` if the model takes pictures of any size.
+    They are `serving_default`, and `image_bytes` if the model takes pictures of any size.
     """
     call = end_to_end.of_any_batch(freeze(end_to_end).call())
     specs = [tf.TensorSpec(shape, name=f"{role}_image") for role, shape in end_to_end.shapes.items()]

@@ -34,11 +34,7 @@ def _check_sizes(end_to_end: LoadedStylizer, artifacts: list[Artifact]) -> None:
 
 
 class EndToEndTFLiteExporter(NetworkExporter):
-    """Exports an end-to-end stylizer as a .tflite file.
-
-    Raises:
-        InputError: the model takes contents of a fixed size, and another is requested.
-    """
+    """Exports an end-to-end stylizer as a .tflite file; refuses another size than the model's fixed one."""
 
     format = "tflite"
 

@@ -22,10 +22,10 @@ PICTURES = (None, None, None, 3)
 SAVE_OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
 
 
-def checked(picture: Any, name: str) -> Any:
+def checked(picture: Any, name: str, min_side: int = MIN_SIDE) -> Any:
     """Adds a run-time check of the pictures' sides to the graph."""
-    message = f"{name} has a side under {MIN_SIDE} pixels"
-    check = tf.debugging.assert_greater_equal(tf.reduce_min(tf.shape(picture)[1:3]), MIN_SIDE, message)
+    message = f"{name} has a side under {min_side} pixels"
+    check = tf.debugging.assert_greater_equal(tf.reduce_min(tf.shape(picture)[1:3]), min_side, message)
     with tf.control_dependencies([check]):
         return tf.identity(picture)
 
@@ -35,15 +35,7 @@ def _tensor(name: str, shape: tuple[int | None, ...], dtype: Any = tf.float32) -
 
 
 def function_of(call: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Any:
-    """Builds a `tf.function` with arguments named like their tensors.
-
-    Args:
-        call: a function of these tensors.
-        specs: the tensors' specs.
-
-    Returns:
-        The function, which can be called by position and by name.
-    """
+    """Builds a `tf.function` with arguments named like their specs, to be called by position and by name."""
 
     def named(*tensors: Any) -> Any:
         return call(*tensors)
@@ -54,15 +46,10 @@ def function_of(call: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Any
 
 
 def bytes_function(paint: Callable[..., Any], max_size: int, roles: Sequence[str] = ("content", "style")) -> Any:
-    """Builds the function behind `image_bytes`.
+    """Builds the function behind `image_bytes`, of a batch of encoded pictures for each role.
 
-    Args:
-        paint: maps a picture of each role, [1, H, W, 3] tensors, to the stylized picture.
-        max_size: the longer side of each picture is reduced to this many pixels.
-        roles: roles of the pictures.
-
-    Returns:
-        A `tf.function` of a batch of encoded pictures for each role.
+    `paint` maps a picture of each role, [1, H, W, 3] tensors, to the stylized picture. The longer side of each is
+    reduced to `max_size` pixels.
     """
 
     def stylize_bytes(encoded: Any) -> Any:
@@ -82,15 +69,7 @@ def bytes_function(paint: Callable[..., Any], max_size: int, roles: Sequence[str
 
 
 def serving_functions(stylizer: SplitModel, max_size: int) -> dict[str, Any]:
-    """Builds the functions behind the signatures.
-
-    Args:
-        stylizer: the model.
-        max_size: `image_bytes` reduces the longer side of each picture to this many pixels.
-
-    Returns:
-        A `tf.function` for each name in `toolkit.runtimes.saved_model.SIGNATURES`.
-    """
+    """Builds a `tf.function` for each of `toolkit.runtimes.saved_model.SIGNATURES`; see `save` for the size."""
     content, style = _tensor("content_image", PICTURES), _tensor("style_image", PICTURES)
     style_bottleneck = _tensor("style_bottleneck", (None, 1, 1, stylizer.bottleneck_dim))
 
@@ -129,25 +108,16 @@ def save(stylizer: SplitModel, folder: Path, max_size: int = 1024) -> None:
     """Writes a SavedModel that runs without this project: no Python, no custom operations.
 
     Loaded through TensorFlow Hub, it has the arbitrary stylization module's calling convention,
-    `hub.load(folder)(content, style)[0]`.
-
-    Args:
-        stylizer: the model.
-        folder: target of `saved_model.pb` and `variables/`.
-        max_size: `image_bytes` reduces the longer side of each picture to this many pixels.
+    `hub.load(folder)(content, style)[0]`. `image_bytes` reduces the longer side of each picture to `max_size` pixels.
     """
     # The variables, not the model: the result must load without Keras and this project.
     save_functions(serving_functions(stylizer, max_size), [variable.value for variable in stylizer.variables], folder)
 
 
 def save_functions(functions: dict[str, Any], variables: list[Any], folder: Path) -> None:
-    """Writes functions as the signatures of a SavedModel with the calling convention of the Hub module.
+    """Writes functions, and their variables, as a SavedModel's signatures, with the call of the Hub module.
 
-    Args:
-        functions: a `tf.function` by each signature's name; `serving_default` takes a content and, unless the style is
-            built in, a style.
-        variables: variables of the functions.
-        folder: target of `saved_model.pb` and `variables/`.
+    `serving_default` takes a content and, unless the style is built in, a style.
     """
     module = tf.Module()
     module.weights = variables

@@ -1,9 +1,11 @@
 """The functions behind the exported signatures of style transfer by optimization, as pure graphs."""
 
+import functools
 from typing import Any
 
 import tensorflow as tf
 
+from export.formats.feed_forward_saved_model import checked
 from toolkit.optimization import lbfgs
 from toolkit.optimization.features.vgg19 import MIN_SIDE
 from toolkit.optimization.style_transfer import StyleTransfer
@@ -15,24 +17,11 @@ GRAM = "_gram"
 
 Tensors = dict[str, Any]
 
-
-def _checked(picture: Any, name: str) -> Any:
-    message = f"{name} has a side under {MIN_SIDE} pixels"
-    check = tf.debugging.assert_greater_equal(tf.reduce_min(tf.shape(picture)[1:3]), MIN_SIDE, message)
-    with tf.control_dependencies([check]):
-        return tf.identity(picture)
+_checked = functools.partial(checked, min_side=MIN_SIDE)
 
 
 def packed(state: lbfgs.State, iteration: Any) -> Tensors:
-    """Names the tensors of a state as in the signatures.
-
-    Args:
-        state: state of L-BFGS.
-        iteration: number of steps taken, an int32 scalar.
-
-    Returns:
-        Tensors by name; the history of steps is stacked, newest first.
-    """
+    """Names the tensors of L-BFGS's state and the int32 iteration as in the signatures; the history is stacked."""
     fields = {name: tf.stack(value) if isinstance(value, tuple) else value for name, value in state._asdict().items()}
     return {STATE + name: value for name, value in (fields | {"iteration": iteration}).items()}
 
@@ -43,11 +32,7 @@ def _unpacked(tensors: Tensors) -> lbfgs.State:
 
 
 class Functions:
-    """Style transfer by optimization as pure functions of tensors.
-
-    Args:
-        transfer: compiled with L-BFGS; its weights, layers and rates become constants.
-    """
+    """Style transfer by optimization, compiled with L-BFGS, as pure functions; weights and rates are constants."""
 
     def __init__(self, transfer: StyleTransfer) -> None:
         self.features, self.objective = transfer.features, transfer.objective
@@ -96,7 +81,10 @@ class Functions:
 
     def optimize(self, content_image: Any, style_image: Any, steps: Any) -> Tensors:
         """Takes the given number of steps from the content; returns the best picture with its losses."""
-        content, style = _checked(content_image, "content_image"), _checked(style_image, "style_image")
+        content, style = (
+            _checked(content_image, "content_image"),
+            _checked(style_image, "style_image"),
+        )
         at_least_one = tf.debugging.assert_greater_equal(steps, 1, "steps is under 1")
         targets = self.objective.contents(self.features(content)), [(1.0, self.objective.grams(self.features(style)))]
         preconditioner = self._preconditioner(content)
@@ -135,7 +123,8 @@ class Functions:
         steps = tf.TensorSpec((), tf.int32, "steps")
         return {
             "features": tf.function(
-                lambda image: self.seen(_checked(image, "image")), [tf.TensorSpec((None, None, None, 3), name="image")]
+                lambda image: self.seen(_checked(image, "image")),
+                [tf.TensorSpec((None, None, None, 3), name="image")],
             ),
             "initial_state": tf.function(self.initial_state, [image]),
             "train_step": tf.function(train_step, [image, arguments]),

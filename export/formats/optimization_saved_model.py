@@ -12,12 +12,7 @@ from toolkit.runtimes.saved_model import SavedModel
 
 
 def save(transfer: StyleTransfer, folder: Path) -> None:
-    """Saves the signatures of style transfer by optimization.
-
-    Args:
-        transfer: compiled with L-BFGS.
-        folder: target of `saved_model.pb` and `variables/`.
-    """
+    """Saves the signatures of style transfer by optimization, compiled with L-BFGS, into a folder."""
     module = tf.Module()
     # The variables, not the model: the result must load without Keras and this project.
     module.weights = [variable.value for variable in transfer.features.variables]

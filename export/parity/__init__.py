@@ -11,5 +11,4 @@ _PUBLIC = {
     "ArtifactReferences": "export.parity.reference_outputs",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -143,12 +143,7 @@ def _painted(stylizer: Callable[..., Any], case: EvalCase) -> np.ndarray:
 
 
 class ReferenceOutputs:
-    """Caches the float32 model's output pictures.
-
-    Args:
-        stylizer: called with a content and, unless the style is built in, a style, both [1, H, W, 3] float32.
-        cases_of: returns the cases for a height and width.
-    """
+    """Caches what the float32 model paints of the cases of a size; `cases_of` returns those of a height and width."""
 
     def __init__(
         self, stylizer: Callable[..., Any], cases_of: Callable[[tuple[int, int]], list[EvalCase]] = cases
@@ -166,12 +161,9 @@ class ReferenceOutputs:
 def measure(
     runner: Callable[..., Any], reference: ReferenceOutputs, sizes: Iterable[tuple[int, int]]
 ) -> Iterator[Measurement]:
-    """Runs an artifact on every case and compares its pictures with the reference's.
+    """Runs an artifact on every case of the contents' heights and widths, and compares it with the reference.
 
-    Args:
-        runner: called with a content and, unless the style is built in, a style, both [1, H, W, 3] float32.
-        reference: the float32 model's pictures.
-        sizes: heights and widths of the contents.
+    `runner` is called with a content and, unless the style is built in, a style, both [1, H, W, 3] float32.
     """
     for size in sizes:
         for case, expected in reference.pictures(size):
@@ -185,12 +177,5 @@ def evaluate(
     reference: ReferenceOutputs,
     sizes: Iterable[tuple[int, int]] | None = None,
 ) -> Parity:
-    """Compares an artifact's pictures with the reference's, and checks its gate; see `measure`.
-
-    Args:
-        runner: see `measure`.
-        artifact: the artifact.
-        reference: the float32 model's pictures.
-        sizes: heights and widths of the contents; by default those of the artifact's gate.
-    """
+    """Measures an artifact, as `measure` does, by default at its gate's sizes, and checks its gate."""
     return check_gate(measure(runner, reference, sizes_of(artifact) if sizes is None else sizes), gate_of(artifact))

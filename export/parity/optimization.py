@@ -84,11 +84,7 @@ def _draw(reference: np.ndarray, features: np.ndarray | None) -> tuple[np.ndarra
 
 
 class ReferenceFeatures:
-    """Caches Keras's features of each picture.
-
-    Args:
-        transfer: compiled with L-BFGS.
-    """
+    """Caches Keras's features of each picture; `transfer` is compiled with L-BFGS."""
 
     def __init__(self, transfer: StyleTransfer) -> None:
         self.transfer = transfer
@@ -106,15 +102,9 @@ class ReferenceFeatures:
 def measure_features(
     run: Callable[[np.ndarray], Features], reference: ReferenceFeatures, sizes: Iterable[Size]
 ) -> Iterator[Measurement]:
-    """Compares features of both pictures of every pair.
+    """Compares features of both pictures of every pair; yields the picture of the worst layer with each.
 
-    Args:
-        run: maps a picture [1, H, W, 3] to features by name.
-        reference: Keras's features.
-        sizes: heights and widths of the pictures.
-
-    Yields:
-        A measurement for each pair, with the picture of the worst layer.
+    `run` maps a picture [1, H, W, 3] to features by name. The sizes are heights and widths.
     """
     seen: dict[bytes, Features] = {}
     for size in sizes:
@@ -135,13 +125,7 @@ def measure_features(
 def measure_steps(model: SavedModel, reference: ReferenceFeatures, sizes: Iterable[Size]) -> Iterator[Measurement]:
     """Compares features, twenty steps from Keras's own states, and the first steps of the loop, on every pair.
 
-    Args:
-        model: the exported SavedModel.
-        reference: Keras's features.
-        sizes: heights and widths of the pictures.
-
-    Yields:
-        A measurement for each pair, with the picture of the last step.
+    Yields a measurement for each pair, with the picture of the last step. The sizes are heights and widths.
     """
     for case in (case for size in sizes for case in cases(size, size)):
         seen = {role: model.run("features", image=getattr(case, role)) for role in ("content", "style")}

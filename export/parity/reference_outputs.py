@@ -18,13 +18,10 @@ from toolkit.interface.stylizer import SingleStyleStylizer
 
 
 class ArtifactReferences:
-    """Caches the reference outputs of each artifact.
+    """Caches the reference outputs of each artifact, on the pairs of the samples by default.
 
-    Args:
-        model: called with a content and, unless the style is built in, a style, both [1, H, W, 3] float32; for baked
-            styles it also has `bottleneck` and `transform`.
-        name: name of the model, and of a built-in style.
-        pairs: contents and styles, see `export.gates.EvalPairs`; by default the twelve of the samples.
+    The model is called with a content and, unless the style is built in, a style, both [1, H, W, 3] float32; for baked
+    styles it also has `bottleneck` and `transform`. Its name is also that of a built-in style.
     """
 
     def __init__(self, model: Any, name: str, pairs: EvalPairs | None = None) -> None:

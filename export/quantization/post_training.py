@@ -22,12 +22,7 @@ RECIPES = Path(__file__).parent / "recipes"
 
 @dataclass(frozen=True)
 class CalibrationPair:
-    """A content and a style picture whose activations set the ranges of an int8 network.
-
-    Attributes:
-        content: [H, W, 3] float32 in [0, 1].
-        style: [h, w, 3] float32 in [0, 1].
-    """
+    """A content and a style [H, W, 3] float32 in [0, 1] whose activations set the ranges of an int8 network."""
 
     content: np.ndarray
     style: np.ndarray
@@ -50,14 +45,10 @@ def calibration_pairs() -> list[CalibrationPair]:
 
 @functools.cache
 def recipe(mode: str) -> dict[str, Any]:
-    """Reads a quantization recipe.
+    """Reads the recipe of `float16`, `dynamic` or `int8`: `description`, and the rules by network.
 
-    Args:
-        mode: `float16`, `dynamic` or `int8`.
-
-    Returns:
-        `description`, and the rules by network: `predictor`, `transformer` and, but for int8, `features`; and
-        `generic`, what rules for external networks are put together from, see `export.quantization.rules`.
+    The networks are `predictor`, `transformer` and, but for int8, `features`; `generic` is what rules for external
+    networks are put together from, see `export.quantization.rules`.
     """
     return json.loads((RECIPES / f"{mode}.json").read_text(encoding="utf-8"))
 
@@ -82,13 +73,9 @@ def network_inputs(
 
 
 def named_rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
-    """Returns the recipe's rules for a network with styleport's layer names.
+    """Returns the recipe's rules for a network with styleport's layer names; `float32` has none.
 
-    Args:
-        model: the float32 .tflite file.
-        network: `predictor`, `transformer`, `baked` (which may hold both) or, but for int8, the optimization's
-            `features`.
-        mode: `float16`, `dynamic` or `int8`; `float32` has no rules.
+    `baked` may hold both the predictor and the transformer; `features`, the optimization's, have no int8.
     """
     if mode == "float32":
         return []
@@ -101,13 +88,9 @@ def named_rules(model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
 def apply_rules(
     model: bytes, rules: list[dict[str, Any]], signature: str, inputs: Sequence[dict[str, np.ndarray]]
 ) -> bytes:
-    """Quantizes one network.
+    """Quantizes one network by the LiteRT quantizer's rules; without any, the file stays unchanged.
 
-    Args:
-        model: the float32 .tflite file, with one signature.
-        rules: rules of the LiteRT quantizer; without any, the file stays unchanged.
-        signature: name of the signature.
-        inputs: calibration inputs for activations, if a rule needs them.
+    The inputs calibrate activations, if a rule needs them.
     """
     if not rules:
         return model

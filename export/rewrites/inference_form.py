@@ -151,11 +151,7 @@ def normalize(x: Any, gamma: Any, beta: Any, epsilon: float, places: int = 1) ->
 
 
 class InferenceForm:
-    """A rewritten trained transformer, which computes the same picture from a content and a bottleneck.
-
-    Args:
-        transformer: the trained form; its weights become constants.
-    """
+    """A trained transformer, rewritten: the same picture from a content and a bottleneck, its weights constants."""
 
     def __init__(self, transformer: StyleTransformer) -> None:
         self._pad, self._crop = transformer.get_layer("pad"), transformer.get_layer("stylized_image")

@@ -69,13 +69,7 @@ EXPORTERS: dict[str, dict[str, type[Exporter]]] = {
 
 
 def exportable(model: LoadedStylizer | SplitStylizer, source: SourceRecord, path: Path) -> ExportableStylizer:
-    """Makes an external stylizer exportable.
-
-    Args:
-        model: the stylizer: end-to-end, split, or with a built-in style.
-        source: its origin in the manifest.
-        path: the file or folder that it was loaded from; the bundle keeps a copy.
-    """
+    """Makes an external stylizer exportable, with its origin; the bundle keeps a copy of the path it came from."""
     end_to_end: LoadedStylizer = model.end_to_end if isinstance(model, SplitStylizer) else model
     method: Method = SINGLE_STYLE if isinstance(model, ExternalSingleStyleStylizer) else END_TO_END
     if isinstance(model, SplitStylizer):
@@ -95,15 +89,10 @@ def exportable(model: LoadedStylizer | SplitStylizer, source: SourceRecord, path
 
 
 def reopen(path: Path, source: SourceRecord) -> ExportableStylizer:
-    """Reads back an external stylizer from the copy in a bundle.
+    """Reads back an external stylizer from the copy in a bundle, with its origin in the manifest.
 
-    Args:
-        path: the copy.
-        source: its origin in the manifest.
-
-    Raises:
-        InputError: it is damaged, not the model in the manifest, or has custom classes that are not imported. The
-            manifest names their module, which is never imported for that.
+    Refuses a damaged file, another model, and custom classes that are not imported: the manifest names their module,
+    which is never imported for that.
     """
     sha256 = manifests.sha256(path) if path.is_file() else graph_file.digest(path)
     if sha256 != source["sha256"]:

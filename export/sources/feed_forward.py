@@ -27,14 +27,9 @@ EXPORTERS: dict[str, type[Exporter]] = {
 
 
 class ExportableStylizer:
-    """A stylizer to export; see `export.exportable.Exportable`.
+    """A stylizer in float32 to export, whatever its form; see `export.exportable.Exportable`.
 
-    Args:
-        model: the stylizer in float32: end-to-end, with a predictor and a transformer, or with a built-in style.
-        source: its origin in the manifest.
-        exporters: exporters by format; by default those of the embedded stylizer's networks.
-        reference: path of the model in a bundle.
-        path: file or folder that the bundle keeps unchanged; by default the model is saved as a `.keras` file.
+    The bundle keeps the file or folder of `path` unchanged; by default the model is saved as a `.keras` file.
     """
 
     def __init__(

@@ -36,11 +36,6 @@ def preset_source(name: str) -> SourceRecord:
     }
 
 
-def from_preset(name: str) -> ExportableStylizer:
-    """Opens a preset for export; raises an InputError if there is none of that name."""
-    return ExportableStylizer(KerasStylizer.from_preset(name), preset_source(name))
-
-
 def open_source(model: str | Path, options: SourceOptions | None = None) -> Exportable:
     """Opens a model to export.
 
@@ -83,11 +78,7 @@ def _from_bundle(bundle: Path) -> Exportable:
 
 
 def reopen(bundle: Path, manifest: Manifest) -> Exportable:
-    """Reopens the float32 model that a bundle was made from.
-
-    Raises:
-        InputError: the model is damaged, or is not the preset in the manifest.
-    """
+    """Reopens the float32 model that a bundle was made from; refuses one that is not the preset in the manifest."""
     path = manifests.resolve(bundle, manifest["source"]["reference"])
     source = cast("SourceRecord", {key: value for key, value in manifest["source"].items() if key != "reference"})
     return REOPENERS[source.get("method", FEED_FORWARD)](path, source)

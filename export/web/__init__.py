@@ -10,5 +10,4 @@ _PUBLIC = {
     "PageStylizer": "export.web.exporter",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -49,12 +49,7 @@ def transformer_file(side: int) -> str:
 class PageStylizer:
     """The page's networks on LiteRT in Python: the same files and the same steps as in the browser.
 
-    Args:
-        folder: folder of the page.
-        side: side of the transformer, in pixels; by default the smallest that holds the content, else the largest.
-
-    Raises:
-        InputError: a file is missing or not a TFLite model.
+    `side` chooses a transformer, in pixels; by default the smallest that holds the content, else the largest.
     """
 
     def __init__(self, folder: Path, side: int | None = None) -> None:
@@ -87,15 +82,7 @@ class PageStylizer:
 
 
 class PageExporter(Exporter):
-    """Exports the page.
-
-    Attributes:
-        split_exporter: exports the model's .tflite files.
-
-    Raises:
-        InputError: npm is not installed.
-        WorkError: the download of LiteRT.js failed, or does not match the pinned hash.
-    """
+    """Exports the page; needs npm, and LiteRT.js with the pinned hash, which npm fetches."""
 
     format = "web"
     split_exporter: type[Exporter] = SplitTFLiteExporter

@@ -21,13 +21,7 @@ TIMEOUT_SECONDS = 600
 
 @dataclass(frozen=True)
 class Package:
-    """One release of an npm package.
-
-    Attributes:
-        name: with its scope.
-        version: exact.
-        integrity: hash of its tarball, as in package-lock.json: `sha512-` and base64.
-    """
+    """One release of an npm package, with the hash of its tarball as in package-lock.json: `sha512-` and base64."""
 
     name: str
     version: str

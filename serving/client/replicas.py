@@ -33,12 +33,7 @@ class Server(Protocol):
 
 @dataclass(frozen=True)
 class Missing:
-    """A step that a server has not completed yet.
-
-    Attributes:
-        what: description for the user.
-        hint: possible cause; empty for none.
-    """
+    """A step that a server has not completed yet, for the user, and a possible cause or nothing."""
 
     what: str
     hint: str = ""
@@ -55,16 +50,8 @@ Check = Callable[[Server], Missing | None]
 class Replicas:
     """Clients of every server; resolves the addresses of `dns:///` URLs again at each iteration.
 
-    So replicas that start during the wait are included, and stopped replicas are not.
-
-    Args:
-        urls: the servers' URLs; `dns:///name:8500` means gRPC on every address of the name.
-        model: name of the model.
-        label: label for the clients, or None.
-        options: options of `StylizerClient`.
-
-    Raises:
-        InputError: a URL is malformed, or a name has no address.
+    So replicas that start during the wait are included, and stopped replicas are not. `dns:///name:8500` means gRPC on
+    every address of the name. Takes the options of `StylizerClient`.
     """
 
     def __init__(self, urls: Iterable[str], model: str, label: str | None = None, **options: Any) -> None:

@@ -275,12 +275,7 @@ def _style(style: Source, size: int | None) -> Picture:
 
 @dataclass(frozen=True)
 class _File:
-    """A file that the server can decode unchanged.
-
-    Attributes:
-        data: its bytes.
-        extent: width and height as stored, before orientation.
-    """
+    """The bytes of a file that the server can decode unchanged, with its width and height before orientation."""
 
     data: bytes
     extent: tuple[int, int]

@@ -22,12 +22,7 @@ Signatures = dict[str, dict[str, Any]]
 
 
 class ServerError(WorkError):
-    """A request failed on the server or on the way to it.
-
-    Attributes:
-        code: name of a gRPC status code, such as `NOT_FOUND`, over REST as well.
-        detail: the server's own message.
-    """
+    """A request failed on the server or on the way to it: a gRPC status code's name, over REST too, and its message."""
 
     def __init__(self, code: str, detail: str, server: str) -> None:
         super().__init__(f"{server}: {code}: {detail}")
@@ -53,13 +48,7 @@ class VersionStatus:
 
 @dataclass(frozen=True)
 class ModelTarget:
-    """The target model of a request.
-
-    Attributes:
-        model: its name on the server.
-        version: a version number; the newest loaded version if neither version nor label is given.
-        label: a label, such as `stable`.
-    """
+    """The target model of a request; the newest loaded version if neither version nor label is given."""
 
     model: str
     version: int | None = None
@@ -132,15 +121,7 @@ class Connection:
 
 
 def parse_url(url: str, **options: Any) -> Connection:
-    """Reads a server's URL.
-
-    Args:
-        url: `grpc://host:8500`, `grpcs://host:443`, `http://host:8501` or `https://host`.
-        options: the other attributes of a `Connection`.
-
-    Raises:
-        InputError: it is not such a URL.
-    """
+    """Reads a URL such as `grpc://host:8500` or `https://host`; `options` are other attributes of a `Connection`."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

@@ -29,16 +29,13 @@ def deploy(
     base_path: Annotated[
         Path | None,
         typer.Option(
-            "--base-path",
             metavar="PATH",
             help="Folder of the versions, as given to `styleport publish`; for kubernetes, as the pods see it. Its "
             "name is the model's name.",
             show_default="build/models/stylizer; for kubernetes /models/stylizer",
         ),
     ] = None,
-    image_tag: Annotated[
-        str, typer.Option("--image-tag", metavar="TAG", help="Tag of the image tensorflow/serving.")
-    ] = IMAGE_TAG,
+    image_tag: Annotated[str, typer.Option(metavar="TAG", help="Tag of the image tensorflow/serving.")] = IMAGE_TAG,
     grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of gRPC.")] = GRPC_PORT,
     rest_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of REST.")] = REST_PORT,
     prometheus_port: Annotated[

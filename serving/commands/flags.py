@@ -80,12 +80,9 @@ _MAX_DIGITS = 100
 
 @dataclass
 class CommandLine:
-    """A command line, read by TensorFlow's grammar.
+    """A command line, read by TensorFlow's grammar: the arguments for this server's parser, and what to warn of.
 
-    Attributes:
-        arguments: arguments for this server's parser.
-        idle: flags of TensorFlow Serving that have no effect here.
-        apart: flags with a separate value, which TensorFlow Serving does not support.
+    `idle` flags have no effect here; TensorFlow Serving does not support values `apart` from their flags.
     """
 
     arguments: list[str] = field(default_factory=list)
@@ -133,6 +130,13 @@ def read(arguments: list[str], options: set[str]) -> CommandLine:
 
 class TensorFlowCommand(HelpfulCommand):
     """A command that takes TensorFlow Serving's flags; `context.meta[COMMAND_LINE]` has the warnings."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # Typer names options after parameters, but with hyphens, which TensorFlow Serving does not have.
+        for parameter in self.params:
+            flag = f"--{parameter.name}"
+            parameter.opts = [flag if option == flag.replace("_", "-") else option for option in parameter.opts]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses the arguments, after they were read by TensorFlow's grammar."""

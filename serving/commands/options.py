@@ -15,31 +15,22 @@ BasePath = Annotated[
 ]
 ModelConfig = Annotated[
     Path | None,
-    typer.Option(
-        "--model-config", metavar="FILE", help="The models.config file. By default, the file beside BASE_PATH."
-    ),
+    typer.Option(metavar="FILE", help="The models.config file. By default, the file beside BASE_PATH."),
 ]
-ModelName = Annotated[
-    str | None, typer.Option("--model", help="Name of the model, if it is not the base path's own name.")
-]
+ModelName = Annotated[str | None, typer.Option(help="Name of the model, if it is not the base path's own name.")]
 Servers = Annotated[
     list[str],
     typer.Option(
-        "--server",
         metavar="URL",
         help="Address of a server that reads the models.config: grpc://host:8500 or http://host:8501. May be given "
         "several times. dns:///name:8500 stands for gRPC on every address of the name.",
     ),
 ]
 Timeout = Annotated[float, typer.Option(min=1, max=86_400, help="Seconds that all servers together may take.")]
-TokenFile = Annotated[
-    Path | None, typer.Option("--token-file", metavar="FILE", help="File with a bearer token for the servers.")
-]
+TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help="File with a bearer token for the servers.")]
 RootCertificates = Annotated[
     Path | None,
-    typer.Option(
-        "--root-certificates", metavar="FILE", help="PEM file with the certificates that sign those of the servers."
-    ),
+    typer.Option(metavar="FILE", help="PEM file with the certificates that sign those of the servers."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

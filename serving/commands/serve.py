@@ -40,139 +40,91 @@ def serve(
             "seconds, REST is on port 8501 and metrics are on, as `styleport request` and `styleport label` expect.",
         ),
     ] = None,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of gRPC; 0 takes a free port.")] = 8500,
-    grpc_socket_path: Annotated[
-        Path | None, typer.Option("--grpc_socket_path", help="A UNIX socket on which gRPC listens as well.")
-    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of gRPC; 0 takes a free port.")] = 8500,
+    grpc_socket_path: Annotated[Path | None, typer.Option(help="A UNIX socket on which gRPC listens as well.")] = None,
     grpc_channel_arguments: Annotated[
-        str,
-        typer.Option("--grpc_channel_arguments", help="Arguments of gRPC's channels: NAME=VALUE, separated by commas."),
+        str, typer.Option(help="Arguments of gRPC's channels: NAME=VALUE, separated by commas.")
     ] = "",
     rest_api_port: Annotated[
-        int | None,
-        typer.Option("--rest_api_port", min=0, max=65535, help="Port of REST; 0 takes a free port."),
+        int | None, typer.Option(min=0, max=65535, help="Port of REST; 0 takes a free port.")
     ] = None,
     rest_api_timeout_in_ms: Annotated[
-        int,
-        typer.Option(
-            "--rest_api_timeout_in_ms", help="Milliseconds within which a REST request is answered; 0 for no limit."
-        ),
+        int, typer.Option(help="Milliseconds within which a REST request is answered; 0 for no limit.")
     ] = int(1000 * (_LIMITS.rest_timeout_seconds or 0)),
     rest_api_enable_cors_support: Annotated[
-        Switch, typer.Option("--rest_api_enable_cors_support", help="Let web pages of any origin call REST (CORS).")
+        Switch, typer.Option(help="Let web pages of any origin call REST (CORS).")
     ] = "false",
     ssl_config_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--ssl_config_file", help="A file with an SSLConfig message as text. gRPC then uses TLS; REST does not."
-        ),
+        Path | None, typer.Option(help="A file with an SSLConfig message as text. gRPC then uses TLS; REST does not.")
     ] = None,
     use_alts_credentials: Annotated[
-        Switch, typer.Option("--use_alts_credentials", help="Always refused: ALTS exists only on Google Cloud.")
+        Switch, typer.Option(help="Always refused: ALTS exists only on Google Cloud.")
     ] = "false",
     model_config_file: Annotated[
         Path | None,
         typer.Option("--model_config_file", "--model-config", help="A file with a ModelServerConfig message as text."),
     ] = None,
     model_config_file_poll_wait_seconds: Annotated[
-        int,
-        typer.Option(
-            "--model_config_file_poll_wait_seconds",
-            min=0,
-            help="Seconds between two reads of the model configuration; 0 reads it once.",
-        ),
+        int, typer.Option(min=0, help="Seconds between two reads of the model configuration; 0 reads it once.")
     ] = 0,
     model_name: Annotated[
-        str, typer.Option("--model_name", help="Name of the model, where no configuration file is given.")
+        str, typer.Option(help="Name of the model, where no configuration file is given.")
     ] = "default",
     model_base_path: Annotated[
-        Path | None, typer.Option("--model_base_path", help="Folder of the model, with one folder for each version.")
+        Path | None, typer.Option(help="Folder of the model, with one folder for each version.")
     ] = None,
-    saved_model_tags: Annotated[
-        str, typer.Option("--saved_model_tags", help="Tags of the graph to load, separated by commas.")
-    ] = ",".join(_LOAD.tags),
+    saved_model_tags: Annotated[str, typer.Option(help="Tags of the graph to load, separated by commas.")] = ",".join(
+        _LOAD.tags
+    ),
     file_system_poll_wait_seconds: Annotated[
-        int,
-        typer.Option(
-            "--file_system_poll_wait_seconds", min=0, help="Seconds between two looks for new versions; 0 looks once."
-        ),
+        int, typer.Option(min=0, help="Seconds between two looks for new versions; 0 looks once.")
     ] = int(_LOAD.poll_seconds),
     max_num_load_retries: Annotated[
-        int,
-        typer.Option(
-            "--max_num_load_retries", min=0, help="How often loading a version is tried again after it failed."
-        ),
+        int, typer.Option(min=0, help="How often loading a version is tried again after it failed.")
     ] = _LOAD.max_retries,
     load_retry_interval_micros: Annotated[
-        int,
-        typer.Option(
-            "--load_retry_interval_micros", help="Microseconds between load retries; a negative number means no wait."
-        ),
+        int, typer.Option(help="Microseconds between load retries; a negative number means no wait.")
     ] = int(1e6 * _LOAD.retry_seconds),
     allow_version_labels_for_unavailable_models: Annotated[
-        Switch,
-        typer.Option(
-            "--allow_version_labels_for_unavailable_models",
-            help="Let a new label name a version that is not loaded yet.",
-        ),
+        Switch, typer.Option(help="Let a new label name a version that is not loaded yet.")
     ] = "false",
     enable_model_warmup: Annotated[
-        Switch,
-        typer.Option("--enable_model_warmup", help="Run the warmup requests of a version before it takes traffic."),
+        Switch, typer.Option(help="Run the warmup requests of a version before it takes traffic.")
     ] = "true",
     num_request_iterations_for_warmup: Annotated[
-        int,
-        typer.Option(
-            "--num_request_iterations_for_warmup", help="How often each warmup request is run; 0 runs it once."
-        ),
+        int, typer.Option(help="How often each warmup request is run; 0 runs it once.")
     ] = 0,
     check_operations: Annotated[
         Switch,
         typer.Option(
-            "--check_operations",
             help="Refuse a version with operations that read or write files, or that no stylizer needs. TensorFlow "
-            "Serving loads any version.",
+            "Serving loads any version."
         ),
     ] = "false",
-    enable_batching: Annotated[Switch, typer.Option("--enable_batching", help="Join requests into batches.")] = "false",
+    enable_batching: Annotated[Switch, typer.Option(help="Join requests into batches.")] = "false",
     batching_parameters_file: Annotated[
-        Path | None,
-        typer.Option("--batching_parameters_file", help="A file with a BatchingParameters message as text."),
+        Path | None, typer.Option(help="A file with a BatchingParameters message as text.")
     ] = None,
     monitoring_config_file: Annotated[
-        Path | None, typer.Option("--monitoring_config_file", help="A file with a MonitoringConfig message as text.")
+        Path | None, typer.Option(help="A file with a MonitoringConfig message as text.")
     ] = None,
     tensorflow_session_parallelism: Annotated[
-        int,
-        typer.Option(
-            "--tensorflow_session_parallelism",
-            min=0,
-            help="Threads within and between operations, both at once; 0 lets TensorFlow choose.",
-        ),
+        int, typer.Option(min=0, help="Threads within and between operations, both at once; 0 lets TensorFlow choose.")
     ] = 0,
     tensorflow_intra_op_parallelism: Annotated[
-        int,
-        typer.Option(
-            "--tensorflow_intra_op_parallelism", min=0, help="Threads within an operation; 0 lets TensorFlow choose."
-        ),
+        int, typer.Option(min=0, help="Threads within an operation; 0 lets TensorFlow choose.")
     ] = 0,
     tensorflow_inter_op_parallelism: Annotated[
-        int,
-        typer.Option(
-            "--tensorflow_inter_op_parallelism", min=0, help="Threads between operations; 0 lets TensorFlow choose."
-        ),
+        int, typer.Option(min=0, help="Threads between operations; 0 lets TensorFlow choose.")
     ] = 0,
     enable_serialization_as_tensor_content: Annotated[
-        Switch, typer.Option("--enable_serialization_as_tensor_content", help="Send outputs over gRPC as raw bytes.")
+        Switch, typer.Option(help="Send outputs over gRPC as raw bytes.")
     ] = "false",
     enable_grpc_healthcheck_service: Annotated[
-        Switch,
-        typer.Option(
-            "--enable_grpc_healthcheck_service", help="Serve the health service grpc.health.v1.Health as well."
-        ),
+        Switch, typer.Option(help="Serve the health service grpc.health.v1.Health as well.")
     ] = "false",
     version: Annotated[
-        Switch, typer.Option("--version", help="Print the versions of styleport and TensorFlow, and exit.")
+        Switch, typer.Option(help="Print the versions of styleport and TensorFlow, and exit.")
     ] = "false",
     host: Annotated[
         str, _own(help="Address to listen on. Any other than 127.0.0.1 opens the server to other machines.")
@@ -180,9 +132,8 @@ def serve(
     allowed_hosts: Annotated[
         str,
         _own(
-            "--allowed_hosts",
             help="Host names by which clients may call REST, separated by commas; * for any. localhost, the name of "
-            "the machine and the address listened on are always allowed.",
+            "the machine and the address listened on are always allowed."
         ),
     ] = "",
     allow_reload_config: Annotated[
@@ -203,7 +154,6 @@ def serve(
     receive_timeout_in_ms: Annotated[
         int,
         _own(
-            "--receive_timeout_in_ms",
             min=1,
             help="Milliseconds to wait for the headers of an HTTP request, and again for its body; or for a gRPC "
             "message.",
@@ -212,7 +162,6 @@ def serve(
     max_connections: Annotated[
         int,
         _own(
-            "--max_connections",
             min=1,
             help="Largest number of connections to REST, and again to gRPC. One more to REST closes the one that has "
             "waited longest for its client.",
@@ -221,71 +170,42 @@ def serve(
     max_grpc_message_bytes: Annotated[
         int,
         _own(
-            "--max_grpc_message_bytes",
             min=1,
             max=INT32_MAX,
             help=f"Largest gRPC request, in bytes, compressed and decompressed. TensorFlow Serving takes {INT32_MAX}.",
         ),
     ] = _LIMITS.max_grpc_message_bytes,
     max_rest_body_bytes: Annotated[
-        int,
-        _own("--max_rest_body_bytes", min=1, help="Largest HTTP body, in bytes, compressed and decompressed."),
+        int, _own(min=1, help="Largest HTTP body, in bytes, compressed and decompressed.")
     ] = _LIMITS.max_rest_body_bytes,
     max_held_bytes: Annotated[
-        int,
-        _own(
-            "--max_held_bytes",
-            min=1,
-            help="Largest size of all requests together, in bytes; a single request may be larger.",
-        ),
+        int, _own(min=1, help="Largest size of all requests together, in bytes; a single request may be larger.")
     ] = _LIMITS.max_held_bytes,
     max_json_values: Annotated[
-        int,
-        _own(
-            "--max_json_values",
-            min=1,
-            help="Largest number of values (numbers, strings, lists, objects) of an HTTP body.",
-        ),
+        int, _own(min=1, help="Largest number of values (numbers, strings, lists, objects) of an HTTP body.")
     ] = _LIMITS.max_json_values,
     max_request_fields: Annotated[
-        int,
-        _own(
-            "--max_request_fields",
-            min=1,
-            help="Largest number of fields of a gRPC request; a list of numbers is one field.",
-        ),
+        int, _own(min=1, help="Largest number of fields of a gRPC request; a list of numbers is one field.")
     ] = _LIMITS.max_request_fields,
     max_tensor_elements: Annotated[
-        int, _own("--max_tensor_elements", min=1, help="Largest number of elements of an input.")
+        int, _own(min=1, help="Largest number of elements of an input.")
     ] = _LIMITS.max_tensor_elements,
     max_picture_pixels: Annotated[
-        int,
-        _own("--max_picture_pixels", min=1, help="Largest number of pixels of all encoded pictures of a request."),
+        int, _own(min=1, help="Largest number of pixels of all encoded pictures of a request.")
     ] = _LIMITS.max_picture_pixels,
     max_request_batch_size: Annotated[
-        int, _own("--max_request_batch_size", min=1, help="Largest batch of a request (dimension 0 of an input).")
+        int, _own(min=1, help="Largest batch of a request (dimension 0 of an input).")
     ] = _LIMITS.max_request_batch_size,
     max_queue_length: Annotated[
-        int,
-        _own(
-            "--max_queue_length", min=0, help="Number of requests that may wait; a further request is refused at once."
-        ),
+        int, _own(min=0, help="Number of requests that may wait; a further request is refused at once.")
     ] = _LIMITS.max_queue_length,
     max_running_requests: Annotated[
-        int,
-        _own(
-            "--max_running_requests", min=1, help="Number of requests that run at the same time when batching is off."
-        ),
+        int, _own(min=1, help="Number of requests that run at the same time when batching is off.")
     ] = _LIMITS.max_running_requests,
     drain_seconds: Annotated[
-        float,
-        _own(
-            "--drain_seconds", min=0, max=86_400, help="Seconds that running requests may take to finish after SIGTERM."
-        ),
+        float, _own(min=0, max=86_400, help="Seconds that running requests may take to finish after SIGTERM.")
     ] = 30.0,
-    log_level: Annotated[
-        str, _own("--log_level", help=f"Least severity that is logged: {', '.join(_LOG_LEVELS)}.")
-    ] = "info",
+    log_level: Annotated[str, _own(help=f"Least severity that is logged: {', '.join(_LOG_LEVELS)}.")] = "info",
 ) -> None:
     """Serve models as TensorFlow Serving does, for development and tests.
 

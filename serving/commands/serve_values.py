@@ -12,17 +12,7 @@ _DIGITS = 11
 
 
 def published_config(base_path: Path) -> Path:
-    """Finds the models.config that `styleport publish` wrote beside a base path.
-
-    Args:
-        base_path: the folder of the versions.
-
-    Returns:
-        The file.
-
-    Raises:
-        InputError: it does not exist, or does not serve this base path.
-    """
+    """Finds the models.config that `styleport publish` wrote beside a base path, which it must serve."""
     from serving.versions.models_config import ModelsFile, default_config
 
     file = default_config(base_path)
@@ -33,19 +23,7 @@ def published_config(base_path: Path) -> Path:
 
 
 def threads(session: int, intra: int, inter: int) -> dict[str, int]:
-    """Determines the number of TensorFlow's threads.
-
-    Args:
-        session: within and between operations, both at once; 0 where it is not said.
-        intra: within an operation.
-        inter: between operations.
-
-    Returns:
-        Fields of `LoadOptions`.
-
-    Raises:
-        InputError: all three are given.
-    """
+    """Returns TensorFlow's threads within and between operations as fields of `LoadOptions`; 0 for no number given."""
     if session and intra and inter:
         raise InputError(
             "--tensorflow_session_parallelism is given with --tensorflow_intra_op_parallelism and "
@@ -57,17 +35,7 @@ def threads(session: int, intra: int, inter: int) -> dict[str, int]:
 
 
 def grpc_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
-    """Reads arguments of gRPC's channels.
-
-    Args:
-        text: NAME=VALUE, separated by commas.
-
-    Returns:
-        Names and values.
-
-    Raises:
-        InputError: it is not of this form.
-    """
+    """Reads the names and values of gRPC's channel arguments from NAME=VALUE, separated by commas."""
     arguments: list[tuple[str, int | str]] = []
     for part in text.split(",") if text else ():
         name, equals, value = part.partition("=")
@@ -95,18 +63,7 @@ def check_models(file: Path) -> None:
 
 
 def one_model(name: str, base_path: Path) -> Any:
-    """Creates the configuration of a single model.
-
-    Args:
-        name: name of the model.
-        base_path: the folder of its versions.
-
-    Returns:
-        A tensorflow.serving.ModelServerConfig.
-
-    Raises:
-        InputError: one of them is not text in UTF-8.
-    """
+    """Creates the tensorflow.serving.ModelServerConfig of a single model and the folder of its versions."""
     from tensorflow_serving.config import model_server_config_pb2
 
     config = model_server_config_pb2.ModelServerConfig()

@@ -12,5 +12,4 @@ _PUBLIC = {
     "read_monitoring": "serving.config.text_files",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -12,17 +12,10 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def versions_on_disk(base_path: str) -> dict[int, list[Path]]:
-    """Finds the versions of a model.
+    """Finds the versions in a model's folder; `file://` in front of it is dropped.
 
-    Args:
-        base_path: the model's folder; `file://` in front of it is dropped.
-
-    Returns:
-        By version, the subfolders with its number as their name, sorted by name: a single one, unless there are a 7 and
-        a 007. Other names are not versions.
-
-    Raises:
-        OSError: the folder cannot be read.
+    Returns, by version, the subfolders with its number as their name, sorted by name: a single one, unless there are a
+    7 and a 007. Other names are not versions.
     """
     found: dict[int, list[Path]] = {}
     for child in sorted(Path(base_path.removeprefix("file://")).iterdir(), key=os.fsencode):

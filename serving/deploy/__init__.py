@@ -9,5 +9,4 @@ _PUBLIC = {
     "Deployment": "serving.deploy.deployment",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

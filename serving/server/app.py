@@ -235,18 +235,14 @@ class ModelServer:
 
     async def _configure_first(self) -> None:
         try:
-            await self._manager.configure(self._first_config())
+            path = self._options.model_config_file
+            await self._manager.configure(read_first_models(path) if path else self._options.models)
         except ServingError as error:
             message = f"the server did not start: {error.code}: {error.message}"
             if error.code == "FAILED_PRECONDITION":
                 hint = "at the start no version is: give --allow_version_labels_for_unavailable_models"
                 raise WorkError(f"{message}: {hint}") from error
             raise (WorkError if error.code == "UNKNOWN" else InputError)(message) from error
-
-    def _first_config(self) -> Any:
-        if self._options.model_config_file:
-            return read_first_models(self._options.model_config_file)
-        return self._options.models
 
     async def _poll_config(self) -> None:
         """Polls the configuration file; an invalid file changes nothing.

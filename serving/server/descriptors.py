@@ -15,11 +15,7 @@ _EXHAUSTED = (errno.EMFILE, errno.ENFILE)
 
 
 def allow(connections: int) -> None:
-    """Raises this process's limit as far as needed and permitted, and logs if that is not enough.
-
-    Args:
-        connections: maximum number of connections.
-    """
+    """Raises this process's limit as far as connections need and the system permits; logs if that is not enough."""
     import resource
 
     wanted = connections + _OTHERS
@@ -36,9 +32,6 @@ class Listener(socket.socket):
     """A listening socket that refuses connections when no descriptor is left.
 
     asyncio would retry to accept it, and log each attempt. A spare descriptor accepts and closes it.
-
-    Args:
-        family: the socket's address family.
     """
 
     def __init__(self, family: int) -> None:
@@ -46,11 +39,7 @@ class Listener(socket.socket):
         self._spare: int | None = os.open(os.devnull, os.O_RDONLY)
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Accepts a connection; see `socket.socket.accept`.
-
-        Raises:
-            BlockingIOError: there is no connection, or it was refused.
-        """
+        """Accepts a connection; raises a BlockingIOError if there is none, or it was refused."""
         try:
             return super().accept()
         except OSError as error:

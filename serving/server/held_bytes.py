@@ -4,11 +4,7 @@ from serving.server.status import ServingError
 
 
 class HeldBytes:
-    """Counts the held bytes; only for the event loop's thread.
-
-    Args:
-        most: bytes of all requests together. A single request may have more, because it has a separate limit.
-    """
+    """Counts the bytes of all requests, at most `most`, or those of a single one; only in the event loop's thread."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -33,11 +29,7 @@ class HeldBytes:
         self._shares, self._ended = self._shares - 1, self._ended + 1
 
     def take(self, size: int, own: int) -> None:
-        """Adds bytes to those that the request has already.
-
-        Raises:
-            ServingError: RESOURCE_EXHAUSTED, the total would exceed the limit.
-        """
+        """Adds bytes to those that the request has already; raises RESOURCE_EXHAUSTED above the limit."""
         if self._held > own and self._held + size > self._most:
             raise ServingError(
                 "RESOURCE_EXHAUSTED",
@@ -47,11 +39,7 @@ class HeldBytes:
 
 
 class Share:
-    """The bytes that one request holds.
-
-    Args:
-        total: bytes of all requests.
-    """
+    """The bytes that one request holds of a total."""
 
     def __init__(self, total: HeldBytes) -> None:
         self._total, self._own = total, 0

@@ -26,11 +26,7 @@ class _JsonLines(logging.Formatter):
 
 
 def set_up(level: str) -> None:
-    """Sends the logs of this server and its libraries to standard error.
-
-    Args:
-        level: a level's name, such as `info`.
-    """
+    """Sends the logs of this server and its libraries to standard error, from a level such as `info`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
     # Clients can cause uvicorn's warnings at will.
@@ -50,12 +46,7 @@ def event(name: str, level: int = logging.INFO, exc_info: BaseException | None =
 
 
 def now_and_then(name: str, **fields: Any) -> None:
-    """Logs a warning, unless the same was logged recently.
-
-    Args:
-        name: name of the event, of a small set.
-        fields: further fields.
-    """
+    """Logs a warning, by an event's name of a small set, unless the same was logged recently."""
     now = time.monotonic()
     if now - _last_logged.get(name, -_PAUSE_SECONDS) >= _PAUSE_SECONDS:
         _last_logged[name] = now

@@ -55,12 +55,7 @@ def resident_bytes() -> int:
 
 
 async def give_back_when_idle(ended: Callable[[], int], is_idle: Callable[[], bool]) -> None:
-    """Returns freed memory whenever nothing has ended for a second, until cancelled.
-
-    Args:
-        ended: returns a counter of ended requests and models.
-        is_idle: returns whether no request runs.
-    """
+    """Returns freed memory whenever nothing has ended, by a counter, and nothing runs for a second; until cancelled."""
     malloc_trim = _of_c_library("malloc_trim")
     floor, seen, looks = resident_bytes(), ended(), _LOOKS_AFTER
     while malloc_trim is not None:

@@ -141,12 +141,9 @@ class Metrics:
         self._queuing.observe(1e6 * seconds, pool)
 
     def load(self, version: str, status: str, seconds: float) -> None:
-        """Counts an attempt to load a version.
+        """Counts an attempt to load a version, named by model and number; its `status` is `success` or `fail`.
 
-        Args:
-            version: model and number; TensorFlow Serving reports the path, which should stay private.
-            status: `success` or `fail`.
-            seconds: duration.
+        TensorFlow Serving reports the path, which should stay private.
         """
         self._loads.add(version, status)
         self._load_latency.add(version, amount=1e6 * seconds)

@@ -29,12 +29,7 @@ _STACK_TRACES = ("\n\nOriginal stack trace", "\n\nErrors may have originated", "
 
 
 class ServingError(Exception):
-    """A request's failure.
-
-    Args:
-        code: a canonical code's name, such as `NOT_FOUND`; a key of `HTTP_STATUS`.
-        message: message for the client, truncated if it is long.
-    """
+    """A request's failure: a canonical code's name, a key of `HTTP_STATUS`, and a message, truncated if long."""
 
     def __init__(self, code: str, message: str) -> None:
         # Paths and JSON may contain invalid Unicode, which gRPC does not support.

@@ -18,9 +18,8 @@ T = TypeVar("T")
 async def in_thread(pool: Executor, work: Callable[[], T]) -> T:
     """Runs a function in a pool.
 
-    Returns:
-        The result. When the awaiting task is cancelled, waiting work is dropped; running work is waited for, because it
-        uses the task's resources.
+    When the awaiting task is cancelled, waiting work is dropped; running work is waited for, because it uses the task's
+    resources.
     """
     running = pool.submit(work)
     future = asyncio.wrap_future(running)

@@ -14,5 +14,4 @@ _PUBLIC = {
     "find_versions": "serving.versions.publishing",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -19,12 +19,7 @@ class Moving:
 
 @dataclass
 class Notes:
-    """The notes on a model.
-
-    Attributes:
-        history: by label, its previous versions, oldest first.
-        moving: by label, the last unfinished move.
-    """
+    """The notes on a model, by label: previous versions, oldest first, and the last unfinished move."""
 
     history: dict[str, list[int]] = field(default_factory=dict)
     moving: dict[str, Moving] = field(default_factory=dict)

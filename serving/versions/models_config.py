@@ -104,13 +104,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class ModelsFile:
-    """A models.config and a model in it.
-
-    Attributes:
-        path: the file.
-        base_path: the folder of the versions.
-        model: name of the model; by default found by its base path.
-    """
+    """A models.config, the folder of the versions, and a model in it; by default found by its base path."""
 
     path: Path
     base_path: Path
@@ -148,10 +142,8 @@ class ModelsFile:
     def changing(self) -> Iterator[Model]:
         """Provides the model for changes under the lock, and writes the file if the block succeeds.
 
-        Raises:
-            InputError: as for `read`.
-            WorkError: a label would newly refer to a version that servers do not load; or the file
-                cannot be written. The file is unchanged.
+        A WorkError says that a label would newly refer to a version that servers do not load, or that the file cannot
+        be written; it is unchanged then.
         """
         with _locked(self.path.resolve()):
             config, head = text_files.read_models_and_head(self.path)

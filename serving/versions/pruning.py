@@ -35,11 +35,7 @@ class Pruned:
 
 
 def prunable(model: Model, versions: Collection[int], keep: int) -> list[int]:
-    """Selects the unused versions.
-
-    Returns:
-        The older versions that have no label, are not loaded by number, and are not targets of a rollback.
-    """
+    """Selects the older versions without a label that are not loaded by number, or targets of a rollback."""
     numbers = sorted(versions)
     needed = model.in_use(numbers) | set(numbers[-keep:] if keep else [])
     return [number for number in numbers if number not in needed]
@@ -47,18 +43,10 @@ def prunable(model: Model, versions: Collection[int], keep: int) -> list[int]:
 
 @contextlib.contextmanager
 def prune(file: ModelsFile, keep: int, dry_run: bool = False) -> Iterator[Pruned]:
-    """Hides the unused versions from the servers, for deletion in the block.
+    """Hides the unused versions from the servers, for deletion in the block; always keeps the newest `keep`.
 
     The models.config is locked meanwhile, so that no removed version can be labeled; the slower deletion happens
     without the lock.
-
-    Args:
-        file: the models.config, and the base path.
-        keep: number of newest versions that are always kept.
-        dry_run: remove nothing.
-
-    Raises:
-        WorkError: a version could not be removed.
     """
     if dry_run:
         with file.changing() as model:

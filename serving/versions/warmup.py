@@ -30,17 +30,7 @@ DEFAULT_SIZES: tuple[Size, ...] = ((256, 256), (384, 384))
 
 
 def parse_sizes(text: str) -> list[Size]:
-    """Parses sizes from the command line.
-
-    Args:
-        text: sides or WIDTHxHEIGHT in pixels, with commas between, such as `256,640x480`; `none` for no warmup.
-
-    Returns:
-        Heights and widths, without duplicates.
-
-    Raises:
-        InputError: it is malformed or out of range.
-    """
+    """Parses heights and widths from sides or WIDTHxHEIGHT in pixels, such as `256,640x480`; `none` for no warmup."""
     if text.strip() == "none":
         return []
     sizes = []

@@ -38,12 +38,7 @@ def timed() -> Iterator[None]:
 def print_closing(
     made: Iterable[str | os.PathLike[str]] = (), *, follow: Sequence[Sequence[str | os.PathLike[str]]] = ()
 ) -> None:
-    """Prints the closing lines of a command; prints nothing if standard error is not a terminal.
-
-    Args:
-        made: files and folders that the command wrote.
-        follow: one or two suggested next command lines, each as a list of arguments.
-    """
+    """Prints what a command `made` and one or two command lines to `follow`, if standard error is a terminal."""
     if not sys.stderr.isatty():
         return
     # Not through Rich: the terminal itself wraps the command line, so that it can be copied.
@@ -71,12 +66,7 @@ def given(context: "typer.Context", *names: str) -> list[str]:
 
 
 def broader(side: int, detail: int) -> list[str]:
-    """Returns what follows `-o` in a command that paints a picture again, with strokes twice as broad.
-
-    Args:
-        side: the longer side of the painted picture, in pixels.
-        detail: at which it was painted, if the picture is not smaller.
-    """
+    """Returns what follows `-o` to paint again with strokes twice as broad; `side` is the picture's longer side."""
     return ["broader.png", "--detail", str(max(16, min(side, detail) // 2))]
 
 

@@ -8,14 +8,7 @@ from toolkit.printing import print_remark
 
 
 def stopped(done: int, steps: int, stands: str, more: str = "") -> typer.Exit:
-    """Prints how far an interrupted run came, and returns the exit to raise.
-
-    Args:
-        done: number of steps taken.
-        steps: number of steps of the whole run.
-        stands: the result so far, such as `the current picture is in painted.png`.
-        more: a further remark, such as how to resume the run.
-    """
+    """Prints how far a run came, where its result `stands` and what `more` to do, and returns the exit to raise."""
     message = "; ".join(filter(None, (f"interrupted after {done} of {steps} steps", stands, more)))
     print_remark(f"styleport: {message}")
     return typer.Exit(128 + signal.SIGINT)

@@ -45,15 +45,10 @@ class Output:
 
     @classmethod
     def read(cls, given: str, suffix: str | None = None, keep_folders: bool = False) -> "Output":
-        """Parses `--output` and its companions.
+        """Parses `--output` and its companions; refuses an impossible path, standard output and an unknown suffix.
 
-        Args:
-            given: a folder if it exists as such, ends in a slash or has no suffix; else a picture's file.
-            suffix: see the attribute; the dot is optional.
-            keep_folders: see the attribute.
-
-        Raises:
-            InputError: the path is empty, standard output or unreadable, or the suffix is unknown.
+        A path is a folder if it exists as such, ends in a slash or has no suffix; else it is a picture's file. The dot
+        of `suffix` is optional.
         """
         if not given:
             raise InputError("--output is empty: give a picture's file or a folder")
@@ -91,23 +86,18 @@ class Output:
         return [Job(contents[0], styles[0], self.path)]
 
     def _in_folder(self, contents: list[Path], styles: Sequence[Path | None]) -> list[Job]:
-        top = _common_folder(contents) if self.keep_folders else None
-        names = _names(contents, top, self._suffix_of)
+        top = None
+        if self.keep_folders:
+            top = Path(os.path.commonpath([path.absolute().parent for path in contents]))
+        names = _names(contents, top, lambda content: self.suffix or result_suffix(content))
         folders: dict[Path | None, str] = {}
         if len(styles) > 1:  # each has a folder of its own
             folders.update(_names([style for style in styles if style]).items())
         return [
-            Job(
-                content,
-                style,
-                self.path / folders.get(style, "") / name,
-            )
+            Job(content, style, self.path / folders.get(style, "") / name)
             for style in styles
             for content, name in names.items()
         ]
-
-    def _suffix_of(self, content: Path) -> str:
-        return result_suffix(content) if self.suffix is None else self.suffix
 
     def target(self, jobs: list[Job]) -> output_paths.OutputTarget:
         """Returns the output to check against the inputs."""
@@ -129,11 +119,6 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError as error:  # a name too long, or a parent folder that may not be searched
         raise InputError(f"cannot write to {path}: {error.strerror}; choose another path") from error
-
-
-def _common_folder(paths: list[Path]) -> Path:
-    """The lowest common folder of all files."""
-    return Path(os.path.commonpath([path.absolute().parent for path in paths]))
 
 
 def _names(

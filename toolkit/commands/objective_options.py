@@ -52,11 +52,7 @@ def weights_file(given: str) -> Path | None:
 
 
 def layer_weights(option: str, given: list[str] | None) -> dict[str, float] | None:
-    """Parses layers, as `NAME` or `NAME=WEIGHT`, to weights by name, 1 by default; None for no layers.
-
-    Raises:
-        InputError: a weight is not a number; the message names the option.
-    """
+    """Parses layers, as `NAME` or `NAME=WEIGHT`, to weights by name, 1 by default; None for no layers."""
     weights = {}
     for text in given or []:
         name, _, weight = text.partition("=")

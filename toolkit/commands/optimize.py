@@ -172,7 +172,9 @@ def optimize(
         save_image(transfer.image, output)
         if animation:
             frames.save(animation, transfer.image)
-        result = _result(transfer, output, time.monotonic() - began)
+        seconds = round(time.monotonic() - began, 3)
+        losses = {metric.name: float(metric.result()) for metric in transfer.metrics}
+        result = {"output": str(output), "steps": len(transfer.curve), "seconds": seconds, **losses}
         if trace:
             _write_trace(trace, transfer, result, {"epochs": epochs, "steps_per_epoch": steps_per_epoch})
     if interrupted:
@@ -242,11 +244,6 @@ def _init_file(init_image: str) -> Path | None:
             f"--init-image {init_image}: there is no such picture; give content, noise, stylized or a picture file"
         )
     return Path(init_image)
-
-
-def _result(transfer: "StyleTransfer", output: Path, seconds: float) -> dict[str, Any]:
-    losses = {metric.name: float(metric.result()) for metric in transfer.metrics}
-    return {"output": str(output), "steps": len(transfer.curve), "seconds": round(seconds, 3), **losses}
 
 
 def _write_trace(path: Path, transfer: "StyleTransfer", result: dict[str, Any], length: dict[str, int]) -> None:

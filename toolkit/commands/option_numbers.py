@@ -1,7 +1,6 @@
 """Refuses numbers that no command can use, before any work."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from toolkit.commands.command_line import long_name
@@ -15,15 +14,12 @@ _SHOWN = 20
 def check(context: Any) -> None:
     """Refuses numbers on the command line that are not finite, or need more than 64 bits."""
     for parameter in context.command.params:
-        for value in _values(context.params.get(parameter.name)):
+        given = context.params.get(parameter.name)
+        for value in given if isinstance(given, list | tuple) else [given]:
             if isinstance(value, float) and not math.isfinite(value):
                 raise InputError(f"{_name(parameter)} is {value}: give a finite number")
             if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:
                 raise InputError(f"{_name(parameter)} is {str(value)[:_SHOWN]}…: give a number of at most 64 bits")
-
-
-def _values(value: Any) -> Iterator[Any]:
-    yield from value if isinstance(value, list | tuple) else (value,)
 
 
 def _name(parameter: Any) -> str:

@@ -16,5 +16,4 @@ _PUBLIC = {
     "EndToEndStylizer": "toolkit.external.end_to_end",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -39,13 +39,7 @@ def _fixed_size(shape: tuple[int | None, ...]) -> Size | None:
 
 @dataclass(frozen=True)
 class Traced:
-    """A stylizer traced as one TensorFlow function.
-
-    Attributes:
-        concrete: the function.
-        inputs: indices of its inputs that are the content and, if any, the style.
-        output: index of its output that is the picture.
-    """
+    """A stylizer as one TensorFlow function, with the indices of its inputs, the content first, and of its output."""
 
     concrete: Any
     inputs: tuple[int, ...]
@@ -161,11 +155,7 @@ class LoadedStylizer:
 
 
 class EndToEndStylizer(LoadedStylizer):
-    """A stylizer from an external model that takes a content and a style; see `LoadedStylizer`.
-
-    Attributes:
-        style_size: the fixed height and width of styles; None for any.
-    """
+    """A stylizer from an external model that takes a content and a style; see `LoadedStylizer`."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -262,7 +252,9 @@ def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEn
     inputs = {tensor.name: tensor for tensor in model.inputs}
     names_of_outputs = getattr(model, "output_names", [f"output_{index}" for index in range(len(model.outputs))])
     outputs = dict(zip(names_of_outputs, model.outputs, strict=True))
-    described = Signature(*({name: _keras_tensor(end) for name, end in ends.items()} for ends in (inputs, outputs)))
+    described = Signature(
+        *({name: Tensor(tuple(end.shape), end.dtype) for name, end in ends.items()} for ends in (inputs, outputs))
+    )
     binding = find(source, {"call": described}, options.names)
     ends = {role: inputs[name] for role, name in binding.inputs.items()}
     # A fixed name, because it is part of every name in the graph, and Keras would number it.
@@ -276,7 +268,3 @@ def from_keras_model(model: Any, source: str, options: SourceOptions) -> EndToEn
         return Traced(tf.function(function, specs).get_concrete_function(), tuple(range(len(ends))), 0)
 
     return _stylizer(function, described, binding, trace, options)
-
-
-def _keras_tensor(tensor: Any) -> Tensor:
-    return Tensor(tuple(tensor.shape), tensor.dtype)

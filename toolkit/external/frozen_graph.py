@@ -99,11 +99,7 @@ class FrozenGraph:
 
 
 def freeze(loaded: LoadedStylizer) -> FrozenGraph:
-    """Converts a stylizer to one graph of constants, with all function calls inlined.
-
-    Raises:
-        InputError: a part cannot become a constant, such as a table, or the picture does not depend on an input.
-    """
+    """Converts a stylizer to one graph of constants, with all calls inlined; refuses tables, and an unread input."""
     if loaded.graph is None:
         loaded.graph = _frozen(loaded)
     return loaded.graph

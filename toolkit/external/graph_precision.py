@@ -18,9 +18,6 @@ def compute_in_float32(stylizer: LoadedStylizer) -> None:
     """Converts a stylizer with a half-precision graph, or with double-precision pictures, to float32.
 
     Half precision overflows and rounds in the sums over a picture; TFLite's operations support neither.
-
-    Raises:
-        InputError: the graph cannot be frozen.
     """
     graph = freeze(stylizer)
     # In a model of float32 pictures, double precision is for sizes, which must not be rounded.

@@ -26,16 +26,10 @@ _TINTS = ((0.0, 1.0), (0.0, 0.4), (0.6, 1.0))
 
 
 def check_range(stylizer: LoadedStylizer, source: str, given: Mapping[str, Bounds]) -> None:
-    """Refuses a model whose value range is not the given one or, by default, [0, 1].
+    """Refuses a model whose value range is not the given one, by default [0, 1], and names the option.
 
-    Args:
-        stylizer: the model, which converts from and to the given ranges.
-        source: its name in error messages.
-        given: the given bounds by `content`, `style` and `output`.
-
-    Raises:
-        InputError: the range is another, and the message names the option; or the model paints a single color, returns
-            NaN or infinity, or cannot be run.
+    It also refuses a model that paints a single color, returns NaN or infinity, or cannot be run. `source` names it in
+    errors; `given` are bounds by `content`, `style` and `output`.
     """
     wanted = _wanted_inputs(stylizer, given)
     pictures = [_given(picture, stylizer, source, wanted) for picture in map(_content, range(len(_TINTS)))]

@@ -20,12 +20,7 @@ _CHANNELS = {1: "gray with one channel", 4: "four channels"}
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output.
-
-    Attributes:
-        shape: None for a variable dimension; None as a whole for an unknown rank.
-        dtype: such as `float32`.
-    """
+    """An input or output; None for a variable dimension, and as the shape for an unknown rank."""
 
     shape: tuple[int | None, ...] | None
     dtype: str
@@ -114,11 +109,7 @@ def parse(text: str) -> dict[str, str]:
 
 
 def find(source: str, signatures: Mapping[str, Signature], given: Mapping[str, str]) -> SignatureBinding:
-    """Determines how a model is called; `given` are names by role, from `parse`.
-
-    Raises:
-        InputError: the names given or known are not sufficient; lists the signatures.
-    """
+    """Determines how a model is called, from names by role; raises an InputError that lists the signatures."""
     if not signatures:
         raise InputError(f"{source}: has no signatures; save it with a signature for a content and a style picture")
     search = _Search(source, signatures, given)

@@ -189,11 +189,8 @@ def split(
 ) -> "EndToEndStylizer | ExternalSingleStyleStylizer | SplitStylizer":
     """Splits a stylizer at a tensor, given by its name or a suffix, or at the known bottleneck of a published module.
 
-    Returns:
-        The split stylizer; the given stylizer if no tensor is given or known.
-
-    Raises:
-        InputError: the tensor does not separate content and style; lists those that do.
+    Returns the given stylizer if no tensor is given or known; refuses a tensor that does not separate content and
+    style.
     """
     if not isinstance(end_to_end, EndToEndStylizer):
         if tensor is not None:

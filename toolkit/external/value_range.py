@@ -23,12 +23,8 @@ _EXAMPLE = "give 0..1, -1..1 or 0..255, or such a range for each end: input=-1..
 def parse(text: str) -> dict[str, Bounds]:
     """Reads the option `--range` as bounds by `content`, `style` and `output`, where given.
 
-    Args:
-        text: such as `-1..1`, for all inputs and the output, or `input=-1..1,output=0..255`; `content=` and `style=`
-            instead of `input=` where they differ.
-
-    Raises:
-        InputError: it is malformed.
+    It is such as `-1..1`, for all inputs and the output, or `input=-1..1,output=0..255`; `content=` and `style=` stand
+    instead of `input=` where they differ.
     """
     parts = [part.strip() for part in text.split(",")]
     if parts == [text.strip()] and "=" not in text:

@@ -15,5 +15,4 @@ _PUBLIC = {
     "KerasStylizer": "toolkit.feed_forward.stylizer",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

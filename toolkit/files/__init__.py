@@ -14,5 +14,4 @@ _PUBLIC = {
     "write_atomically": "toolkit.files.atomic_write",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

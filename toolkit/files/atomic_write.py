@@ -29,11 +29,9 @@ def staged_prefix(path: Path) -> str:
 
 @contextmanager
 def replacing(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
-    """Opens a temporary file beside the target, which replaces it at the end: readers never see a partial file.
+    """Opens a temporary file that replaces the target at the end, with `mode` or the umask's permissions.
 
-    Args:
-        path: the file, in an existing folder; unchanged if the block raises.
-        mode: its permissions; by default those of the umask.
+    Readers never see a partial file; the target is unchanged if the block raises.
     """
     staged = path.with_name(f"{staged_prefix(path)}{secrets.token_hex(8)}.tmp")
     try:
@@ -59,12 +57,7 @@ def sync(path: Path) -> None:
 
 
 def write_atomically(data: bytes, path: Path) -> None:
-    """Writes a file atomically.
-
-    Raises:
-        InputError: the folder is missing or not writable.
-        WorkError: the disk is full.
-    """
+    """Writes a file atomically; raises an InputError for an unusable folder, and a WorkError for a full disk."""
     try:
         with replacing(path) as stream:
             stream.write(data)

@@ -17,12 +17,7 @@ Identity = tuple[int | str, ...]
 
 @dataclass(frozen=True)
 class OutputTarget(abc.ABC):
-    """An output that a command will write.
-
-    Attributes:
-        option: its option on the command line, such as `--output`.
-        path: the path as given.
-    """
+    """An output that a command will write, at the path that an option such as `--output` gives."""
 
     option: str
     path: Path
@@ -38,11 +33,7 @@ class OutputTarget(abc.ABC):
 
 @dataclass(frozen=True)
 class File(OutputTarget):
-    """A single file; the writer creates its folder if it is missing.
-
-    Attributes:
-        suffixes: allowed suffixes in lower case; any by default.
-    """
+    """A single file with one of some suffixes, or any; the writer creates its folder if it is missing."""
 
     suffixes: Collection[str] = ()
 
@@ -88,11 +79,7 @@ class NumberedFiles(OutputTarget):
 
 @dataclass(frozen=True)
 class Folder(OutputTarget):
-    """A folder that is created if it is missing, and keeps its other contents.
-
-    Attributes:
-        inside: the known files that are written into it.
-    """
+    """A folder that is created if it is missing, and keeps all but the known files `inside` it."""
 
     inside: Sequence[Path] = ()
 

@@ -7,11 +7,7 @@ from typing import Any
 
 
 def parse(text: bytes) -> Any:
-    """Parses JSON in UTF-8; refuses duplicate keys and numbers that are not finite.
-
-    Raises:
-        ValueError: it is not such JSON, or is nested too deeply.
-    """
+    """Parses JSON in UTF-8; raises a ValueError for duplicate keys, numbers that are not finite, and deep nesting."""
     try:
         return json.loads(text.decode(), parse_float=_number, parse_constant=_number, object_pairs_hook=_unique)
     except RecursionError as error:

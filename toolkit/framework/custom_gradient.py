@@ -12,13 +12,7 @@ from tensorflow.python.eager import record
 
 
 def with_gradient(x: Any, results: Callable[[Any], Sequence[Any]], gradient: Callable[..., Any]) -> list[Any]:
-    """Calls a function with a custom gradient.
-
-    Args:
-        x: a tensor.
-        results: maps it to tensors.
-        gradient: maps the gradients at the results to the gradient at `x`.
-    """
+    """Returns the results of a tensor, whose `gradient` maps the gradients at the results to that at the tensor."""
     with record.stop_recording():
         # Copies: a result that is `x` itself would be both start and end of its gradient.
         tensors = [tf.identity(result) for result in results(x)]

@@ -12,16 +12,11 @@ from toolkit.errors import InputError, reason
 
 
 def import_modules(names: Sequence[str]) -> None:
-    """Imports modules by name, from `sys.path` or else from the current folder.
+    """Imports modules by name, from `sys.path` or else from the current folder; refuses what is no module's name.
 
-    The current folder is searched last and only meanwhile, so that a file there cannot replace a library. Classes that
-    a module does not register are known to Keras by their names from now on.
-
-    Args:
-        names: such as `my_layers` or `my_package.layers`; from the user, never from a file.
-
-    Raises:
-        InputError: a name is not a module's name, or the module cannot be found or imported.
+    The names come from the user, never from a file. The current folder is searched last and only meanwhile, so that a
+    file there cannot replace a library. Classes that a module does not register are known to Keras by their names from
+    now on.
     """
     here = str(Path.cwd())
     for name in names:

@@ -22,5 +22,4 @@ _PUBLIC = {
     "to_pillow": "toolkit.imaging.encoding",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

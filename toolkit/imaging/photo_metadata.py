@@ -29,12 +29,9 @@ _CREATED = slice(24, 36)
 
 @dataclass(frozen=True)
 class PhotoMetadata:
-    """The metadata that is kept from a photo.
+    """The metadata that is kept from a photo: an EXIF block, and whether there is an ICC profile.
 
-    Attributes:
-        exif: an EXIF block; empty for none.
-        has_profile: the photo has an ICC profile. Its colors are converted to sRGB on reading, so the painting gets
-            the sRGB profile.
+    The photo's colors are converted to sRGB on reading, so the painting gets the sRGB profile.
     """
 
     exif: bytes = b""

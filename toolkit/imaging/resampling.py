@@ -30,14 +30,7 @@ Box = tuple[float, float, float, float]
 def resampled(
     channels: Iterable[Image.Image], size: tuple[int, int], white: float = 1.0, box: Box | None = None
 ) -> Picture:
-    """Resamples channels with an antialiasing Lanczos filter, in float precision.
-
-    Args:
-        channels: images of mode F, with samples from 0 to `white`.
-        size: width and height of the result.
-        white: the largest sample.
-        box: the part to use; by default all of it.
-    """
+    """Resamples a part of channels, mode F and from 0 to `white`, to a width and height by an antialiasing Lanczos."""
     resized = [np.asarray(channel.resize(size, Image.Resampling.LANCZOS, box)) for channel in channels]
     return np.clip(np.stack(resized, axis=-1) / np.float32(white), 0.0, 1.0)
 

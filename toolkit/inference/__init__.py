@@ -14,5 +14,4 @@ _PUBLIC = {
     "open_model": "toolkit.inference.model_loader",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

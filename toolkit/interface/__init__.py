@@ -15,5 +15,4 @@ _PUBLIC = {
     "interpolate": "toolkit.interface.bottleneck",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

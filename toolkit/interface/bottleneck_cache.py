@@ -9,12 +9,9 @@ import numpy as np
 
 
 class BottleneckCache:
-    """A least-recently-used cache of bottlenecks, keyed by the content of the style pictures.
+    """A least-recently-used cache of `size` bottlenecks, or of none, keyed by the content of the style pictures.
 
     Threads may share a cache. While a thread reads a new style, other threads wait, so that no style is read twice.
-
-    Args:
-        size: number of bottlenecks; 0 disables the cache.
     """
 
     def __init__(self, size: int) -> None:

@@ -19,5 +19,4 @@ _PUBLIC = {
     "total_variation": "toolkit.optimization.losses",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

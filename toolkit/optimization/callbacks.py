@@ -73,12 +73,7 @@ class Saving(keras.callbacks.Callback):
 
 
 class NumberedPictures(keras.callbacks.Callback):
-    """Saves the picture every `every` steps, numbered by the step.
-
-    Args:
-        path: `painting.png` gives `painting-00100.png` after a hundred steps.
-        every: steps, at least 1.
-    """
+    """Saves the picture every `every` steps, numbered by the step: `painting-00100.png` for `painting.png`."""
 
     def __init__(self, path: Path, every: int) -> None:
         super().__init__()
@@ -127,12 +122,7 @@ class PictureLog(keras.callbacks.Callback):
 
 
 def tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
-    """Makes callbacks for `fit` that log losses and pictures for TensorBoard.
-
-    Raises:
-        InputError: the folder cannot be created or written.
-        MissingExtraError: TensorBoard is not installed.
-    """
+    """Makes callbacks for `fit` that log losses and pictures for TensorBoard; refuses an unusable folder."""
     if importlib.util.find_spec("tensorboard") is None:
         raise MissingExtraError("--tensorboard takes TensorBoard: pip install tensorboard")
     try:

@@ -277,11 +277,7 @@ class LBFGS(keras.optimizers.Optimizer):
         return tf.nest.map_structure(lambda variable: tf.convert_to_tensor(variable.value), self._state)
 
     def restore_best(self, loss: Any, picture: Any) -> Any:
-        """Moves the picture [1, H, W, 3] back to the best known point if `loss`, at the picture, is worse.
-
-        Returns:
-            The loss at the resulting picture.
-        """
+        """Moves the picture [1, H, W, 3] back to the best known point if its loss is smaller; returns that loss."""
         if self.built and int(self.iterations) and not float(loss) <= float(self._state.accepted_loss):
             picture.assign(self._state.accepted)
             return float(self._state.accepted_loss)

@@ -30,7 +30,8 @@ class Problem:
 
     def __init__(self, content: Any, style: Any, style_weights: Sequence[float] | None = None) -> None:
         self.content = _picture("the content", content)
-        styles = list(style) if _is_several(style) else [style]
+        is_several = isinstance(style, list | tuple) or (np.ndim(style) == 4 and len(style) > 1)
+        styles = list(style) if is_several else [style]
         self.styles = [_picture("the style", picture) for picture in styles]
         self.style_shares = _style_shares(style_weights, len(styles))
 
@@ -68,10 +69,6 @@ def _style_shares(weights: Sequence[float] | None, styles: int) -> list[float]:
         if not (math.isfinite(weight) and weight > 0):
             raise InputError(f"a style weight is {weight}: give a number above 0")
     return [weight / math.fsum(weights) for weight in weights]
-
-
-def _is_several(style: Any) -> bool:
-    return isinstance(style, list | tuple) or (np.ndim(style) == 4 and len(style) > 1)
 
 
 def _picture(name: str, picture: Any) -> Picture:

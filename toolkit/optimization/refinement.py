@@ -15,25 +15,14 @@ from toolkit.process import memory
 
 @dataclass(frozen=True)
 class Refined:
-    """A refined picture.
-
-    Attributes:
-        picture: [H, W, 3] float32 in [0, 1].
-        stopped_after: steps taken before Ctrl-C stopped them; None if it did not.
-    """
+    """A picture [H, W, 3] float32 in [0, 1], and the number of steps before Ctrl-C stopped them, or None."""
 
     picture: Picture
     stopped_after: int | None = None
 
 
 class Refiner:
-    """Brings stylized pictures closer to their style by optimization (Gatys et al. 2015), with default settings.
-
-    Args:
-        steps: steps per picture, at least 1.
-        preserve_color: keep the content's colors.
-        callbacks: Keras callbacks for each picture's steps.
-    """
+    """Brings pictures closer to their style by `steps` of optimization (Gatys et al. 2015) with default settings."""
 
     def __init__(
         self, steps: int, preserve_color: bool = False, callbacks: Sequence[keras.callbacks.Callback] = ()

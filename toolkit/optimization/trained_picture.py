@@ -74,11 +74,7 @@ class TrainedPicture(keras.Model):
 
     @property
     def image(self) -> Picture:
-        """The current picture, float32 RGB in [0, 1], shape [H, W, 3].
-
-        Raises:
-            InputError: there is no picture yet.
-        """
+        """The current picture, float32 RGB in [0, 1], shape [H, W, 3]; an InputError if there is none yet."""
         self._check_prepared()
         picture = np.asarray(self.picture)
         if self.ema_decay and self.steps_taken:
@@ -111,7 +107,9 @@ class TrainedPicture(keras.Model):
                 self.optimizer = type(self.optimizer).from_config(self.optimizer.get_config())
         self.optimizer.build([self.picture])
         self._seen = FastFeatures(self.features, *content.shape[:2]) if self.winograd else self.features
-        self._targets = self._targets_of(self._gray(content), [self._gray(style) for style in styles])
+        grams = [self.objective.grams(self.features(tf.constant(self._gray(style)[None]))) for style in styles]
+        contents = self.objective.contents(self.features(tf.constant(self._gray(content)[None])))
+        self._targets = contents, list(zip(self._problem.style_shares, grams, strict=True))
         # The step is traced again: the targets and the picture's size are constants in it.
         self.train_function = None
 
@@ -125,34 +123,14 @@ class TrainedPicture(keras.Model):
         # Gatys et al. 2016 (arXiv 1606.05897) transfer only the luminance to keep colors.
         return np.repeat(images.luminance(picture), 3, axis=-1) if self.preserve_color else picture
 
-    def _targets_of(self, content: Picture, styles: list[Picture]) -> Any:
-        """Returns the objective's targets: the content's, and the styles' with their shares."""
-        grams = [self.objective.grams(self.features(tf.constant(style[None]))) for style in styles]
-        contents = self.objective.contents(self.features(tf.constant(content[None])))
-        return contents, list(zip(self._problem.style_shares, grams, strict=True))
-
     def call(self, inputs: Any) -> Any:
-        """Returns the losses of a picture.
-
-        Args:
-            inputs: [1, H, W, 3], the size of the run's picture.
-
-        Returns:
-            Weighted scalars by the names of `LOSSES`; `loss` is their sum.
-        """
+        """Returns the losses of a picture [1, H, W, 3] of the run's size, weighted scalars by the names of `LOSSES`."""
         self._check_prepared()
         return self.objective(inputs, self._seen(inputs), *self._targets)
 
     @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and the search takes seconds
     def train_step(self, data: Any = None) -> dict[str, Any]:
-        """Takes one step.
-
-        Args:
-            data: unused: `prepare` or `fit` set the pictures.
-
-        Returns:
-            The losses before the step, scalars by the names of `LOSSES`.
-        """
+        """Takes one step; returns the losses before it, scalars by the names of `LOSSES`. `data` is unused."""
         self._check_prepared()
         point = tf.convert_to_tensor(self.picture.value)
         losses, gradient = self.objective.gradient(point, self._seen, *self._targets)

@@ -13,18 +13,7 @@ OPTIMIZERS = ("lbfgs", "adam")
 
 
 def shares(kind: str, layers: Sequence[str] | Mapping[str, float]) -> dict[str, float]:
-    """Checks the weights of layers, and makes them sum to 1.
-
-    Args:
-        kind: what a complaint calls them.
-        layers: names, or weights above 0 by name.
-
-    Returns:
-        Shares by name.
-
-    Raises:
-        InputError: there is no layer of a name, or a weight is out of range.
-    """
+    """Checks the weights of layers, names or weights above 0 by name, and makes them sum to 1."""
     weights = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers, 1.0)
     check_layers(list(weights))
     for name, weight in weights.items():
@@ -35,46 +24,21 @@ def shares(kind: str, layers: Sequence[str] | Mapping[str, float]) -> dict[str, 
 
 
 def check_at_least_zero(**weights: float) -> None:
-    """Checks the weights of losses.
-
-    Args:
-        weights: by the names of their options.
-
-    Raises:
-        InputError: one is below 0 or no finite number.
-    """
+    """Refuses weights of losses, by the names of their options, that are below 0 or no finite number."""
     for name, value in weights.items():
         if not (math.isfinite(value) and value >= 0):
             raise InputError(f"{name} is {value}: give a number of at least 0")
 
 
 def check_at_least_one(**counts: int) -> None:
-    """Checks counts of steps and epochs.
-
-    Args:
-        counts: by the names of their options.
-
-    Raises:
-        InputError: one is below 1.
-    """
+    """Refuses counts of steps and epochs, by the names of their options, that are below 1."""
     for name, value in counts.items():
         if value < 1:
             raise InputError(f"{name} is {value}: give at least 1")
 
 
 def named_optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
-    """Makes an optimizer.
-
-    Args:
-        name: one of `OPTIMIZERS`.
-        learning_rate: in (0, 1].
-
-    Returns:
-        The optimizer.
-
-    Raises:
-        InputError: there is none of the name, or the rate is out of range.
-    """
+    """Makes one of `OPTIMIZERS` with a learning rate in (0, 1]; refuses other names and rates."""
     if not 0 < learning_rate <= 1:  # NaN fails this too
         raise InputError(f"the learning rate is {learning_rate}: give a number above 0, up to 1")
     if name == "lbfgs":
@@ -86,15 +50,9 @@ def named_optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimiz
 
 
 def capped(what: str, count: int, setting: str) -> int:
-    """Takes a cap of Keras's settings for debugging, lest steps be waited for that Keras does not take.
+    """Returns a count, or the cap of a setting of `keras.config` where that is lower, which a warning names.
 
-    Args:
-        what: is counted.
-        count: as it was asked for.
-        setting: of `keras.config`.
-
-    Returns:
-        The count, or the cap where that is lower, which a warning names.
+    Keras has such settings for debugging, and does not take more steps; nobody should wait for them.
     """
     cap = getattr(keras.config, setting, lambda: None)()
     if not cap or count <= cap:

@@ -29,11 +29,7 @@ def watch() -> None:
 
 
 def end(code: int) -> NoReturn:
-    """Ends the process at once and without a report, whatever its threads do.
-
-    Args:
-        code: the exit code.
-    """
+    """Ends the process at once with an exit code and without a report, whatever its threads do."""
     for ends in tuple(_watchers):
         with contextlib.suppress(OSError):
             os.write(ends, b".")
@@ -42,12 +38,7 @@ def end(code: int) -> NoReturn:
 
 @contextlib.contextmanager
 def watched(said: int, stderr: int) -> Iterator[None]:
-    """Prints the last library output if the process ends within the block.
-
-    Args:
-        said: descriptor of the file with the library output.
-        stderr: descriptor of the real standard error.
-    """
+    """Prints the end of library output, from one descriptor to another, if the process ends within the block."""
     if not _watched or not sys.executable:
         yield
         return

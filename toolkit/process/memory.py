@@ -27,11 +27,7 @@ FIXED_BYTES = 1_600_000_000
 
 @dataclass(frozen=True)
 class Need:
-    """An estimate of memory, in bytes.
-
-    Attributes:
-        parts: bytes by purpose, needed at the same time.
-    """
+    """An estimate of memory: bytes by purpose, needed at the same time."""
 
     parts: Mapping[str, int]
 
@@ -48,12 +44,7 @@ class Need:
 
 @dataclass(frozen=True)
 class PixelCost:
-    """The peak memory of painting, in bytes per pixel.
-
-    Attributes:
-        content: per pixel of the content picture.
-        style: per pixel of the style picture, as passed to the predictor.
-    """
+    """The peak memory of painting, in bytes per pixel of the content and of the style that the predictor gets."""
 
     content: int
     style: int
@@ -116,12 +107,7 @@ def enlarging(height: int, width: int) -> Need:
 
 
 def exporting(sides: Sequence[int], calibrated_sides: Sequence[int]) -> Need:
-    """Estimates the memory of a stylizer's export, in addition to what is loaded already.
-
-    Args:
-        sides: sides of the content pictures for measurements, in pixels; at least one.
-        calibrated_sides: sides of the content pictures for calibration.
-    """
+    """Estimates what an export needs in addition, from the sides in pixels to measure on and to calibrate on."""
     largest, calibrated = max(sides), max(calibrated_sides, default=0)
     peak = max(largest**2 * EXPORTED_PIXEL, calibrated**2 * CALIBRATED_PIXEL)
     work = "calibration" if calibrated == largest else "conversion"

@@ -40,11 +40,7 @@ class Ending:
 
 
 def behind(error: BaseException) -> int | None:
-    """Returns the exit code of the signal behind an error, because libraries convert the exceptions of signals.
-
-    Returns:
-        130 after Ctrl-C, the code of `Terminated` after another signal; None if no signal is behind the error.
-    """
+    """Returns the exit code of the signal behind an error, or None: libraries convert the exceptions of signals."""
     cause: BaseException | None = error
     seen: set[int] = set()
     while cause is not None and id(cause) not in seen:

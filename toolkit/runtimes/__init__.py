@@ -20,5 +20,4 @@ _PUBLIC = {
     "read_tflite": "toolkit.runtimes.tflite_file",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

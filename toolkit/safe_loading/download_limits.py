@@ -42,11 +42,7 @@ class Transfer:
 
 
 def redact_url(url: str) -> str:
-    """Returns an address without the parts that may hold secrets: user, password, query and fragment.
-
-    Raises:
-        ValueError: it is not an address.
-    """
+    """Returns an address without its secrets: user, password, query, fragment; raises a ValueError for no address."""
     parts = urllib.parse.urlsplit(url)
     _ = parts.port  # is parsed only on access
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

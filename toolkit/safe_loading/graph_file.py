@@ -26,12 +26,7 @@ _MOST_BYTES = {_DEBUG_FILE: MAX_BYTES, "fingerprint.pb": 1 << 16, "tfhub_module.
 
 
 def files(folder: Path, max_bytes: int = DownloadLimits.max_bytes) -> list[Path]:
-    """Lists the files of a SavedModel, sorted.
-
-    Raises:
-        InputError: there are more files than a SavedModel has, or larger ones; or an entry is neither file nor folder,
-            or is a link to a folder.
-    """
+    """Lists the files of a SavedModel, sorted; refuses too many or too large ones, links to folders, and pipes."""
     found, total = [], 0
     for root, folders, names in os.walk(folder):
         folders.sort()

@@ -35,14 +35,7 @@ _FIRST_REFERENCE = 100
 
 @dataclass(frozen=True)
 class _Rule:
-    """The operations that may run in a part of a graph.
-
-    Attributes:
-        operations: their names.
-        reading: further operations, which may read files.
-        origins: tensors that may name those files.
-        when: when this part runs, for error messages.
-    """
+    """The operations that may run in a part of a graph, those that may read files that `origins` name, and when."""
 
     operations: frozenset[str]
     reading: frozenset[str] = frozenset()
@@ -56,13 +49,7 @@ _FROM_ASSETS = frozenset(READING) - {"RestoreV2"}
 
 
 def check_graph(folder: Path, meta_graph: Any) -> None:
-    """Checks a graph of a SavedModel against the rules.
-
-    Raises:
-        InputError: it breaks a rule.
-        RecursionError: its functions call each other too deeply.
-        DecodeError: an encoded part is damaged.
-    """
+    """Refuses a graph that breaks the rules; raises a RecursionError for deep calls, a DecodeError for damage."""
     _Graph(folder, meta_graph).check()
 
 

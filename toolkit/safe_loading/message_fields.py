@@ -42,7 +42,10 @@ def count(data: bytes, kind: Any, most: int, packed_weight: float = 1.0) -> floa
     while parts:
         start, end, message = parts.pop()
         if message.full_name not in known:
-            known[message.full_name] = {field.number: _kind(field) for field in message.fields}
+            # The nested message type, if any, and whether the field is packed with a number per byte.
+            known[message.full_name] = {
+                field.number: (field.message_type, field.type not in _NOT_PACKED) for field in message.fields
+            }
         fields = known[message.full_name]
         for number, first, last in _encoded(data, start, end):
             inner, packed = fields.get(number, (None, False))
@@ -52,11 +55,6 @@ def count(data: bytes, kind: Any, most: int, packed_weight: float = 1.0) -> floa
             if found > most:
                 return found
     return found
-
-
-def _kind(field: Any) -> tuple[Any, bool]:
-    """The nested message type of a field, or None; and whether it is packed with a number per byte."""
-    return field.message_type, field.type not in _NOT_PACKED
 
 
 def _encoded(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:

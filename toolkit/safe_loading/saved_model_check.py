@@ -52,11 +52,7 @@ def load(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
 
 
 def in_time(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
-    """Loads a SavedModel without the check, but with the deadline.
-
-    Raises:
-        WorkError: loading took too long.
-    """
+    """Loads a SavedModel without the check; raises a WorkError at the deadline."""
     try:
         return within(LOAD_SECONDS, loader)
     except TimeoutError as error:
@@ -64,11 +60,7 @@ def in_time(folder: Path, loader: Callable[[], Loaded]) -> Loaded:
 
 
 def check(folder: Path) -> None:
-    """Checks a SavedModel against the rules, without loading it.
-
-    Raises:
-        InputError: it is not a SavedModel, or breaks a rule.
-    """
+    """Refuses what is not a SavedModel, or breaks a rule, without loading it."""
     from google.protobuf.message import DecodeError
 
     if not folder.is_dir():

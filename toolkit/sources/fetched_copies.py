@@ -49,7 +49,8 @@ def save_copy(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
         size = _copy(resolved.path, copied)
         if lacking := missing(copied, size):
             raise WorkError(f"{folder}: not kept: {resolved.path} lost {lacking} while it was copied; fetch it again")
-        record = {"sha256": graph_file.digest(copied), "bytes": size, "fetched": _now()}
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        record = {"sha256": graph_file.digest(copied), "bytes": size, "fetched": now}
         if resolved.url is not None:
             record |= {"handle": resolved.handle, "url": resolved.url}
         # The record is first: a record without its folder is harmless, a folder without its record has unknown origin.
@@ -64,10 +65,6 @@ def save_copy(resolved: hub.Resolved, folder: Path) -> dict[str, Any]:
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return record
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
 def _copy(source: Path, target: Path) -> int:

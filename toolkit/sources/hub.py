@@ -23,13 +23,7 @@ _MAX_URL_BYTES = 1 << 12
 
 @dataclass(frozen=True)
 class Resolved:
-    """A resolved handle.
-
-    Attributes:
-        path: the SavedModel's folder.
-        handle: the requested handle, without a password or a token.
-        url: the archive's address after all redirections; None if none was requested.
-    """
+    """A SavedModel's folder, its handle without secrets, and the address after all redirections, if any was asked."""
 
     path: Path
     handle: str

@@ -122,11 +122,7 @@ def _folder(path: Path) -> ModelSource:
 
 
 def read_record(path: Path) -> dict[str, str]:
-    """Reads the record of `styleport fetch`: `sha256`, and `handle` and `url` for a model from an address.
-
-    Raises:
-        InputError: it is not such a record.
-    """
+    """Reads the record of `styleport fetch`: `sha256`, and `handle` and `url` for a model from an address."""
     with as_input_error(f"{path}: not a record of `styleport fetch`", "remove it"):
         record: Any = strict_json.parse(read_bounded(path, _MAX_RECORD_BYTES, "a record of `styleport fetch`"))
     kept = (

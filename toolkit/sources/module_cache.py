@@ -63,19 +63,10 @@ def write_record(unpacked: Path, folder: Path) -> None:
 
 
 def discard_changed(folder: Path, max_bytes: int) -> str | None:
-    """Removes a module that has changed since it was unpacked, so that it is fetched again.
+    """Removes a module that has changed since it was unpacked, to be fetched again; returns what was wrong, or None.
 
-    A module without a record, as TensorFlow Hub itself leaves it, is accepted and gets a record.
-
-    Args:
-        folder: the module's folder, which may be missing.
-        max_bytes: larger graphs are not parsed.
-
-    Returns:
-        What was wrong, as in "lacked a file"; None if nothing was, or the folder is missing.
-
-    Raises:
-        InputError: another user created it.
+    A module without a record, as TensorFlow Hub itself leaves it, is accepted and gets a record. Graphs of more than
+    `max_bytes` are not parsed. Refuses a module of another user.
     """
     if not folder.is_dir() or not any(folder.iterdir()):
         return None

@@ -21,10 +21,7 @@ _STAGED_PREFIX = ".styleport-"
 def absolute(path: str) -> str:
     """Makes a local path independent of the working directory, which other machines do not share.
 
-    An address, such as `gs://bucket/photos`, stays as it is.
-
-    Raises:
-        InputError: no installed file system supports the address.
+    An address, such as `gs://bucket/photos`, stays as it is; refuses one for which no file system is installed.
     """
     if "://" not in path:
         return os.path.abspath(path)  # noqa: PTH100 Path would resolve nothing more and cannot hold patterns
@@ -58,11 +55,6 @@ def variants(pattern: str) -> list[str]:
     return list(dict.fromkeys([pattern, pattern.replace("**/", "")]))
 
 
-def exists(path: str) -> bool:
-    """Returns whether there is a file of this path."""
-    return FileSystems.exists(path)
-
-
 @contextlib.contextmanager
 def reading(path: str) -> Iterator[BinaryIO]:
     """Opens a file without decompression, for seeking; refuses a missing or unreadable file."""
@@ -78,17 +70,10 @@ def reading(path: str) -> Iterator[BinaryIO]:
 
 
 def write_atomically(data: bytes, path: str, folder: str) -> None:
-    """Writes a file atomically, under another name and with a rename.
+    """Writes a file atomically, replacing an existing one, under another name in `folder` and with a rename.
 
-    In object stores, where a rename is a copy, the copy appears atomically.
-
-    Args:
-        data: contents of the file.
-        path: path of the file, which replaces an existing one.
-        folder: folder of the temporary name, on the same file system; `remove_staged` clears it.
-
-    Raises:
-        WorkError: it cannot be written.
+    In object stores, where a rename is a copy, the copy appears atomically. The folder is on the same file system;
+    `remove_staged` clears it.
     """
     staged = FileSystems.join(folder, f"{_STAGED_PREFIX}{secrets.token_hex(8)}.tmp")
     try:
@@ -97,7 +82,8 @@ def write_atomically(data: bytes, path: str, folder: str) -> None:
             if isinstance(stream, io.BufferedWriter):  # a local file
                 stream.flush()
                 os.fsync(stream.fileno())
-        _make_parent(path)
+        with contextlib.suppress(BeamIOError, OSError):  # exists already, or another worker has just created it
+            FileSystems.mkdirs(FileSystems.split(path)[0])
         FileSystems.rename([staged], [path])
     except (BeamIOError, OSError) as error:
         with contextlib.suppress(BeamIOError, OSError):
@@ -105,12 +91,6 @@ def write_atomically(data: bytes, path: str, folder: str) -> None:
         raise WorkError(
             f"cannot write {path}: {reason(error)}; fix this and run again: results so far are kept"
         ) from error
-
-
-def _make_parent(path: str) -> None:
-    parent = FileSystems.split(path)[0]
-    with contextlib.suppress(BeamIOError, OSError):  # exists already, or another worker has just created it
-        FileSystems.mkdirs(parent)
 
 
 def remove(path: str) -> None:

@@ -149,11 +149,7 @@ class WriteSummary(beam.DoFn):
 
 
 def write(output: str, tally: Tally, skipped: int) -> Summary:
-    """Writes the results of a run; `_failed.jsonl` only if something failed.
-
-    Raises:
-        WorkError: a file cannot be written.
-    """
+    """Writes the results of a run; `_failed.jsonl` only if something failed."""
     lines = [json.dumps(line, ensure_ascii=False) + "\n" for line in _failures(tally.failures)]
     failed = FileSystems.join(output, FAILED_FILE)
     if lines:

@@ -35,11 +35,8 @@ class Picture:
 class Plan:
     """A batch, planned once, so that repeated work of an engine has the same result.
 
-    Attributes:
-        output: the folder of the results.
-        styles: the path of each style's picture by its name.
-        pictures: those with missing results.
-        skipped: number of existing results.
+    It has the path of each style's picture by its name, the pictures with missing results, and the number of existing
+    results.
     """
 
     output: str

@@ -72,18 +72,9 @@ class Settings:
 
 
 def create_pipeline(settings: Settings, examples: Any = None, **options: Any) -> pipelines.Pipeline:
-    """Builds the pipeline.
+    """Builds the pipeline, for any orchestrator of TFX, with options of `tfx.orchestration.pipeline.Pipeline`.
 
-    Args:
-        settings: the settings.
-        examples: an ExampleGen component with pairs for measurements, instead of the samples or a folder.
-        options: options of `tfx.orchestration.pipeline.Pipeline`, such as `metadata_connection_config`.
-
-    Returns:
-        The pipeline, for any orchestrator of TFX.
-
-    Raises:
-        InputError: a setting is out of range, or a local source or folder is not there.
+    `examples` is an ExampleGen component with pairs for measurements, instead of the samples or a folder.
     """
     exporting = exporting_components(settings)
     _, exporter, warmer = exporting
@@ -138,11 +129,7 @@ def exporting_components(settings: Settings) -> tuple[Any, Any, Any]:
 
 
 def pushing_components(settings: Settings, model: Any, bundle: Any, examples: Any = None) -> tuple[Any, Any]:
-    """Creates ParityEvaluator and Pusher, given the channels of a model and its bundle.
-
-    Raises:
-        InputError: a gate is wider than the project's own, or the pictures are not there.
-    """
+    """Creates ParityEvaluator and Pusher, given the channels of a model and its bundle; refuses wider gates."""
     evaluator = ParityEvaluator(
         model=model, bundle=bundle, gates=narrowed_gates(settings.gates), **_measured_on(settings, examples)
     )
@@ -209,15 +196,9 @@ def run_locally(settings: Settings) -> runs.Run:
 
 
 def compile_for_kubeflow(settings: Settings, file: Path, image: str) -> None:
-    """Writes the pipeline for Kubeflow Pipelines.
+    """Writes the pipeline for Kubeflow Pipelines as YAML, with addresses that the cluster can write to.
 
-    Args:
-        settings: the settings, with root and base path as addresses that the cluster can write to.
-        file: the YAML to write.
-        image: a container that has styleport with its extra `tfx`.
-
-    Raises:
-        InputError: a setting is out of range, or the file cannot be written.
+    The image is a container that has styleport with its extra `tfx`.
     """
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
 

@@ -36,11 +36,7 @@ def check(version: Path) -> str | None:
 
 
 def answer(version: Path) -> None:
-    """Loads a version, runs its warmup requests, and paints a picture from bytes.
-
-    Raises:
-        WorkError: it cannot be loaded, or its answer is not a picture of the content's size.
-    """
+    """Loads a version, runs its warmup requests, and paints a picture from bytes, of the content's size."""
     from serving.server.models.loader import Servable, warm_up
     from serving.server.options import Limits, LoadOptions
     from serving.server.status import ServingError

@@ -45,13 +45,7 @@ class _Batch:
 
 
 class BatchScheduler:
-    """Runs requests in batches.
-
-    Args:
-        options: the batching parameters.
-        by_shape: keep requests of different shapes in separate queues, so that they are never joined.
-        metrics: counts the batches.
-    """
+    """Runs requests in batches; with `by_shape`, requests of different shapes are never joined."""
 
     def __init__(self, options: BatchOptions, by_shape: bool, metrics: Metrics) -> None:
         self._options, self._by_shape, self._metrics = options, by_shape, metrics

@@ -16,15 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PredictJob(Generic[T]):
-    """A request with everything needed to answer it.
-
-    Attributes:
-        model: name of the model.
-        servable: the loaded model.
-        read: reads the request's tensors; called in a thread.
-        write: creates the answer; called in a thread.
-        deadline: time of time.perf_counter, or None.
-    """
+    """A request on a loaded model, to be read and written in a thread, with a deadline of time.perf_counter or None."""
 
     model: str
     servable: Servable

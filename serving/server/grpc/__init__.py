@@ -10,5 +10,4 @@ _PUBLIC = {
     "PredictionService": "serving.server.grpc.service",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

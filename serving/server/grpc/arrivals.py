@@ -15,26 +15,14 @@ _MOMENT = 0.5
 
 
 class Arrivals:
-    """Reads the single message of each call.
-
-    Args:
-        seconds: time limit of its arrival.
-    """
+    """Reads the single message of each call, which must arrive within some seconds."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._awaited = 0
 
     async def read(self, context: Any) -> bytes:
-        """Reads a message.
-
-        Args:
-            context: context of the call.
-
-        Raises:
-            ServingError: DEADLINE_EXCEEDED, it is late; RESOURCE_EXHAUSTED, it and too many others are slow; INTERNAL,
-                there is no message.
-        """
+        """Reads the message of a call; raises a ServingError if it is late, missing, or slow like too many others."""
         reading = asyncio.ensure_future(context.read())
         self._awaited += 1
         try:

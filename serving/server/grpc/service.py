@@ -132,12 +132,7 @@ def unimplemented(method: str) -> ServingError:
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    """GetModelStatus and HandleReloadConfigRequest.
-
-    Args:
-        manager: manages the models.
-        allow_reload: any client may replace the configuration.
-    """
+    """GetModelStatus and, if any client may replace the configuration, HandleReloadConfigRequest."""
 
     def __init__(self, manager: ModelManager, allow_reload: bool) -> None:
         self._manager, self._allow_reload = manager, allow_reload
@@ -169,10 +164,6 @@ class SafeHandlers(grpc.aio.ServerInterceptor):
 
     Methods answer with their message, or with its bytes. gRPC reads a method's single message without a deadline unless
     the client sets it; here it is read as a stream of one message, which the client must send in time.
-
-    Args:
-        limits: limits of requests.
-        held: bytes that all requests hold together.
     """
 
     def __init__(self, limits: Limits, held: HeldBytes) -> None:

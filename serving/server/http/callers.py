@@ -21,10 +21,8 @@ _HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[^\[\]:/@\s]+)(?::[0-9]{0,5})?", re.IGNOR
 class Callers:
     """Checks requests by the headers `Host` and `Origin`.
 
-    Args:
-        bound: the address that the server listens on.
-        allowed: further names that clients may call the server by; `*` for any.
-        any_origin: web pages of any origin may call.
+    Clients may call the server by the address it is bound to and by `allowed` names, of which `*` is any; with
+    `any_origin`, web pages of any origin may call.
     """
 
     def __init__(self, bound: str, allowed: Collection[str] = (), any_origin: bool = False) -> None:

@@ -21,12 +21,10 @@ class _RefusedError(Exception):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with timeouts and limits.
+    """uvicorn's protocol with timeouts, in seconds, and a limit of open connections.
 
-    Attributes:
-        receive_timeout: seconds for a client to send the next head, and to take the next piece of an answer.
-        max_connections: maximum number of open connections; a further one closes the one that waits longest for its
-            client.
+    A client must send the next head in time, and take the next piece of an answer. A further connection closes the one
+    that waits longest for its client.
     """
 
     receive_timeout = 30.0
@@ -171,15 +169,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def bounded_protocol(seconds: float, connections: int) -> type[BoundedProtocol]:
-    """Creates the protocol class of a server.
-
-    Args:
-        seconds: time for a client to send the next head, and to accept the next part of an answer.
-        connections: maximum number of open connections.
-
-    Returns:
-        A class for `uvicorn.Config(http=...)`.
-    """
+    """Creates a `BoundedProtocol` with these limits, for `uvicorn.Config(http=...)`."""
 
     class Protocol(BoundedProtocol):
         receive_timeout, max_connections = seconds, connections

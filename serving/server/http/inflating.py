@@ -22,10 +22,6 @@ def inflate(body: bytes | bytearray, limit: int, deadline: float | None = None) 
     """Decompresses a gzip body, and stops as soon as it exceeds the size limit or the deadline.
 
     It may have several members. `deadline` is a time of time.perf_counter, or None.
-
-    Raises:
-        TooLargeError: there are more bytes than `limit`.
-        ServingError: the data is not gzip, ends too early, has too many members, or the deadline has passed.
     """
     output, place, members = bytearray(), 0, 0
     with memoryview(body) as data:

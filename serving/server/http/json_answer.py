@@ -66,11 +66,7 @@ def _leaves(name: str, array: np.ndarray) -> list[str]:
         return _decimals(array.ravel(), values)
     if kind.kind == "b" or (kind.kind in "iu" and kind != np.uint16):
         return [json.dumps(value) for value in values]
-    raise invalid(f"Failed to write JSON value for tensor type: {_short(kind)}")
-
-
-def _short(kind: np.dtype) -> str:
-    return {"float16": "half", "complex64": "complex64"}.get(kind.name, kind.name)
+    raise invalid(f"Failed to write JSON value for tensor type: {'half' if kind == np.float16 else kind.name}")
 
 
 def _decimals(array: np.ndarray, values: list[float]) -> list[str]:

@@ -23,14 +23,8 @@ def parse(body: bytes | bytearray, max_values: int) -> dict[str, Any]:
     """Parses a body whose top level is an object, with the rules of rapidjson (util/json_tensor.cc).
 
     `NaN`, `Infinity` and `-Infinity` are numbers, and numbers beyond a double are refused. A byte-order mark is
-    skipped, a null character ends the text, and of equal keys the first counts.
-
-    Args:
-        body: JSON.
-        max_values: maximum number of values, each of which takes memory.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT, it is not JSON or not an object, too deep, or has too many values.
+    skipped, a null character ends the text, and of equal keys the first counts. More than `max_values` are refused,
+    because each takes memory.
     """
     # Each value except the first follows one of these, or starts brackets.
     if sum(map(body.count, (b",", b"[", b"{", b":"))) > max_values:

@@ -55,11 +55,7 @@ class InputColumn:
         self._values: list[Any] = []
 
     def add(self, value: Any) -> None:
-        """Adds one instance, or the whole tensor.
-
-        Raises:
-            ServingError: it is not a tensor of this type, or differs from the previous shapes.
-        """
+        """Adds one instance, or the whole tensor; refuses other types, and shapes that differ from the previous."""
         shape = _dense_shape(value)
         if self._shape is None:
             self._shape = shape

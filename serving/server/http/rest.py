@@ -102,9 +102,9 @@ class RestApi:
         match = _match(request.method, path)
         # GETs have no method in their path, and probes are GETs.
         model, api = (_decoded(match["model"]), match.groupdict().get("method", "")) if match else ("", "")
-        code = "OK"
+        seconds, code = self._limits.rest_timeout_seconds, "OK"
         try:
-            response = await self._answer(request, path, match, self._deadline(started))
+            response = await self._answer(request, path, match, None if seconds is None else started + seconds)
         except (ClientDisconnect, asyncio.CancelledError):
             code, response = "CANCELLED", Response(status_code=HTTP_STATUS["CANCELLED"])
         except Exception as error:
@@ -116,10 +116,6 @@ class RestApi:
             response.headers.update(_CORS)
         self._metrics.request(model, code, time.perf_counter() - started, api, "REST")
         return response
-
-    def _deadline(self, started: float) -> float | None:
-        seconds = self._limits.rest_timeout_seconds
-        return None if seconds is None else started + seconds
 
     async def _answer(
         self, request: Request, path: str, match: "re.Match[str] | None", deadline: float | None
@@ -135,7 +131,9 @@ class RestApi:
         spec = _spec(match)
         if request.method == "GET":
             # Another spelling of `metadata` is accepted and ignored.
-            return _json(self._metadata(spec) if match["metadata"] == "metadata" else self._status(spec))
+            if match["metadata"] == "metadata":
+                return _json(self._metadata(spec))
+            return _json(_message_text(model_status(self._manager, spec)))
         if match["method"] in ("classify", "regress"):
             raise unimplemented(match["method"].capitalize())
         if match["method"] != "predict":
@@ -153,7 +151,11 @@ class RestApi:
             return read_predict(content, servable, self._limits)
 
         timeout = None if deadline is None else max(0.0, deadline - time.perf_counter())
-        return await self._predictor.predict(spec, read, _predictions, timeout, "REST")
+
+        def write(version: ServedVersion, call: Call, outputs: Arrays) -> str:
+            return write_predict(outputs, call.row)
+
+        return await self._predictor.predict(spec, read, write, timeout, "REST")
 
     async def _body(self, request: Request, share: Share, deadline: float | None) -> bytearray:
         limit = self._limits.max_rest_body_bytes
@@ -178,9 +180,6 @@ class RestApi:
         except (asyncio.TimeoutError, TimeoutError):
             raise _SlowSenderError(round(seconds, 3)) from None
 
-    def _status(self, spec: Any) -> str:
-        return _message_text(model_status(self._manager, spec))
-
     def _metadata(self, spec: Any) -> str:
         response = model_metadata(self._manager, spec)
         signatures = get_model_metadata_pb2.SignatureDefMap()
@@ -196,10 +195,6 @@ class _SlowSenderError(ServingError):
 
 class _WordlessError(ServingError):
     """A failure for which the real server sends an empty body."""
-
-
-def _predictions(version: ServedVersion, call: Call, outputs: Arrays) -> str:
-    return write_predict(outputs, call.row)
 
 
 def _match(method: str, path: str) -> "re.Match[str] | None":

@@ -22,11 +22,7 @@ class Availability:
                 future.set_result(found)
 
     async def wait(self, names: Collection[str], kind: str) -> None:
-        """Waits until every model has a version that is AVAILABLE or has failed; forever, if it has no version.
-
-        Raises:
-            ServingError: UNKNOWN, the newest such version of a model has failed.
-        """
+        """Waits until each model has an AVAILABLE or a failed version, which raises UNKNOWN; forever if it has none."""
         found = self._reached(names)
         if found is None:
             future: asyncio.Future[list[ServedVersion]] = asyncio.get_running_loop().create_future()

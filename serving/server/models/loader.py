@@ -26,14 +26,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Call:
-    """A checked request, ready to run.
-
-    Attributes:
-        signature: name of the signature.
-        inputs: an array for each input of the signature.
-        outputs: names of the requested outputs.
-        row: the request is JSON in row form (`instances`), and so must be the answer.
-    """
+    """A checked request, ready to run: arrays by input, and the names of its outputs; with `row`, JSON in row form."""
 
     signature: str
     inputs: Arrays
@@ -66,9 +59,6 @@ class Servable:
     `tf.saved_model.load` would work for styleport's models. A session is what the real server runs: it supports models
     without variables and models of TensorFlow 1, stops at a deadline, fetches only the requested outputs, and fails
     with the same codes.
-
-    Raises:
-        ServingError: it is not a SavedModel, or cannot be loaded.
     """
 
     def __init__(self, path: Path, options: LoadOptions) -> None:
@@ -161,15 +151,8 @@ def _load(session: Any, path: Path, tags: Sequence[str]) -> Any:
             raise
         # The graph is loaded. The C++ loader continues without variables, so that a version that was copied
         # in the wrong order is served, and fails request by request.
-        return _meta_graph(path, tags)
-
-
-def _meta_graph(path: Path, tags: Sequence[str]) -> Any:
-    return next(
-        meta_graph
-        for meta_graph in graph_file.read(path).meta_graphs
-        if set(meta_graph.meta_info_def.tags) == set(tags)
-    )
+        graphs = graph_file.read(path).meta_graphs
+        return next(graph for graph in graphs if set(graph.meta_info_def.tags) == set(tags))
 
 
 def _as_array(value: Any) -> np.ndarray:

@@ -37,11 +37,8 @@ class ModelManager:
     async def configure(self, config: Any) -> None:
         """Replaces the configuration in TensorFlow Serving's order: labels are assigned, then models are changed.
 
-        Removed models are unloaded, and new models are waited for.
-
-        Raises:
-            ServingError: INVALID_ARGUMENT or FAILED_PRECONDITION, the configuration or a label in it is refused and
-                nothing changed; UNKNOWN, a new model cannot be loaded.
+        Removed models are unloaded, and new models are waited for, UNKNOWN if one cannot be loaded. If the
+        configuration or a label in it is refused, nothing changes.
         """
         if config.WhichOneof("config") is None:
             raise ServingError(

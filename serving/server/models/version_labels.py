@@ -22,9 +22,6 @@ class VersionLabels:
         """Replaces all labels by those of a configuration, or none if one of them is refused.
 
         This precedes changes of models, so a version cannot be requested and labeled in one step.
-
-        Raises:
-            ServingError: FAILED_PRECONDITION, a label names a version that is not AVAILABLE.
         """
         wanted: dict[str, dict[str, int]] = {}
         for model in models:

@@ -11,16 +11,7 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Painting:
-    """A painting whose reproduction is part of the toolkit.
-
-    Attributes:
-        title: in English.
-        painter: with the years of birth and death.
-        year: in which it was painted.
-        museum: that owns it.
-        source_sha256: of the reproduction that the file here was made from.
-        sha256: of the file here.
-    """
+    """A painting with its painter's years, its museum, and the hashes of the reproduction and of the file here."""
 
     title: str
     painter: str

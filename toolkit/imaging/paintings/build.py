@@ -19,15 +19,7 @@ QUALITY = 90
 
 
 def build(source: Path, target: Path = paintings.FOLDER) -> None:
-    """Writes the paintings.
-
-    Args:
-        source: the folder with a reproduction `NAME.jpg` for each name in `paintings.PAINTINGS`.
-        target: the folder to write to.
-
-    Raises:
-        InputError: a reproduction is missing, or is not the recorded one.
-    """
+    """Writes the paintings from reproductions `NAME.jpg` in a folder; refuses missing and other ones."""
     pictures = {name: _reproduction(source / f"{name}.jpg", painting) for name, painting in paintings.PAINTINGS.items()}
     for name, picture in pictures.items():
         Image.fromarray(images.to_uint8(picture)).save(target / f"{name}.jpg", quality=QUALITY, optimize=True)

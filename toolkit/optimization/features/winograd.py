@@ -108,12 +108,9 @@ def _transformed(kernel: np.ndarray) -> list[Any]:
 
 
 class WinogradConvolution:
-    """A 3x3 convolution with zero padding and frozen weights.
+    """A 3x3 convolution by a frozen kernel [3, 3, C, D], with zero padding.
 
     So is its gradient, with the kernel rotated by 180 degrees, and channels and filters swapped.
-
-    Args:
-        kernel: [3, 3, C, D].
     """
 
     def __init__(self, kernel: np.ndarray) -> None:
@@ -144,13 +141,7 @@ def _convolution(features: Any, layer: Any) -> WinogradConvolution:
 
 
 class FastFeatures:
-    """A feature extractor for one picture of one size, with the fastest convolutions on this machine.
-
-    Args:
-        features: a `VGG19Features`, its weights final.
-        height: of the picture, in pixels.
-        width: of the picture, in pixels.
-    """
+    """A final `VGG19Features` for one picture of one size in pixels, with this machine's fastest convolutions."""
 
     def __init__(self, features: Any, height: int, width: int) -> None:
         self._features = features

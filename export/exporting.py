@@ -5,7 +5,7 @@ import importlib.metadata
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -28,12 +28,15 @@ from toolkit.process import memory
 
 # The deepest layer of the network, for the memory estimate of an optimization step.
 _DEEPEST_LAYER = "block5_conv4"
+# Of formats that an extra brings.
+_TOOLS_OF = {"onnx": ("tf2onnx", "onnx", "onnxruntime")}
 TOOLS = ("styleport", "tensorflow", "keras", "numpy", "ai-edge-litert", "litert-quantizer", "scikit-image", "pillow")
 
 
-def toolchain() -> dict[str, str]:
-    """Returns the versions of the exporting packages and of the platform."""
-    versions = {name: importlib.metadata.version(name) for name in TOOLS}
+def toolchain(formats: Iterable[str] = ()) -> dict[str, str]:
+    """Returns the versions of the packages that export some formats, and of the platform."""
+    names = (*TOOLS, *(name for of_format in formats for name in _TOOLS_OF.get(of_format, ())))
+    versions = {name: importlib.metadata.version(name) for name in names}
     return {**versions, "python": platform.python_version(), "platform": platform.platform(terse=True)}
 
 
@@ -151,7 +154,7 @@ def _fill(
         "schema_version": manifests.SCHEMA_VERSION,
         "created": created,
         "source": {**exportable.source, "reference": exportable.reference},
-        "toolchain": toolchain(),
+        "toolchain": toolchain(options.formats),
         "options": {"max_size": options.max_size, "integer_io": options.integer_io},
         "artifacts": [_artifact_record(artifact, result, exportable, staging) for artifact, result in measured.items()],
         "files": [],

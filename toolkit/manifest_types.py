@@ -6,7 +6,7 @@ A manifest is a plain dictionary, as in JSON. The annotations of a type are keyw
 from typing import Annotated, Literal, TypedDict
 
 Method = Literal["feed-forward", "one-piece", "single-style", "optimization"]
-Format = Literal["saved_model", "tflite", "web", "baked"]
+Format = Literal["saved_model", "tflite", "onnx", "web", "baked"]
 Quantization = Literal["float32", "float16", "dynamic", "int8"]
 Vgg19Weights = Literal["vgg19-8bit", "imagenet", "random", "file"]
 Sha256 = Annotated[str, {"pattern": "^[0-9a-f]{64}$"}]

@@ -16,8 +16,8 @@ from toolkit.printing import print_json
 
 if TYPE_CHECKING:
     from export.baked_style import Style
+    from toolkit.runtimes.network_metadata import NetworkMetadata
     from toolkit.runtimes.tflite_file import TFLiteFile, TFLiteSignature, TFLiteTensor
-    from toolkit.runtimes.tflite_metadata import NetworkMetadata
 
 
 EXAMPLES = ("styleport inspect bundle", "styleport inspect bundle/tflite/float32_384/transformer.tflite")
@@ -87,8 +87,8 @@ def _about(bundle: Path, manifest: Manifest) -> Iterator[str | list[ArtifactReco
 def _inspect_file(path: Path, as_json: bool) -> None:
     from toolkit.files.names import check_utf8
     from toolkit.runtimes.gpu_delegate import obstacles
+    from toolkit.runtimes.network_metadata import read_metadata
     from toolkit.runtimes.tflite_file import read_tflite
-    from toolkit.runtimes.tflite_metadata import read_metadata
     from toolkit.runtimes.tflite_operations import named
 
     check_utf8(path)
@@ -152,7 +152,7 @@ def _lines(
 def _metadata_of(bundle: Path, manifest: Manifest) -> dict[str, Any]:
     """The metadata of a bundle's .tflite files, by path."""
     from toolkit.manifest import resolve
-    from toolkit.runtimes.tflite_metadata import read_metadata
+    from toolkit.runtimes.network_metadata import read_metadata
 
     named = [file["path"] for record in manifest["artifacts"] for file in record["files"]]
     paths = {name: resolve(bundle, name) for name in named if name.endswith(".tflite")}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from export.artifact import DEFAULT_SIZE, PAGE_SIZES, Artifact
+from export.artifact import ANY_SIZE, DEFAULT_SIZE, PAGE_SIZES, Artifact
 from export.gates import EvalCase, EvalPairs, Gate, Measurement, Metrics, Parity, check_gate
 from toolkit.errors import InputError
 from toolkit.imaging import images, samples
@@ -42,6 +42,7 @@ GATES = {
     "saved_model": Gate(max_abs=1e-5, mean_abs=1e-6, psnr=100, ssim=0.9999),
     **{f"tflite/{quantization}": gate for quantization, gate in _TFLITE.items()},
     **{f"baked/{quantization}": gate for quantization, gate in _TFLITE.items()},
+    **{f"onnx/{quantization}": _TFLITE[quantization] for quantization in ANY_SIZE["onnx"]},
     "web/float16": _TFLITE["float16"],
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export.artifact import Artifact
+from export.artifact import ANY_SIZE, Artifact
 from export.exportable import Size
 from export.formats.optimization_functions import GRAM, Functions, packed
 from export.gates import EvalCase, Gate, Measurement, Metrics
@@ -25,11 +25,11 @@ STEPS = 20
 # and state; of the loop, which has its own state, only the first two steps are compared.
 LOOP_STEPS = 2
 
+_FEATURES = {"float32": Gate(cosine=0.9999), "float16": Gate(cosine=0.999), "dynamic": Gate(cosine=0.99)}
 GATES = {
     "saved_model": Gate(max_abs=1e-4, cosine=0.9999),
-    "tflite/float32": Gate(cosine=0.9999),
-    "tflite/float16": Gate(cosine=0.999),
-    "tflite/dynamic": Gate(cosine=0.99),
+    **{f"tflite/{quantization}": gate for quantization, gate in _FEATURES.items()},
+    **{f"onnx/{quantization}": _FEATURES[quantization] for quantization in ANY_SIZE["onnx"]},
 }
 
 Features = dict[str, np.ndarray]

@@ -11,6 +11,7 @@ from export.exporter import Exporter
 from export.formats.baked_tflite import BakedExporter
 from export.formats.feed_forward_saved_model import SavedModelExporter
 from export.formats.feed_forward_tflite import SplitTFLiteExporter
+from export.formats.onnx_exporter import SplitONNXExporter
 from export.gates import EvalPairs, Parity
 from export.parity import evaluation
 from export.parity.reference_outputs import ArtifactReferences
@@ -22,7 +23,8 @@ from toolkit.safe_loading import graph_file
 METHOD: Method = "feed-forward"
 REFERENCE = "source/stylizer.keras"
 EXPORTERS: dict[str, type[Exporter]] = {
-    exporter.format: exporter for exporter in (SavedModelExporter, SplitTFLiteExporter, PageExporter, BakedExporter)
+    exporter.format: exporter
+    for exporter in (SavedModelExporter, SplitTFLiteExporter, SplitONNXExporter, PageExporter, BakedExporter)
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 from export.artifact import Artifact
 from export.exportable import Size
 from export.exporter import Exporter
+from export.formats.onnx_exporter import FeaturesONNXExporter
 from export.formats.optimization_saved_model import OptimizationSavedModelExporter
 from export.formats.optimization_tflite import FeaturesExporter
 from export.gates import EvalPairs, Parity, check_gate
@@ -23,7 +24,7 @@ from toolkit.presets import vgg19 as preset
 METHOD: Method = "optimization"
 REFERENCE = "source/features.keras"
 EXPORTERS: dict[str, type[Exporter]] = {
-    exporter.format: exporter for exporter in (OptimizationSavedModelExporter, FeaturesExporter)
+    exporter.format: exporter for exporter in (OptimizationSavedModelExporter, FeaturesExporter, FeaturesONNXExporter)
 }
 LICENSE = "CC-BY-4.0 (Visual Geometry Group, University of Oxford)"
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.docs import pages
 from toolkit import manifest as manifests
-from toolkit.runtimes.tflite_metadata import read_metadata
+from toolkit.runtimes.network_metadata import read_metadata
 
 PAGE = pages.DOCS / "on-device.md"
 FIXED, ANY = "tflite/float16_384", "tflite/float16_any"

@@ -19,8 +19,8 @@ from toolkit.imaging import images
 from toolkit.imaging.photo_metadata import read_metadata
 from toolkit.inference import model_loader
 from toolkit.runtimes.litert import DeviceStylizer
+from toolkit.runtimes.network_metadata import read_metadata as read_network_metadata
 from toolkit.runtimes.tflite_file import read_tflite
-from toolkit.runtimes.tflite_metadata import read_metadata as read_network_metadata
 from toolkit.safe_loading import archive
 
 pytestmark = pytest.mark.slow

@@ -30,7 +30,7 @@ from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.optimization.features.vgg19 import VGG19Features
 from toolkit.presets import vgg19 as preset
-from toolkit.runtimes.tflite_metadata import read_metadata
+from toolkit.runtimes.network_metadata import read_metadata
 from toolkit.runtimes.tflite_network import TFLiteNetwork
 
 # Few layers, so that a step is quick.

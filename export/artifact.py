@@ -163,8 +163,8 @@ class ExportOptions:
                 raise InputError(f"unknown {name} {', '.join(unknown)!r}: choose from {', '.join(known)}")
         for name in {*self.formats} & {*ANY_SIZE}:
             if not {*quantizations} & {*ANY_SIZE[name]}:
-                given = ", ".join(quantizations)
-                raise InputError(f"{name} has no quantization {given!r}: choose from {', '.join(ANY_SIZE[name])}")
+                unable = ", ".join(quantizations)
+                raise InputError(f"{name} has no quantization {unable!r}: choose from {', '.join(ANY_SIZE[name])}")
         if {"tflite", "baked"} & {*self.formats} and not sizes:
             raise InputError("no size is given for tflite: give pixels or any")
         self._check_styles()

@@ -63,8 +63,8 @@ def export(
     quantize: Annotated[
         str | None,
         typer.Option(
-            help="Quantizations of TFLite and ONNX files, separated by commas. --method optimization has no int8, and ONNX "
-            "only float32 and float16.",
+            help="Quantizations of TFLite and ONNX files, separated by commas. --method optimization has no int8; ONNX "
+            "has float32 and float16 only.",
             show_default=",".join(QUANTIZATIONS),
             autocompletion=completion.lists_of(QUANTIZATIONS),
         ),

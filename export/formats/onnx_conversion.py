@@ -46,7 +46,7 @@ def _replace(graph: Any, node: Any, operation: str, inputs: Any) -> None:
 
 
 _INTEGERS = (onnx.TensorProto.INT32, onnx.TensorProto.INT64)
-_HANDLERS = {"FloorDiv": (_floor_div, []), "FloorMod": (_floor_mod, [])}
+_HANDLERS: dict[str, Any] = {"FloorDiv": (_floor_div, []), "FloorMod": (_floor_mod, [])}
 
 
 def convert(function: Any, signature: str) -> onnx.ModelProto:

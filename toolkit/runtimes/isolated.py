@@ -61,9 +61,9 @@ class IsolatedNetwork(Network):
         super().__init__(path, threads)
         if self._path.suffix == SUFFIX:
             onnx_network.check(self._path)
+            self.batches = onnx_network.ONNXNetwork.batches
         else:
             tflite_network.check(self._path, runtime)
-        self.batches = onnx_network.ONNXNetwork.batches if self._path.suffix == SUFFIX else self.batches
         self._settings = {"path": str(self._path), "runtime": runtime, "threads": threads, "seconds": self._seconds}
         described = self._started()
         try:

@@ -4,7 +4,7 @@ import abc
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Network(abc.ABC):
     """
 
     # Lengths of a batch that its inputs may have; pictures are passed one by one.
-    batches: ClassVar[tuple[int, ...]] = (1,)
+    batches: tuple[int, ...] = (1,)
     signature: str
     inputs: dict[str, Any]
     outputs: dict[str, Any]

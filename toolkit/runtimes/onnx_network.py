@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class ONNXNetwork(Network):
         InputError: the file is not a valid ONNX model in one piece, or the extra `onnx` is not installed.
     """
 
-    batches: ClassVar[tuple[int, ...]] = (1, -1)
+    batches: tuple[int, ...] = (1, -1)
 
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
         super().__init__(path, threads)

@@ -57,6 +57,8 @@ def _export_and_measure(
     for name in dict.fromkeys(options.formats):
         exporter = exportable.exporters[name](exportable.model, options)
         for artifact in exporter.export(bundle, progress):
+            if vectors := exportable.golden(artifact, bundle / artifact.path):
+                vectors.write(bundle / artifact.path)
             progress(f"verifying {artifact.path}")
             measured[artifact] = exportable.measure(artifact, bundle / artifact.path, sizes(artifact))
     return measured
@@ -74,7 +76,7 @@ def _artifact_record(artifact: Artifact, result: Parity, exportable: Exportable,
         "quantization": artifact.quantization,
         "size": artifact.size,
         **({"style": artifact.style.to_json()} if artifact.style else {}),
-        "bytes": sum(file["bytes"] for file in files),
+        "bytes": manifests.model_bytes(files),
         "sha256": bundles.digest(files),
         "files": files,
         "signatures": exportable.exporters[artifact.format].signatures(bundle / artifact.path),
@@ -171,6 +173,13 @@ def _fill(
     return manifest
 
 
+def _false_golden(exportable: Exportable, artifact: Artifact, folder: Path) -> list[str]:
+    """Returns a line if golden vectors in a folder are not those of the model; bundles of older releases have none."""
+    vectors = exportable.golden(artifact, folder) if (folder / manifests.GOLDEN_HEADER).exists() else None
+    different = vectors and vectors.difference(folder)
+    return [f"{artifact.path}: its golden vectors are not those of the model: {different}"] if different else []
+
+
 @dataclass(frozen=True)
 class Verification:
     """The result of verifying a bundle.
@@ -246,6 +255,7 @@ def verify_bundle(
         result = exportable.measure(artifact, folder, (sizes or exportable.sizes_of)(artifact))
         signatures = exportable.exporters[artifact.format].signatures(folder)
         false += claims.false_claims(record, artifact, result, folder, signatures)
+        false += _false_golden(exportable, artifact, folder)
         if options.pairs is None:
             false += claims.false_metrics(record, artifact, result)
         measured[artifact] = result.under(result.gate.narrowed(options.gates.get(artifact.kind, {})))

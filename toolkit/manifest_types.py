@@ -94,7 +94,7 @@ class _Artifact(TypedDict):
         int | None,
         {"minimum": 16, "description": "side of the content picture in pixels; null for any height and width"},
     ]
-    bytes: Annotated[int, {"minimum": 1}]
+    bytes: Annotated[int, {"minimum": 1, "description": "of its files without the golden vectors"}]
     sha256: Annotated[Sha256, {"description": "of the listing of its files, one line 'sha256  path' each"}]
     files: Annotated[list[FileRecord], {"minItems": 1}]
     signatures: Annotated[dict[str, SignatureRecord], {"minProperties": 1}]

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from tests.conftest import refusal
-from tests.toolkit.made_pictures import noise
 from toolkit import extras
 from toolkit.errors import InputError, MissingExtraError, WorkError
 from toolkit.runtimes import onnx_file
@@ -18,6 +17,10 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from tests.toolkit import tiny_onnx  # noqa: E402
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).random(shape, np.float32)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import onnx
 import tensorflow as tf
 from onnx import helper, numpy_helper
 
-from toolkit.errors import WorkError, in_one_line, reason
+from toolkit.errors import WorkError, in_one_line
 from toolkit.runtimes.network_metadata import ENTRY, NetworkMetadata
 
 # The newest that tf2onnx writes.
@@ -64,12 +64,13 @@ def convert(function: Any, signature: str) -> onnx.ModelProto:
     with in_one_line(f"{signature} could not be converted to ONNX"):
         specs = [tf.TensorSpec(spec.shape, spec.dtype, spec.name) for spec in function.input_signature]
         names = list(function.get_concrete_function().structured_outputs)
-        try:
-            model, _ = tf2onnx.convert.from_function(function, specs, opset=OPSET, custom_op_handlers=_HANDLERS)
-        except (ValueError, NotImplementedError, RuntimeError) as error:
-            raise WorkError(
-                f"{signature} could not be converted to ONNX ({reason(error)}); leave ONNX out, or replace that layer"
-            ) from error
+        model, _ = tf2onnx.convert.from_function(function, specs, opset=OPSET, custom_op_handlers=_HANDLERS)
+    # What it cannot convert stays in the graph as it is.
+    if unknown := sorted({node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type)}):
+        raise WorkError(
+            f"{signature} could not be converted to ONNX, which has no operation for {', '.join(unknown)}; replace "
+            "that layer, or leave onnx out of --formats"
+        )
     _name(model, signature, [spec.name for spec in specs], names)
     return model
 
@@ -78,6 +79,8 @@ def _name(model: onnx.ModelProto, signature: str, inputs: list[str], outputs: li
     """Gives a model the names of its function: tf2onnx numbers them, in another way with each conversion."""
     graph = model.graph
     graph.name, model.producer_name, model.producer_version = signature, _PRODUCER, ""
+    del model.opset_import[:]
+    model.opset_import.append(helper.make_opsetid("", OPSET))
     found = [value.name for value in graph.input], [value.name for value in graph.output]
     renamed = dict(zip((*found[0], *found[1]), (*inputs, *outputs), strict=True))
     for index, node in enumerate(graph.node):

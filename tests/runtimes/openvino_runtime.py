@@ -63,8 +63,7 @@ class OpenVINONetwork:
 
         core = openvino.Core()
         self._compiled = core.compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        # Other formats put the signature in front of a name.
-        self._inputs: list[Any] = sorted(self._compiled.inputs, key=lambda port: port.get_any_name().rpartition("_")[0])
+        self._inputs: list[Any] = sorted(self._compiled.inputs, key=lambda port: port.get_any_name())
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
         """Runs the model, and returns its output."""

@@ -118,4 +118,4 @@ def test_quotients_are_rounded_down_as_in_tensorflow(tmp_path, dtype):
 def test_an_operation_that_onnx_lacks_is_told_in_one_line():
     function = tf.function(lambda x: {"y": tf.linalg.inv(x) * tf.random.normal(())}, [tf.TensorSpec((3, 3), name="x")])
     message = refusal(onnx_conversion.convert, function, "network", error=WorkError)
-    assert message.startswith("network could not be converted to ONNX (")
+    assert message.startswith("network could not be converted to ONNX, which has no operation for MatrixInverse; ")

@@ -63,7 +63,6 @@ def convert(function: Any, signature: str) -> onnx.ModelProto:
 
     with in_one_line(f"{signature} could not be converted to ONNX"):
         specs = [tf.TensorSpec(spec.shape, spec.dtype, spec.name) for spec in function.input_signature]
-        names = list(function.get_concrete_function().structured_outputs)
         model, _ = tf2onnx.convert.from_function(function, specs, opset=OPSET, custom_op_handlers=_HANDLERS)
     # What it cannot convert stays in the graph as it is.
     if unknown := sorted({node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type)}):
@@ -71,34 +70,61 @@ def convert(function: Any, signature: str) -> onnx.ModelProto:
             f"{signature} could not be converted to ONNX, which has no operation for {', '.join(unknown)}; replace "
             "that layer, or leave onnx out of --formats"
         )
-    _name(model, signature, [spec.name for spec in specs], names)
+    _name(model, signature)
+    _put_in_order(model.graph)
     return model
 
 
-def _name(model: onnx.ModelProto, signature: str, inputs: list[str], outputs: list[str]) -> None:
-    """Gives a model the names of its function: tf2onnx numbers them, in another way with each conversion."""
+def _name(model: onnx.ModelProto, signature: str) -> None:
+    """Names a model and the sides of its inputs and outputs."""
     graph = model.graph
     graph.name, model.producer_name, model.producer_version = signature, _PRODUCER, ""
     del model.opset_import[:]
     model.opset_import.append(helper.make_opsetid("", OPSET))
-    found = [value.name for value in graph.input], [value.name for value in graph.output]
-    renamed = dict(zip((*found[0], *found[1]), (*inputs, *outputs), strict=True))
-    for index, node in enumerate(graph.node):
-        node.name = f"{node.op_type}_{index}"
-    values = [name for node in graph.node for name in node.output] + [tensor.name for tensor in graph.initializer]
-    for index, name in enumerate(dict.fromkeys(values)):
-        renamed.setdefault(name, f"value_{index}")
-    for node in graph.node:
-        node.input[:] = [renamed.get(name, name) for name in node.input]
-        node.output[:] = [renamed.get(name, name) for name in node.output]
-    for tensor in (*graph.initializer, *graph.input, *graph.output):
-        tensor.name = renamed[tensor.name]
     del graph.value_info[:]
     for value in (*graph.input, *graph.output):
         sides = value.type.tensor_type.shape.dim
         for side, axis in zip(sides, _AXES if len(sides) == len(_AXES) else range(len(sides)), strict=True):
             if not side.HasField("dim_value"):
                 side.dim_param = f"{value.name}_{axis}"
+
+
+def _put_in_order(graph: onnx.GraphProto) -> None:
+    """Orders and names what is in a graph by what its outputs need: tf2onnx does it in another way each time."""
+    if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
+        return  # the graph of a branch or a loop has names of the outer one
+    nodes = _by_need(graph)
+    renamed = {value.name: value.name for value in (*graph.input, *graph.output)}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    used = list(dict.fromkeys(name for node in nodes for name in node.input if name in constants))
+    made = [name for node in nodes for name in node.output]
+    for index, name in enumerate(dict.fromkeys((*used, *filter(None, made)))):
+        renamed.setdefault(name, f"value_{index}")
+    for index, node in enumerate(nodes):
+        node.name = f"{node.op_type}_{index}"
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.output[:] = [renamed.get(name, name) for name in node.output]
+    tensors = [constants[name] for name in used]
+    for tensor in tensors:
+        tensor.name = renamed[tensor.name]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(tensors)
+
+
+def _by_need(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Returns the nodes behind the outputs of a graph, each after those that it takes from."""
+    makers = {name: node for node in graph.node for name in node.output}
+    ordered: dict[str, onnx.NodeProto] = {}
+    waiting = [value.name for value in reversed(graph.output)]
+    while waiting:
+        node = makers[waiting[-1]]
+        if needed := [name for name in node.input if name in makers and makers[name].output[0] not in ordered]:
+            waiting += reversed(needed)
+        else:
+            ordered.setdefault(node.output[0], node)
+            waiting.pop()
+    return list(ordered.values())
 
 
 def with_float16_weights(model: onnx.ModelProto) -> onnx.ModelProto:

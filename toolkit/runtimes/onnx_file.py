@@ -29,6 +29,7 @@ class ONNXFile:
         inputs: shape (None for a variable dimension) and type of each input, by name.
         outputs: the same of each output.
         operations: number of operations by name, the most frequent first.
+        constant_bytes: bytes of the weights and other constants.
         weights: bytes of the largest constant of each type, by the type's name.
         opset: the version of ONNX's operations.
         metadata: the metadata entries, by name.
@@ -39,6 +40,7 @@ class ONNXFile:
     inputs: Mapping[str, tuple[tuple[int | None, ...], str]]
     outputs: Mapping[str, tuple[tuple[int | None, ...], str]]
     operations: Mapping[str, int]
+    constant_bytes: int
     weights: Mapping[str, int]
     opset: int
     metadata: Mapping[str, bytes]
@@ -85,6 +87,7 @@ def read_onnx(path: Path) -> ONNXFile:
             {value.name: _described(value) for value in graph.input if value.name not in constants},
             {value.name: _described(value) for value in graph.output},
             dict(Counter(node.op_type for node in nodes).most_common()),
+            sum(tensor.ByteSize() for tensor in tensors),
             _weights(tensors),
             opset,
             {entry.key: entry.value.encode() for entry in model.metadata_props},

@@ -80,6 +80,24 @@ def test_mutated_pictures(tmp_path, monkeypatch, name):
     assert found["refused"] > 1, found
 
 
+@pytest.mark.parametrize("network", ["predictor", "transformer"])
+def test_mutated_onnx_files(tmp_path, network):
+    pytest.importorskip("onnx")
+    from tests.toolkit import tiny_onnx
+    from toolkit.runtimes.onnx_file import read_onnx
+
+    mutator, path = Mutator(SEED), tmp_path / f"{network}.onnx"
+    content = getattr(tiny_onnx, network)().SerializeToString()
+
+    def read(number):
+        path.write_bytes(mutator.bytes(content) if number else content)
+        assert read_onnx(path).content == path.read_bytes()
+
+    found = endings(1000, read)
+    assert found["taken"] >= 1, found
+    assert found["refused"] > 100, found
+
+
 @pytest.fixture(scope="module")
 def keras_model(tmp_path_factory):
     """A small stylizer of two inputs, as its file has it: config.json, and the other members."""

@@ -124,7 +124,8 @@ def _check_tensors(path: Path, tensors: list[Any]) -> None:
 
 def _check_operations(path: Path, nodes: list[Any]) -> None:
     if foreign := sorted({f"{node.domain}.{node.op_type}" for node in nodes if node.domain not in _OWN_DOMAINS}):
-        raise InputError(f"{path}: needs custom operations: {', '.join(foreign)}; export it with ONNX's own only")
+        named = ", ".join(map(repr, foreign))
+        raise InputError(f"{path}: needs custom operations: {named}; export it with ONNX's own only")
 
 
 def _described(value: Any) -> tuple[tuple[int | None, ...], str]:

@@ -255,6 +255,21 @@ def test_a_tflite_file_gives_the_features_of_any_size_in_its_share_of_bytes(expo
     assert told.licence == source.get("licence", "that of the source")
 
 
+# ONNX
+
+
+def test_an_onnx_file_gives_the_features_of_any_size(exported, model, picture, tmp_path):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: it needs Python 3.11")
+    opened = open_source(exported[0])
+    exporter = opened.exporters["onnx"](opened.model, ExportOptions(("onnx",), method="optimization"))
+    expected = model.run("features", image=picture)
+    for artifact in exporter.export(tmp_path, lambda step: None):
+        found = exporter.load(tmp_path / artifact.path).run(image=picture)
+        assert set(found) == set(expected)
+        for name, array in expected.items():
+            assert optimization.cosine(array, found[name]) >= optimization.GATES[artifact.kind].cosine, name
+
+
 # Gates
 
 

@@ -118,7 +118,7 @@ def test_operations_that_are_not_onnx_s_own_are_refused(written):
     model = tiny_onnx.transformer()
     model.opset_import.add(domain="com.example", version=1)
     model.graph.node[0].domain = "com.example"
-    assert "needs custom operations: com.example.Add" in refusal(open_network, written(model))
+    assert "needs custom operations: 'com.example.Add'" in refusal(open_network, written(model))
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(written, monkeypatch):

@@ -82,6 +82,7 @@ def _name(model: onnx.ModelProto, signature: str) -> None:
     del model.opset_import[:]
     model.opset_import.append(helper.make_opsetid("", OPSET))
     del graph.value_info[:]
+    graph.ClearField("doc_string")
     for value in (*graph.input, *graph.output):
         sides = value.type.tensor_type.shape.dim
         for side, axis in zip(sides, _AXES if len(sides) == len(_AXES) else range(len(sides)), strict=True):

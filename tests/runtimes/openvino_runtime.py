@@ -13,6 +13,10 @@ from export.artifact import Artifact
 from tests.runtimes.runtime import MissingRuntimeError, Opened, Runtime
 from toolkit.runtimes.litert import PREDICTOR_FILE, TRANSFORMER_FILE, network_file
 
+# Of .tflite files. It refuses float16 for an addition that takes what DEQUANTIZE gives ("should be already produced by
+# previous operators"), and int8 for an operation's options ("Chosen Builtin Option is not accessible for this node").
+READABLE = ("float32", "dynamic")
+
 
 class OpenVINO(Runtime):
     """OpenVINO on the CPU, in float32 as the gates have it."""
@@ -20,13 +24,9 @@ class OpenVINO(Runtime):
     name = "openvino"
 
     def runs(self, artifact: Artifact) -> bool:
-        """Returns whether OpenVINO reads an artifact: all but pages and int8 .tflite files.
-
-        Of those it refuses the options of an operation: "Chosen Builtin Option is not accessible for this node".
-        """
-        return artifact.format in ("saved_model", "onnx") or (
-            super().runs(artifact) and artifact.quantization != "int8"
-        )
+        """Returns whether OpenVINO reads an artifact: the SavedModel, .onnx files, and .tflite files of `READABLE`."""
+        is_readable = super().runs(artifact) and artifact.quantization in READABLE
+        return artifact.format in ("saved_model", "onnx") or is_readable
 
     def ready(self) -> None:
         """Looks for the package."""

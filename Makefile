@@ -69,17 +69,17 @@ test-contract: $(READY) ## hold the local server, or the one that STYLEPORT_TFS_
 
 .PHONY: test-browser
 test-browser: $(READY) ## export the web page with npm, and compare it with Python in Debian's Chromium
-	$(BIN)/python -m pytest -m browser $(RERUN) tests/browser
+	$(BIN)/python -m pytest -m browser $(RERUN) tests/browser tests/runtimes
 
 .PHONY: test-arm64
 test-arm64: $(READY) ## run the exported pairs on ARM64: Debian's arm64 Python in build/arm64, emulated by QEMU
 	$(BIN)/python -m pytest -m arm64 $(RERUN) tests/runtimes
 
 build/runtimes/bundle/manifest.json: | $(READY)
-	$(BIN)/styleport export build/runtimes/bundle --formats tflite,web
+	$(BIN)/styleport export build/runtimes/bundle --formats saved_model,tflite,onnx,web --size 384,any,64
 
 .PHONY: runtimes
-runtimes: $(READY) build/runtimes/bundle/manifest.json ## hold the same pairs on LiteRT, tflite-runtime, a browser and ARM64, in one table
+runtimes: $(READY) build/runtimes/bundle/manifest.json ## hold the same model on every runtime, in one table
 	$(BIN)/python -m tests.runtimes build/runtimes/bundle --report build/runtimes/report
 
 # TFX's pins meet nobody else's, so it lives apart, in what requirements.txt there has found to run together.

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 # In export order.
 FORMATS: tuple[str, ...] = get_args(Format)
-# A page needs npm, and a single-style file needs a style, so they are exported only on request.
+# A page needs npm, a single-style file needs a style, and ONNX an extra, so they are exported only on request.
 DEFAULT_FORMATS = ("saved_model", "tflite")
+_FORMATS_WITHOUT_BOTTLENECK = (*DEFAULT_FORMATS, "onnx")
 # Formats with only one quantization, for pictures of any size.
 FIXED_QUANTIZATION = {"saved_model": "float32", "web": "float16"}
+# Formats for pictures of any size, with their quantizations.
+ANY_SIZE = {"onnx": ("float32", "float16")}
 QUANTIZATIONS: tuple[str, ...] = get_args(Quantization)
 # The side of the content pictures of Magenta's own TFLite files.
 DEFAULT_SIZE = 384
@@ -69,6 +72,8 @@ class Artifact:
 def _path(of_format: str, quantization: str, size: int | None, style: "Style | None" = None) -> str:
     if of_format in FIXED_QUANTIZATION:
         return of_format
+    if of_format in ANY_SIZE:
+        return f"{of_format}/{quantization}"
     folder = "tflite" if of_format == "baked" else of_format
     return f"{folder}/{f'baked_{style.slug}_' if style else ''}{quantization}_{size or 'any'}"
 
@@ -78,7 +83,7 @@ class Method:
     """A style transfer method and its possible exports.
 
     Attributes:
-        quantizations: quantizations of its TFLite artifacts, in export order.
+        quantizations: quantizations of its TFLite and ONNX artifacts, in export order.
         sizes: default sizes of its TFLite artifacts; None stands for any size.
         min_side: smallest picture side, in pixels.
         formats: the supported `FORMATS`.
@@ -87,7 +92,7 @@ class Method:
     quantizations: tuple[str, ...]
     sizes: tuple[int | None, ...]
     min_side: int
-    formats: tuple[str, ...] = DEFAULT_FORMATS
+    formats: tuple[str, ...] = _FORMATS_WITHOUT_BOTTLENECK
 
 
 METHODS = {
@@ -118,7 +123,7 @@ class ExportOptions:
 
     Attributes:
         formats: formats of the method.
-        quantizations: quantizations of the method, for TFLite; None for all.
+        quantizations: quantizations of the method, for TFLite and ONNX; None for all.
         sizes: for TFLite, sides of fixed-size content pictures in pixels, and None for any size; instead of a list,
             None stands for the method's default.
         max_size: bound of the `image_bytes` signature on the longer side of pictures.
@@ -156,6 +161,10 @@ class ExportOptions:
             unknown = [value for value in given if value not in known]
             if unknown or not given:
                 raise InputError(f"unknown {name} {', '.join(unknown)!r}: choose from {', '.join(known)}")
+        for name in {*self.formats} & {*ANY_SIZE}:
+            if not {*quantizations} & {*ANY_SIZE[name]}:
+                unable = ", ".join(quantizations)
+                raise InputError(f"{name} has no quantization {unable!r}: choose from {', '.join(ANY_SIZE[name])}")
         if {"tflite", "baked"} & {*self.formats} and not sizes:
             raise InputError("no size is given for tflite: give pixels or any")
         self._check_styles()
@@ -192,6 +201,7 @@ class ExportOptions:
                 found.append(Artifact(name, name, FIXED_QUANTIZATION[name], None))
                 continue
             styles = self.bakes if name == "baked" else (None,)
-            for style, size, quantization in itertools.product(styles, sizes, quantizations):
+            able = [mode for mode in quantizations if mode in ANY_SIZE.get(name, QUANTIZATIONS)]
+            for style, size, quantization in itertools.product(styles, (None,) if name in ANY_SIZE else sizes, able):
                 found.append(Artifact(_path(name, quantization, size, style), name, quantization, size, style))
         return list(dict.fromkeys(found))

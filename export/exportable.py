@@ -47,6 +47,18 @@ class SplitModel(Protocol):
         ...
 
 
+class DeviceVectors(Protocol):
+    """Inputs of an artifact's networks and the float32 model's outputs, for tests on devices."""
+
+    def write(self, folder: Path) -> None:
+        """Writes them beside the artifact's files."""
+        ...
+
+    def difference(self, folder: Path) -> str | None:
+        """Returns in which way those in a folder are others; None if they are the same."""
+        ...
+
+
 class Exportable(Protocol):
     """A model on its way into a bundle, or read back from one.
 
@@ -72,6 +84,10 @@ class Exportable(Protocol):
 
     def sizes_of(self, artifact: Artifact) -> Sequence[Size]:
         """Returns the default content sizes for measuring an artifact."""
+        ...
+
+    def golden(self, artifact: Artifact, folder: Path) -> DeviceVectors | None:
+        """Returns what an artifact's networks should give, for tests on devices; None if they run on no device."""
         ...
 
     def measure(self, artifact: Artifact, folder: Path, sizes: Sequence[Size]) -> Parity:

@@ -5,7 +5,7 @@ import importlib.metadata
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -28,12 +28,15 @@ from toolkit.process import memory
 
 # The deepest layer of the network, for the memory estimate of an optimization step.
 _DEEPEST_LAYER = "block5_conv4"
+# Of formats that an extra brings.
+_TOOLS_OF = {"onnx": ("tf2onnx", "onnx", "onnxruntime")}
 TOOLS = ("styleport", "tensorflow", "keras", "numpy", "ai-edge-litert", "litert-quantizer", "scikit-image", "pillow")
 
 
-def toolchain() -> dict[str, str]:
-    """Returns the versions of the exporting packages and of the platform."""
-    versions = {name: importlib.metadata.version(name) for name in TOOLS}
+def toolchain(formats: Iterable[str] = ()) -> dict[str, str]:
+    """Returns the versions of the packages that export some formats, and of the platform."""
+    names = (*TOOLS, *(name for of_format in formats for name in _TOOLS_OF.get(of_format, ())))
+    versions = {name: importlib.metadata.version(name) for name in names}
     return {**versions, "python": platform.python_version(), "platform": platform.platform(terse=True)}
 
 
@@ -54,6 +57,8 @@ def _export_and_measure(
     for name in dict.fromkeys(options.formats):
         exporter = exportable.exporters[name](exportable.model, options)
         for artifact in exporter.export(bundle, progress):
+            if vectors := exportable.golden(artifact, bundle / artifact.path):
+                vectors.write(bundle / artifact.path)
             progress(f"verifying {artifact.path}")
             measured[artifact] = exportable.measure(artifact, bundle / artifact.path, sizes(artifact))
     return measured
@@ -71,7 +76,7 @@ def _artifact_record(artifact: Artifact, result: Parity, exportable: Exportable,
         "quantization": artifact.quantization,
         "size": artifact.size,
         **({"style": artifact.style.to_json()} if artifact.style else {}),
-        "bytes": sum(file["bytes"] for file in files),
+        "bytes": manifests.model_bytes(files),
         "sha256": bundles.digest(files),
         "files": files,
         "signatures": exportable.exporters[artifact.format].signatures(bundle / artifact.path),
@@ -151,7 +156,7 @@ def _fill(
         "schema_version": manifests.SCHEMA_VERSION,
         "created": created,
         "source": {**exportable.source, "reference": exportable.reference},
-        "toolchain": toolchain(),
+        "toolchain": toolchain(options.formats),
         "options": {"max_size": options.max_size, "integer_io": options.integer_io},
         "artifacts": [_artifact_record(artifact, result, exportable, staging) for artifact, result in measured.items()],
         "files": [],
@@ -166,6 +171,13 @@ def _fill(
     manifest["files"] = [file for file in bundles.records(staging) if file["path"] not in known]
     bundles.write_manifest(staging, manifest)
     return manifest
+
+
+def _false_golden(exportable: Exportable, artifact: Artifact, folder: Path) -> list[str]:
+    """Returns a line if golden vectors in a folder are not those of the model; bundles of older releases have none."""
+    vectors = exportable.golden(artifact, folder) if (folder / manifests.GOLDEN_HEADER).exists() else None
+    different = vectors and vectors.difference(folder)
+    return [f"{artifact.path}: its golden vectors are not those of the model: {different}"] if different else []
 
 
 @dataclass(frozen=True)
@@ -243,6 +255,7 @@ def verify_bundle(
         result = exportable.measure(artifact, folder, (sizes or exportable.sizes_of)(artifact))
         signatures = exportable.exporters[artifact.format].signatures(folder)
         false += claims.false_claims(record, artifact, result, folder, signatures)
+        false += _false_golden(exportable, artifact, folder)
         if options.pairs is None:
             false += claims.false_metrics(record, artifact, result)
         measured[artifact] = result.under(result.gate.narrowed(options.gates.get(artifact.kind, {})))

@@ -63,6 +63,15 @@ class Gate:
         return found
 
 
+# Of features and bottlenecks, which are no pictures, by quantization.
+FEATURE_GATES = {
+    "float32": Gate(cosine=0.9999),
+    "float16": Gate(cosine=0.999),
+    "dynamic": Gate(cosine=0.99),
+    "int8": Gate(cosine=0.95),
+}
+
+
 @dataclass(frozen=True)
 class Metrics:
     """Differences between an artifact and its reference; None for a metric that does not apply.

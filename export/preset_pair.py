@@ -24,7 +24,7 @@ from toolkit.feed_forward.stylizer import KerasStylizer
 from toolkit.manifest import sha256
 from toolkit.printing import print_lines, print_remark
 from toolkit.runtimes.litert import DeviceStylizer
-from toolkit.runtimes.tflite_metadata import NetworkMetadata
+from toolkit.runtimes.network_metadata import NetworkMetadata
 
 PRESET = "magenta-mobile"
 # Maximum size of the pair, in bytes.

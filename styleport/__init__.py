@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from toolkit.optimization.style_transfer import StyleTransfer as StyleTransfer
     from toolkit.runtimes.baked import BakedStylizer as BakedStylizer
     from toolkit.runtimes.litert import DeviceStylizer as DeviceStylizer
+    from toolkit.runtimes.network_metadata import read_metadata as read_metadata
     from toolkit.runtimes.saved_model import SavedModelStylizer as SavedModelStylizer
-    from toolkit.runtimes.tflite_metadata import read_metadata as read_metadata
     from toolkit.safe_loading.saved_model_check import trusted as trusted
 
     __version__: str

@@ -66,6 +66,13 @@ def full_bundle() -> Path:
 
 
 @pytest.fixture(scope="session")
+def onnx_bundle() -> Path:
+    """A bundle of TFLite pairs of 64 pixels and ONNX pairs, in float32 and float16."""
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: it needs Python 3.11")
+    return made.onnx_bundle()
+
+
+@pytest.fixture(scope="session")
 def saved_model_bundle(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shared bundle with its SavedModel alone, which is verified in seconds."""
     return with_saved_model_alone(bundle, tmp_path_factory.mktemp("saved_model") / "magenta-mobile")

@@ -95,6 +95,21 @@ def full_bundle() -> Path:
     return made_once("full-bundle", _export_in_full) / "magenta-mobile"
 
 
+def onnx_bundle() -> Path:
+    """Returns a bundle of TFLite pairs of 64 pixels and ONNX pairs, measured on small pictures."""
+    return made_once("onnx-bundle", _export_onnx) / "magenta-mobile"
+
+
+def _export_onnx(folder: Path) -> None:
+    from export.artifact import ExportOptions
+    from export.exporting import export_bundle
+    from export.sources.loader import from_preset
+    from tests.export import measuring
+
+    options = ExportOptions(("tflite", "onnx"), ("float32", "float16"), (64,))
+    export_bundle(from_preset("magenta-mobile"), folder / "magenta-mobile", options, sizes=measuring.small)
+
+
 def _export(folder: Path) -> None:
     from export.exporting import export_bundle
     from export.sources.loader import open_source

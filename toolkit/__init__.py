@@ -23,7 +23,7 @@ _PUBLIC = {
     "load_image": "toolkit.imaging.images",
     "open_model": "toolkit.inference.model_loader",
     "paint_at_detail": "toolkit.interface.detail",
-    "read_metadata": "toolkit.runtimes.tflite_metadata",
+    "read_metadata": "toolkit.runtimes.network_metadata",
     "save_image": "toolkit.imaging.images",
     "side_by_side": "toolkit.imaging.montage",
     "center_crop_resize": "toolkit.imaging.images",

@@ -11,6 +11,8 @@ from toolkit.files.opening import open_file, read_bounded
 from toolkit.manifest_types import ArtifactRecord, FileRecord, Manifest
 
 MANIFEST_FILE = "manifest.json"
+# In the folders of artifacts for devices: see `export.parity.golden_vectors`.
+GOLDEN_HEADER, GOLDEN_VALUES, GOLDEN_ARRAYS = "golden.json", "golden.bin", "golden.npz"
 SCHEMA_VERSION: Final = 1
 # The method of external models with a built-in style.
 SINGLE_STYLE: Final = "single-style"
@@ -97,6 +99,12 @@ def sha256(path: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def model_bytes(files: list[FileRecord]) -> int:
+    """Returns the size of an artifact in bytes: of all its files but the golden vectors."""
+    golden = (GOLDEN_HEADER, GOLDEN_VALUES, GOLDEN_ARRAYS)
+    return sum(file["bytes"] for file in files if PurePosixPath(file["path"]).name not in golden)
 
 
 def check_file(bundle: Path, record: FileRecord) -> None:

@@ -6,7 +6,7 @@ A manifest is a plain dictionary, as in JSON. The annotations of a type are keyw
 from typing import Annotated, Literal, TypedDict
 
 Method = Literal["feed-forward", "one-piece", "single-style", "optimization"]
-Format = Literal["saved_model", "tflite", "web", "baked"]
+Format = Literal["saved_model", "tflite", "onnx", "web", "baked"]
 Quantization = Literal["float32", "float16", "dynamic", "int8"]
 Vgg19Weights = Literal["vgg19-8bit", "imagenet", "random", "file"]
 Sha256 = Annotated[str, {"pattern": "^[0-9a-f]{64}$"}]
@@ -94,7 +94,7 @@ class _Artifact(TypedDict):
         int | None,
         {"minimum": 16, "description": "side of the content picture in pixels; null for any height and width"},
     ]
-    bytes: Annotated[int, {"minimum": 1}]
+    bytes: Annotated[int, {"minimum": 1, "description": "of its files without the golden vectors"}]
     sha256: Annotated[Sha256, {"description": "of the listing of its files, one line 'sha256  path' each"}]
     files: Annotated[list[FileRecord], {"minItems": 1}]
     signatures: Annotated[dict[str, SignatureRecord], {"minProperties": 1}]

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from export.artifact import FIXED_QUANTIZATION, Artifact
+from export.artifact import ANY_SIZE, FIXED_QUANTIZATION, Artifact
 from export.gates import Parity
 from export.quantization import rules
 from toolkit.manifest_types import ArtifactRecord, SourceRecord
+from toolkit.runtimes import onnx_file
 from toolkit.runtimes.tflite_file import FLOAT16, FLOAT32, INT8, read_tflite
 
 # On one machine, an artifact always has the same metrics. Another processor rounds differently, which changes an error
@@ -68,9 +69,11 @@ def _agree(name: str, recorded: float | None, anew: float | None) -> bool:
 def _false_labels(artifact: Artifact, folder: Path, signatures: dict[str, Any]) -> Iterator[str]:
     said = (artifact.quantization, artifact.size)
     able = (FIXED_QUANTIZATION[artifact.format], None) if artifact.format in FIXED_QUANTIZATION else said
+    able = (artifact.quantization, None) if artifact.format in ANY_SIZE else able
     if artifact.path != artifact.label or said != able:
         yield f"it is recorded as {artifact.format}, {artifact.quantization}, size {artifact.size or 'any'}"
-    if not all(_is(artifact.quantization, path) for path in sorted(folder.rglob("*.tflite"))):
+    files = [*sorted(folder.rglob("*.tflite")), *sorted(folder.rglob("*.onnx"))]
+    if not all(_is(artifact.quantization, path) for path in files):
         yield f"its networks are not {artifact.quantization}"
     if artifact.format in ("tflite", "baked"):
         shapes = [tensor["shape"] for signature in signatures.values() for tensor in signature["inputs"].values()]
@@ -80,6 +83,8 @@ def _false_labels(artifact: Artifact, folder: Path, signatures: dict[str, Any]) 
 
 def _is(quantization: str, path: Path) -> bool:
     """Returns whether a network's tensor types match its quantization."""
+    if path.suffix == onnx_file.SUFFIX:
+        return quantization == ("float16" if "float16" in onnx_file.read_onnx(path).weights else "float32")
     file = read_tflite(path)
     kinds = {*file.weights, *file.activations}
     if quantization == "float32":

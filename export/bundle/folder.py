@@ -291,6 +291,6 @@ def check_files(bundle: Path, manifest: Manifest) -> list[str]:
         f"{artifact['path']}: its sha256 or size in the manifest is not the sum of its files'"
         for artifact in manifest["artifacts"]
         if artifact["sha256"] != digest(artifact["files"])
-        or artifact["bytes"] != sum(file["bytes"] for file in artifact["files"])
+        or artifact["bytes"] != manifests.model_bytes(artifact["files"])
     ]
     return problems

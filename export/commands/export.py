@@ -56,14 +56,15 @@ def export(
         str,
         typer.Option(
             help=f"Formats, separated by commas: any of {', '.join(FORMATS)}. web is a web page, and needs npm; "
-            "--bake adds baked.",
+            "--bake adds baked; onnx needs an extra of that name.",
             autocompletion=completion.lists_of(FORMATS),
         ),
     ] = ",".join(DEFAULT_FORMATS),
     quantize: Annotated[
         str | None,
         typer.Option(
-            help="Quantizations of TFLite files, separated by commas. --method optimization has no int8.",
+            help="Quantizations of TFLite and ONNX files, separated by commas. --method optimization has no int8; ONNX "
+            "has float32 and float16 only.",
             show_default=",".join(QUANTIZATIONS),
             autocompletion=completion.lists_of(QUANTIZATIONS),
         ),
@@ -151,6 +152,10 @@ def export(
         from export.bundle.signing import BundleSigner
 
         signer = BundleSigner(sign)
+    if "onnx" in options.formats:
+        from toolkit.runtimes.onnx_file import check_installed
+
+        check_installed("tf2onnx", "onnx", "onnxruntime")
     if "web" in options.formats:
         litert_js.fetch()
     with (
@@ -230,11 +235,12 @@ def _refuse_idle(context: typer.Context, options: ExportOptions) -> None:
     artifacts = options.artifacts()
     for_tflite = any(artifact.format in ("tflite", "baked") for artifact in artifacts)
     has_int8 = any(artifact.quantization == "int8" for artifact in artifacts)
-    no_tflite = None if for_tflite else "without tflite or baked among the formats"
+    for_onnx = any(artifact.format == "onnx" for artifact in artifacts)
     refuse_idle(
         context,
         {
-            **dict.fromkeys(("quantize", "size"), no_tflite),
+            "quantize": None if for_tflite or for_onnx else "without tflite, onnx or baked among the formats",
+            "size": None if for_tflite else "without tflite or baked among the formats",
             "integer_io": None if has_int8 else "without an int8 TFLite artifact",
             "max_size": None if "saved_model" in options.formats else "without saved_model among the formats",
         },

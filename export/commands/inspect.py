@@ -1,4 +1,4 @@
-"""`styleport inspect`: describes a bundle or a .tflite file."""
+"""`styleport inspect`: describes a bundle, or a .tflite or .onnx file."""
 
 import contextlib
 import json
@@ -16,26 +16,28 @@ from toolkit.printing import print_json
 
 if TYPE_CHECKING:
     from export.baked_style import Style
-    from toolkit.runtimes.tflite_file import TFLiteFile, TFLiteSignature, TFLiteTensor
-    from toolkit.runtimes.tflite_metadata import NetworkMetadata
+    from toolkit.runtimes.network_metadata import NetworkMetadata
+    from toolkit.runtimes.tflite_file import TFLiteSignature, TFLiteTensor
 
 
 EXAMPLES = ("styleport inspect bundle", "styleport inspect bundle/tflite/float32_384/transformer.tflite")
 
 
 def inspect(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle, or a .tflite file.")],
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle, or a .tflite or .onnx file.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the manifest of a bundle, or the description of a file, as JSON.")
     ] = False,
 ) -> None:
-    """Print what a bundle or a .tflite file holds.
+    """Print what a bundle or a network's file holds.
 
-    Of a bundle: its artifacts with sizes, parity metrics and signatures, and the metadata of its .tflite files. Of any
-    .tflite file: its size, its inputs and outputs, its operations by count, and whether a GPU takes all of them.
+    Of a bundle: its artifacts with sizes, parity metrics and signatures, and the metadata of its files. Of any .tflite
+    or .onnx file: its size, its inputs and outputs, its operations by count, and of a .tflite file whether a GPU takes
+    all of them.
     """
-    if bundle.suffix == ".tflite" and not bundle.is_dir():
-        _inspect_file(bundle, as_json)
+    if bundle.suffix in (".tflite", ".onnx") and not bundle.is_dir():
+        inspect_file = _inspect_file if bundle.suffix == ".tflite" else _inspect_onnx
+        inspect_file(bundle, as_json)
         return
     from export.bundle import folder as bundles
     from toolkit import manifest as manifests
@@ -87,8 +89,8 @@ def _about(bundle: Path, manifest: Manifest) -> Iterator[str | list[ArtifactReco
 def _inspect_file(path: Path, as_json: bool) -> None:
     from toolkit.files.names import check_utf8
     from toolkit.runtimes.gpu_delegate import obstacles
+    from toolkit.runtimes.network_metadata import read_metadata
     from toolkit.runtimes.tflite_file import read_tflite
-    from toolkit.runtimes.tflite_metadata import read_metadata
     from toolkit.runtimes.tflite_operations import named
 
     check_utf8(path)
@@ -111,7 +113,39 @@ def _inspect_file(path: Path, as_json: bool) -> None:
         return
     from export.bundle.table import print_wrapped, stdout_console
 
-    print_wrapped(_lines(file, metadata, signatures, operations, in_the_way), stdout_console())
+    console = stdout_console()
+    print_wrapped(_lines(file.size, file.constant_bytes, metadata, signatures, operations), console)
+    print_wrapped(_gpu_lines(in_the_way), console)
+    closing.print_closing(follow=[["styleport", "inspect", path, "--json"]])
+
+
+def _inspect_onnx(path: Path, as_json: bool) -> None:
+    from export.bundle.table import print_wrapped, stdout_console
+    from toolkit.files.names import check_utf8
+    from toolkit.runtimes.network_metadata import read_metadata
+    from toolkit.runtimes.onnx_file import read_onnx
+
+    check_utf8(path)
+    file, metadata = read_onnx(path), read_metadata(path)
+    sides = ("inputs", file.inputs), ("outputs", file.outputs)
+    ends = {
+        side: {name: {"shape": list(shape), "dtype": dtype} for name, (shape, dtype) in tensors.items()}
+        for side, tensors in sides
+    }
+    signatures, operations = {file.name: {"file": path.name, **ends}}, dict(file.operations)
+    if as_json:
+        described = {
+            "metadata": asdict(metadata) if metadata else None,
+            "bytes": len(file.content),
+            "constant_bytes": file.constant_bytes,
+            "signatures": signatures,
+            "operations": operations,
+            "opset": file.opset,
+        }
+        print_json(described)
+        return
+    print_wrapped(_lines(len(file.content), file.constant_bytes, metadata, signatures, operations), stdout_console())
+    print_wrapped(["", f"ONNX opset {file.opset}"], stdout_console())
     closing.print_closing(follow=[["styleport", "inspect", path, "--json"]])
 
 
@@ -125,15 +159,15 @@ def _described(file: str, signature: "TFLiteSignature") -> dict[str, Any]:
 
 
 def _lines(
-    file: "TFLiteFile",
+    size: int,
+    constant_bytes: int,
     metadata: "NetworkMetadata | None",
     signatures: dict[str, Any],
     operations: dict[str, int],
-    in_the_way: list[str],
 ) -> Iterator[str]:
     from export.bundle.report import megabytes
 
-    yield f"{megabytes(file.size)}, of which {megabytes(file.constant_bytes)} are weights and other constants"
+    yield f"{megabytes(size)}, of which {megabytes(constant_bytes)} are weights and other constants"
     yield from (str(metadata), metadata.description) if metadata else ("no metadata of styleport",)
     for name, signature in signatures.items():
         yield from ("", name or "no signature; the graph")
@@ -142,6 +176,9 @@ def _lines(
     width = max(map(len, operations), default=0)
     for name, count in operations.items():
         yield f"  {name:<{width}}  {count:>5}"
+
+
+def _gpu_lines(in_the_way: list[str]) -> Iterator[str]:
     yield ""
     if in_the_way:
         yield f"GPU: not the whole network: {'; '.join(in_the_way)}"
@@ -150,12 +187,14 @@ def _lines(
 
 
 def _metadata_of(bundle: Path, manifest: Manifest) -> dict[str, Any]:
-    """The metadata of a bundle's .tflite files, by path."""
+    """The metadata of a bundle's .tflite files and, where onnx is installed, of its .onnx files, by path."""
+    from toolkit.extras import is_installed
     from toolkit.manifest import resolve
-    from toolkit.runtimes.tflite_metadata import read_metadata
+    from toolkit.runtimes.network_metadata import read_metadata
 
     named = [file["path"] for record in manifest["artifacts"] for file in record["files"]]
-    paths = {name: resolve(bundle, name) for name in named if name.endswith(".tflite")}
+    suffixes = (".tflite", ".onnx") if is_installed("onnx") else (".tflite",)
+    paths = {name: resolve(bundle, name) for name in named if name.endswith(suffixes)}
     found = {name: read_metadata(path) for name, path in paths.items() if path.is_file()}
     return {name: metadata for name, metadata in found.items() if metadata}
 

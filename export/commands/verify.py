@@ -6,12 +6,18 @@ from typing import Annotated
 import typer
 
 from toolkit.commands import closing
+from toolkit.commands.idle import refuse_idle
 from toolkit.commands.options import Imports, Trust
 from toolkit.errors import WorkError, first_of
+from toolkit.manifest_types import Manifest
 from toolkit.printing import print_json
 from toolkit.safe_loading.saved_model_check import trusted
 
-EXAMPLES = ("styleport verify bundle", "styleport verify bundle --json")
+EXAMPLES = (
+    "styleport verify bundle",
+    "styleport verify bundle --json",
+    "styleport verify bundle --outputs from_the_phone.bin",
+)
 
 
 def verify(
@@ -22,6 +28,14 @@ def verify(
     key: Annotated[
         Path | None,
         typer.Option(metavar="KEY", help="First check the bundle's signature with this public key, a PEM file."),
+    ] = None,
+    outputs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Compare what a device wrote for an artifact's golden vectors with the float32 model, by the "
+            "artifact's gate, in place of measuring here.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
@@ -35,6 +49,10 @@ def verify(
 
         check_signature(bundle, key)
     manifest = manifests.read(bundle)
+    if outputs:
+        refuse_idle(context, dict.fromkeys(("imports", "trust"), "with --outputs"))
+        _verify_outputs(bundle, manifest, outputs, as_json)
+        return
     with quiet_libraries() as console, progress_bar(console, len(manifest["artifacts"])) as step, trusted(trust):
         from export.exporting import verify_bundle
         from toolkit.framework.custom_objects import import_modules
@@ -64,6 +82,41 @@ def verify(
         closing.print_closing(
             follow=[_following(bundle, list(sizes), closing.given(context, "imports", "trust", "key"))]
         )
+
+
+def _verify_outputs(bundle: Path, manifest: Manifest, outputs: Path, as_json: bool) -> None:
+    """Compares a device's outputs, prints the differences, and fails if they miss their gates."""
+    from export.bundle import folder as bundles
+    from export.bundle.report import METRIC_NAMES, number
+    from export.bundle.table import TableColumn, print_columns, print_wrapped, stdout_console
+    from export.parity import device_outputs
+
+    bundles.validate(manifest)
+    vectors, found = device_outputs.find(bundle, manifest, outputs)
+    results = device_outputs.compare(vectors, found)
+    failures = [line for result in results for line in result.failures]
+    if as_json:
+        records = [{"tensor": one.name, **one.to_json()} for one in results]
+        print_json({"artifact": vectors.artifact, "outputs": records, "failures": failures})
+    else:
+        measured = [result.metrics.measured() for result in results]
+        print_columns(
+            [
+                TableColumn("output", [result.name for result in results]),
+                *(
+                    TableColumn(METRIC_NAMES[name], [number(one.get(name)) for one in measured], is_number=True)
+                    for name in METRIC_NAMES
+                    if any(name in one for one in measured)
+                ),
+                TableColumn("differs most at", [str(list(result.where)) for result in results], rank=1),
+            ]
+        )
+    if failures:
+        raise WorkError(f"{outputs}: parity gate of {vectors.artifact} missed: {first_of(failures)}")
+    if not as_json:
+        left = [name for name in vectors.outputs if name not in found]
+        missing = f"; it does not have {', '.join(left)}" if left else ""
+        print_wrapped([f"verified: {outputs} keeps the gate of {vectors.artifact}{missing}"], stdout_console())
 
 
 def _following(bundle: Path, artifacts: list[str], given: list[str]) -> list[str | Path]:

@@ -18,7 +18,7 @@ from toolkit.external.frozen_graph import freeze
 from toolkit.imaging import images
 from toolkit.interface.sizes import STYLE_SIZE
 from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
-from toolkit.runtimes.litert import STYLIZER_FILE, DeviceEndToEndStylizer
+from toolkit.runtimes.litert import STYLIZER_FILE, DeviceEndToEndStylizer, network_file
 
 SIGNATURE = "serving_default"
 
@@ -40,7 +40,8 @@ class EndToEndTFLiteExporter(NetworkExporter):
 
     def __init__(self, model: LoadedStylizer, options: ExportOptions) -> None:
         super().__init__(model, options)
-        _check_sizes(model, self.artifacts)
+        if self.format == "tflite":  # ONNX has the sizes of the model
+            _check_sizes(model, self.artifacts)
         self._graph = mirror_padding.sliced(freeze(model))
         network, file = ("stylizer", STYLIZER_FILE) if isinstance(model, EndToEndStylizer) else ("baked", BAKED_FILE)
         self.networks = {network: Network(file, SIGNATURE)}
@@ -53,11 +54,11 @@ class EndToEndTFLiteExporter(NetworkExporter):
             content, *styles = map(to_float, pictures)
             return {"stylized_image": to_samples(cut(call(content, *styles), content), integer_io)}
 
-        sizes = {"content": (size, size)}
+        sizes = {"content": self.model.content_size or (size, size)}
         if network == "stylizer":
             sizes["style"] = self.model.style_size or ((STYLE_SIZE, STYLE_SIZE) if size else (None, None))
         return function_of(
-            stylize, [tf.TensorSpec((1, *sides, 3), dtype, f"{role}_image") for role, sides in sizes.items()]
+            stylize, [tf.TensorSpec((self.batch, *sides, 3), dtype, f"{role}_image") for role, sides in sizes.items()]
         )
 
     def rules(self, model: bytes, network: str, mode: str) -> list[dict[str, Any]]:
@@ -83,4 +84,4 @@ class EndToEndTFLiteExporter(NetworkExporter):
     @staticmethod
     def load(folder: Path) -> DeviceEndToEndStylizer | BakedStylizer:
         """Opens the network, to be called as a stylizer."""
-        return BakedStylizer(folder) if (folder / BAKED_FILE).is_file() else DeviceEndToEndStylizer(folder)
+        return BakedStylizer(folder) if network_file(folder, BAKED_FILE).is_file() else DeviceEndToEndStylizer(folder)

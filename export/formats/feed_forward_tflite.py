@@ -50,9 +50,9 @@ class SplitTFLiteExporter(NetworkExporter):
 
         if network == "predictor":
             side = STYLE_SIZE if size else None
-            return tf.function(bottleneck, [tf.TensorSpec((1, side, side, 3), dtype, "style_image")])
-        picture = tf.TensorSpec((1, size, size, 3), dtype, "content_image")
-        code = tf.TensorSpec((1, 1, 1, self.model.bottleneck_dim), name="style_bottleneck")
+            return tf.function(bottleneck, [tf.TensorSpec((self.batch, side, side, 3), dtype, "style_image")])
+        picture = tf.TensorSpec((self.batch, size, size, 3), dtype, "content_image")
+        code = tf.TensorSpec((self.batch, 1, 1, self.model.bottleneck_dim), name="style_bottleneck")
         return tf.function(transform, [picture, code])
 
     def calibration_inputs(self, content_size: int, integer_io: bool) -> CalibrationInputs:

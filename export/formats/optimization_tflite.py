@@ -9,7 +9,7 @@ import tensorflow as tf
 from export.baked_style import Style
 from export.formats.optimization_functions import Functions
 from export.formats.tflite_exporter import Network, NetworkExporter
-from toolkit.runtimes.tflite_network import TFLiteNetwork
+from toolkit.runtimes.litert import network_file, open_network
 
 FEATURES_FILE = "features.tflite"
 SIGNATURE = "features"
@@ -28,9 +28,9 @@ class FeaturesExporter(NetworkExporter):
 
     def function(self, network: str, size: int | None, integer_io: bool, style: Style | None) -> Any:
         """Builds the features; see `export.formats.tflite_exporter.NetworkExporter`."""
-        return tf.function(Functions(self.model).seen, [tf.TensorSpec((1, size, size, 3), name="image")])
+        return tf.function(Functions(self.model).seen, [tf.TensorSpec((self.batch, size, size, 3), name="image")])
 
     @staticmethod
-    def load(folder: Path) -> TFLiteNetwork:
+    def load(folder: Path) -> Any:
         """Opens the network."""
-        return TFLiteNetwork(folder / FEATURES_FILE)
+        return open_network(network_file(folder, FEATURES_FILE))

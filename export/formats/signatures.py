@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from toolkit.runtimes.network import Network
+from toolkit.runtimes.onnx_network import ONNXNetwork
 from toolkit.runtimes.tflite_network import TFLiteNetwork
 from toolkit.safe_loading import graph_file
 
@@ -37,8 +39,14 @@ def of_tflite(folder: Path) -> dict[str, Any]:
     return {network.signature: of_network(file, network) for file, network in networks}
 
 
-def of_network(file: str, network: TFLiteNetwork) -> dict[str, Any]:
-    """Describes the signature of one .tflite file: `file`, and `inputs` and `outputs` as for a SavedModel."""
+def of_onnx(folder: Path) -> dict[str, Any]:
+    """Reads the signatures of the .onnx files in a folder, as `of_network` returns them."""
+    networks = [(path.name, ONNXNetwork(path)) for path in sorted(folder.glob("*.onnx"))]
+    return {network.signature: of_network(file, network) for file, network in networks}
+
+
+def of_network(file: str, network: Network) -> dict[str, Any]:
+    """Describes the signature of one file: `file`, and `inputs` and `outputs` as for a SavedModel."""
 
     def tensors(details: dict[str, Any]) -> dict[str, Any]:
         return {

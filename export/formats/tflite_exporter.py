@@ -45,8 +45,10 @@ class NetworkExporter(Exporter):
 
     Attributes:
         networks: files of an artifact, by the names in `export.formats.tflite_metadata.DESCRIPTIONS`.
+        batch: length of the batches that its files take; None for any.
     """
 
+    batch: int | None = 1
     networks: Mapping[str, Network]
 
     def __init__(self, model: Any, options: ExportOptions) -> None:

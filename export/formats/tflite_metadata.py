@@ -13,8 +13,8 @@ import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 from export.artifact import Artifact, ExportOptions
+from toolkit.runtimes.network_metadata import ENTRY, NetworkMetadata
 from toolkit.runtimes.tflite_file import IDENTIFIER
-from toolkit.runtimes.tflite_metadata import ENTRY, NetworkMetadata
 
 # What the schema asks of the bytes of buffers (`force_align`); as much is added in front of them, or a multiple.
 _ALIGNMENT = 16
@@ -42,15 +42,19 @@ def write(path: Path, model: bytes, network: str, artifact: Artifact, options: E
         artifact: the artifact of the file.
         options: what to export.
     """
+    path.write_bytes(with_metadata(model, metadata_of(network, artifact, options)))
+
+
+def metadata_of(network: str, artifact: Artifact, options: ExportOptions) -> NetworkMetadata:
+    """Returns the metadata of a network; see `write`."""
     is_integer = options.integer_io and artifact.quantization == "int8"
-    metadata = NetworkMetadata(
+    return NetworkMetadata(
         name=f"{options.origin.name} {network}, {artifact.quantization}",
         description=DESCRIPTIONS[network],
         license=options.origin.license,
         input_range=(0, 255) if is_integer else (0, 1),
         style=str(artifact.style) if artifact.style else None,
     )
-    path.write_bytes(with_metadata(model, metadata))
 
 
 def with_metadata(model: bytes, metadata: NetworkMetadata) -> bytes:

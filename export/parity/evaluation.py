@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from export.artifact import DEFAULT_SIZE, PAGE_SIZES, Artifact
+from export.artifact import ANY_SIZE, DEFAULT_SIZE, PAGE_SIZES, Artifact
 from export.gates import EvalCase, EvalPairs, Gate, Measurement, Metrics, Parity, check_gate
 from toolkit.errors import InputError
 from toolkit.imaging import images, samples
@@ -42,6 +42,7 @@ GATES = {
     "saved_model": Gate(max_abs=1e-5, mean_abs=1e-6, psnr=100, ssim=0.9999),
     **{f"tflite/{quantization}": gate for quantization, gate in _TFLITE.items()},
     **{f"baked/{quantization}": gate for quantization, gate in _TFLITE.items()},
+    **{f"onnx/{quantization}": _TFLITE[quantization] for quantization in ANY_SIZE["onnx"]},
     "web/float16": _TFLITE["float16"],
 }
 
@@ -74,6 +75,15 @@ def compare(reference: np.ndarray, picture: np.ndarray) -> Metrics:
     )
 
 
+def cosine(reference: np.ndarray, features: np.ndarray) -> float:
+    """Returns the cosine of the angle between two layers' features, of any equal shape; NaN if it is undefined."""
+    if reference.shape != features.shape:
+        return math.nan
+    a, b = (array.astype(np.float64).ravel() for array in (reference, features))
+    norms = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return min(1.0, float(a @ b) / norms) if norms and math.isfinite(norms) else math.nan
+
+
 def cases(
     size: tuple[int, int], style_size: tuple[int, int] | None = None, pairs: EvalPairs | None = None
 ) -> list[EvalCase]:
@@ -89,7 +99,7 @@ def cases(
     """
     style_size = style_size or ((256, 256) if size[0] == size[1] else (256, 320))
     return [
-        EvalCase(_title(photo_name, style_name, size), size, _prepared(photo, *size), _prepared(style, *style_size))
+        EvalCase(_title(photo_name, style_name, size), size, prepared(photo, *size), prepared(style, *style_size))
         for photo_name, photo, style_name, style in (samples.sample_pairs() if pairs is None else pairs)
     ]
 
@@ -109,7 +119,7 @@ def cases_in_style(
         A case for each content, with samples rounded to 8 bits.
     """
     views = _views() if contents is None else contents
-    return [EvalCase(_title(view, name, size), size, _prepared(views[view], *size), style) for view in views]
+    return [EvalCase(_title(view, name, size), size, prepared(views[view], *size), style) for view in views]
 
 
 def _views() -> dict[str, np.ndarray]:
@@ -125,7 +135,8 @@ def _title(content: str, style: str, size: tuple[int, int]) -> str:
     return f"{content} + {style}, {width}x{height}"
 
 
-def _prepared(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+def prepared(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Crops and resizes a picture [H, W, 3], and rounds its samples to 8 bits: [1, height, width, 3]."""
     return images.from_uint8(images.to_uint8(_fill(picture, height, width)))[None]
 
 
@@ -150,6 +161,10 @@ class ReferenceOutputs:
     ) -> None:
         self._stylizer, self._cases_of = stylizer, cases_of
         self._pictures: dict[tuple[int, int], list[tuple[EvalCase, np.ndarray]]] = {}
+
+    def picture(self, case: EvalCase) -> np.ndarray:
+        """Returns the expected picture [H, W, 3] of any case."""
+        return _painted(self._stylizer, case)
 
     def pictures(self, size: tuple[int, int]) -> list[tuple[EvalCase, np.ndarray]]:
         """Returns the cases of a size, each with its expected picture [H, W, 3]."""

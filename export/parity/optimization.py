@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from export.artifact import Artifact
+from export.artifact import ANY_SIZE, Artifact
 from export.exportable import Size
 from export.formats.optimization_functions import GRAM, Functions, packed
-from export.gates import EvalCase, Gate, Measurement, Metrics
-from export.parity.evaluation import cases, compare
+from export.gates import FEATURE_GATES, EvalCase, Gate, Measurement, Metrics
+from export.parity.evaluation import cases, compare, cosine
 from toolkit.optimization.style_transfer import StyleTransfer
 from toolkit.runtimes.saved_model import SavedModel
 
@@ -27,9 +27,8 @@ LOOP_STEPS = 2
 
 GATES = {
     "saved_model": Gate(max_abs=1e-4, cosine=0.9999),
-    "tflite/float32": Gate(cosine=0.9999),
-    "tflite/float16": Gate(cosine=0.999),
-    "tflite/dynamic": Gate(cosine=0.99),
+    **{f"tflite/{quantization}": gate for quantization, gate in FEATURE_GATES.items() if quantization != "int8"},
+    **{f"onnx/{quantization}": FEATURE_GATES[quantization] for quantization in ANY_SIZE["onnx"]},
 }
 
 Features = dict[str, np.ndarray]
@@ -45,15 +44,6 @@ def sizes_of(artifact: Artifact) -> list[Size]:
     if artifact.format == "saved_model":
         return [SIZE]
     return [(artifact.size, artifact.size)] if artifact.size else [*FEATURE_SIZES]
-
-
-def cosine(reference: np.ndarray, features: np.ndarray) -> float:
-    """Returns the cosine of the angle between two layers' features, of any equal shape; NaN if it is undefined."""
-    if reference.shape != features.shape:
-        return math.nan
-    a, b = (array.astype(np.float64).ravel() for array in (reference, features))
-    norms = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return min(1.0, float(a @ b) / norms) if norms and math.isfinite(norms) else math.nan
 
 
 def _worst_layer(reference: Features, features: Features) -> tuple[str, float]:

@@ -11,6 +11,7 @@ from export.formats.end_to_end_saved_model import EndToEndSavedModelExporter
 from export.formats.end_to_end_tflite import EndToEndTFLiteExporter
 from export.formats.feed_forward_saved_model import SavedModelExporter
 from export.formats.feed_forward_tflite import SplitTFLiteExporter
+from export.formats.onnx_exporter import EndToEndONNXExporter, ONNXExporter
 from export.quantization import rules as policy
 from export.rewrites import mirror_padding
 from export.sources.feed_forward import METHOD as FEED_FORWARD
@@ -47,6 +48,10 @@ class ExternalSplitTFLiteExporter(SplitTFLiteExporter):
         return policy.rules(model, mode, None if network == "predictor" else "content_image")
 
 
+class ExternalSplitONNXExporter(ONNXExporter, ExternalSplitTFLiteExporter):
+    """Exports such a pair as .onnx files."""
+
+
 class ExternalBakedExporter(ExternalSplitTFLiteExporter, BakedExporter):
     """Exports the transformer of such a pair with a built-in style."""
 
@@ -57,11 +62,17 @@ class ExternalPageExporter(PageExporter):
     split_exporter = ExternalSplitTFLiteExporter
 
 
-_END_TO_END_EXPORTERS = (EndToEndSavedModelExporter, EndToEndTFLiteExporter)
+_END_TO_END_EXPORTERS = (EndToEndSavedModelExporter, EndToEndTFLiteExporter, EndToEndONNXExporter)
 EXPORTERS: dict[str, dict[str, type[Exporter]]] = {
     method: {exporter.format: exporter for exporter in exporters}
     for method, exporters in {
-        FEED_FORWARD: (SavedModelExporter, ExternalSplitTFLiteExporter, ExternalPageExporter, ExternalBakedExporter),
+        FEED_FORWARD: (
+            SavedModelExporter,
+            ExternalSplitTFLiteExporter,
+            ExternalSplitONNXExporter,
+            ExternalPageExporter,
+            ExternalBakedExporter,
+        ),
         END_TO_END: _END_TO_END_EXPORTERS,
         SINGLE_STYLE: _END_TO_END_EXPORTERS,
     }.items()

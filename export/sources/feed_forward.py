@@ -5,14 +5,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from export.artifact import Artifact
 from export.exportable import Size
 from export.exporter import Exporter
 from export.formats.baked_tflite import BakedExporter
 from export.formats.feed_forward_saved_model import SavedModelExporter
 from export.formats.feed_forward_tflite import SplitTFLiteExporter
-from export.gates import EvalPairs, Parity
-from export.parity import evaluation
+from export.formats.onnx_exporter import SplitONNXExporter
+from export.gates import EvalCase, EvalPairs, Parity
+from export.parity import evaluation, golden_vectors
+from export.parity.golden_vectors import GoldenVectors
 from export.parity.reference_outputs import ArtifactReferences
 from export.web.exporter import PageExporter
 from toolkit.errors import in_one_line
@@ -22,7 +26,8 @@ from toolkit.safe_loading import graph_file
 METHOD: Method = "feed-forward"
 REFERENCE = "source/stylizer.keras"
 EXPORTERS: dict[str, type[Exporter]] = {
-    exporter.format: exporter for exporter in (SavedModelExporter, SplitTFLiteExporter, PageExporter, BakedExporter)
+    exporter.format: exporter
+    for exporter in (SavedModelExporter, SplitTFLiteExporter, SplitONNXExporter, PageExporter, BakedExporter)
 }
 
 
@@ -64,6 +69,21 @@ class ExportableStylizer:
     def sizes_of(self, artifact: Artifact) -> list[Size]:
         """Returns the sizes of an artifact's gate; see `export.parity.evaluation.sizes_of`."""
         return evaluation.sizes_of(artifact)
+
+    def golden(self, artifact: Artifact, folder: Path) -> GoldenVectors | None:
+        """Returns the stylizer's bottleneck and picture of a content and a style; see `Exportable.golden`."""
+        if artifact.format not in golden_vectors.FORMATS:
+            return None
+        signatures = self.exporters[artifact.format].signatures(folder)
+        inputs = golden_vectors.pictures(signatures)
+        content, style = inputs["content_image"], inputs.get("style_image")
+        if "bottleneck" in signatures:
+            code = np.asarray(self.model.bottleneck(style))
+            outputs = {"style_bottleneck": code, "stylized_image": self.model.transform(content, code)}
+        else:
+            case = EvalCase("golden", content.shape[1:3], content, style)
+            outputs = {"stylized_image": self._references.of(artifact, folder).picture(case)[None]}
+        return GoldenVectors.of(artifact, signatures, inputs, outputs)
 
     def measure(self, artifact: Artifact, folder: Path, sizes: Sequence[Size]) -> Parity:
         """Compares an artifact's pictures with the stylizer's, on contents of the given heights and widths."""

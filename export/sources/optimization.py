@@ -7,10 +7,12 @@ from typing import Any, cast
 from export.artifact import Artifact
 from export.exportable import Size
 from export.exporter import Exporter
+from export.formats.onnx_exporter import FeaturesONNXExporter
 from export.formats.optimization_saved_model import OptimizationSavedModelExporter
 from export.formats.optimization_tflite import FeaturesExporter
 from export.gates import EvalPairs, Parity, check_gate
-from export.parity import optimization
+from export.parity import golden_vectors, optimization
+from export.parity.golden_vectors import GoldenVectors
 from toolkit.commands.objective_options import NAMED_WEIGHTS
 from toolkit.errors import InputError
 from toolkit.manifest_types import Method, SettingsRecord, SourceRecord, Vgg19Weights
@@ -23,7 +25,7 @@ from toolkit.presets import vgg19 as preset
 METHOD: Method = "optimization"
 REFERENCE = "source/features.keras"
 EXPORTERS: dict[str, type[Exporter]] = {
-    exporter.format: exporter for exporter in (OptimizationSavedModelExporter, FeaturesExporter)
+    exporter.format: exporter for exporter in (OptimizationSavedModelExporter, FeaturesExporter, FeaturesONNXExporter)
 }
 LICENSE = "CC-BY-4.0 (Visual Geometry Group, University of Oxford)"
 
@@ -109,6 +111,14 @@ class Optimization:
     def sizes_of(self, artifact: Artifact) -> list[Size]:
         """Returns the sizes of both pictures of a pair; see `export.parity.optimization.sizes_of`."""
         return optimization.sizes_of(artifact)
+
+    def golden(self, artifact: Artifact, folder: Path) -> GoldenVectors | None:
+        """Returns Keras's features of a picture; see `Exportable.golden`."""
+        if artifact.format not in golden_vectors.FORMATS:
+            return None
+        signatures = self.exporters[artifact.format].signatures(folder)
+        inputs = golden_vectors.pictures(signatures)
+        return GoldenVectors.of(artifact, signatures, inputs, self._keras.features(inputs["image"]))
 
     def measure(self, artifact: Artifact, folder: Path, sizes: Sequence[Size]) -> Parity:
         """Compares an artifact's features and steps with Keras's, on pictures of the given heights and widths."""

@@ -7,12 +7,14 @@ import pytest
 
 from tests.docs import pages
 from toolkit import manifest as manifests
-from toolkit.runtimes.tflite_metadata import read_metadata
+from toolkit.runtimes.network_metadata import read_metadata
 
 PAGE = pages.DOCS / "on-device.md"
 FIXED, ANY = "tflite/float16_384", "tflite/float16_any"
 # By what the snippets call them, in either language.
 SIDES = {"style_?side": ("bottleneck", "style_image"), "content_?side": ("transform", "content_image")}
+# What the snippets read of golden vectors, and write.
+GOLDEN = {"golden.json", "golden.bin", "id", "tensors", "name", "offset", "shape", "golden", "outputs"}
 LETTERS = {"style_image": ("h", "w"), "content_image": ("H", "W"), "stylized_image": ("H", "W")}
 
 
@@ -63,7 +65,7 @@ def test_the_snippets_name_what_the_manifest_names_and_nothing_else(signatures, 
     named = set(re.findall(r'"([^"\s]*)"', text))
     fixed = signatures[FIXED]
     tensors = {name for one in fixed.values() for side in ("inputs", "outputs") for name in one[side]}
-    assert named == set(fixed) | {one["file"] for one in fixed.values()} | tensors
+    assert named == set(fixed) | {one["file"] for one in fixed.values()} | tensors | GOLDEN
 
 
 def test_the_sides_in_the_snippets_are_those_of_the_manifest(signatures):

@@ -13,8 +13,7 @@ def rehash(bundle: Path) -> None:
     manifest = manifests.read(bundle)
     for record in manifest["artifacts"]:
         files = bundles.records(bundle, record["path"])
-        total = sum(file["bytes"] for file in files)
-        record |= {"files": files, "bytes": total, "sha256": bundles.digest(files)}
+        record |= {"files": files, "bytes": manifests.model_bytes(files), "sha256": bundles.digest(files)}
     known = {file["path"] for record in manifest["artifacts"] for file in record["files"]}
     manifest["files"] = [file for file in bundles.records(bundle) if file["path"] not in known]
     write(bundle, manifest)

@@ -1,7 +1,7 @@
 """export.artifact: What may be exported, and under which names."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from export.artifact import FORMATS, QUANTIZATIONS, Artifact, ExportOptions
@@ -24,16 +24,18 @@ def test_an_artifact_is_named_after_what_it_is():
 
 @given(st.lists(st.sampled_from(FORMATS), min_size=1), st.lists(st.sampled_from(QUANTIZATIONS), min_size=1), some_sizes)
 def test_no_artifact_is_exported_twice(formats, quantizations, sizes):
+    assume("onnx" not in formats or {"float32", "float16"} & set(quantizations))
     bakes = STYLES if "baked" in formats else ()
     paths = [artifact.path for artifact in ExportOptions(formats, quantizations, sizes, bakes=bakes).artifacts()]
     assert len(paths) == len(set(paths))
     pairs_and_styles = ("tflite" in formats) + len(bakes)
     expected = len(set(sizes)) * len(set(quantizations)) * pairs_and_styles
-    assert len(paths) == expected + len(set(formats) - {"tflite", "baked"})
+    expected += len(set(quantizations) & {"float32", "float16"}) * ("onnx" in formats)
+    assert len(paths) == expected + len(set(formats) - {"tflite", "onnx", "baked"})
 
 
 @pytest.mark.parametrize("name", ["formats", "quantizations"])
-@pytest.mark.parametrize("given_values", [("onnx",), ()])
+@pytest.mark.parametrize("given_values", [("coreml",), ()])
 def test_an_unknown_choice_is_refused_with_those_known(name, given_values):
     message = refusal(ExportOptions, **{name: given_values})
     known = FORMATS if name == "formats" else QUANTIZATIONS
@@ -45,6 +47,17 @@ def test_a_size_out_of_range_is_refused_with_the_range(size):
     for message in (refusal(ExportOptions, sizes=(384, size)), refusal(ExportOptions, max_size=size)):
         assert f"size {size} " in message
         assert "16 to 4096" in message
+
+
+def test_onnx_takes_any_size_and_the_quantizations_that_it_has():
+    options = ExportOptions(("tflite", "onnx"), ("float32", "int8"), (64,))
+    assert [artifact.path for artifact in options.artifacts()] == [
+        "tflite/float32_64",
+        "tflite/int8_64",
+        "onnx/float32",
+    ]
+    message = refusal(ExportOptions, ("onnx",), ("int8", "dynamic"))
+    assert message == "onnx has no quantization 'int8, dynamic': choose from float32, float16"
 
 
 def test_tflite_without_a_size_is_refused():

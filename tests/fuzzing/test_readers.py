@@ -19,8 +19,8 @@ from toolkit.imaging import images
 from toolkit.imaging.photo_metadata import read_metadata
 from toolkit.inference import model_loader
 from toolkit.runtimes.litert import DeviceStylizer
+from toolkit.runtimes.network_metadata import read_metadata as read_network_metadata
 from toolkit.runtimes.tflite_file import read_tflite
-from toolkit.runtimes.tflite_metadata import read_metadata as read_network_metadata
 from toolkit.safe_loading import archive
 
 pytestmark = pytest.mark.slow
@@ -78,6 +78,24 @@ def test_mutated_pictures(tmp_path, monkeypatch, name):
     found = endings(300, load)
     assert found["taken"] >= 1, found
     assert found["refused"] > 1, found
+
+
+@pytest.mark.parametrize("network", ["predictor", "transformer"])
+def test_mutated_onnx_files(tmp_path, network):
+    pytest.importorskip("onnx")
+    from tests.toolkit import tiny_onnx
+    from toolkit.runtimes.onnx_file import read_onnx
+
+    mutator, path = Mutator(SEED), tmp_path / f"{network}.onnx"
+    content = getattr(tiny_onnx, network)().SerializeToString()
+
+    def read(number):
+        path.write_bytes(mutator.bytes(content) if number else content)
+        assert read_onnx(path).content == path.read_bytes()
+
+    found = endings(1000, read)
+    assert found["taken"] >= 1, found
+    assert found["refused"] > 100, found
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from toolkit.errors import InputError
 from toolkit.external.source_options import SourceOptions
 from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
-from toolkit.runtimes.tflite_metadata import read_metadata
+from toolkit.runtimes.network_metadata import read_metadata
 from toolkit.safe_loading import graph_file
 
 pytestmark = pytest.mark.slow

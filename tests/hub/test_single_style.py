@@ -19,7 +19,7 @@ from toolkit.external.source_options import SourceOptions
 from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.runtimes.baked import BakedStylizer
-from toolkit.runtimes.tflite_metadata import read_metadata
+from toolkit.runtimes.network_metadata import read_metadata
 
 CONTENT = images.resize(samples.photos()["chelsea"], 45, 62)[None]
 

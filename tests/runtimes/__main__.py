@@ -15,7 +15,7 @@ def main() -> int:
         from tests.runtimes import proof
 
     parser = argparse.ArgumentParser(prog="python -m tests.runtimes", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="as styleport export --formats tflite,web makes it")
+    parser.add_argument("bundle", type=Path, help="as make runtimes exports it")
     parser.add_argument("runtimes", nargs="*", metavar="RUNTIME", help=f"all by default: {', '.join(proof.RUNTIMES)}")
     parser.add_argument("--report", type=Path, help="write a page and a JSON file into this folder")
     arguments = parser.parse_args()

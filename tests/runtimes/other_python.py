@@ -4,7 +4,7 @@ import contextlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,20 @@ from toolkit.errors import WorkError
 
 @contextlib.contextmanager
 def painting(
-    python: Sequence[str | Path], folder: Path, runtime: str, packages: Path | None = None
+    python: Sequence[str | Path],
+    folder: Path,
+    runtime: str,
+    packages: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Opened]:
     """Opens a .tflite pair in another Python.
 
     Args:
         python: its command.
         folder: the pair's.
-        runtime: one of `toolkit.runtimes.tflite_network.RUNTIMES`.
+        runtime: one of `toolkit.runtimes.tflite_network.RUNTIMES`, or `litert-gpu`.
         packages: searched for NumPy, Pillow and the runtime, where that Python does not have them itself.
+        environment: variables that the process has besides.
 
     Yields:
         The pair, for as long as the process runs.
@@ -34,10 +39,11 @@ def painting(
     """
     # Nothing of this Python's own: what is on its path is compiled for it.
     path = os.pathsep.join(map(str, filter(None, (packages, ROOT))))
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": path, "PYTHONNOUSERSITE": "1"}
+    variables = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": path, "PYTHONNOUSERSITE": "1"}
+    variables |= environment or {}
     command = [*python, "-m", "tests.runtimes.painter", folder.resolve(), runtime, str(os.cpu_count() or 1)]
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said)
+        process = subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said)
 
         def answer() -> dict[str, np.ndarray]:
             assert process.stdout is not None

@@ -10,6 +10,8 @@ import os
 import platform
 import struct
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -17,7 +19,7 @@ import numpy as np
 from toolkit.runtimes.litert import DeviceStylizer
 from toolkit.runtimes.tflite_network import RUNTIMES
 
-PACKAGES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
+PACKAGES = {"litert": "ai-edge-litert", "litert-gpu": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
 _LENGTH = struct.Struct("<Q")
 
 
@@ -48,14 +50,23 @@ def version_of(runtime: str) -> str:
     return f"{PACKAGES[runtime]} {version}, NumPy {np.__version__}, Python {platform.python_version()}"
 
 
+def opened(folder: Path, runtime: str, threads: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Opens a pair on a runtime, or on LiteRT's GPU delegate."""
+    if runtime in RUNTIMES:
+        return DeviceStylizer(folder, runtime, threads)
+    from tests.runtimes.gpu_pair import GPUPair
+
+    return GPUPair(folder)
+
+
 def main() -> None:
     """Tells what runs, then paints a picture for each pair until there are no more."""
     folder, runtime, threads = sys.argv[1:]
     # What a library prints is no picture.
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)
-        stylizer = DeviceStylizer(folder, runtime, int(threads))
-        others = [module for name, module in RUNTIMES.items() if name != runtime]
+        stylizer = opened(Path(folder), runtime, int(threads))
+        others = [module for name, module in RUNTIMES.items() if runtime in RUNTIMES and name != runtime]
         if unwanted := {"tensorflow", "keras", *others} & set(sys.modules):
             raise SystemExit(f"{', '.join(sorted(unwanted))} was loaded, which a device does not have")
         send(answers, version=np.array(version_of(runtime)), machine=np.array(platform.machine()))

@@ -20,12 +20,19 @@ from export.sources import loader
 from tests.runtimes.arm64 import ARM64
 from tests.runtimes.browser import Browser
 from tests.runtimes.litert import LiteRT
+from tests.runtimes.litert_gpu import LiteRTGPU
+from tests.runtimes.onnx_runtime import ONNXRuntime
+from tests.runtimes.openvino_runtime import OpenVINO
 from tests.runtimes.runtime import Evaluated, Runtime
+from tests.runtimes.saved_model_session import SavedModelSession
 from tests.runtimes.tflite_runtime import TFLiteRuntime
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
 
-RUNTIMES: dict[str, Callable[[], Runtime]] = {one.name: one for one in (LiteRT, TFLiteRuntime, Browser, ARM64)}
+RUNTIMES: dict[str, Callable[[], Runtime]] = {
+    one.name: one
+    for one in (LiteRT, TFLiteRuntime, LiteRTGPU, Browser, ARM64, ONNXRuntime, OpenVINO, SavedModelSession)
+}
 
 
 def artifacts_of(bundle: Path, runtime: Runtime) -> list[Artifact]:
@@ -38,7 +45,7 @@ def artifacts_of(bundle: Path, runtime: Runtime) -> list[Artifact]:
     artifacts = [Artifact(one["path"], one["format"], one["quantization"], one["size"]) for one in records]
     if found := [artifact for artifact in artifacts if runtime.runs(artifact)]:
         return found
-    raise InputError(f"{bundle}: has nothing for {runtime.name}: export it with --formats tflite,web")
+    raise InputError(f"{bundle}: has nothing for {runtime.name}: export it as make runtimes does")
 
 
 def evaluate(bundle: Path, runtimes: Sequence[Runtime], progress: Callable[[str], None]) -> list[Evaluated]:

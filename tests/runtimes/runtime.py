@@ -18,6 +18,8 @@ from toolkit.errors import InputError, WorkError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSTRAINTS = ROOT / "tests" / "constraints.txt"
+# The side of the pairs for a GPU delegate in software, which other runtimes leave out.
+GPU_SIDE = 64
 PIP_INSTALL = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 
 
@@ -97,7 +99,7 @@ class Runtime(ABC):
 
     def runs(self, artifact: Artifact) -> bool:
         """Returns whether the runtime is meant for an artifact."""
-        return artifact.format == "tflite"
+        return artifact.format == "tflite" and artifact.size != GPU_SIDE
 
     def sizes(self, artifact: Artifact) -> list[tuple[int, int]]:
         """Returns the heights and widths at which an artifact is checked against the float32 model."""

@@ -107,7 +107,7 @@ def test_the_command_exits_with_1_when_a_gate_is_missed(count, evaluated, bundle
 
 
 def test_a_bundle_without_anything_for_a_runtime_is_refused(bundle):
-    with pytest.raises(InputError, match="has nothing for browser: export it with --formats tflite,web"):
+    with pytest.raises(InputError, match="has nothing for browser: export it as make runtimes does"):
         proof.artifacts_of(bundle, proof.RUNTIMES["browser"]())
 
 

@@ -135,12 +135,13 @@ def stylize(
     ] = False,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of CPU threads for a TFLite artifact. By default, one for each core."),
+        typer.Option(min=1, help="Number of CPU threads for a TFLite or ONNX artifact. By default, one for each core."),
     ] = None,
     isolated: Annotated[
         bool,
         typer.Option(
-            "--isolated", help="Run a TFLite artifact in separate processes, so that a crash there does not end ours."
+            "--isolated",
+            help="Run a TFLite or ONNX artifact in separate processes: a crash there does not end ours.",
         ),
     ] = False,
     trust: Trust = False,
@@ -277,8 +278,8 @@ def _refuse_idle(
 ) -> None:
     inside = f"on {baked}, which has a built-in style of fixed strength" if baked else None
     idle_for_file = None if output.is_folder else "on one picture, which --output names"
-    # LiteRT runs all artifacts except these.
-    unthreaded = "except on TFLite files" if artifact in (None, "keras", "saved_model") else None
+    # TensorFlow runs these.
+    unthreaded = "except on TFLite and ONNX files" if artifact in (None, "keras", "saved_model") else None
     refuse_idle(
         context,
         {

@@ -19,7 +19,7 @@ def default_artifact(bundle: Path, manifest: Manifest | None = None) -> str:
     content. Next is the SavedModel, if TensorFlow is installed, and then a TFLite artifact of fixed size, which scales
     the content to that size and back. Among TFLite artifacts, the closest to the model comes first: float32, float16,
     dynamic, int8. All except int8 are equally fast, so smaller artifacts are used only by name. So are artifacts for a
-    web page, and baked styles beside artifacts that take a style.
+    web page, and baked styles beside artifacts that take a style. ONNX artifacts come last.
 
     Raises:
         InputError: there is no such bundle, or it has no default artifact.
@@ -33,6 +33,7 @@ def default_artifact(bundle: Path, manifest: Manifest | None = None) -> str:
         usual = any_size + (saved_model if is_installed("tensorflow") else []) + one_size + saved_model
     else:
         usual = saved_model + any_size + one_size
+    usual += [name for name in names(manifest) if name.startswith("onnx/")]
     if not usual:
         known = ", ".join(names(manifest)) or "nothing"
         raise InputError(f"{bundle}: holds no default artifact: choose with --artifact from {known}")

@@ -13,7 +13,13 @@ from toolkit.inference.artifact_choice import default_artifact
 from toolkit.interface.stylizer import SingleStyleStylizer, Stylizer
 from toolkit.manifest_types import Manifest
 from toolkit.runtimes.baked import BAKED_FILE, BakedStylizer
-from toolkit.runtimes.litert import PREDICTOR_FILE, STYLIZER_FILE, DeviceEndToEndStylizer, DeviceStylizer
+from toolkit.runtimes.litert import (
+    PREDICTOR_FILE,
+    STYLIZER_FILE,
+    DeviceEndToEndStylizer,
+    DeviceStylizer,
+    network_file,
+)
 from toolkit.runtimes.tflite_network import has_runtime
 from toolkit.sources.model_source import ModelSource, resolve_source
 
@@ -38,12 +44,12 @@ def open_model(
     Args:
         source: a preset, such as `magenta-mobile`; a TensorFlow Hub or Kaggle handle, or another address of a
             `.tar.gz`; the path of a `.tar.gz`, of a SavedModel's folder, of a `.keras` file or of a bundle.
-        artifact: an artifact of a bundle, such as `saved_model` or `tflite/float16_384`; by default depending on the
-            installed packages, see `toolkit.inference.artifact_choice.default_artifact`. For a preset, `tflite` (the
-            default if a runtime is installed) or `keras`.
-        threads: CPU threads of a TFLite artifact; all cores by default.
+        artifact: an artifact of a bundle, such as `saved_model`, `onnx/float32` or `tflite/float16_384`; by default
+            depending on the installed packages, see `toolkit.inference.artifact_choice.default_artifact`. For a preset,
+            `tflite` (the default if a runtime is installed) or `keras`.
+        threads: CPU threads of a TFLite or ONNX artifact; all cores by default.
         options: options of an external model that its files do not determine.
-        isolated: run a TFLite artifact in separate processes; see `toolkit.runtimes.isolated`.
+        isolated: run a TFLite or ONNX artifact in separate processes; see `toolkit.runtimes.isolated`.
 
     Returns:
         The model. With a predictor and a transformer, it has `bottleneck` and `transform`. With a built-in style, it is
@@ -136,11 +142,11 @@ def _open_artifact(
             f"{bundle}: holds style transfer by optimization, not a stylizer: call its optimize signature, "
             "or paint with styleport optimize"
         )
-    if (folder / BAKED_FILE).is_file():
+    if network_file(folder, BAKED_FILE).is_file():
         return BakedStylizer(folder, threads=threads, isolated=isolated)
-    if (folder / PREDICTOR_FILE).is_file():
+    if network_file(folder, PREDICTOR_FILE).is_file():
         return DeviceStylizer(folder, threads=threads, isolated=isolated)
-    if (folder / STYLIZER_FILE).is_file():
+    if network_file(folder, STYLIZER_FILE).is_file():
         return DeviceEndToEndStylizer(folder, threads=threads, isolated=isolated)
     if method in ("one-piece", manifests.SINGLE_STYLE):
         from toolkit.external.end_to_end import from_saved_model

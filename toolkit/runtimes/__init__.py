@@ -1,6 +1,6 @@
-"""Runs exported artifacts in this process: .tflite files on LiteRT or tflite-runtime, SavedModels on TensorFlow.
+"""Runs exported artifacts in this process: on LiteRT or tflite-runtime, on ONNX Runtime, and on TensorFlow.
 
-All modules except `saved_model` need only NumPy, Pillow and a LiteRT runtime. This room imports neither method;
+All modules except `saved_model` need only NumPy, Pillow and a runtime. This room imports neither method;
 `toolkit.external`, `toolkit.inference` and `export` import it.
 """
 
@@ -11,12 +11,13 @@ _PUBLIC = {
     "DeviceStylizer": "toolkit.runtimes.litert",
     "DeviceEndToEndStylizer": "toolkit.runtimes.litert",
     "IsolatedNetwork": "toolkit.runtimes.isolated",
-    "NetworkMetadata": "toolkit.runtimes.tflite_metadata",
+    "ONNXNetwork": "toolkit.runtimes.onnx_network",
+    "NetworkMetadata": "toolkit.runtimes.network_metadata",
     "SavedModel": "toolkit.runtimes.saved_model",
     "SavedModelStylizer": "toolkit.runtimes.saved_model",
     "TFLiteFile": "toolkit.runtimes.tflite_file",
     "TFLiteNetwork": "toolkit.runtimes.tflite_network",
-    "read_metadata": "toolkit.runtimes.tflite_metadata",
+    "read_metadata": "toolkit.runtimes.network_metadata",
     "read_tflite": "toolkit.runtimes.tflite_file",
 }
 

@@ -1,4 +1,4 @@
-"""Runs an exported .tflite file with a built-in style on LiteRT or tflite-runtime."""
+"""Runs an exported .tflite or .onnx file with a built-in style."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from toolkit.imaging.validation import Pictures, as_picture, as_pictures
 from toolkit.interface.stylizer import SingleStyleStylizer
 from toolkit.process import memory
 from toolkit.process.stage_times import StageClock, Timed
-from toolkit.runtimes.litert import open_network
+from toolkit.runtimes.litert import network_file, open_network
 
 BAKED_FILE = "baked.tflite"
 
@@ -24,8 +24,8 @@ class BakedStylizer(Timed, SingleStyleStylizer):
     `toolkit.runtimes.litert.DeviceStylizer`.
 
     Args:
-        folder: the folder with `baked.tflite`.
-        runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
+        folder: the folder with `baked.tflite` or `baked.onnx`.
+        runtime: of a .tflite file: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
         isolated: see `toolkit.runtimes.litert.DeviceStylizer`.
 
@@ -45,7 +45,7 @@ class BakedStylizer(Timed, SingleStyleStylizer):
     def __init__(
         self, folder: str | Path, runtime: str = "auto", threads: int | None = None, isolated: bool = False
     ) -> None:
-        self._network = open_network(Path(folder) / BAKED_FILE, runtime, threads, isolated)
+        self._network = open_network(network_file(Path(folder), BAKED_FILE), runtime, threads, isolated)
         self._network.check_role("transformer of one style", {"content_image"}, "stylized_image")
         self.content_size = self._network.input_size("content_image")
         self.pixel_cost = memory.of_pair(self.content_size is not None)

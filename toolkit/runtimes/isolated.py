@@ -1,4 +1,4 @@
-"""Runs a .tflite file in a separate process, so that a crash or a hang does not affect the caller.
+"""Runs a .tflite or .onnx file in a separate process, so that a crash or a hang does not affect the caller.
 
 A runtime trusts the options that a file gives its operations. A damaged or malicious file can crash the process that
 runs it, or keep it busy forever. See `docs/device.md` for when to use this.
@@ -18,9 +18,10 @@ import numpy as np
 
 from toolkit.errors import InputError, WorkError
 from toolkit.process.deadline import within
-from toolkit.runtimes import pipe_frames
+from toolkit.runtimes import onnx_network, pipe_frames, tflite_network
+from toolkit.runtimes.network import Network
+from toolkit.runtimes.onnx_file import SUFFIX
 from toolkit.runtimes.pipe_frames import Frame
-from toolkit.runtimes.tflite_network import TFLiteNetwork
 
 # Limit for opening a file, and for each run.
 DEADLINE_SECONDS = 300.0
@@ -34,17 +35,17 @@ _CHILD = (
 )
 
 
-class IsolatedNetwork(TFLiteNetwork):
-    """A `TFLiteNetwork` in a child process; an ended child is restarted at the next call.
+class IsolatedNetwork(Network):
+    """A network in a child process; an ended child is restarted at the next call.
 
     Args:
         path: the file.
-        runtime: `auto`, `litert` or `tflite-runtime`.
+        runtime: of a .tflite file: `auto`, `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
         seconds: limit for opening the file, and for each run.
 
     Raises:
-        InputError: see `TFLiteNetwork`.
+        InputError: see `TFLiteNetwork` and `ONNXNetwork`.
         WorkError: opening the file killed the child, or took too long.
     """
 
@@ -57,9 +58,12 @@ class IsolatedNetwork(TFLiteNetwork):
     ) -> None:
         self._seconds = seconds
         self._child: _Child | None = None
-        super().__init__(path, runtime, threads)
-
-    def _open(self, interpreter_class: Any, runtime: str, threads: int | None) -> None:
+        super().__init__(path, threads)
+        if self._path.suffix == SUFFIX:
+            onnx_network.check(self._path)
+            self.batches = onnx_network.ONNXNetwork.batches
+        else:
+            tflite_network.check(self._path, runtime)
         self._settings = {"path": str(self._path), "runtime": runtime, "threads": threads, "seconds": self._seconds}
         described = self._started()
         try:
@@ -74,7 +78,7 @@ class IsolatedNetwork(TFLiteNetwork):
         return words
 
     def invoke(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Runs the network in the child; see `TFLiteNetwork.invoke`."""
+        """Runs the network in the child; see `Network.invoke`."""
         with self._lock:
             if self._child is None:
                 self._started()

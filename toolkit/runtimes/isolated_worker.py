@@ -1,4 +1,4 @@
-"""The worker process of `toolkit.runtimes.isolated`, which runs a .tflite file."""
+"""The worker process of `toolkit.runtimes.isolated`, which runs a .tflite or .onnx file."""
 
 import os
 import queue
@@ -11,8 +11,9 @@ import numpy as np
 
 from toolkit.errors import InputError, StyleportError, one_line
 from toolkit.runtimes import pipe_frames
+from toolkit.runtimes.litert import open_network
+from toolkit.runtimes.network import Network
 from toolkit.runtimes.pipe_frames import Frame
-from toolkit.runtimes.tflite_network import TFLiteNetwork
 
 # How much longer than the caller waits the process may live, whatever the runtime is doing.
 GRACE_SECONDS = 5
@@ -46,11 +47,11 @@ def _limit(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_SECONDS)
 
 
-def _opened(request: Frame, answers: BinaryIO) -> TFLiteNetwork | None:
+def _opened(request: Frame, answers: BinaryIO) -> Network | None:
     words, _ = request
     _limit(words["seconds"])
     try:
-        network = TFLiteNetwork(words["path"], words["runtime"], words["threads"])
+        network = open_network(words["path"], words["runtime"], words["threads"])
     except Exception as error:
         pipe_frames.write(answers, _as_answer(error))
         return None
@@ -73,7 +74,7 @@ def _described(details: dict) -> dict:
     }
 
 
-def _answer(network: TFLiteNetwork, request: Frame, answers: BinaryIO) -> None:
+def _answer(network: Network, request: Frame, answers: BinaryIO) -> None:
     words, arrays = request
     _limit(words["seconds"])
     try:

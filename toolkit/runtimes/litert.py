@@ -1,4 +1,4 @@
-"""Runs an exported .tflite pair on LiteRT or tflite-runtime, without TensorFlow."""
+"""Runs an exported pair, of .tflite files on LiteRT or tflite-runtime, of .onnx files on ONNX Runtime."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,7 +17,10 @@ from toolkit.interface.stylizer import refuse_strength
 from toolkit.manifest_types import Manifest
 from toolkit.process import memory
 from toolkit.process.stage_times import StageClock, Timed
-from toolkit.runtimes.tflite_network import TFLiteNetwork, tensor_shape
+from toolkit.runtimes import onnx_network
+from toolkit.runtimes.network import Network, tensor_shape
+from toolkit.runtimes.onnx_file import SUFFIX
+from toolkit.runtimes.tflite_network import TFLiteNetwork
 
 PREDICTOR_FILE = "predictor.tflite"
 TRANSFORMER_FILE = "transformer.tflite"
@@ -33,19 +36,34 @@ REMEMBERED_STYLES = 64
 
 def open_network(
     path: str | Path, runtime: str = "auto", threads: int | None = None, isolated: bool = False
-) -> TFLiteNetwork:
-    """Opens a .tflite file in this process or, isolated, in a separate process; see `TFLiteNetwork`."""
-    if not isolated:
-        return TFLiteNetwork(path, runtime, threads)
-    from toolkit.runtimes.isolated import IsolatedNetwork
+) -> Network:
+    """Opens a .tflite or .onnx file in this process or, isolated, in a separate process.
 
-    return IsolatedNetwork(path, runtime, threads)
+    Args:
+        path: the file; the suffix says which runtime runs it.
+        runtime: of a .tflite file, see `TFLiteNetwork`.
+        threads: CPU threads; all cores by default.
+        isolated: see `toolkit.runtimes.isolated`.
+    """
+    if isolated:
+        from toolkit.runtimes.isolated import IsolatedNetwork
+
+        return IsolatedNetwork(path, runtime, threads)
+    if Path(path).suffix == SUFFIX:
+        return onnx_network.ONNXNetwork(path, threads)
+    return TFLiteNetwork(path, runtime, threads)
+
+
+def network_file(folder: Path, name: str) -> Path:
+    """Returns the path of a network in an artifact's folder: of that name or, if there is one, its .onnx file."""
+    found = (folder / name).with_suffix(SUFFIX)
+    return found if found.is_file() else folder / name
 
 
 def _pair_in(folder: Path) -> tuple[Path, Path]:
-    if (folder / STYLIZER_FILE).is_file():
+    if network_file(folder, STYLIZER_FILE).is_file():
         raise InputError(f"{folder}: holds an end-to-end stylizer, not a pair: open it by toolkit.open_model")
-    return folder / PREDICTOR_FILE, folder / TRANSFORMER_FILE
+    return network_file(folder, PREDICTOR_FILE), network_file(folder, TRANSFORMER_FILE)
 
 
 def _pair_of_bundle(bundle: Path, artifact: str | None) -> tuple[Path, Path]:
@@ -99,7 +117,7 @@ def find_pair(source: str | Path | tuple[str | Path, str | Path], artifact: str 
 
 
 class DeviceStylizer(Timed):
-    """An exported .tflite pair behind the same call as the Keras stylizer.
+    """An exported pair of .tflite or .onnx files behind the same call as the Keras stylizer.
 
     For a fixed-size model, other pictures are scaled to fit and padded by mirroring, and the result is cropped and
     scaled back. The bottlenecks of recent styles are cached by the content of the style pictures.
@@ -111,9 +129,9 @@ class DeviceStylizer(Timed):
     paint pictures concurrently, give each thread its own stylizer with `threads=1`.
 
     Args:
-        source: a bundle's folder, an artifact's folder with `predictor.tflite` and `transformer.tflite`, or the paths
-            of such two files.
-        runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
+        source: a bundle's folder, an artifact's folder with `predictor.tflite` and `transformer.tflite`, or the same
+            with the suffix `.onnx`, or the paths of such two files.
+        runtime: of .tflite files: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
         artifact: an artifact of the bundle, such as `tflite/int8_384`; by default the pair closest to the model, any
             size before a fixed size.
@@ -275,13 +293,13 @@ class DeviceStylizer(Timed):
 
 
 class DeviceEndToEndStylizer(Timed):
-    """An exported .tflite of an end-to-end stylizer, from content and style to picture.
+    """An exported file of an end-to-end stylizer, from content and style to picture.
 
     Pictures may have any form, and threads may share a stylizer, as with `DeviceStylizer`.
 
     Args:
-        folder: the folder with `stylizer.tflite`.
-        runtime: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
+        folder: the folder with `stylizer.tflite` or `stylizer.onnx`.
+        runtime: of a .tflite file: `auto` (LiteRT, else tflite-runtime), `litert` or `tflite-runtime`.
         threads: CPU threads; all cores by default.
         isolated: see `DeviceStylizer`.
 
@@ -295,7 +313,7 @@ class DeviceEndToEndStylizer(Timed):
     def __init__(
         self, folder: str | Path, runtime: str = "auto", threads: int | None = None, isolated: bool = False
     ) -> None:
-        self._network = open_network(Path(folder) / STYLIZER_FILE, runtime, threads, isolated)
+        self._network = open_network(network_file(Path(folder), STYLIZER_FILE), runtime, threads, isolated)
         self._network.check_role("stylizer", {"content_image", "style_image"}, "stylized_image")
         self.content_size = self._network.input_size("content_image")
         self.style_size = self._network.input_size("style_image")

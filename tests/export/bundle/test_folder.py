@@ -477,7 +477,7 @@ def test_a_path_that_leaves_the_bundle_is_refused(real_manifest, place, path):
     ("place", "value"),
     [
         (("schema_version",), 2), (("schema_version",), True), (("verdict",), "fail"),
-        (("artifacts",), []), (("artifacts", 0, "verdict"), "fail"), (("artifacts", 0, "format"), "onnx"),
+        (("artifacts",), []), (("artifacts", 0, "verdict"), "fail"), (("artifacts", 0, "format"), "coreml"),
         (("artifacts", 0, "quantization"), "int4"), (("artifacts", 0, "size"), 3), (("artifacts", 0, "size"), "384"),
         (("artifacts", 0, "bytes"), -1), (("artifacts", 0, "bytes"), 1.5), (("artifacts", 0, "sha256"), "F" * 64),
         (("artifacts", 0, "files"), []), (("artifacts", 0, "files", 0, "sha256"), "0" * 63),

@@ -24,7 +24,7 @@ from toolkit.imaging import images
         (["--quantize", "foo"], "unknown quantization 'foo': choose from float32, float16, dynamic, int8"),
         (["--quantize", ","], "unknown quantization"),
         (["--quantize", ""], "is empty: leave it out"),
-        (["--formats", "onnx,tflite"], "unknown format 'onnx': choose from saved_model, tflite"),
+        (["--formats", "coreml,tflite"], "unknown format 'coreml': choose from saved_model, tflite, onnx"),
         (["--size", "3"], "size 3 is out of range: give 16 to 4096 pixels, or any"),
         (["--size", "x"], "--size 'x': give pixels or any"),
         (["--size", "384,-1"], "--size '384,-1'"),

@@ -289,7 +289,8 @@ def test_the_manifest_names_the_pictures_and_their_shares_and_not_where_they_wer
 
 def test_the_pictures_are_not_kept_but_for_a_thumbnail(single_styles):
     names = {path.name for path in (single_styles / FLOAT32).iterdir()}
-    assert names == {"baked.tflite", "style.json", "style.webp"}
+    golden = {"golden.json", "golden.bin", "golden.npz"}
+    assert names == {"baked.tflite", "style.json", "style.webp"} | golden
     assert images.load_image(single_styles / FLOAT32 / "style.webp").shape == (128, 128, 3)
     assert not list(single_styles.rglob("*.png"))
 

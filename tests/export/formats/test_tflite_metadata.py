@@ -16,7 +16,7 @@ from tests.examples import examples
 from tests.toolkit import tiny_pairs
 from toolkit import manifest as manifests
 from toolkit.errors import InputError
-from toolkit.runtimes.tflite_metadata import NetworkMetadata, read_metadata
+from toolkit.runtimes.network_metadata import NetworkMetadata, read_metadata
 from toolkit.runtimes.tflite_network import TFLiteNetwork
 
 light = settings(max_examples=examples(30), deadline=None, derandomize=True)

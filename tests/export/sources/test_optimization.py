@@ -30,7 +30,7 @@ from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
 from toolkit.optimization.features.vgg19 import VGG19Features
 from toolkit.presets import vgg19 as preset
-from toolkit.runtimes.tflite_metadata import read_metadata
+from toolkit.runtimes.network_metadata import read_metadata
 from toolkit.runtimes.tflite_network import TFLiteNetwork
 
 # Few layers, so that a step is quick.
@@ -253,6 +253,21 @@ def test_a_tflite_file_gives_the_features_of_any_size_in_its_share_of_bytes(expo
     source, told = manifests.read(exported[0])["source"], read_metadata(path)
     assert told.name == f"{source['name']} features, {mode}"
     assert told.license == source.get("license", "that of the source")
+
+
+# ONNX
+
+
+def test_an_onnx_file_gives_the_features_of_any_size(exported, model, picture, tmp_path):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: it needs Python 3.11")
+    opened = open_source(exported[0])
+    exporter = opened.exporters["onnx"](opened.model, ExportOptions(("onnx",), method="optimization"))
+    expected = model.run("features", image=picture)
+    for artifact in exporter.export(tmp_path, lambda step: None):
+        found = exporter.load(tmp_path / artifact.path).run(image=picture)
+        assert set(found) == set(expected)
+        for name, array in expected.items():
+            assert optimization.cosine(array, found[name]) >= optimization.GATES[artifact.kind].cosine, name
 
 
 # Gates

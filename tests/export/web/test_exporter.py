@@ -22,7 +22,7 @@ from toolkit import cli, manifest
 from toolkit.errors import InputError, WorkError
 from toolkit.imaging import images, samples
 from toolkit.inference.model_loader import open_model
-from toolkit.runtimes.tflite_metadata import read_metadata
+from toolkit.runtimes.network_metadata import read_metadata
 
 # Large enough for the networks, small enough to be quick.
 SIDES = (64, 96)

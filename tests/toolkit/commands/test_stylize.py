@@ -488,7 +488,7 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(capfd, pictures, out, m
         (["--artifact", "saved_model"], "no artifact 'saved_model' in the preset magenta-mobile: choose from tflite"),
         (["--import", "my_layers"], "--import has no effect on a preset"),
         (["--trust"], "--trust has no effect on a preset"),
-        (["--artifact", "keras", "--threads", "2"], "--threads has no effect except on TFLite files"),
+        (["--artifact", "keras", "--threads", "2"], "--threads has no effect except on TFLite and ONNX files"),
         (["--suffix", ".jpg"], "--suffix has no effect on one picture, which --output names"),
         (["--keep-folders"], "--keep-folders has no effect on one picture, which --output names"),
     ],

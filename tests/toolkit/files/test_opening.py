@@ -22,7 +22,7 @@ from toolkit.files.opening import open_file, read_bounded
 from toolkit.framework import keras_file
 from toolkit.imaging import images
 from toolkit.optimization.checkpoint import STATE_FILE, Checkpoints
-from toolkit.runtimes.tflite_metadata import read_metadata
+from toolkit.runtimes.network_metadata import read_metadata
 from toolkit.sources import hub
 from toolkit.sources.model_source import read_record, resolve_source
 

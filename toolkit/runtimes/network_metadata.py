@@ -1,4 +1,4 @@
-"""The metadata in a .tflite file, for people and programs that have only the file."""
+"""The metadata in a .tflite or .onnx file, for people and programs that have only the file."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -6,9 +6,10 @@ from pathlib import Path
 
 from toolkit.errors import as_input_error
 from toolkit.files import strict_json
+from toolkit.runtimes import onnx_file
 from toolkit.runtimes.tflite_file import read_tflite
 
-# The name of the entry in the file's `metadata`; its buffer holds a JSON object in UTF-8.
+# The name of the entry in the file's metadata, which is a JSON object in UTF-8.
 ENTRY = "styleport"
 # Far more than the few hundred bytes that are written.
 MAX_BYTES = 1 << 16
@@ -16,7 +17,7 @@ MAX_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class NetworkMetadata:
-    """The metadata of a network in a .tflite file.
+    """The metadata of a network in a file.
 
     Attributes:
         name: the names of model, network and quantization.
@@ -64,13 +65,13 @@ class NetworkMetadata:
 
 
 def read_metadata(path: str | Path) -> NetworkMetadata | None:
-    """Reads the metadata of a .tflite file, without a runtime; None where it has no entry of styleport.
+    """Reads the metadata of a .tflite or .onnx file, without a runtime; None where it has no entry of styleport.
 
     Raises:
-        InputError: the file is missing or not a TFLite model, or its metadata is damaged.
+        InputError: the file is missing or not such a model, or its metadata is damaged.
     """
     path = Path(path)
-    entries = read_tflite(path).metadata
+    entries = onnx_file.read_onnx(path).metadata if path.suffix == onnx_file.SUFFIX else read_tflite(path).metadata
     if ENTRY not in entries:
         return None
     with as_input_error(f"{path}: its metadata {ENTRY!r} cannot be read"):

@@ -58,8 +58,9 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomically(data: bytes, path: Path) -> None:
-    """Writes a file atomically.
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file to be written atomically, as `replacing` does, with failures in one line.
 
     Raises:
         InputError: the folder is missing or not writable.
@@ -67,11 +68,17 @@ def write_atomically(data: bytes, path: Path) -> None:
     """
     try:
         with replacing(path) as stream:
-            stream.write(data)
+            yield stream
     except OSError as error:
         if error.errno in _BAD_PLACE:
             raise InputError(f"cannot write {path}: {error.strerror}; {_BAD_PLACE[error.errno]}") from error
         raise WorkError(f"cannot write {path}: {error.strerror or error}; make room or choose another disk") from error
+
+
+def write_atomically(data: bytes, path: Path) -> None:
+    """Writes a file atomically; raises what `writing` does."""
+    with writing(path) as stream:
+        stream.write(data)
 
 
 def make_folder(folder: Path) -> None:

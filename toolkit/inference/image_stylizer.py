@@ -11,7 +11,7 @@ import numpy as np
 
 from toolkit.errors import InputError
 from toolkit.imaging import images
-from toolkit.imaging.decoding import opened_picture
+from toolkit.imaging.decoding import opened_picture, refuse_animation
 from toolkit.imaging.images import Picture
 from toolkit.imaging.photo_metadata import PhotoMetadata, read_metadata
 from toolkit.interface.bottleneck import interpolate
@@ -167,6 +167,8 @@ class ImageStylizer:
         if not isinstance(source, str | Path):
             return images.load_image(source, max_size), None
         with self._open_file(source) as stream:
+            refuse_animation(stream, str(source))
+            stream.seek(0)
             width, height = images.stored_size(stream, str(source), max_size)
             memory.check(memory.enlarging(height, width), "a smaller --max-size")
             stream.seek(0)

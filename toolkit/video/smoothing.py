@@ -91,7 +91,9 @@ class Smoother:
         there = self._flow.calc(before.gray, now.gray, None)
         # What leaves the frame misses by far.
         outside = (1e3, 1e3, 0, 0)
-        miss = cv2.remap(there, small + back, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=outside)
+        miss = cv2.remap(
+            there, small + back, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
+        )
         miss += back
         agrees = (_squared(miss) <= _MISS + _MISS_SHARE * _squared(back)).view(np.uint8)
         source = cv2.resize(back, (width, height))

@@ -71,7 +71,9 @@ def zoom(size: tuple[int, int] = SIZE, count: int = COUNT) -> Iterator[MadeFrame
     photo = _photo("rocket", size)
     for index in range(count):
         source = (_grid(size) - center) / np.float32(ZOOM if index else 1) + center
-        yield MadeFrame(_sampled(photo, (_grid(size) - center) / np.float32(ZOOM**index) + center), source, _inside(source))
+        yield MadeFrame(
+            _sampled(photo, (_grid(size) - center) / np.float32(ZOOM**index) + center), source, _inside(source)
+        )
 
 
 def moving_object(size: tuple[int, int] = SIZE, count: int = COUNT) -> Iterator[MadeFrame]:

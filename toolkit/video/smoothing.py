@@ -48,7 +48,7 @@ class Smoother:
         check_smooth(smooth)
         ramp = np.clip((_DIFFERENT - np.arange(256)) / (_DIFFERENT - _SAME), 0, 1)
         self._shares = (smooth * ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._flow.setFinestScale(0)
         self._thread = ThreadPoolExecutor(1, "flow")
         self._before: _Content | None = None
@@ -97,7 +97,7 @@ class Smoother:
         miss += back
         agrees = (_squared(miss) <= _MISS + _MISS_SHARE * _squared(back)).view(np.uint8)
         source = cv2.resize(back, (width, height))
-        source *= np.float32((width / small.shape[1], height / small.shape[0]))
+        source *= np.array((width / small.shape[1], height / small.shape[0]), np.float32)
         source += full
         maps = cv2.convertMaps(source, None, cv2.CV_16SC2)
         expected = cv2.remap(before.samples, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

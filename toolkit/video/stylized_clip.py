@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import InputError
-from toolkit.imaging.decoding import opened_picture
+from toolkit.files.opening import open_file
 from toolkit.imaging.formats.file_types import video_demuxer
 from toolkit.imaging.picture import to_uint8
 from toolkit.interface.stylize_options import StylizeOptions
@@ -44,7 +44,12 @@ class StylizedClip:
 @contextmanager
 def open_source(clip: str | Path, span: Span) -> Iterator[ClipReader | AnimationReader]:
     """Opens a video or an animated picture by its first bytes; raises an InputError for anything else."""
-    with opened_picture(clip) as stream:
+    try:
+        stream = open_file(clip)
+    except (OSError, ValueError) as error:  # a name with a NUL raises ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {clip}: {reason}; give a clip that can be read") from error
+    with stream:
         demuxer = video_demuxer(stream)
         with (
             open_clip(stream, str(clip), demuxer, span)

@@ -43,7 +43,9 @@ def measure() -> Iterator[Figure]:
     for name, clip in CLIPS.items():
         frames = list(clip())
         plain, smoothed = (
-            warping_error(list(stylize_frames((frame.picture for frame in frames), style, model, smooth=smooth)), frames)
+            warping_error(
+                list(stylize_frames((frame.picture for frame in frames), style, model, smooth=smooth)), frames
+            )
             for smooth in (0, SMOOTH)
         )
         yield Figure(f"video.{name}_plain_warping_error", plain, 1)

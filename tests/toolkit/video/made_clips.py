@@ -34,7 +34,8 @@ class MadeFrame:
     is_seen: np.ndarray
 
 
-def _grid(size: tuple[int, int]) -> np.ndarray:
+def still(size: tuple[int, int]) -> np.ndarray:
+    """The source of a frame in which nothing moves: the x and y of each pixel, float32 [H, W, 2]."""
     return np.dstack(np.meshgrid(np.arange(size[1]), np.arange(size[0]))).astype(np.float32)
 
 
@@ -61,8 +62,8 @@ def pan(size: tuple[int, int] = SIZE, count: int = COUNT) -> Iterator[MadeFrame]
     wide = tuple(int(side + np.ceil(by * count)) for side, by in zip(size, PAN[::-1], strict=True))
     photo = _photo("coffee", wide)
     for index in range(count):
-        source = _grid(size) + (move if index else 0)
-        yield MadeFrame(_sampled(photo, _grid(size) + index * move), source, _inside(source))
+        source = still(size) + (move if index else 0)
+        yield MadeFrame(_sampled(photo, still(size) + index * move), source, _inside(source))
 
 
 def zoom(size: tuple[int, int] = SIZE, count: int = COUNT) -> Iterator[MadeFrame]:
@@ -70,9 +71,9 @@ def zoom(size: tuple[int, int] = SIZE, count: int = COUNT) -> Iterator[MadeFrame
     center = np.float32((size[1] - 1, size[0] - 1)) / 2
     photo = _photo("rocket", size)
     for index in range(count):
-        source = (_grid(size) - center) / np.float32(ZOOM if index else 1) + center
+        source = (still(size) - center) / np.float32(ZOOM if index else 1) + center
         yield MadeFrame(
-            _sampled(photo, (_grid(size) - center) / np.float32(ZOOM**index) + center), source, _inside(source)
+            _sampled(photo, (still(size) - center) / np.float32(ZOOM**index) + center), source, _inside(source)
         )
 
 
@@ -83,8 +84,8 @@ def moving_object(size: tuple[int, int] = SIZE, count: int = COUNT) -> Iterator[
     for index in range(count):
         shape = _ellipse(size, cat.shape[:2], index)
         left, top = np.float32(STEP) * index
-        over = _sampled(cat, _grid(size) - np.float32((left, top)))
-        source = _grid(size) - (shape > 0.5)[..., None] * np.float32(STEP)
+        over = _sampled(cat, still(size) - np.float32((left, top)))
+        source = still(size) - (shape > 0.5)[..., None] * np.float32(STEP)
         was = shape if before is None else before
         # Ground is new where the object has been.
         is_seen = _inside(source) & ((shape > 0.5) | (was < 0.01)) & ((shape < 0.01) | (shape > 0.99))
@@ -95,7 +96,7 @@ def moving_object(size: tuple[int, int] = SIZE, count: int = COUNT) -> Iterator[
 def _ellipse(size: tuple[int, int], sides: tuple[int, int], index: int) -> np.ndarray:
     """The object's coverage, soft over two pixels: [H, W] in [0, 1]."""
     radii = np.float32(sides[::-1]) / 2
-    apart = (_grid(size) - np.float32(STEP) * index - radii) / (radii - 1)
+    apart = (still(size) - np.float32(STEP) * index - radii) / (radii - 1)
     return np.clip((1 - np.hypot(apart[..., 0], apart[..., 1])) * radii.min() / 2, 0, 1)
 
 
@@ -105,7 +106,7 @@ def noisy(size: tuple[int, int] = SIZE, count: int = COUNT) -> Iterator[MadeFram
     photo = _photo("astronaut", size)
     for _ in range(count):
         picture = photo + generator.normal(0, NOISE / 255, photo.shape).astype(np.float32)
-        yield MadeFrame(np.clip(picture, 0, 1), _grid(size), np.ones(size, bool))
+        yield MadeFrame(np.clip(picture, 0, 1), still(size), np.ones(size, bool))
 
 
 CLIPS: dict[str, Callable[..., Iterator[MadeFrame]]] = {

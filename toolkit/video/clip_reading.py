@@ -121,7 +121,7 @@ class ClipReader:
             self._check_end()
 
     def _check_end(self) -> None:
-        """Refuses a file that ends before the time that its header states: demuxers may take a broken part as the end."""
+        """Refuses a file that ends before the time in its header: demuxers may take a broken part as the end."""
         stated = Fraction(self._container.duration or 0, av.time_base)
         if stated - self._reached > max(_END_SLACK, 3 / self.rate):
             raise BrokenClipError(f"it ends at {float(self._reached):.1f} of {float(stated):.1f} seconds")

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
-from toolkit.errors import InputError, WorkError, one_line
+from toolkit.errors import InputError, WorkError
 from toolkit.files.atomic_write import writing
 
 # Fine enough for the times of every container that is read.
@@ -185,6 +185,7 @@ def _encoding(path: Path) -> Iterator[None]:
     try:
         yield
     except av.FFmpegError as error:
-        if isinstance(error, OSError) and error.errno:
-            raise OSError(error.errno, error.strerror) from error
-        raise WorkError(f"cannot write {path}: the encoder failed ({one_line(error)})") from error
+        # What the file itself raised, such as for a full disk.
+        if isinstance(raised := error.__cause__ or error.__context__, OSError):
+            raise raised from error
+        raise WorkError(f"cannot write {path}: the encoder failed ({error.strerror})") from error

@@ -14,8 +14,9 @@ from toolkit.imaging.picture import Picture
 _FLOW_SCALE = 4
 # DIS starts from patches of 8 pixels.
 _LEAST_FLOW_SIDE = 16
-# There and back again, a pixel may miss itself by this much: Sundaram et al. 2010, equation 5, in pixels of the flow.
-_MISS, _MISS_SHARE = 0.5, 0.01
+# There and back again, a pixel may miss itself by this much: Sundaram et al. 2010, equation 5, in squared pixels of the
+# flow, and a little more, since the way there is found more roughly.
+_MISS, _MISS_SHARE = 1.0, 0.01
 # 8-bit steps by which the content may differ from what the flow says: up to the first the blending is full, as noise
 # and half pixels need it, from the second on there is none, and so no trail that can be seen.
 _SAME, _DIFFERENT = 8, 24
@@ -48,8 +49,10 @@ class Smoother:
         check_smooth(smooth)
         ramp = np.clip((_DIFFERENT - np.arange(256)) / (_DIFFERENT - _SAME), 0, 1)
         self._shares = (smooth * ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self._flow.setFinestScale(0)
+        self._back, self._there = (cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST) for _ in range(2))
+        # The flow that pictures are moved along is found to the finest scale; the other one only confirms it.
+        self._back.setFinestScale(0)
+        self._there.setFinestScale(1)
         self._thread = ThreadPoolExecutor(1, "flow")
         self._before: _Content | None = None
         self._painted: Picture | None = None
@@ -87,8 +90,8 @@ class Smoother:
         """Where each pixel was, as `cv2.remap` takes it, and its share [H, W] of the frame before."""
         small, full = self._grids
         height, width = full.shape[:2]
-        back = self._flow.calc(now.gray, before.gray, None)
-        there = self._flow.calc(before.gray, now.gray, None)
+        back = self._back.calc(now.gray, before.gray, None)
+        there = self._there.calc(before.gray, now.gray, None)
         # What leaves the frame misses by far.
         outside = (1e3, 1e3, 0, 0)
         miss = cv2.remap(

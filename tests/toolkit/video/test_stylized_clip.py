@@ -6,7 +6,7 @@ import sys
 import av
 import numpy as np
 import pytest
-from av.video.reformatter import ColorTrc
+from av.video.reformatter import ColorRange, ColorTrc
 from PIL import Image
 
 from tests.conftest import refusal
@@ -42,10 +42,6 @@ def read(clip):
         return list(reader.frames())
 
 
-def seconds(frames):
-    return [pytest.approx(float(frame.time), abs=0.011) for frame in frames]
-
-
 def difference(frame, expected):
     return np.abs(frame.samples.astype(int) - expected).mean()
 
@@ -70,16 +66,16 @@ def test_colors_stay_as_they_are(suffix, tmp_path):
 
 
 @pytest.mark.parametrize("size", [(720, 48), (64, 48)], ids=["high", "low"])
-@pytest.mark.parametrize("pixels", ["yuv420p", "yuvj420p", "yuv420p10le", "yuv444p"])
-def test_colors_of_a_video_that_does_not_name_its_matrix_are_read_as_players_do(pixels, size, tmp_path):
-    shown = np.full((*size, 3), (200, 30, 60), np.uint8)
-    frame = av.VideoFrame.from_ndarray(shown, format="rgb24")
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv420p10le", "yuv444p"])
+@pytest.mark.parametrize("colors", [ColorRange.MPEG, ColorRange.JPEG], ids=["limited", "full"])
+def test_colors_of_a_video_that_does_not_name_its_matrix_are_read_as_players_do(colors, pixels, size, tmp_path):
+    frame = av.VideoFrame.from_ndarray(np.full((*size, 3), (200, 30, 60), np.uint8), format="rgb24")
     matrix = "ITU709" if size[0] >= 720 else "ITU601"
-    full = pixels.startswith("yuvj")
-    coded = frame.reformat(format=pixels, dst_colorspace=matrix, dst_color_range="JPEG" if full else "MPEG")
+    coded = frame.reformat(format=pixels, dst_colorspace=matrix, dst_color_range=colors)
     with av.open(str(tmp_path / "clip.mkv"), "w") as container:
-        stream = container.add_stream("mjpeg" if full else "ffv1", rate=25)
+        stream = container.add_stream("ffv1", rate=25)
         stream.height, stream.width, stream.pix_fmt = *size, pixels
+        stream.codec_context.color_range = colors
         container.mux(stream.encode(coded))
         container.mux(stream.encode(None))
     (frame,) = read(tmp_path / "clip.mkv")
@@ -107,10 +103,11 @@ def test_sound_that_the_format_cannot_hold_is_refused_or_told(tmp_path):
 
 
 def test_a_part_has_its_own_frames_and_sound(tmp_path):
-    clip = write_video(tmp_path / "clip.mp4", pictures(12), sound="aac")
+    shown = pictures(12)
+    clip = write_video(tmp_path / "clip.mkv", shown, "ffv1", "bgr0", sound="aac")
     frames = copied(clip, tmp_path / "painted.mkv", span=Span(start=0.2, end=0.4))
     assert [float(frame.time) for frame in frames] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16], abs=0.002)
-    assert difference(frames[0], pictures(12)[5]) < 12
+    assert np.argmin([difference(frames[0], one) for one in shown]) == 5
     whole, part = sound_of(clip), sound_of(tmp_path / "painted.mkv")
     assert 8 <= len(part) <= 11
     assert all(packet in whole for packet in part)
@@ -184,7 +181,7 @@ def test_what_is_transparent_in_an_animation_is_put_on_white(tmp_path):
 )  # fmt: skip
 def test_of_a_clip_that_is_broken_in_the_middle_the_frames_before_are_kept(suffix, codec, pixels, tmp_path):
     shown = pictures(40)
-    clip = write_video(tmp_path / f"clip{suffix}", shown, codec, pixels)
+    clip = write_video(tmp_path / f"clip{suffix}", shown, codec, pixels, gop_size=4, bit_rate=2_000_000)
     content = bytearray(clip.read_bytes())
     middle = len(content) // 2
     content[middle : middle + 400] = np.random.default_rng(1).bytes(400)
@@ -194,7 +191,7 @@ def test_of_a_clip_that_is_broken_in_the_middle_the_frames_before_are_kept(suffi
     assert 0 < made.count < 40
     frames = read(tmp_path / "painted.mkv")
     assert len(frames) == made.count
-    assert difference(frames[-1], shown[made.count - 1]) < 12
+    assert np.argmin([difference(frames[-1], one) for one in shown]) == made.count - 1
 
 
 def test_a_file_that_ends_early_is_broken(tmp_path):

@@ -173,6 +173,10 @@ pictures: demo $(READY) ## draw the README's pictures again
 	$(BIN)/styleport compare build/demo/pictures/content.png build/demo/pictures/style.png -o docs/compare.jpg \
 		--size 384 --steps 100
 
+.PHONY: clip
+clip: $(READY) ## paint the README's moving picture again
+	$(BIN)/python docs/make_clip.py docs/clip.webp
+
 .PHONY: guide
 guide: $(READY) ## run the guide, a notebook, and keep its pictures in it
 	$(BIN)/python docs/make_guide.py

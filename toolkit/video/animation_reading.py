@@ -52,7 +52,7 @@ class AnimationReader:
         while (samples := self._frame(index)) is not None and not pace.is_over(time):
             seconds = _seconds(self._image)
             if pace.takes(time):
-                yield ClipFrame(samples, time - Fraction(self._span.start), seconds)
+                yield ClipFrame(samples, time - self._span.origin, seconds)
             time, index = time + seconds, index + 1
 
     def _frame(self, index: int) -> np.ndarray | None:

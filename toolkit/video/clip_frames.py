@@ -48,12 +48,21 @@ class Span:
         if self.fps is not None and not 0.01 <= self.fps <= 1000:
             raise InputError(f"--fps is {self.fps:g}: give frames a second from 0.01 to 1000")
 
+    @property
+    def origin(self) -> Fraction:
+        """The first second as it was meant: 0.2 is a fifth, not the nearest binary number."""
+        return _meant(self.start)
+
     def count(self, seconds: float, rate: float) -> int | None:
         """Estimates how many frames a clip of a length and a rate has in this part; None if the length is unknown."""
         if seconds <= 0 or rate <= 0:
             return None
         end = seconds if self.end is None else min(self.end, seconds)
         return max(1, round((end - self.start) * min(rate, self.fps or rate)))
+
+
+def _meant(number: float) -> Fraction:
+    return Fraction(number).limit_denominator(1_000_000)
 
 
 class Pace:
@@ -64,15 +73,15 @@ class Pace:
 
     def is_over(self, time: Fraction) -> bool:
         """Returns whether a time, in seconds of the clip, is behind the part."""
-        return self._span.end is not None and time >= self._span.end
+        return self._span.end is not None and time >= _meant(self._span.end)
 
     def takes(self, time: Fraction) -> bool:
         """Returns whether the frame of a time is taken."""
-        since = time - Fraction(self._span.start)
+        since = time - self._span.origin
         if since < 0 or since < self._next:
             return False
         if self._span.fps is not None:
-            step = 1 / Fraction(self._span.fps)
+            step = 1 / _meant(self._span.fps)
             self._next = (since // step + 1) * step
         return True
 

@@ -89,7 +89,7 @@ class ClipReader:
         Raises:
             BrokenClipError: a packet is broken, or the file ends within one.
         """
-        pace, origin = Pace(self._span), self._start + Fraction(self._span.start)
+        pace, origin = Pace(self._span), self._start + self._span.origin
         streams = [self._video, *self.sounds]
         if self._span.start > 0:
             self._container.seek(int(origin * av.time_base))
@@ -106,7 +106,7 @@ class ClipReader:
                     if shown is not None and pace.is_over(shown):
                         open_streams.discard(index)
                     # What a decoder of sound needs to begin with comes before the first second.
-                    elif shown is not None and (shown >= self._span.start or not self._span.start) and copy_sound:
+                    elif shown is not None and (shown >= self._span.origin or not self._span.start) and copy_sound:
                         copy_sound(packet, origin)
                 else:
                     for frame in packet.decode():
@@ -154,7 +154,7 @@ class ClipReader:
         self._size = self._size or (_shown_width(frame, self._video), frame.height)
         samples = _rgb(frame, *self._size)
         quarters = round(frame.rotation / 90) % 4
-        return ClipFrame(np.rot90(samples, quarters), time - Fraction(self._span.start), seconds)
+        return ClipFrame(np.rot90(samples, quarters), time - self._span.origin, seconds)
 
 
 @contextmanager

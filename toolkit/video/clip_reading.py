@@ -1,7 +1,7 @@
 """Reads videos with PyAV: frame by frame, upright, in sRGB's matrix, with their sound as it is."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from typing import Any, BinaryIO
 
@@ -109,7 +109,7 @@ class ClipReader:
                     elif shown is not None and (shown >= self._span.origin or not self._span.start) and copy_sound:
                         copy_sound(packet, origin)
                 else:
-                    for frame in packet.decode():
+                    for frame in self._decoded(packet):
                         time = self._time(frame)
                         if pace.is_over(time):
                             open_streams.discard(index)
@@ -119,6 +119,15 @@ class ClipReader:
                 if not open_streams or (not copy_sound and self._video.index not in open_streams):
                     return
             self._check_end()
+
+    def _decoded(self, packet: Any) -> Iterator[av.VideoFrame]:
+        try:
+            yield from packet.decode()
+        except av.FFmpegError as error:
+            # The decoder still holds frames before the broken one.
+            with suppress(av.FFmpegError):
+                yield from (frame for frame in self._video.decode(None) if not frame.is_corrupt)
+            raise BrokenClipError(error.strerror) from error
 
     def _check_end(self) -> None:
         """Refuses a file that ends before the time in its header: demuxers may take a broken part as the end."""

@@ -130,6 +130,10 @@ def stored_extent(stream: BinaryIO, name: str) -> tuple[int, int]:
 
 def refuse_animation(stream: BinaryIO, name: str) -> None:
     """Refuses an animation where a picture is meant: of its frames, one alone would be used."""
+    is_jpeg = stream.read(len(jpeg.MAGIC)) == jpeg.MAGIC
+    stream.seek(0)
+    if is_jpeg:  # of a large one, even the header takes a while
+        return
     with opened(stream, name) as image:
         # Other formats hold pictures beside one another, such as a camera's preview.
         if image.format in ANIMATED and getattr(image, "is_animated", False):

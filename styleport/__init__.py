@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from toolkit.runtimes.network_metadata import read_metadata as read_metadata
     from toolkit.runtimes.saved_model import SavedModelStylizer as SavedModelStylizer
     from toolkit.safe_loading.saved_model_check import trusted as trusted
+    from toolkit.video.stylized_clip import stylize_clip as stylize_clip
+    from toolkit.video.stylized_frames import stylize_frames as stylize_frames
 
     __version__: str
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("", "client", "onnx", "export", "sign", "serving", "batch")
+EXTRAS = ("", "client", "onnx", "export", "sign", "serving", "batch", "video")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ EXTRAS = (
     "jinja2",
     "litert_quantizer",
     "httpx",
+    "av",
+    "cv2",
     "grpc",
 )
 

@@ -27,6 +27,8 @@ _PUBLIC = {
     "save_image": "toolkit.imaging.images",
     "side_by_side": "toolkit.imaging.montage",
     "center_crop_resize": "toolkit.imaging.images",
+    "stylize_clip": "toolkit.video.stylized_clip",
+    "stylize_frames": "toolkit.video.stylized_frames",
     "to_pillow": "toolkit.imaging.images",
     "trusted": "toolkit.safe_loading.saved_model_check",
 }

@@ -25,6 +25,7 @@ from toolkit.process import aborts, signals, streams
 GROUPS = {
     "Paint": {
         "stylize": "toolkit.commands.stylize",
+        "video": "toolkit.commands.video",
         "optimize": "toolkit.commands.optimize",
         "compare": "toolkit.commands.compare",
     },
@@ -55,6 +56,8 @@ COMMANDS = {name: module for commands in GROUPS.values() for name, module in com
 # The extra that installs each optional package.
 EXTRAS = {
     "apache_beam": "batch",
+    "av": "video",
+    "cv2": "video",
     "grpc": "serving",
     "grpc_health": "serving",
     "httpx": "client",
@@ -78,6 +81,7 @@ EXTRAS = {
 
 # Packages that a command always needs; a missing package is reported before any work.
 NEEDS = {
+    "video": ("av", "cv2"),
     "optimize": ("tensorflow", "keras"),
     "compare": ("tensorflow", "keras"),
     "fetch": ("tensorflow", "tensorflow_hub"),

@@ -15,11 +15,14 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
     TransferSpeedColumn,
 )
 from rich.segment import Segment
+from rich.text import Text
 
 from toolkit.errors import StyleportError, out_of_memory
 from toolkit.files.names import readable
@@ -155,3 +158,22 @@ def counting_bar(console: Console, total: int, line_seconds: float) -> Iterator[
                 remark(console, f"{count} of {total}")
 
         yield show
+
+
+class _FramesPerSecond(ProgressColumn):
+    """The speed of work on frames."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.1f} frames/s")
+
+
+@contextlib.contextmanager
+def frames_bar(console: Console) -> Iterator[Callable[[int, int | None], None]]:
+    """Shows a bar with frames per second and the time left; shows nothing if the console is not a terminal.
+
+    Yields:
+        A function to call with the number of frames done, and the total if it is known.
+    """
+    with bar(console, BarColumn(), MofNCompleteColumn(), _FramesPerSecond(), TimeRemainingColumn()) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

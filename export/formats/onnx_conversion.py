@@ -161,4 +161,4 @@ def with_metadata(model: onnx.ModelProto, metadata: NetworkMetadata) -> bytes:
 def _entries(metadata: NetworkMetadata) -> Iterator[tuple[str, str]]:
     yield ENTRY, metadata.to_json().decode()
     yield "source", metadata.name
-    yield "license", metadata.licence
+    yield "license", metadata.license

@@ -140,6 +140,41 @@ def test_the_camera_gives_a_photo(painted):
     assert painted.evaluate("document.querySelector('video').srcObject") is None, "the camera is still on"
 
 
+def test_the_camera_is_painted_live(painted):
+    painted.get_by_role("button", name="Camera").click()
+    painted.get_by_role("button", name="Paint live").click()
+    wait_for(painted, "document.querySelector('#camera-dialog canvas').width === 384")
+    taken = """() => { const canvas = document.querySelector("#camera-dialog canvas");
+      return Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data); }"""
+    first = painted.evaluate(taken)
+    painted.evaluate("first => { window.first = first.join(); window.taken = " + taken + "; }", first)
+    wait_for(painted, "window.taken().join() !== window.first")  # Chromium's camera shows something that moves
+    painted.get_by_role("button", name="Paint live").click()
+    assert painted.locator("#camera-dialog canvas").is_hidden()
+    painted.get_by_role("button", name="Cancel").click()
+    assert painted.evaluate("document.querySelector('video').srcObject") is None, "the camera is still on"
+
+
+def test_live_painting_is_damped_where_the_camera_hardly_changed_and_nowhere_else(painted):
+    still, flicker, moved = painted.evaluate(
+        """async () => {
+          const { Smoother } = await import(new URL("smoothing.js", location.href));
+          const filled = (value) => ({ data: new Uint8ClampedArray(4 * 32 * 32).fill(value), width: 32, height: 32 });
+          const half = filled(100); // its right half changes
+          const other = filled(100);
+          for (let at = 0; at < other.data.length; at += 4) if ((at / 4) % 32 >= 16) other.data.fill(200, at, at + 3);
+          const smoother = new Smoother();
+          smoother.smoothed(half, filled(50));
+          const { data } = smoother.smoothed(other, filled(150));
+          const noisy = new Smoother();
+          noisy.smoothed(half, filled(50));
+          return [data[4 * (16 * 32 + 4)], noisy.smoothed(filled(104), filled(150)).data[0], data[4 * (16 * 32 + 28)]];
+        }"""
+    )
+    assert still == flicker == 65
+    assert moved == 150
+
+
 def test_a_camera_that_is_not_there_is_told(page, served):
     page.add_init_script("delete MediaDevices.prototype.getUserMedia")
     page.goto(served.url)

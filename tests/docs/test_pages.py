@@ -20,11 +20,12 @@ from serving.server.options import Limits
 from tests.docs import pages
 from tests.docs.pages import DOCS, ROOT
 from tests.export import measuring
+from tests.toolkit.video.made_files import pictures, write_video
 from toolkit import cli
 from toolkit import manifest as manifests
 from toolkit.imaging import images, samples
 
-PAGES = ["index", "install", "stylize", "optimize", "export", "bundle", "device", "on-device", "batch"]
+PAGES = ["index", "install", "stylize", "optimize", "export", "bundle", "device", "on-device", "batch", "video"]
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 # Signing, of security, is tested by tests/export/bundle/test_signing.py, with keys of its own.
 ELSEWHERE = ["own-model", "serve", "tfx", "web", "runtimes", "security"]
@@ -50,6 +51,9 @@ def files(bundle, tmp_path_factory):
         ("styles/woodcut.png", "stained_tissue"),
     ):
         images.save_image(images.center_crop_resize(samples.styles()[style], 96), place / name)
+    write_video(place / "clip.mp4", pictures(12), sound="aac")
+    first, *others = map(images.to_pillow, pictures(3))
+    first.save(place / "cat.gif", save_all=True, append_images=others, duration=100)
     return place
 
 

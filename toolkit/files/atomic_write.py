@@ -56,15 +56,27 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomically(data: bytes, path: Path) -> None:
-    """Writes a file atomically; raises an InputError for an unusable folder, and a WorkError for a full disk."""
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file to be written atomically, as `replacing` does, with failures in one line.
+
+    Raises:
+        InputError: the folder is missing or not writable.
+        WorkError: the disk is full.
+    """
     try:
         with replacing(path) as stream:
-            stream.write(data)
+            yield stream
     except OSError as error:
         if error.errno in _BAD_PLACE:
             raise InputError(f"cannot write {path}: {error.strerror}; {_BAD_PLACE[error.errno]}") from error
         raise WorkError(f"cannot write {path}: {error.strerror or error}; make room or choose another disk") from error
+
+
+def write_atomically(data: bytes, path: Path) -> None:
+    """Writes a file atomically; raises what `writing` does."""
+    with writing(path) as stream:
+        stream.write(data)
 
 
 def make_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, TiffImagePlugin, Uni
 from toolkit.errors import InputError, one_line
 from toolkit.files.opening import open_file
 from toolkit.imaging.formats import jpeg, tiff, tiff_directory
-from toolkit.imaging.formats.file_types import FAMILIES, HEIC_HINT, is_heic
+from toolkit.imaging.formats.file_types import ANIMATED, FAMILIES, HEIC_HINT, clip_hint, is_heic, video_demuxer
 from toolkit.imaging.formats.header_limits import HeaderError, check_header
 from toolkit.imaging.picture import (
     MIN_SIDE,
@@ -75,7 +75,7 @@ def load_image(source: Any, max_size: int | None = None, min_side: int | None = 
     if max_size is not None and max_size < MIN_SIDE:
         raise InputError(f"cannot bound a picture to {max_size} px; the bound must be at least {MIN_SIDE} px")
     if isinstance(source, Image.Image):
-        with _decoding("the Pillow image"):
+        with errors_of("the Pillow image"):
             return _decode(source, "the Pillow image", max_size)
     if isinstance(source, str | PathLike):
         with opened_picture(source) as stream:
@@ -128,18 +128,31 @@ def stored_extent(stream: BinaryIO, name: str) -> tuple[int, int]:
         return image.size
 
 
+def refuse_animation(stream: BinaryIO, name: str) -> None:
+    """Refuses an animation where a picture is meant: of its frames, one alone would be used."""
+    is_jpeg = stream.read(len(jpeg.MAGIC)) == jpeg.MAGIC
+    stream.seek(0)
+    if is_jpeg:  # of a large one, even the header takes a while
+        return
+    with opened(stream, name) as image:
+        # Other formats hold pictures beside one another, such as a camera's preview.
+        if image.format in ANIMATED and getattr(image, "is_animated", False):
+            raise InputError(f"cannot use {name} as a picture: it is an animation; {clip_hint(name)}")
+
+
 @contextmanager
 def opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
     """Opens a picture; only its header is decoded yet."""
+    with errors_of(name, stream), open_checked(stream, name) as image:
+        yield image
+
+
+def open_checked(stream: BinaryIO, name: str) -> Image.Image:
+    """Opens a picture or an animation within `errors_of`; refuses a header that takes too much to read."""
     magic = stream.read(len(jpeg.MAGIC))
     if not magic:
         raise InputError(f"cannot read {name}: the file is empty; give a picture")
     stream.seek(0)
-    with _decoding(name, stream), _open(stream, magic) as image:
-        yield image
-
-
-def _open(stream: BinaryIO, magic: bytes) -> Image.Image:
     check_header(stream)
     if magic == jpeg.MAGIC:
         # Not Image.open, which refuses by the stored size; a JPEG may be decoded to a smaller one.
@@ -181,7 +194,7 @@ def _reduction(image: Image.Image, stream: BinaryIO, name: str, max_size: int | 
 
 
 @contextmanager
-def _decoding(name: str, stream: BinaryIO | None = None) -> Iterator[None]:
+def errors_of(name: str, stream: BinaryIO | None = None) -> Iterator[None]:
     """Turns Pillow's errors and its decompression-bomb warning into an InputError."""
     try:
         with _DECODING, warnings.catch_warnings():
@@ -199,6 +212,8 @@ def _decoding(name: str, stream: BinaryIO | None = None) -> Iterator[None]:
     except UnidentifiedImageError as error:
         if stream is not None and is_heic(stream):
             raise InputError(f"cannot read {name}: {HEIC_HINT}") from error
+        if stream is not None and video_demuxer(stream):
+            raise InputError(f"cannot read {name}: it is a video; {clip_hint(name)}") from error
         if stream is not None and (layout := tiff.read_layout(stream)):
             raise _unread_tiff(name, layout, "such files are not read") from error
         raise InputError(
@@ -246,6 +261,12 @@ def _drafted(image: Image.Image, reduction: int) -> Box:
     if drafted is None:
         raise ValueError(f"{image.format} cannot be decoded smaller")
     return drafted[1]
+
+
+def frame_samples(image: Image.Image, name: str) -> np.ndarray:
+    """Returns the current frame of an animation, within `errors_of`: uint8 RGB [H, W, 3], opaque and in sRGB."""
+    image.load()
+    return to_uint8(_as_stored(image, name, None, None, None))
 
 
 def _as_stored(

@@ -11,7 +11,7 @@ import numpy as np
 
 from toolkit.errors import InputError
 from toolkit.imaging import images
-from toolkit.imaging.decoding import opened_picture
+from toolkit.imaging.decoding import opened_picture, refuse_animation
 from toolkit.imaging.images import Picture
 from toolkit.imaging.photo_metadata import PhotoMetadata, read_metadata
 from toolkit.interface.bottleneck import interpolate
@@ -127,7 +127,7 @@ class ImageStylizer:
         times: list[StageTimes] = []
         encoded = self._encoded(style, times)
         picture, metadata = self._read_content(content)
-        stylized = self._stylized(picture, encoded.values, times)
+        stylized = self._stylized(picture, encoded, times)
         return StylizedImage(stylized, picture, metadata, sum(times[1:], times[0]) if times else None)
 
     def _encoded(self, style: Any, times: list[StageTimes]) -> EncodedStyle:
@@ -167,6 +167,8 @@ class ImageStylizer:
         if not isinstance(source, str | Path):
             return images.load_image(source, max_size), None
         with self._open_file(source) as stream:
+            refuse_animation(stream, str(source))
+            stream.seek(0)
             width, height = images.stored_size(stream, str(source), max_size)
             memory.check(memory.enlarging(height, width), "a smaller --max-size")
             stream.seek(0)
@@ -174,22 +176,58 @@ class ImageStylizer:
             stream.seek(0)
             return picture, read_metadata(stream)
 
-    def _stylized(self, content: Picture, style: Any, times: list[StageTimes]) -> Picture:
+    def _stylized(self, content: Picture, style: EncodedStyle, times: list[StageTimes]) -> Picture:
+        return self.at_detail(content, lambda small: self.paint(small, self.mixed(style, small, times), times))
+
+    def at_detail(self, content: Picture, paint: Callable[[Picture], np.ndarray]) -> Picture:
+        """Paints a picture at the options' detail, enlarges the result, and keeps colors if the options say so.
+
+        Args:
+            content: float32 RGB in [0, 1], shape [H, W, 3].
+            paint: paints such a picture at its own size.
+
+        Returns:
+            The painting, in the same form.
+
+        Raises:
+            InputError: there is too little memory.
+        """
         model_size = getattr(self._model, "content_size", None)
         memory.check_painting(self._model, painted_size(content.shape[:2], self.options.detail, model_size))
-
-        def paint(small: Picture) -> np.ndarray:
-            if isinstance(self._model, SingleStyleStylizer):
-                return self._run(times, self._model, small[None])
-            if not isinstance(self._model, BottleneckStylizer):
-                return self._run(times, self._model, small[None], style)
-            # The content is passed to the predictor like a style, so that all forms of the model agree.
-            strength = self.options.strength
-            mixed = style if strength == 1 else interpolate(self._bottleneck(small, times), style, strength)
-            return self._run(times, self._model.transform, small[None], mixed)
-
         stylized = paint_at_detail(content, paint, self.options.detail, model_size)
         return images.preserve_color(content, stylized) if self.options.preserve_color else stylized
+
+    def mixed(self, style: EncodedStyle, content: Picture, times: list[StageTimes] | None = None) -> EncodedStyle:
+        """Mixes the content's own style into a style, by the options' strength.
+
+        Args:
+            style: from `read_style`.
+            content: float32 RGB in [0, 1], shape [H, W, 3].
+            times: takes the stage times of the model's calls.
+        """
+        strength = self.options.strength
+        if strength == 1 or style.values is None:
+            return style
+        # The content is passed to the predictor like a style, so that all forms of the model agree.
+        own = self._bottleneck(content, [] if times is None else times)
+        return EncodedStyle(interpolate(own, style.values, strength))
+
+    def paint(self, content: Picture, style: EncodedStyle, times: list[StageTimes] | None = None) -> np.ndarray:
+        """Paints a picture at its own size and in full strength.
+
+        Args:
+            content: float32 RGB in [0, 1], shape [H, W, 3].
+            style: from `read_style` or `mixed`.
+            times: takes the stage times of the model's call.
+
+        Returns:
+            The painting as a batch of one, float32 [1, H, W, 3] in [0, 1].
+        """
+        times = [] if times is None else times
+        if isinstance(self._model, SingleStyleStylizer):
+            return self._run(times, self._model, content[None])
+        call = self._model.transform if isinstance(self._model, BottleneckStylizer) else self._model
+        return self._run(times, call, content[None], style.values)
 
     def _run(self, times: list[StageTimes], call: Callable[..., Any], *arguments: Any) -> np.ndarray:
         """Calls the model and records its stage times."""

@@ -39,6 +39,38 @@ class Ending:
             raise Terminated(128 + number)
 
 
+class Asked:
+    """Takes the first Ctrl-C in a `with` block as a wish to stop after the current step; the second raises.
+
+    Does nothing outside the main thread, or where a program has its own handler.
+
+    Attributes:
+        asked: whether Ctrl-C has been pressed.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._is_ours = False
+
+    def __enter__(self) -> "Asked":
+        """Installs the handler."""
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._hear)
+            self._is_ours = True
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Restores the handler."""
+        if self._is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            signal.default_int_handler(number, frame)
+        self.asked = True
+
+
 def behind(error: BaseException) -> int | None:
     """Returns the exit code of the signal behind an error, or None: libraries convert the exceptions of signals."""
     cause: BaseException | None = error

@@ -160,6 +160,12 @@ async function attempt(work) {
   }
 }
 
+async function paintedLive(content) {
+  await ready;
+  const [side] = [...element("sizes").querySelectorAll("input")].map(({ value }) => Number(value));
+  return stylizer.stylize({ content, style: chosen.style.picture, strength: element("strength").valueAsNumber / 100, side });
+}
+
 function takeFrom(role) {
   const input = element(`${role}-file`);
   const take = (file) => attempt(async () => file && addOwn(role, file.name, await fromFile(file, MAX_SIDE[role])));
@@ -191,7 +197,7 @@ function connect() {
   element("controls").onsubmit = (event) => event.preventDefault();
   element("camera").onclick = () =>
     attempt(async () => {
-      const picture = await photograph(element("camera-dialog"));
+      const picture = await photograph(element("camera-dialog"), paintedLive);
       if (picture) await addOwn("photo", text("A photo from the camera"), picture);
     });
   element("strength").oninput = () => {

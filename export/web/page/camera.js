@@ -1,6 +1,7 @@
-// The camera: a dialog that ends with a picture, or with none.
+// The camera: a dialog that ends with a picture, or with none, and paints what the camera sees if it is asked to.
 
-import { Problem, sampled } from "./pictures.js";
+import { Problem, sampled, show } from "./pictures.js";
+import { Smoother } from "./smoothing.js";
 
 const { text } = globalThis.texts;
 
@@ -22,8 +23,13 @@ async function opened(facingMode) {
   }
 }
 
-export async function photograph(dialog) {
+// Live: what a device can paint several times a second.
+const LIVE_SIDE = 384;
+
+// `paint` gives the painting of a picture, in its size.
+export async function photograph(dialog, paint) {
   const video = dialog.querySelector("video");
+  const canvas = dialog.querySelector("canvas");
   const button = (name) => dialog.querySelector(`[data-camera="${name}"]`);
   let facing = "environment";
   let stream;
@@ -34,6 +40,30 @@ export async function photograph(dialog) {
     facing = mode;
     video.srcObject = stream;
     await video.play();
+  };
+  let isLive = false;
+  let run = 0;
+  const setLive = (on) => {
+    isLive = on;
+    run++; // ends the loop that is running
+    canvas.hidden = !on;
+    video.classList.toggle("unseen", on); // a video that is not displayed stands still
+    button("live").setAttribute("aria-pressed", String(on));
+  };
+  const paintLive = async () => {
+    const smoother = new Smoother();
+    const mine = run;
+    let number;
+    while (mine === run) {
+      if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
+        await new Promise(requestAnimationFrame); // the other camera is about to start
+        continue;
+      }
+      const picture = sampled(video, video.videoWidth, video.videoHeight, LIVE_SIDE);
+      number ??= picture.number; // the style of the camera's own picture is read once
+      const painted = await paint({ ...picture, number });
+      if (mine === run) show(canvas, smoother.smoothed(picture, painted));
+    }
   };
   await use(facing);
   dialog.showModal();
@@ -46,11 +76,16 @@ export async function photograph(dialog) {
           reject(error);
         }
       };
+      button("live").onclick = () => {
+        setLive(!isLive);
+        if (isLive) paintLive().catch(reject);
+      };
       button("turn").onclick = () => use(facing === "user" ? "environment" : "user").catch(reject);
       button("cancel").onclick = () => resolve(null);
       dialog.onclose = () => resolve(null);
     });
   } finally {
+    setLive(false);
     stop();
     video.srcObject = null;
     dialog.close();

@@ -64,7 +64,7 @@ def test_its_metadata_is_inspected_with_the_bundle_and_with_the_file(run, onnx_b
     code, output, _ = run("inspect", onnx_bundle / ARTIFACT / "transformer.onnx", "--json")
     told = json.loads(output)
     assert (code, told["opset"], list(told["signatures"])) == (0, 18, ["transform"])
-    assert told["metadata"]["licence"] == "Apache-2.0"
+    assert told["metadata"]["license"] == "Apache-2.0"
     assert told["operations"]["Conv"] == 42
     code, output, _ = run("inspect", onnx_bundle / ARTIFACT / "transformer.onnx")
     assert (code, "ONNX opset 18" in output, "Conv" in output) == (0, True, True)

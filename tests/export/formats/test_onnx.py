@@ -59,7 +59,7 @@ def test_a_file_says_what_it_is_and_under_which_license(exported, quantization):
         path = exported / quantization / f"{network}.onnx"
         onnx.checker.check_model(onnx.load(path), full_check=True)
         metadata, entries = read_metadata(path), read_onnx(path).metadata
-        assert (metadata.name, metadata.licence) == (f"magenta-mobile {network}, {quantization}", "Apache-2.0")
+        assert (metadata.name, metadata.license) == (f"magenta-mobile {network}, {quantization}", "Apache-2.0")
         assert (entries["source"], entries["license"]) == (metadata.name.encode(), b"Apache-2.0")
         assert metadata.input_range == (0, 1)
 

@@ -1,6 +1,7 @@
 """The supported picture formats, their smallest size, and the search for pictures in folders."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -40,6 +41,34 @@ def is_heic(stream: BinaryIO) -> bool:
     stream.seek(0)
     start = stream.read(12)
     return start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS
+
+
+ANIMATED = frozenset(("GIF", "WEBP", "PNG", "AVIF"))
+"""Pillow's names of the formats whose files may be animations."""
+
+
+def clip_hint(name: str) -> str:
+    """Returns what to do with an animation or a video."""
+    suffix = PurePath(name).suffix.lower()
+    output = suffix if suffix in (".gif", ".webp", ".mp4", ".mov", ".mkv", ".webm") else ".webp"
+    return f"paint it with `styleport video {shlex.quote(name)} STYLE -o painted{output}`"
+
+
+# The demuxers of FFmpeg for the kinds of videos that are read.
+ISO_VIDEO, MATROSKA = "mp4", "matroska"
+_ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+_PICTURE_BRANDS = (*_HEIC_BRANDS, b"avif", b"avis")
+
+
+def video_demuxer(stream: BinaryIO) -> str | None:
+    """Returns the demuxer of a file that is a video (MP4, MOV, WebM, MKV), by its first bytes; None for others."""
+    stream.seek(0)
+    start = stream.read(12)
+    stream.seek(0)
+    if start.startswith(b"\x1aE\xdf\xa3"):
+        return MATROSKA
+    is_picture = start[4:8] == b"ftyp" and start[8:12] in _PICTURE_BRANDS
+    return ISO_VIDEO if start[4:8] in _ISO_BOXES and not is_picture else None
 
 
 def is_heic_name(path: Path) -> bool:

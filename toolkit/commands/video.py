@@ -67,7 +67,7 @@ def video(
     from toolkit.console import frames_bar, quiet_libraries
     from toolkit.files import output_paths
     from toolkit.files.atomic_write import make_folder
-    from toolkit.inference.model_loader import has_style_inside, open_model
+    from toolkit.inference.model_loader import ModelChoice
     from toolkit.interface.stylize_options import StylizeOptions
     from toolkit.interface.stylizer import SingleStyleStylizer
     from toolkit.process.signals import Asked
@@ -81,8 +81,9 @@ def video(
     check_smooth(smooth)
     output_paths.check([clip, style, local_path(model)], [output_paths.File("--output", output, WRITABLE_SUFFIXES)])
     with open_source(clip, span), quiet_libraries() as console:
-        opened = open_model(model, artifact, threads)
-        is_inside = has_style_inside(model, artifact) or isinstance(opened, SingleStyleStylizer)
+        choice = ModelChoice.read(model, artifact)
+        opened = choice.open(threads)
+        is_inside = choice.has_style_inside or isinstance(opened, SingleStyleStylizer)
         inside = f"on {artifact or model}, which has a built-in style of fixed strength" if is_inside else None
         refuse_idle(context, {"strength": inside, "style": inside})
         if style is None and not is_inside:
@@ -99,6 +100,6 @@ def video(
     print_path(output)
     if made.broken:
         raise WorkError(f"{clip}: broken after {made.count} frames ({made.broken}); {output} is a clip of these")
-    again = ["styleport", "video", clip, *([style] if style else []), "-o", f"broader{output.suffix}"]
+    again: list[str | Path] = ["styleport", "video", clip, *([style] if style else []), "-o", f"broader{output.suffix}"]
     broader = ["--detail", str(max(16, detail // 2)), *closing.given(context, "model", "artifact")]
     closing.print_closing([output], follow=[[*again, *broader]])

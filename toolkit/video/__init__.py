@@ -12,5 +12,4 @@ _PUBLIC = {
     "stylize_frames": "toolkit.video.stylized_frames",
 }
 
-__all__ = sorted(_PUBLIC)
-__getattr__, __dir__ = on_first_use(__name__, _PUBLIC)
+__all__, __getattr__, __dir__ = on_first_use(__name__, _PUBLIC)

@@ -1,6 +1,5 @@
 """Compares what a device wrote for golden vectors with what the float32 model gives."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from export.parity import evaluation, golden_vectors
 from export.parity.golden_vectors import ID, VALUES, GoldenVectors
 from toolkit import manifest as manifests
 from toolkit.errors import InputError, as_input_error
+from toolkit.files import strict_json
 from toolkit.files.opening import open_file
 from toolkit.manifest import GOLDEN_HEADER
 from toolkit.manifest_types import Manifest
@@ -107,7 +107,7 @@ def _identity(path: Path) -> tuple[str, list[str]]:
     with as_input_error(f"{path}: not outputs for golden vectors", hint):
         if start.startswith(_ZIP):
             return str(golden_vectors.npz_array(path, ID)), golden_vectors.npz_names(path)
-        record = json.loads(start)
+        record = strict_json.parse(start)
         identity, names = record["golden"], record["outputs"]
         if not isinstance(identity, str) or not all(isinstance(name, str) for name in names):
             raise ValueError("its first line has no id and no names")

@@ -37,5 +37,7 @@ class LiteRTGPU(Runtime):
     @contextlib.contextmanager
     def open(self, folder: Path) -> Iterator[Opened]:
         """See `Runtime.open`."""
-        with painting([sys.executable], folder, NAME, environment={"VK_DRIVER_FILES": str(DRIVER)}) as opened:
+        # Chromium brings the loader of Vulkan beside the driver.
+        environment = {"VK_DRIVER_FILES": str(DRIVER), "LD_LIBRARY_PATH": str(DRIVER.parent)}
+        with painting([sys.executable], folder, NAME, environment=environment) as opened:
             yield dataclasses.replace(opened, machine=MACHINE)

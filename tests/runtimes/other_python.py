@@ -51,7 +51,8 @@ def painting(
                 return arrays
             code = process.wait()
             said.seek(0)
-            last = (said.read().decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
+            lines = said.read().decode(errors="replace").strip().splitlines()
+            last = next((line for line in reversed(lines) if not line.startswith("INFO:")), "it said nothing")
             raise WorkError(f"{folder}: {runtime} broke down with exit code {code}: {last}")
 
         def paint(content: np.ndarray, style: np.ndarray) -> np.ndarray:

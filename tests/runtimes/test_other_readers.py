@@ -6,7 +6,7 @@ from export.artifact import Artifact
 from export.parity import evaluation
 from tests.runtimes.litert_gpu import MACHINE, LiteRTGPU
 from tests.runtimes.onnx_runtime import ONNXRuntime
-from tests.runtimes.openvino_runtime import OpenVINO, OpenVINONetwork
+from tests.runtimes.openvino_runtime import REFUSED, OpenVINO, OpenVINONetwork
 from tests.runtimes.runtime import MissingRuntimeError
 from tests.runtimes.saved_model_session import SavedModelSession
 from toolkit.runtimes import onnx_file
@@ -53,23 +53,17 @@ def test_openvino_reads_files_as_they_are(onnx_bundle, reference, monkeypatch, p
     assert_kept(evaluated(runtime, onnx_bundle, path, reference, monkeypatch))
 
 
-@pytest.mark.parametrize("path", ["saved_model", "tflite/float32_any", "tflite/dynamic_any"])
+@pytest.mark.parametrize("path", ["saved_model", "tflite/float32_any"])
 def test_openvino_reads_files_of_any_size_and_the_saved_model(bundle, reference, monkeypatch, path):
     assert_kept(evaluated(OpenVINO(), bundle, path, reference, monkeypatch))
 
 
-REFUSED = {
-    "float16_384": "should be either input, constant or should be already produced by previous operators",
-    "int8_384": "Chosen Builtin Option is not accessible for this node",
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_openvino_still_refuses_other_tflite_files(bundle, name):
+@pytest.mark.parametrize("quantization", REFUSED)
+def test_openvino_still_refuses_quantized_tflite_files(bundle, quantization):
     """Where this fails, it has learned to read them: they belong into its row then."""
     pytest.importorskip("openvino")
-    with pytest.raises(RuntimeError, match=REFUSED[name]):
-        OpenVINONetwork(bundle / "tflite" / name / "transformer.tflite")
+    with pytest.raises(RuntimeError, match=REFUSED[quantization]):
+        OpenVINONetwork(bundle / "tflite" / f"{quantization}_384" / "transformer.tflite")
 
 
 def test_a_session_paints_what_the_saved_model_paints_once_warmed_up(bundle, reference, monkeypatch):

@@ -54,6 +54,8 @@ class PixelCost:
 KERAS = PixelCost(1000, 1150)
 SAVED_MODEL = PixelCost(260, 240)
 _TFLITE = PixelCost(390, 180)
+# On ONNX Runtime.
+_ONNX = PixelCost(200, 230)
 # A fixed-size model scales all pictures to its size.
 _TFLITE_OF_ONE_SIZE = PixelCost(60, 40)
 
@@ -70,8 +72,10 @@ EXPORTED_PIXEL, CALIBRATED_PIXEL = 1800, 4000
 _KEPT_PIXEL = 300
 
 
-def of_pair(one_content_size: bool, one_style_size: bool = True) -> PixelCost:
-    """Returns the cost of a .tflite pair."""
+def of_pair(one_content_size: bool, one_style_size: bool = True, is_onnx: bool = False) -> PixelCost:
+    """Returns the cost of a .tflite or .onnx pair."""
+    if is_onnx:
+        return _ONNX
     content = _TFLITE_OF_ONE_SIZE if one_content_size else _TFLITE
     style = _TFLITE_OF_ONE_SIZE if one_style_size else _TFLITE
     return PixelCost(content.content, style.style)

@@ -168,7 +168,8 @@ class DeviceStylizer(Timed):
         self.content_size = self.transformer.input_size("content_image")
         self._bottleneck_dim = self.transformer.input_shape("style_bottleneck")[-1]
         self._check_match(predictor, transformer)
-        self.pixel_cost = memory.of_pair(self.content_size is not None, self.style_size is not None)
+        is_fixed = self.content_size is not None, self.style_size is not None
+        self.pixel_cost = memory.of_pair(*is_fixed, is_onnx=transformer.suffix == SUFFIX)
         self._known = BottleneckCache(REMEMBERED_STYLES)
         super().__init__()
 

@@ -46,7 +46,7 @@ def test_a_bad_option_is_refused_in_one_line(run, tmp_path, arguments, said):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("--formats web --quantize int8", "--quantize has no effect without tflite or baked among the formats"),
+        ("--formats web --quantize int8", "--quantize has no effect without tflite, onnx or baked among the formats"),
         ("--formats saved_model --size 384", "--size has no effect without tflite or baked among the formats"),
         ("--formats web --integer-io", "--integer-io has no effect without an int8 TFLite artifact"),
         ("--quantize float16 --integer-io", "--integer-io has no effect without an int8 TFLite artifact"),

@@ -99,6 +99,6 @@ def video(
     print_path(output)
     if made.broken:
         raise WorkError(f"{clip}: broken after {made.count} frames ({made.broken}); {output} is a clip of these")
-    again = ["styleport", "video", clip, *([style] if style else []), "-o", f"broader{output.suffix}"]
+    again: list[str | Path] = ["styleport", "video", clip, *([style] if style else []), "-o", f"broader{output.suffix}"]
     broader = ["--detail", str(max(16, detail // 2)), *closing.given(context, "model", "artifact")]
     closing.print_closing([output], follow=[[*again, *broader]])

@@ -15,7 +15,7 @@ from toolkit.printing import print_path, print_remark
 
 EXAMPLES = (
     "styleport video clip.mp4 painting.jpg -o painted.mp4",
-    "styleport video clip.mp4 painting.jpg -o painted.webp --start 2 --end 5 --fps 12 --detail 384",
+    "styleport video clip.mp4 painting.jpg -o part.webp --end 5 --fps 12",
     "styleport video cat.gif painting.jpg -o painted.gif --smooth 0",
 )
 

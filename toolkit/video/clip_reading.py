@@ -5,15 +5,14 @@ from contextlib import contextmanager, suppress
 from fractions import Fraction
 from typing import Any, BinaryIO
 
-import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 
 from toolkit.errors import InputError
 from toolkit.imaging.decoding import max_pixels
 from toolkit.imaging.picture import check_size
 from toolkit.process import memory
 from toolkit.video.clip_frames import BrokenClipError, ClipFrame, Pace, Span
+from toolkit.video.libraries import ColorRange, Colorspace, ColorTrc, av
 
 # Decoders of FFmpeg's own, and of the libraries that it is built with, for what cameras and editors write.
 _CODECS = frozenset(

@@ -7,12 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import av
 import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from toolkit.errors import InputError, WorkError
 from toolkit.files.atomic_write import writing
+from toolkit.video.libraries import ColorPrimaries, ColorRange, Colorspace, ColorTrc, av
 
 # Fine enough for the times of every container that is read.
 _TIME_BASE = Fraction(1, 90_000)

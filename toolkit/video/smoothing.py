@@ -4,11 +4,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from toolkit.errors import InputError
 from toolkit.imaging.picture import Picture
+from toolkit.video.libraries import cv2
 
 # The flow is found on pictures of this fraction of the painted size: it has to be cheap beside the network.
 _FLOW_SCALE = 4

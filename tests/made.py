@@ -103,11 +103,11 @@ def onnx_bundle() -> Path:
 def _export_onnx(folder: Path) -> None:
     from export.artifact import ExportOptions
     from export.exporting import export_bundle
-    from export.sources.loader import from_preset
+    from export.sources.loader import open_source
     from tests.export import measuring
 
     options = ExportOptions(("tflite", "onnx"), ("float32", "float16"), (64,))
-    export_bundle(from_preset("magenta-mobile"), folder / "magenta-mobile", options, sizes=measuring.small)
+    export_bundle(open_source("magenta-mobile"), folder / "magenta-mobile", options, sizes=measuring.small)
 
 
 def _export(folder: Path) -> None:

@@ -93,7 +93,10 @@ def test_the_bundle_says_how_it_is_called(exported):
         for name, signature in record["signatures"].items():
             assert list(signature["inputs"]) == ["content_image_bytes" if name == "image_bytes" else "content_image"]
     assert set(manifest["artifacts"][0]["signatures"]) == {"serving_default", "image_bytes"}
-    assert [file["path"] for file in manifest["artifacts"][1]["files"]] == ["tflite/float32_64/baked.tflite"]
+    names = [file["path"] for file in manifest["artifacts"][1]["files"]]
+    assert names == [
+        f"tflite/float32_64/{name}" for name in ("baked.tflite", "golden.bin", "golden.json", "golden.npz")
+    ]
     told = read_metadata(exported / "tflite" / "float32_64" / "baked.tflite")
     assert told.description == "Paints content_image in the style that is inside."
     card = (exported / "MODEL_CARD.md").read_text()

@@ -114,6 +114,7 @@ def test_the_gates_are_those_of_the_design():
     }
     expected |= {kind.replace("tflite", "baked"): gate for kind, gate in expected.items() if kind != "saved_model"}
     expected["web/float16"] = expected["tflite/float16"]  # the same networks, in a page
+    expected |= {f"onnx/{precision}": expected[f"tflite/{precision}"] for precision in ("float32", "float16")}
     assert expected == evaluation.GATES
 
 

@@ -115,6 +115,7 @@ def started(place, *signals_sent):
     return process.returncode, error
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_a_clip_of_what_is_done(place):
     code, error = started(place, signal.SIGINT)
     assert code == 130

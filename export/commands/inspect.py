@@ -24,7 +24,9 @@ EXAMPLES = ("styleport inspect bundle", "styleport inspect bundle/tflite/float32
 
 
 def inspect(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle, or a .tflite or .onnx file.")],
+    bundle: Annotated[
+        Path, typer.Argument(metavar="BUNDLE|FILE", help="Folder of a bundle, or a .tflite or .onnx file.")
+    ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the manifest of a bundle, or the description of a file, as JSON.")
     ] = False,

@@ -68,8 +68,10 @@ def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):
     said = f"{re.escape(str(tmp_path))}.*: not a bundle"
     (tmp_path / "file").touch()
     (tmp_path / "odd" / "manifest.json").mkdir(parents=True)
-    for path in (tmp_path, tmp_path / "missing", tmp_path / "file", tmp_path / "odd"):
+    for path in (tmp_path, tmp_path / "file", tmp_path / "odd"):
         assert re.match(said, refusal(manifests.read, path))
+    missing = tmp_path / "missing"
+    assert refusal(manifests.read, missing) == f"{missing}: no such folder; give a bundle, which styleport export makes"
 
 
 def test_a_newer_schema_version_is_refused_with_what_to_do(tiny):

@@ -107,5 +107,5 @@ def test_its_names_are_imported_and_what_needs_an_extra_says_so(run: Run, wheel_
     assert result.returncode == 1
     assert f"this needs keras: pip install '{wheel_file}[export]'" in result.stderr
     result = run("python", "-c", "from styleport import stylize_frames")
-    assert f"this needs cv2: pip install '{wheel_file}[video]'" in result.stderr
+    assert f"this needs av: pip install '{wheel_file}[video]'" in result.stderr
     assert run("styleport", "export", "bundle").returncode == 2

@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -92,7 +93,11 @@ class PageExporter(Exporter):
         # First the steps that may fail externally, then the slow ones.
         litert_js.write(folder / "litert")
         for source in sorted(SOURCES.iterdir()):
-            if source.is_file():
+            if source.suffix == ".js":
+                # Comments are for those who read the source, not for everybody who opens the page.
+                code = re.sub(r"^\s*//.*\n", "", source.read_text(encoding="utf-8"), flags=re.MULTILINE)
+                (folder / source.name).write_text(code, encoding="utf-8")
+            elif source.is_file():
                 shutil.copyfile(source, folder / source.name)
         self._write_networks(folder)
         pictures = _write_samples(folder / "samples")

@@ -191,7 +191,7 @@ def test_a_tflite_pair_of_other_weights_fails_the_export(tmp_path, stylizer, sca
         message
     )
     kept = tmp_path / "bundle.failed" / "tflite" / "float32_32"
-    assert names(kept) == ["predictor.tflite", "transformer.tflite"]
+    assert names(kept) == ["golden.bin", "golden.json", "golden.npz", "predictor.tflite", "transformer.tflite"]
 
 
 # Broken off

@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import copy
-import json
 import re
 import tempfile
 import warnings
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 
 from toolkit.errors import InputError, StyleportError, WorkError, reason
 from toolkit.files.opening import open_file
+from toolkit.framework import keras_config
 from toolkit.framework.backend import keras
 from toolkit.process.deadline import within
 
@@ -27,7 +27,6 @@ LOAD_SECONDS = 120.0
 # Not public, but the public clear_session would clear the whole process's state.
 _state = keras.src.backend.common.global_state
 _LEFT_RANDOM = "Skipping nested container"
-_REGISTER = "decorated with @keras.saving.register_keras_serializable()"
 
 
 def load(path: str | Path, kind: type[Kind]) -> Kind:
@@ -41,6 +40,7 @@ def load(path: str | Path, kind: type[Kind]) -> Kind:
         raise InputError(f"{path}: no such file")
     try:
         _check_size(path)
+        keras_config.check(path)
         model = _in_time(Path(path))
     except (StyleportError, MemoryError):
         raise
@@ -111,16 +111,7 @@ def _named_as_keras_wants(path: Path) -> Iterator[Path]:
 def _what_is_wrong(error: Exception) -> str:
     message = str(error)
     if unknown := re.findall(r"Could not locate (class|function) '([^'\n]{1,200})'", message):
-        kind, name = unknown[-1]
-        return (
-            f"its {kind} {name!r} is not known, and the file contains no code: give --import MODULE, the Python "
-            f"module that defines it{'' if kind == 'class' else ', ' + _REGISTER}"
-        )
-    if "`Lambda` layer" in message or "Python lambda" in message:
-        return (
-            "has a Lambda layer or a lambda, whose code would come from the file, which is refused: write it as a "
-            "class and give --import MODULE, the Python module that defines it"
-        )
+        return keras_config.unknown(*unknown[-1])
     if message.startswith(_LEFT_RANDOM):
         return "lacks weights of layers in nested lists, which would stay random: save the model again"
     if nested := re.findall(r"Exception encountered: ([^\n]+)", message):
@@ -130,20 +121,7 @@ def _what_is_wrong(error: Exception) -> str:
 
 def custom_modules(path: Path) -> list[str]:
     """Lists the modules of a loaded model's custom classes, except Keras, this project and `__main__`."""
-    with zipfile.ZipFile(path) as archive:
-        names = set(_registered_names(json.loads(archive.read("config.json"))))
-    found = filter(None, map(keras.saving.get_registered_object, names))
+    names = {keras_config.registered_name(part) for part in keras_config.objects(keras_config.read(path))}
+    found = filter(None, (keras.saving.get_registered_object(name) for name in names if isinstance(name, str)))
     modules = {str(custom_object.__module__) for custom_object in found}
     return sorted(module for module in modules if module.partition(".")[0] not in ("keras", "toolkit", "__main__"))
-
-
-def _registered_names(config: Any) -> Iterator[str]:
-    """The registered names of classes and functions in a file's configuration."""
-    waiting = [config]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            name = part.get("config" if part.get("class_name") == "function" else "registered_name")
-            if isinstance(name, str):
-                yield name
-        waiting += part.values() if isinstance(part, dict) else part if isinstance(part, list) else []

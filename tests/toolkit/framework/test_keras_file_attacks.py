@@ -67,6 +67,11 @@ def reached(monkeypatch, tmp_path):
     return found
 
 
+def called_with(function, first):
+    """A Lambda layer that calls what Keras exports by a name with what the file says, as it is loaded."""
+    return layer("Lambda", function=function) | {"inbound_nodes": [{"args": [], "kwargs": {"inputs": first}}]}
+
+
 VOCABULARY = {"vocabulary": "/etc/passwd"}
 
 
@@ -78,6 +83,26 @@ VOCABULARY = {"vocabulary": "/etc/passwd"}
         layer("IntegerLookup", **VOCABULARY),
         layer("TextVectorization", **VOCABULARY),
         layer("Lambda", function={"class_name": "__lambda__", "config": {"value": "AAAA"}}),
+        *(
+            called_with(function(module, name), "/tmp/any")  # noqa: S108 nothing is written
+            for module, name in [
+                ("keras.layers", "TFSMLayer"),
+                ("keras.saving", "KerasFileEditor"),
+                ("keras.datasets.mnist", "load_data"),
+                ("keras.layers", "StringLookup"),
+            ]
+        ),
+        *(
+            layer("Activation", activation={"class_name": name, "module": module, "config": {}})
+            for module, name in [
+                ("keras.utils", "get_file"),
+                ("keras.utils", "plot_model"),
+                ("keras.datasets.mnist", "load_data"),
+                ("keras.config", "set_floatx"),
+                ("keras.saving", "KerasFileEditor"),
+            ]
+        ),
+        layer("Activation", activation=function("keras.layers", "TFSMLayer")),
         layer("VGG19Features", "toolkit.optimization.features.vgg19", weights="/etc/passwd")
         | {"registered_name": "styleport>VGG19Features"},
         *(
@@ -95,7 +120,7 @@ VOCABULARY = {"vocabulary": "/etc/passwd"}
             ]
         ),
     ],
-    ids=lambda odd: odd["config"].get("activation", {}).get("config", odd["class_name"]),
+    ids=lambda odd: str(odd["config"].get("activation", odd["config"].get("function", odd["class_name"])))[:90],
 )
 def test_what_reaches_outside_is_refused_before_it_does(tmp_path, reached, odd):
     from keras.src.saving import serialization_lib

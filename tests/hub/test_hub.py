@@ -226,6 +226,19 @@ def ambiguous(name):
     return header + data.ljust(512, b"\0") + gzip.decompress(packed(MODEL))
 
 
+# Zeros that are no end of an archive: there are more than any writer adds.
+LONG_END = gzip.compress(gzip.decompress(GOOD) + bytes(3 << 20))
+
+
+def negative():
+    """A member whose extended header gives it a negative size."""
+    record = b"14 size=-512\n"
+    extended = tarfile.TarInfo("a")
+    extended.type, extended.size = tarfile.XHDTYPE, len(record)
+    header = extended.tobuf(tarfile.USTAR_FORMAT) + record.ljust(512, b"\0")
+    return gzip.compress(header + gzip.decompress(packed(MODEL)))
+
+
 HOSTILE = {
     "climbs": (packed(MODEL, member("../outside", b"!")), "leaves the folder"),
     "climbs within": (packed(MODEL, member("variables/../../outside", b"!")), "leaves the folder"),
@@ -240,10 +253,14 @@ HOSTILE = {
     "many members": (packed(MODEL, *(member(f"{i}") for i in range(10_001))), "more than 10000 members"),
     "something behind": (packed(MODEL, extra=b"more"), "not a complete .tar.gz"),
     "another member behind": (GOOD + GOOD, "does not end after its last member"),
+    "zeros behind": (LONG_END, "does not end after its last member"),
+    "false checksum behind zeros": (LONG_END[:-8] + bytes(8), "does not end after its last member"),
+    "false checksum": (GOOD[:-8] + bytes(8), "not a complete .tar.gz"),
+    "negative size": (negative(), "claims to have -512 bytes"),
     "two of one name": (packed(MODEL, MODEL), "two of its members are named"),
     "file and folder": (packed(MODEL, member("saved_model.pb/a", b"!")), "is both a file and a folder"),
     "folder and file": (packed(member("a/b", b"!"), MODEL, member("a", b"!")), "is both a file and a folder"),
-    "name of xz": (ambiguous("\udcfd7zXZ"), "is not text in UTF-8"),
+    "name of xz": (ambiguous("\udcfd7zXZ"), "is not printable text in UTF-8"),
     "no name": (packed(MODEL, member(".", b"!")), "has no name of its own"),
     "long name": (packed(MODEL, member("a/" * 2100, b"!")), "a member's name has 4199 letters"),
     "no model": (packed(member("readme.txt", b"hello")), "holds no SavedModel"),

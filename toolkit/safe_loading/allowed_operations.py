@@ -175,14 +175,14 @@ ALLOWED = (
     | TABLES
 )
 
-# May run while a model is loaded, to fill variables and tables from the model's files.
+# May run while a model is loaded, to fill variables and tables from the model's files. None of them makes more of what
+# the files hold: an addition that broadcasts two constants of some kilobytes takes gigabytes.
 INITIALIZING = (
     CALLS
     | TABLES
     | _names("""
-    Add AddV2 Assign AssignVariableOp Cast Const DestroyResourceOp DisableCopyOnRead Identity IdentityN
-    IsVariableInitialized NoOp Pack Placeholder PlaceholderWithDefault ReadVariableOp Reshape VarHandleOp
-    VarIsInitializedOp Variable VariableV2
+    Assign AssignVariableOp Cast Const DestroyResourceOp DisableCopyOnRead Identity IdentityN IsVariableInitialized NoOp
+    Placeholder PlaceholderWithDefault ReadVariableOp Reshape VarHandleOp VarIsInitializedOp Variable VariableV2
     """)
 )
 

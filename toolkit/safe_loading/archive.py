@@ -81,8 +81,13 @@ def _members(stream: IO[bytes], name: str, max_bytes: int) -> Iterator[tuple[tar
             unzipped.seek(archive.offset)
         # Reading to the end verifies a gzip stream's checksum. Without the check for the final zeros, an uncompressed
         # archive could be truncated between two members.
-        padding = unzipped.read(MAX_HEADER_BYTES)
-        if len(padding) < _BLOCK or padding.strip(b"\0"):
+        end = 0
+        while padding := unzipped.read(_COPIED_BYTES):
+            end += len(padding)
+            if padding.strip(b"\0") or end > MAX_HEADER_BYTES:
+                end = 0
+                break
+        if end < _BLOCK:
             raise InputError(f"{name}: refused: the archive does not end after its last member; fetch it again")
 
 
@@ -93,7 +98,9 @@ def _checked(archive: tarfile.TarFile, name: str, max_bytes: int) -> Iterator[tu
     while member := archive.next():
         path = _checked_name(member, name)
         total, count = total + member.size, count + 1
-        if total > max_bytes or member.size < 0:
+        if member.size < 0:
+            raise InputError(f"{name}: refused: member {member.name!r} claims to have {member.size} bytes")
+        if total > max_bytes:
             raise InputError(
                 f"{name}: refused: its members unpack to more than {max_bytes} bytes ({member.name!r} alone claims "
                 f"{member.size})"
@@ -114,7 +121,7 @@ def _checked_name(member: tarfile.TarInfo, name: str) -> str:
     if member.name.startswith("/") or ".." in parts or "\\" in member.name or "\0" in member.name:
         raise InputError(f"{name}: refused: member {member.name[:300]!r} leaves the folder it is unpacked to")
     if not member.name.isprintable() or not _is_utf8(member.name):
-        raise InputError(f"{name}: refused: the name of member {member.name[:300]!r} is not text in UTF-8")
+        raise InputError(f"{name}: refused: the name of member {member.name[:300]!r} is not printable text in UTF-8")
     if len(member.name) > MAX_NAME_LENGTH:
         raise InputError(f"{name}: refused: a member's name has {len(member.name)} letters, more than a file can have")
     if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE) or member.issparse():

@@ -26,7 +26,7 @@ _MOST_BYTES = {_DEBUG_FILE: MAX_BYTES, "fingerprint.pb": 1 << 16, "tfhub_module.
 
 
 def files(folder: Path, max_bytes: int = DownloadLimits.max_bytes) -> list[Path]:
-    """Lists the files of a SavedModel, sorted; refuses too many or too large ones, links to folders, and pipes."""
+    """Lists the files of a SavedModel, sorted; refuses too many or too large ones, pipes, and links out of it."""
     found, total = [], 0
     for root, folders, names in os.walk(folder):
         folders.sort()
@@ -34,6 +34,8 @@ def files(folder: Path, max_bytes: int = DownloadLimits.max_bytes) -> list[Path]
             if path.is_symlink():
                 raise InputError(f"{path}: a link to a folder outside the SavedModel")
         for path in (Path(root, name) for name in names):
+            if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+                raise InputError(f"{path}: a link to a file outside the SavedModel; copy the folder with cp -rL")
             if not path.is_file():
                 raise InputError(f"{path}: neither a file nor a folder, which a SavedModel does not contain")
             found.append(path)

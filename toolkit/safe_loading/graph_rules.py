@@ -25,7 +25,11 @@ _ASSETS = "saved_model_assets"
 _INITIALIZER_SIGNATURE = "__saved_model_init_op"
 # Functions that create, fill and remove objects.
 _LIFE = ("_create_resource", "_initialize", "_destroy_resource", "_restore_from_tensors")
+# Origins of tensors that are not tensors of the graph.
 _ASSET = "an asset"
+_KEY = "the key under which an object is saved"
+# They broadcast, and so may make more of what the files hold than memory has.
+_ADDITIONS = ("Add", "AddV2")
 # Overhead of a string in a tensor.
 _TEXT_BYTES = 24
 _MOST_NAMED = 8
@@ -180,24 +184,25 @@ class _Graph:
     def _check_objects(self) -> None:
         graph = self.meta_graph.object_graph_def
         alive: set[int] = set()
+        saving: set[int] = set()
         for node in graph.nodes:
             alive |= {child.node_id for child in node.children if child.local_name in _LIFE}
-            for saveable in node.saveable_objects.values():
-                alive |= {saveable.save_function, saveable.restore_function}
+            alive |= {saveable.restore_function for saveable in node.saveable_objects.values()}
+            saving |= {saveable.save_function for saveable in node.saveable_objects.values()}
         for number, node in enumerate(graph.nodes):
-            operations, when = (INITIALIZING, "runs when it is loaded") if number in alive else (ALLOWED, "")
+            operations, when = (INITIALIZING, "runs when it is loaded") if number in alive | saving else (ALLOWED, "")
             rule = _Rule(operations, _FROM_ASSETS, frozenset({_ASSET}), when)
             for name in (*node.function.concrete_functions, node.bare_concrete_function.concrete_function_name):
                 if name in self.functions:
-                    self._visit(name, self._bound(name), rule)
+                    self._visit(name, self._bound(name, _KEY if number in saving - alive else None), rule)
 
-    def _bound(self, name: str) -> tuple[str | None, ...]:
-        """The origins of the arguments of an object's function; the last of them are bound to other objects."""
+    def _bound(self, name: str, given: str | None) -> tuple[str | None, ...]:
+        """The origins of the arguments of an object's function: `given`, but the last are bound to other objects."""
         graph, arguments = self.meta_graph.object_graph_def, self.functions[name].signature.input_arg
         bound = list(graph.concrete_functions[name].bound_inputs) if name in graph.concrete_functions else []
         kinds = [graph.nodes[number].WhichOneof("kind") if 0 <= number < len(graph.nodes) else None for number in bound]
         origins: list[str | None] = [_ASSET if kind == "asset" else None for kind in kinds]
-        return tuple([None] * (len(arguments) - len(origins)) + origins)
+        return tuple([given] * (len(arguments) - len(origins)) + origins)
 
     def _check_ancestors(self, names: Iterable[str], rule: _Rule) -> None:
         """Checks all operations that some operations depend on against a rule."""
@@ -229,11 +234,22 @@ class _Graph:
                 named = self._origins(node, scope, arguments)[READING[node.op] :][:1]
                 if not named or named[0] not in rule.origins:
                     raise self._refused(f"its operation {node.op} reads a file that is not one of its own")
+            elif node.op in _ADDITIONS and self._extends_key(node, scope, arguments):
+                continue
             elif node.op not in rule.operations and node.op not in self.functions:
                 raise self._refused(f"its operation {node.op} {rule.when or 'can be called'}")
             for name in self._called(node):
                 is_call = node.op in CALLS or node.op in self.functions
                 self._visit(name, self._origins(node, scope, arguments) if is_call else None, rule)
+
+    def _extends_key(self, addition: Any, scope: dict[str, Any], arguments: dict[str, str | None] | None) -> bool:
+        """Returns whether an addition appends a constant to an object's key, as functions that save tables do."""
+        key, *others = [edge for edge in addition.input if not edge.startswith("^")] or [""]
+        constants = [scope.get(node_of(edge)) for edge in others]
+        return self._origin(key, scope, arguments) == _KEY and all(
+            node is not None and node.op == "Const" and not node.attr["value"].tensor.tensor_shape.dim
+            for node in constants
+        )
 
     def _origins(
         self, node: Any, scope: dict[str, Any], arguments: dict[str, str | None] | None

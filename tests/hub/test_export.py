@@ -117,7 +117,8 @@ def test_an_end_to_end_model_keeps_every_gate_in_one_file_a_mode(keras_bundle, t
     expected = open_model(two_inputs)(CONTENT, STYLE)
     for record in manifest["artifacts"]:
         if record["format"] == "tflite":
-            assert [file["path"] for file in record["files"]] == [f"{record['path']}/stylizer.tflite"]
+            names = ("golden.bin", "golden.json", "golden.npz", "stylizer.tflite")
+            assert [file["path"] for file in record["files"]] == [f"{record['path']}/{name}" for name in names]
             assert set(record["signatures"]["serving_default"]["inputs"]) == {"content_image", "style_image"}
             told = read_metadata(keras_bundle / record["path"] / "stylizer.tflite")
             assert told.name == f"{manifest['source']['name']} stylizer, {record['quantization']}"

@@ -32,7 +32,7 @@ def read(bundle: Path) -> Manifest:
         content = read_bounded(path, MAX_MANIFEST_BYTES, "a manifest")
     except OSError as error:
         if not os.path.exists(bundle):  # noqa: PTH110 unlike Path's, it accepts invalid paths
-            raise InputError(f"{bundle}: no such folder; give a bundle, which styleport export makes") from error
+            raise InputError(f"{bundle}: not a bundle (no such folder); styleport export makes one") from error
         raise InputError(
             f"{bundle}: not a bundle ({error.strerror}: {MANIFEST_FILE}); give the folder of one"
         ) from error

@@ -71,7 +71,7 @@ def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):
     for path in (tmp_path, tmp_path / "file", tmp_path / "odd"):
         assert re.match(said, refusal(manifests.read, path))
     missing = tmp_path / "missing"
-    assert refusal(manifests.read, missing) == f"{missing}: no such folder; give a bundle, which styleport export makes"
+    assert refusal(manifests.read, missing) == f"{missing}: not a bundle (no such folder); styleport export makes one"
 
 
 def test_a_newer_schema_version_is_refused_with_what_to_do(tiny):

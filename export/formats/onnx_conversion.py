@@ -71,7 +71,6 @@ def convert(function: Any, signature: str) -> onnx.ModelProto:
             "that layer, or leave onnx out of --formats"
         )
     _name(model, signature)
-    _put_in_order(model.graph)
     return model
 
 
@@ -88,44 +87,6 @@ def _name(model: onnx.ModelProto, signature: str) -> None:
         for side, axis in zip(sides, _AXES if len(sides) == len(_AXES) else range(len(sides)), strict=True):
             if not side.HasField("dim_value"):
                 side.dim_param = f"{value.name}_{axis}"
-
-
-def _put_in_order(graph: onnx.GraphProto) -> None:
-    """Orders and names what is in a graph by what its outputs need: tf2onnx does it in another way each time."""
-    if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
-        return  # the graph of a branch or a loop has names of the outer one
-    nodes = _by_need(graph)
-    renamed = {value.name: value.name for value in (*graph.input, *graph.output)}
-    constants = {tensor.name: tensor for tensor in graph.initializer}
-    used = list(dict.fromkeys(name for node in nodes for name in node.input if name in constants))
-    made = [name for node in nodes for name in node.output]
-    for index, name in enumerate(dict.fromkeys((*used, *filter(None, made)))):
-        renamed.setdefault(name, f"value_{index}")
-    for index, node in enumerate(nodes):
-        node.name = f"{node.op_type}_{index}"
-        node.input[:] = [renamed.get(name, name) for name in node.input]
-        node.output[:] = [renamed.get(name, name) for name in node.output]
-    tensors = [constants[name] for name in used]
-    for tensor in tensors:
-        tensor.name = renamed[tensor.name]
-    del graph.node[:], graph.initializer[:]
-    graph.node.extend(nodes)
-    graph.initializer.extend(tensors)
-
-
-def _by_need(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """Returns the nodes behind the outputs of a graph, each after those that it takes from."""
-    makers = {name: node for node in graph.node for name in node.output}
-    ordered: dict[str, onnx.NodeProto] = {}
-    waiting = [value.name for value in reversed(graph.output)]
-    while waiting:
-        node = makers[waiting[-1]]
-        if needed := [name for name in node.input if name in makers and makers[name].output[0] not in ordered]:
-            waiting += reversed(needed)
-        else:
-            ordered.setdefault(node.output[0], node)
-            waiting.pop()
-    return list(ordered.values())
 
 
 def with_float16_weights(model: onnx.ModelProto) -> onnx.ModelProto:

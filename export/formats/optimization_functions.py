@@ -81,10 +81,7 @@ class Functions:
 
     def optimize(self, content_image: Any, style_image: Any, steps: Any) -> Tensors:
         """Takes the given number of steps from the content; returns the best picture with its losses."""
-        content, style = (
-            _checked(content_image, "content_image"),
-            _checked(style_image, "style_image"),
-        )
+        content, style = _checked(content_image, "content_image"), _checked(style_image, "style_image")
         at_least_one = tf.debugging.assert_greater_equal(steps, 1, "steps is under 1")
         targets = self.objective.contents(self.features(content)), [(1.0, self.objective.grams(self.features(style)))]
         preconditioner = self._preconditioner(content)

@@ -40,7 +40,9 @@ class ONNXNetwork(Network):
         super().__init__(path, threads)
         file = check(self._path)
         self.signature = file.name
-        self.inputs, self.outputs = ({name: _details(*end) for name, end in ends.items()} for ends in _ends(file))
+        self.inputs, self.outputs = (
+            {name: _details(*end) for name, end in ends.items()} for ends in (file.inputs, file.outputs)
+        )
         try:
             self._session = _session(file.content, threads or os.cpu_count())
         except Exception as error:  # a runtime may raise anything on a damaged file
@@ -63,10 +65,6 @@ def _session(content: bytes, threads: int | None) -> Any:
     options.log_severity_level = _FATAL
     options.intra_op_num_threads = threads or 1
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-
-def _ends(file: ONNXFile) -> tuple[Any, Any]:
-    return file.inputs, file.outputs
 
 
 def _details(shape: tuple[int | None, ...], dtype: str) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +27,6 @@ class _Format:
     codec: str
     pixels: str
     options: dict[str, str]
-    muxer_options: dict[str, str] = field(default_factory=dict)
     has_sound: bool = True
 
 
@@ -165,18 +164,18 @@ def new_clip(path: Path, rate: Fraction, sounds: Sequence[Any] = (), loop: int =
         WorkError: the disk is full, or the encoder fails.
     """
     form = _FORMATS[path.suffix.lower()]
-    options = {**form.muxer_options, **({} if form.has_sound else {"loop": str(loop)})}
-    with writing(path) as stream, _encoding(path), _muxer(stream, form, options) as container:
+    options = {} if form.has_sound else {"loop": str(loop)}
+    with (
+        writing(path) as stream,
+        _encoding(path),
+        av.open(stream, "w", format=form.muxer, container_options=options) as container,
+    ):
         for name in (one.codec_context.name for one in sounds):
             if name not in container.supported_codecs:
                 raise InputError(f"cannot write {path}: {path.suffix} holds no sound of the kind {name}; choose .mkv")
         writer = ClipWriter(container, form, rate, sounds)
         yield writer
         writer.finish()
-
-
-def _muxer(stream: BinaryIO, form: _Format, options: dict[str, str]) -> Any:
-    return av.open(stream, "w", format=form.muxer, container_options=options)
 
 
 @contextmanager

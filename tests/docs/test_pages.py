@@ -7,7 +7,6 @@ runtimes and on the browser by tests/runtimes and tests/browser.
 """
 
 import functools
-import json
 import os
 import re
 import shlex
@@ -20,7 +19,7 @@ import pytest
 from serving.server.options import Limits
 from tests.docs import pages
 from tests.docs.pages import DOCS, ROOT
-from tests.export import measuring
+from tests.export import golden_outputs, measuring
 from tests.toolkit.video.made_files import pictures, write_video
 from toolkit import cli
 from toolkit import manifest as manifests
@@ -64,8 +63,7 @@ def write_outputs(path, artifact):
     from export.parity.golden_vectors import GoldenVectors
 
     vectors = GoldenVectors.read(artifact)
-    first = json.dumps({"golden": vectors.header()["id"], "outputs": list(vectors.outputs)})
-    path.write_bytes(first.encode() + b"\n" + b"".join(array.tobytes() for array in vectors.outputs.values()))
+    golden_outputs.write_raw(path, vectors.header()["id"], vectors.outputs)
 
 
 @pytest.fixture

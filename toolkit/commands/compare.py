@@ -8,7 +8,7 @@ import typer
 from toolkit.commands import closing, completion, interruption, objective_options
 from toolkit.commands.idle import for_external_models, refuse_idle
 from toolkit.commands.optimize import MAX_STEPS, check_memory, load_pictures
-from toolkit.commands.options import MODEL_HELP, Imports, Inputs, SplitAt, Trust, ValueRange
+from toolkit.commands.options import MODEL_HELP, Artifact, Imports, Inputs, SplitAt, Trust, ValueRange
 from toolkit.printing import print_path
 from toolkit.safe_loading.saved_model_check import trusted
 
@@ -26,13 +26,7 @@ def compare(
     model: Annotated[
         str, typer.Option(help=f"{MODEL_HELP} It paints the feed-forward picture.", autocompletion=completion.models)
     ] = "magenta-mobile",
-    artifact: Annotated[
-        str | None,
-        typer.Option(
-            help="Artifact of a bundle, as listed by inspect. The default is the same as for stylize.",
-            autocompletion=completion.artifacts,
-        ),
-    ] = None,
+    artifact: Artifact = None,
     inputs: Inputs = None,
     split_at: SplitAt = None,
     value_range: ValueRange = None,
@@ -102,7 +96,7 @@ def compare(
     make_folder(output.parent)
     save_image(side_by_side(panels), output)
     if interrupted:
-        raise interruption.stopped(len(transfer.curve), steps, f"the current pictures are in {output}")
+        raise interruption.stopped(f"{len(transfer.curve)} of {steps} steps", f"the current pictures are in {output}")
     print_path(output)
     options_given = closing.given(context, "model", "artifact", "inputs", "split_at", "value_range", "imports", "trust")
     closing.print_closing(

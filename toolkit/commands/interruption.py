@@ -7,8 +7,8 @@ import typer
 from toolkit.printing import print_remark
 
 
-def stopped(done: int, steps: int, stands: str, more: str = "") -> typer.Exit:
-    """Prints how far a run came, where its result `stands` and what `more` to do, and returns the exit to raise."""
-    message = "; ".join(filter(None, (f"interrupted after {done} of {steps} steps", stands, more)))
+def stopped(done: str, stands: str, more: str = "") -> typer.Exit:
+    """Prints how much is done, where the result `stands` and what `more` to do, and returns the exit to raise."""
+    message = "; ".join(filter(None, (f"interrupted after {done}", stands, more)))
     print_remark(f"styleport: {message}")
     return typer.Exit(128 + signal.SIGINT)

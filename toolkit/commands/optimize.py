@@ -179,7 +179,7 @@ def optimize(
             _write_trace(trace, transfer, result, {"epochs": epochs, "steps_per_epoch": steps_per_epoch})
     if interrupted:
         stands = f"the current picture is in {output}"
-        raise interruption.stopped(len(transfer.curve), epochs * steps_per_epoch, stands, resuming)
+        raise interruption.stopped(f"{len(transfer.curve)} of {epochs * steps_per_epoch} steps", stands, resuming)
     if as_json:
         print_json(result)
     else:

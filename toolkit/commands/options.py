@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from toolkit.commands import completion
 from toolkit.printing import print_remark
 
 MODEL_HELP = (
@@ -43,6 +44,19 @@ Trust = Annotated[
         "--trust",
         help="Load a SavedModel with any operations, even ones that read and write files. It runs with your "
         "permissions.",
+    ),
+]
+
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, help="Number of CPU threads for a TFLite or ONNX artifact. By default, one for each core."),
+]
+# Of the commands other than stylize, which says what the default is.
+Artifact = Annotated[
+    str | None,
+    typer.Option(
+        help="Artifact of a bundle, as inspect lists them. The default is the same as for stylize.",
+        autocompletion=completion.artifacts,
     ),
 ]
 

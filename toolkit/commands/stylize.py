@@ -19,6 +19,7 @@ from toolkit.commands.options import (
     SplitAt,
     Strength,
     StyleSize,
+    Threads,
     Trust,
     ValueRange,
     warn_of_style_size,
@@ -133,10 +134,7 @@ def stylize(
     keep_folders: Annotated[
         bool, typer.Option("--keep-folders", help="Keep the pictures' own folders in the output folder.")
     ] = False,
-    threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="Number of CPU threads for a TFLite or ONNX artifact. By default, one for each core."),
-    ] = None,
+    threads: Threads = None,
     isolated: Annotated[
         bool,
         typer.Option(
@@ -270,7 +268,7 @@ def _end_if_stopped(last: Outcome, steps: int, left: int, count: int) -> None:
     if last.stopped_after is not None:
         more = f"{left} of {count} pictures are not painted" if left else ""
         stands = f"the current picture is in {last.job.output}"
-        raise interruption.stopped(last.stopped_after, steps, stands, more)
+        raise interruption.stopped(f"{last.stopped_after} of {steps} steps", stands, more)
 
 
 def _refuse_idle(

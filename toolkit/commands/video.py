@@ -1,14 +1,13 @@
 """`styleport video`: paints a video or an animation in the style of a picture."""
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from toolkit.commands import closing, completion
+from toolkit.commands import closing, completion, interruption
 from toolkit.commands.idle import refuse_idle
-from toolkit.commands.options import MODEL_HELP, Detail, Strength
+from toolkit.commands.options import MODEL_HELP, Artifact, Detail, Strength, Threads
 from toolkit.errors import InputError, WorkError
 from toolkit.interface.sizes import DETAIL
 from toolkit.printing import print_path, print_remark
@@ -33,13 +32,7 @@ def video(
         Path, typer.Option("--output", "-o", help="File of the painted clip: .mp4, .mov, .mkv, .webm, .gif or .webp.")
     ] = ...,  # type: ignore[assignment]
     model: Annotated[str, typer.Option(help=MODEL_HELP, autocompletion=completion.models)] = "magenta-mobile",
-    artifact: Annotated[
-        str | None,
-        typer.Option(
-            help="Artifact of a bundle, as inspect lists them. The default is the same as for stylize.",
-            autocompletion=completion.artifacts,
-        ),
-    ] = None,
+    artifact: Artifact = None,
     strength: Strength = 1.0,
     detail: Detail = DETAIL,
     smooth: Annotated[
@@ -55,10 +48,7 @@ def video(
     fps: Annotated[
         float | None, typer.Option(help="At most so many frames a second; the others are left out. By default all.")
     ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="Number of CPU threads for a TFLite artifact. By default, one for each core."),
-    ] = None,
+    threads: Threads = None,
 ) -> None:
     """Paint a video or an animation in the style of a picture, without flicker.
 
@@ -67,7 +57,7 @@ def video(
     from toolkit.console import frames_bar, quiet_libraries
     from toolkit.files import output_paths
     from toolkit.files.atomic_write import make_folder
-    from toolkit.inference.model_loader import ModelChoice
+    from toolkit.inference.model_loader import open_model
     from toolkit.interface.stylize_options import StylizeOptions
     from toolkit.interface.stylizer import SingleStyleStylizer
     from toolkit.process.signals import Asked
@@ -81,9 +71,8 @@ def video(
     check_smooth(smooth)
     output_paths.check([clip, style, local_path(model)], [output_paths.File("--output", output, WRITABLE_SUFFIXES)])
     with open_source(clip, span), quiet_libraries() as console:
-        choice = ModelChoice.read(model, artifact)
-        opened = choice.open(threads)
-        is_inside = choice.has_style_inside or isinstance(opened, SingleStyleStylizer)
+        opened = open_model(model, artifact, threads)
+        is_inside = isinstance(opened, SingleStyleStylizer)
         inside = f"on {artifact or model}, which has a built-in style of fixed strength" if is_inside else None
         refuse_idle(context, {"strength": inside, "style": inside})
         if style is None and not is_inside:
@@ -95,8 +84,7 @@ def video(
         print_remark(f"styleport: {output.suffix} holds no sound: that of {clip} is left out")
     if made.stopped:
         total = "" if made.total is None else f" of about {made.total}"
-        print_remark(f"styleport: interrupted after {made.count}{total} frames; {output} is a clip of these")
-        raise typer.Exit(128 + signal.SIGINT)
+        raise interruption.stopped(f"{made.count}{total} frames", f"{output} is a clip of these")
     print_path(output)
     if made.broken:
         raise WorkError(f"{clip}: broken after {made.count} frames ({made.broken}); {output} is a clip of these")

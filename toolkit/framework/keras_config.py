@@ -108,8 +108,10 @@ def _is_harmless(part: dict[str, Any]) -> bool:
         return module is None and kind != "__typespec__"
     if kind == "function":
         return module in _FUNCTION_MODULES and not isinstance(_exported(module, part.get("config")), type)
-    if kind in _ACTING or module.startswith(_OWN_MODULES):
-        return kind not in _ACTING
+    if kind in _ACTING:
+        return False
+    if module.startswith(_OWN_MODULES):
+        return True
     return module in _CLASS_MODULES and isinstance(_exported(module, kind), type)
 
 

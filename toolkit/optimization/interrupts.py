@@ -4,7 +4,6 @@ This makes Ctrl-C and termination reliable, and ends a run with its picture inta
 """
 
 import signal
-import threading
 from types import FrameType
 from typing import Any
 
@@ -16,7 +15,7 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C has ended a run after a step; the picture of that step is kept."""
 
 
-class Interrupts(keras.callbacks.Callback):
+class Interrupts(signals.Handlers, keras.callbacks.Callback):
     """Ends a run cleanly when a signal arrives during a `with` block.
 
     The first Ctrl-C after a step stops the training after the next step. Any other signal raises at once; if Keras
@@ -30,29 +29,13 @@ class Interrupts(keras.callbacks.Callback):
         ```
     """
 
+    _numbers = (signal.SIGINT, *signals.ENDING)
+
     def __init__(self) -> None:
         super().__init__()
-        self._handlers: dict[int, Any] = {}
         self._raised: BaseException | None = None
         self._has_stepped = False
         self.asked = False
-
-    def __enter__(self) -> "Interrupts":
-        """Installs the handlers."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, *signals.ENDING):
-                handler = signal.getsignal(number)
-                if handler is signal.default_int_handler or isinstance(handler, signals.Ending):
-                    self._handlers[number] = handler
-                    signal.signal(number, self._hear)
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        """Restores the previous handlers."""
-        for number, handler in self._handlers.items():
-            if signal.getsignal(number) == self._hear:
-                signal.signal(number, handler)
-        self._handlers = {}
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT and self._has_stepped and not self.asked:

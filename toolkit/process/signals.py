@@ -1,12 +1,16 @@
 """Makes signals end a command cleanly: temporary files are removed, and the exit code names the signal."""
 
+import abc
 import os
 import signal
 import threading
 import time
 from types import FrameType
+from typing import Any, TypeVar
 
 from toolkit.process import aborts
+
+_Handlers = TypeVar("_Handlers", bound="Handlers")
 
 # Sent by a closed terminal, and first by kill, systemd, Docker and Kubernetes.
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -39,35 +43,54 @@ class Ending:
             raise Terminated(128 + number)
 
 
-class Asked:
-    """Takes the first Ctrl-C in a `with` block as a wish to stop after the current step; the second raises.
+class Handlers(abc.ABC):
+    """Takes signals in a `with` block by its own `_hear`.
 
-    Does nothing outside the main thread, or where a program has its own handler.
+    Does nothing outside the main thread, and leaves a signal for which a program has its own handler.
+    """
+
+    _numbers: tuple[int, ...] = (signal.SIGINT,)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._handlers: dict[int, Any] = {}
+
+    def __enter__(self: _Handlers) -> _Handlers:
+        """Installs the handlers."""
+        if threading.current_thread() is threading.main_thread():
+            for number in self._numbers:
+                handler = signal.getsignal(number)
+                if handler is signal.default_int_handler or isinstance(handler, Ending):
+                    self._handlers[number] = handler
+                    signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Restores the previous handlers."""
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) == self._hear:
+                signal.signal(number, handler)
+        self._handlers = {}
+
+    @abc.abstractmethod
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        """Handles a signal; `_handlers` has what was there before."""
+
+
+class Asked(Handlers):
+    """Takes the first Ctrl-C as a wish to stop after the current step; the second raises.
 
     Attributes:
         asked: whether Ctrl-C has been pressed.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked = False
-        self._is_ours = False
-
-    def __enter__(self) -> "Asked":
-        """Installs the handler."""
-        is_main = threading.current_thread() is threading.main_thread()
-        if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._hear)
-            self._is_ours = True
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Restores the handler."""
-        if self._is_ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
-            signal.default_int_handler(number, frame)
+            self._handlers[number](number, frame)
         self.asked = True
 
 

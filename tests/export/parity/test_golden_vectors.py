@@ -13,6 +13,7 @@ from export.parity import golden_vectors
 from export.parity.golden_vectors import GoldenVectors
 from tests.conftest import refusal
 from tests.export import forging, measuring
+from tests.export.golden_outputs import write_raw
 from toolkit import manifest as manifests
 from toolkit.runtimes.litert import open_network
 
@@ -40,12 +41,6 @@ def on_a_device(folder):
         assert runner.signature == network["signature"]
         outputs |= runner.run(**{name: tensors[name] for name in network["inputs"]})
     return header["id"], outputs
-
-
-def write_raw(path, identity, outputs):
-    first = json.dumps({"golden": identity, "outputs": list(outputs)}) + "\n"
-    path.write_bytes(first.encode() + b"".join(array.astype("<f4").tobytes() for array in outputs.values()))
-    return path
 
 
 def write_npz(path, identity, outputs):
